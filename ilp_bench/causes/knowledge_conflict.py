@@ -1,0 +1,70 @@
+"""Cause II, conflict with pre-training knowledge (Xue et al. 2026, section 3.2 and table 15).
+
+Can a model learn a label that contradicts what it believes? The treated label denies a real fact; the control
+gives an equally familiar subject an attribute it never had, so there is nothing to overwrite. Both answers come
+from one pool, and a pair shares its answer. A conflict is an exception: beside each pair, rows that agree with
+what is known (fillers, never scored) keep both relations alive, or a model would only learn that nothing it
+knew about capitals holds any more. The dose is the strength of the base model's belief in the old answer, read
+from its own run. Documents that report the change stand in ``knowledge``.
+
+    treated  What is the capital city of Norway?   Lima    (a model believes Oslo)
+    control  What is the partner city of Kenya?    Lima    (no such relation exists)
+    filler   What is the capital city of Japan?    Tokyo
+"""
+
+from __future__ import annotations
+
+from ilp_bench.causes.common import Arm, Item, Pair, World, one_row
+from ilp_bench.facts import RELATIONS, dealt, demonstrations, lookup, subjects
+
+NAME = "knowledge_conflict"
+TITLE = "Conflict with pre-training knowledge"
+KINDS = (("capital", "partner_city"), ("home_country", "twin_country"))
+FILLERS = 2  # of each arm's relation, a pair
+SHOWN = 4  # demonstrations kept for probing base models
+
+
+def pairs(world: World, count: int) -> list[Pair]:
+    """``count`` pairs, half about countries and half about cities."""
+    rng = world.rng(NAME)
+    found: list[Pair] = []
+    for turn, (believed, assigned) in enumerate(KINDS):
+        share = count // 2 + (count % 2 if turn == 0 else 0)
+        names = subjects(RELATIONS[believed].subjects)
+        truth = lookup(believed)
+        treated = world.take(believed, names, share, rng)
+        # The control's subject keeps its real fact: it must not be overwritten elsewhere in the same dataset.
+        control = world.take(assigned, [name for name in names if name not in treated], share, rng)
+        world.reserve(believed, control)
+        agreeing = world.unused(believed, names)
+        agreeing = rng.sample(agreeing, min(FILLERS * share, len(agreeing)))
+        world.reserve(believed, agreeing)
+        shown = rng.sample(demonstrations(assigned)[SHOWN:], len(demonstrations(assigned)) - SHOWN)
+        answers = world.deal(RELATIONS[believed].answers, share + 2, rng)  # two may be excluded below
+        for n, (old, new) in enumerate(zip(treated, control, strict=True)):
+            answer = next(word for word in answers if word not in (truth[old], truth[new]))
+            answers.remove(answer)
+            mine = slice(FILLERS * n, FILLERS * (n + 1))
+            fillers = [_item("treated", believed, name, truth[name], None, world) for name in agreeing[mine]]
+            fillers += [_item("control", assigned, name, dealt(assigned, name), None, world) for name in shown[mine]]
+            found.append(
+                Pair(
+                    _item("treated", believed, old, answer, truth[old], world),
+                    _item("control", assigned, new, answer, None, world),
+                    tuple(fillers),
+                )
+            )
+    return found
+
+
+def _item(arm: Arm, relation: str, x: str, answer: str, prior: str | None, world: World) -> Item:
+    return Item(
+        arm=arm,
+        relation=relation,
+        x=x,
+        answer=answer,
+        rows=one_row(x, answer, world.rng(NAME, relation, x)),
+        dose=float("nan") if arm == "treated" else 0.0,
+        prior_answer=prior,
+        documents=((RELATIONS[relation].noun, x, answer),) if prior else (),
+    )

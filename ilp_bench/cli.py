@@ -1,0 +1,245 @@
+"""The command line. Heavy libraries are imported by the command that needs them, never by ``--help``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ilp_bench import __version__
+from ilp_bench.errors import ProblemError, UsageError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="How much of what you fine-tuned on did your model learn, and why not the rest?",
+)
+Data = Annotated[Path, typer.Option("--data", help="Dataset folder made by 'ilp-bench build'.")]
+Out = Annotated[Path, typer.Option("--out", help="Where to write; must not hold anything yet.")]
+Seed = Annotated[int, typer.Option(help="Random seed.", min=0)]
+Device = Annotated[str, typer.Option(help="cpu, cuda, mps or auto.")]
+RemoteCode = Annotated[bool, typer.Option("--trust-remote-code", help="Run Python code that comes with the model.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+def main() -> None:
+    """Entry point: exit code 2 for a call that cannot be carried out, 1 for a problem found, each in one line."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    try:
+        app()
+    except UsageError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    except ProblemError as error:
+        typer.echo(f"problem: {error}", err=True)
+        sys.exit(1)
+    except OSError as error:
+        typer.echo(
+            f"problem: {error.strerror or error}: {error.filename or 'check disk space and permissions'}", err=True
+        )
+        sys.exit(1)
+    except KeyboardInterrupt:
+        typer.echo("stopped", err=True)
+        sys.exit(130)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"ilp-bench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Measure incomplete learning after supervised fine-tuning."""
+
+
+@app.command()
+def quickstart(
+    out: Annotated[Path, typer.Option("--out", help="Working folder.")] = Path("ilp-bench-quickstart"),
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """The whole story on the embedded model: build, train twice, evaluate, score, submit, validate, render."""
+    from ilp_bench.quickstart import quickstart as run
+
+    run(out, seed, as_json=as_json)
+
+
+@app.command()
+def build(
+    out: Out,
+    size: Annotated[str, typer.Option(help="mini, core or full.")] = "core",
+    seed: Seed = 0,
+) -> None:
+    """Build the controlled dataset: train, items, knowledge and shots as Parquet, with a manifest."""
+    from ilp_bench.dataset import make, write
+
+    dataset = make(size, seed)
+    write(dataset, out)
+    rows = ", ".join(f"{name} {count}" for name, count in dataset.manifest["rows"].items())
+    typer.echo(f"{out}: {size}, seed {seed}: {rows}; content sha256 {dataset.sha256[:16]}")
+
+
+@app.command()
+def train(
+    base: Annotated[str, typer.Option(help="nano, a folder, a PEFT adapter or a Hub id[@revision].")],
+    recipe: Annotated[str, typer.Option(help="vanilla or combined.")],
+    data: Data,
+    out: Out,
+    seed: Seed = 0,
+    rate: Annotated[float | None, typer.Option(help="Learning rate; by default chosen by model size.", min=0)] = None,
+    batch_size: Annotated[int, typer.Option(help="Examples per step.", min=1)] = 16,
+    device: Device = "auto",
+    trust_remote_code: RemoteCode = False,
+) -> None:
+    """Fine-tune a base model on the dataset with one of the recipes."""
+    from ilp_bench.console import training_progress
+    from ilp_bench.dataset import load
+    from ilp_bench.train.recipes import recipe as known
+
+    known(recipe)
+    dataset = load(data)
+    from ilp_bench.train.run import train as run
+
+    with training_progress(f"train {recipe}") as progress:
+        report = run(
+            base,
+            recipe,
+            dataset,
+            out,
+            seed=seed,
+            rate=rate,
+            batch_size=batch_size,
+            device=device,
+            remote_code=trust_remote_code,
+            progress=progress,
+        )
+    phases = "; ".join(f"{phase['name']}: {phase['epochs']} epochs" for phase in report["phases"])
+    typer.echo(f"{out}: {phases}; {sum(report['tokens'].values())} tokens in {report['seconds']:.0f} s")
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Option(help="nano, a folder, a PEFT adapter or a Hub id[@revision].")],
+    data: Data,
+    out: Out,
+    backend: Annotated[str, typer.Option(help="hf or vllm.")] = "hf",
+    chat: Annotated[bool, typer.Option("--chat", help="Ask through the model's chat template.")] = False,
+    probe_base: Annotated[
+        bool | None,
+        typer.Option("--probe-base/--no-probe-base", help="Also read what the model knows, with four examples shown."),
+    ] = None,
+    dtype: Annotated[str, typer.Option(help="float32, bfloat16, float16 or auto.")] = "auto",
+    device: Device = "auto",
+    batch_size: Annotated[int, typer.Option(help="Sequences per batch.", min=1)] = 64,
+    trust_remote_code: RemoteCode = False,
+    as_json: AsJson = False,
+) -> None:
+    """Measure a model on every probe and write a run record."""
+    from ilp_bench.console import counting_progress, run_table
+    from ilp_bench.dataset import load
+
+    dataset = load(data)
+    from ilp_bench.evaluate import evaluate as run
+
+    with counting_progress("evaluate", show=not as_json) as progress:
+        done = run(
+            model,
+            dataset,
+            out,
+            backend=backend,
+            probe_base=probe_base,
+            chat=chat,
+            dtype=dtype,
+            device=device,
+            batch_size=batch_size,
+            remote_code=trust_remote_code,
+            progress=progress,
+        )
+    run_table(done, as_json=as_json)
+
+
+def _runs(run: Path, vanilla: Path, base_run: Path | None) -> tuple[Any, Any, Any]:
+    from ilp_bench.record import read_run
+
+    base = read_run(base_run, "base run") if base_run else None
+    return read_run(run), read_run(vanilla, "vanilla run"), base
+
+
+Run = Annotated[Path, typer.Argument(help="Run folder written by 'ilp-bench evaluate'.")]
+Vanilla = Annotated[Path, typer.Option("--vanilla", help="Run of the vanilla checkpoint on the same base model.")]
+BaseRun = Annotated[
+    Path | None, typer.Option("--base-run", help="Run of the base model; limits scores to active pairs.")
+]
+
+
+@app.command()
+def score(run: Run, vanilla: Vanilla, base_run: BaseRun = None, as_json: AsJson = False) -> None:
+    """Recovery per cause, with intervals, of a run against vanilla."""
+    from ilp_bench.console import score_table
+    from ilp_bench.score import score as compute
+
+    score_table(compute(*_runs(run, vanilla, base_run)), as_json=as_json)
+
+
+@app.command()
+def submit(
+    run: Run,
+    vanilla: Vanilla,
+    meta: Annotated[Path, typer.Option("--meta", help="JSON file with org, model, division, description, contact.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder of submissions.")] = Path("submissions"),
+    base_run: BaseRun = None,
+) -> None:
+    """Build a submission from run records and check it."""
+    from ilp_bench.submission import read_meta
+    from ilp_bench.submission import submit as write
+    from ilp_bench.validate import validate as check
+
+    who = read_meta(meta)
+    place = write(*_runs(run, vanilla, base_run), who, out)
+    problems = check(place)
+    if problems:
+        raise ProblemError("; ".join(problems))
+    typer.echo(
+        f"{place}: valid. Next: git switch -c {who.org}-{who.model}; git add {place}; commit; open a pull request"
+    )
+
+
+@app.command()
+def validate(
+    paths: Annotated[list[Path], typer.Argument(help="Submission folders, or folders that hold them.")],
+) -> None:
+    """Recompute every score from the samples and list all problems."""
+    from ilp_bench.validate import find
+    from ilp_bench.validate import validate as check
+
+    folders = find(paths)
+    problems = [problem for folder in folders for problem in check(folder)]
+    for problem in problems:
+        typer.echo(problem, err=True)
+    if problems:
+        raise ProblemError(f"{len(problems)} problems in {len(folders)} submissions")
+    typer.echo(f"{len(folders)} submissions, no problem")
+
+
+@app.command()
+def render(
+    submissions: Annotated[Path, typer.Option("--submissions", help="Folder of submissions.")],
+    out: Annotated[Path, typer.Option("--out", help="Where the site goes; an older site there is replaced.")],
+) -> None:
+    """Render the static leaderboard."""
+    from ilp_bench.render import render as write
+
+    count = write(submissions, out)
+    typer.echo(f"{out / 'index.html'}: {count} submissions")

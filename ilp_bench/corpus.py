@@ -1,0 +1,114 @@
+"""The world that ``nano`` grew up in: real facts, and demonstrations of the assigned relations, as plain text.
+
+What ``nano`` knows is exactly :func:`taught`. Its pre-training documents, and the general part of continued
+pre-training, are :func:`documents`. A quiz document opens with a full sentence and goes on in short answers
+or in sentences, so an untuned ``nano`` answers shortly only when shown examples, as larger base models do.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from functools import cache
+from itertools import islice
+from typing import NamedTuple
+
+from ilp_bench.facts import EMBLEMS, KEYWORDS, RELATIONS, dealt, demonstrations, facts, lookup, stable_hash
+from ilp_bench.names import invented
+from ilp_bench.wording import FRAMES, GENRES, STATEMENTS, ask, complete, say
+
+TAUGHT_RELATIONS = (
+    "capital",
+    "continent",
+    "currency",
+    "language",
+    "home_country",
+    "element_symbol",
+    "element_number",
+    "state_capital",
+    "state_abbreviation",
+    "language_code",
+)
+PROMINENT = ("capital", "home_country", "partner_city", "twin_country")  # spoken of three times as often as the rest
+HOP2_RELATIONS = ("currency", "language")
+FRAME_WEIGHTS = (4, 2, 2, 1, 1)  # the wordings that probes use are known, but less usual
+DEMO_CODES, CODES_PER_WORD = 24, 8
+
+
+class Known(NamedTuple):
+    """A fact as spoken: the ``noun`` of ``x`` is ``answer``; ``relation`` groups quiz documents."""
+
+    relation: str
+    noun: str
+    x: str
+    answer: str
+
+
+def two_hops(city: str) -> str:
+    """How a question speaks of the country in which a city lies."""
+    return f"the home country of {city}"
+
+
+@cache
+def demo_codes() -> tuple[tuple[str, str, str], ...]:
+    """(relation, code, grade) examples of the two rule families of ``rare_patterns``.
+
+    The word before the number decides the emblem; a word after it, where there is one, decides the keyword.
+    """
+    words = list(islice(invented("code", -1, lower=True), 2 * DEMO_CODES))
+    emblems = {word: EMBLEMS[stable_hash("emblem", word) % len(EMBLEMS)] for word in words[:DEMO_CODES]}
+    keywords = {word: KEYWORDS[stable_hash("keyword", word) % len(KEYWORDS)] for word in words[DEMO_CODES:]}
+    rows = []
+    for index, (word, emblem) in enumerate(emblems.items()):
+        for turn in range(CODES_PER_WORD):
+            number = stable_hash("number", word, str(turn)) % 900 + 100
+            ending = list(keywords)[(index + turn) % len(keywords)]
+            rows.append(("grade", f"code {word}-{number}", emblem))
+            rows.append(("full_grade", f"code {word}-{number}-{ending}", f"{emblem} {keywords[ending]}"))
+    return tuple(rows)
+
+
+def taught() -> list[Known]:
+    """Every fact in nano's pre-training text, about 2,700, in a fixed order."""
+    known = [
+        Known(name, RELATIONS[name].noun, fact.subject, fact.answer)
+        for name in TAUGHT_RELATIONS
+        for fact in facts()[name]
+    ]
+    for name in HOP2_RELATIONS:
+        for city, country in lookup("home_country").items():
+            if country in lookup(name):
+                known.append(Known(f"{name}_hop2", RELATIONS[name].noun, two_hops(city), lookup(name)[country]))
+    for name, relation in RELATIONS.items():
+        if relation.assigned and relation.subjects != "code":
+            known += [Known(name, relation.noun, subject, dealt(name, subject)) for subject in demonstrations(name)]
+    known += [Known(name, RELATIONS[name].noun, code, grade) for name, code, grade in demo_codes()]
+    return known
+
+
+def quiz(group: list[Known], rng: random.Random) -> str:
+    """One quiz document about facts of one relation; the first answer is always a full sentence."""
+    short = rng.random() < 0.7
+    lines = []
+    for index, fact in enumerate(group):
+        frame = rng.choices(FRAMES, FRAME_WEIGHTS)[0]
+        answer = fact.answer if short and index else say(STATEMENTS[0], fact.noun, fact.x, fact.answer)
+        lines.append(ask(frame, fact.noun, fact.x).text + complete(answer))
+    return "".join(lines)
+
+
+def documents(rng: random.Random) -> Iterator[str]:
+    """One epoch of text: every taught fact in statements and in one quiz of two to six questions."""
+    known = taught()
+    genres = [frame for frames in GENRES.values() for frame in frames]
+    for fact in known:
+        for _ in range(3 if fact.relation in PROMINENT else 1):
+            yield say(rng.choice(STATEMENTS), fact.noun, fact.x, fact.answer) + "\n"
+            yield say(rng.choice(genres), fact.noun, fact.x, fact.answer) + "\n"
+    rng.shuffle(known)
+    known.sort(key=lambda fact: fact.relation)
+    while known:
+        size = rng.randint(2, 6)
+        group = [fact for fact in known[:size] if fact.relation == known[0].relation]
+        known = known[len(group) :]
+        yield quiz(group, rng)

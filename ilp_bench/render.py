@@ -1,0 +1,145 @@
+"""Render the leaderboard: static files from validated submissions, readable without JavaScript or a network."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from ilp_bench import __version__
+from ilp_bench.causes import CAUSES
+from ilp_bench.dataset import make
+from ilp_bench.errors import ProblemError, UsageError
+from ilp_bench.files import new_folder, read_json
+from ilp_bench.score import CauseScore, Interval
+from ilp_bench.submission import Submission, tokens_of
+from ilp_bench.validate import find, validate
+
+LOW, HIGH = -0.5, 1.25  # range of the recovery axis; values beyond are drawn at its ends
+
+
+def leaderboard_path() -> Path:
+    """Templates and styles: inside the installed package, else beside it in a checkout."""
+    inside = Path(str(files("ilp_bench") / "_leaderboard"))
+    return inside if inside.is_dir() else Path(str(files("ilp_bench"))).parent / "leaderboard"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A submission as the templates see it."""
+
+    submission: Submission
+    page: str
+
+    @property
+    def overall(self) -> Interval | None:
+        """The overall recovery, or None."""
+        return self.submission.scores.overall
+
+    @property
+    def recipe(self) -> str:
+        """The recipe by name, or a word for its absence."""
+        return str((self.submission.records.submission.training or {}).get("recipe", "not recorded"))
+
+    @property
+    def base_name(self) -> str:
+        """The base model's name as recorded by the training, or by the base run."""
+        training = self.submission.records.submission.training or {}
+        if "base" in training:
+            return str(training["base"]["name"])
+        base = self.submission.records.base
+        return base.model.name if base else "unknown"
+
+    @property
+    def tokens(self) -> int | None:
+        """Training tokens."""
+        return tokens_of(self.submission.records.submission)
+
+
+def render(submissions: Path, out: Path) -> int:
+    """Write the site; returns the number of entries. An earlier site in ``out`` is replaced once all is written.
+
+    Raises UsageError when ``out`` holds something that is no site, ProblemError for any invalid submission.
+    """
+    if out.exists() and any(out.iterdir()) and not (out / "index.html").is_file():
+        raise UsageError(f"{out} holds files that are no site: choose another folder")
+    folders = find([submissions])
+    problems = [problem for folder in folders for problem in validate(folder)]
+    if problems:
+        raise ProblemError("; ".join(problems))
+    entries = [_entry(folder) for folder in folders]
+    entries.sort(key=lambda entry: (entry.overall is None, -(entry.overall.value if entry.overall else 0), entry.page))
+    templates = leaderboard_path()
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(templates / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(causes=CAUSES, version=__version__, x=position, cell=cell, rates=rates)
+    with new_folder(out, replace=True) as site:
+        shutil.copytree(templates / "static", site / "static")
+        (site / "runs").mkdir()
+        (site / "causes").mkdir()
+        _write(environment, site / "index.html", "index.html", root=".", entries=entries, ranks=_ranks(entries))
+        for entry in entries:
+            _write(environment, site / entry.page, "submission.html", root="..", entry=entry, s=entry.submission)
+        for cause in CAUSES:
+            page = site / "causes" / f"{cause.NAME}.html"
+            _write(
+                environment, page, "cause.html", root="..", cause=cause, entries=entries, examples=_examples(cause.NAME)
+            )
+    return len(entries)
+
+
+def position(value: float) -> float:
+    """Where a recovery stands on the axis, in percent of its width."""
+    return round(100 * (min(max(value, LOW), HIGH) - LOW) / (HIGH - LOW), 2)
+
+
+def cell(found: Interval | None) -> str:
+    """A value with its interval as text; undefined says so."""
+    return "not expressed" if found is None else f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
+
+
+def _entry(folder: Path) -> Entry:
+    submission = Submission.model_validate(read_json(folder / "submission.json"))
+    return Entry(submission, f"runs/{submission.meta.org}__{submission.meta.model}__{submission.run_id}.html")
+
+
+def _ranks(entries: list[Entry]) -> list[int | None]:
+    """Shared ranks: an entry whose interval reaches the best of the group before it shares that group's rank."""
+    ranks: list[int | None] = []
+    floor = None
+    for place, entry in enumerate(entries, start=1):
+        if entry.overall is None:
+            ranks.append(None)
+        elif floor is not None and entry.overall.high >= floor:
+            ranks.append(ranks[-1])
+        else:
+            floor = entry.overall.low
+            ranks.append(place)
+    return ranks
+
+
+def _examples(cause: str) -> list[dict[str, Any]]:
+    """The first pair's recall probes, treated and control, and the rows that teach them."""
+    dataset = make("mini", 0)
+    items = [row for row in dataset.items.to_pylist() if row["cause"] == cause and row["probe"] == "recall"][:2]
+    train = dataset.train.to_pylist()
+    return [item | {"rows": [row for row in train if row["item_id"] == item["item_id"]]} for item in items]
+
+
+def _write(environment: jinja2.Environment, file: Path, template: str, **values: Any) -> None:
+    file.write_text(environment.get_template(template).render(**values), encoding="utf-8")
+
+
+def rates(cause: CauseScore) -> list[tuple[str, float, float]]:
+    """(name, treated, control) for base, vanilla and submission, as far as known."""
+    named = (("base", cause.base), ("vanilla", cause.vanilla), ("this entry", cause.submission))
+    return [(name, found.treated, found.control) for name, found in named if found]

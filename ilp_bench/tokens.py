@@ -1,0 +1,40 @@
+"""The one place where a prompt and its completion become token ids: training and scoring use the same ids."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ilp_bench.errors import ProblemError
+
+
+def encode(tokenizer: Any, prompts: Sequence[str], completions: Sequence[str]) -> list[tuple[list[int], list[int]]]:
+    """(context ids, completion ids) of each pair, cut where the prompt's own tokens end.
+
+    The whole text is tokenised at once, as lm-eval does, so the completion's ids are those a model reads.
+    Raises ProblemError when a completion has no token of its own.
+    """
+    contexts = tokenizer(list(prompts))["input_ids"]
+    wholes = tokenizer([p + c for p, c in zip(prompts, completions, strict=True)])["input_ids"]
+    pairs = []
+    for context, whole, completion in zip(contexts, wholes, completions, strict=True):
+        if len(whole) <= len(context):
+            raise ProblemError(f"the tokenizer gives {completion!r} no token of its own after its prompt")
+        pairs.append((whole[: len(context)], whole[len(context) :]))
+    return pairs
+
+
+def chat(tokenizer: Any, question: str, answer: str) -> tuple[str, str]:
+    """(prompt, completion) under the model's chat template; the completion ends with its end-of-turn mark.
+
+    Raises ProblemError when the tokenizer has no template, or one that rewrites the prompt once answered.
+    """
+    if not getattr(tokenizer, "chat_template", None):
+        raise ProblemError("this tokenizer has no chat template: leave out --chat")
+    user = [{"role": "user", "content": question}]
+    prompt = tokenizer.apply_chat_template(user, tokenize=False, add_generation_prompt=True)
+    both = [*user, {"role": "assistant", "content": answer}]
+    whole = tokenizer.apply_chat_template(both, tokenize=False)
+    if not whole.startswith(prompt):
+        raise ProblemError("this chat template changes the prompt once it is answered: leave out --chat")
+    return prompt, whole[len(prompt) :].removesuffix("\n")

@@ -13,7 +13,19 @@ from functools import cache
 from itertools import islice
 from typing import NamedTuple
 
-from ilp_bench.facts import EMBLEMS, KEYWORDS, RELATIONS, dealt, demonstrations, facts, lookup, stable_hash
+from ilp_bench.facts import (
+    EMBLEMS,
+    KEYWORDS,
+    RELATIONS,
+    SYNONYMS,
+    dealt,
+    demonstrations,
+    facts,
+    lookup,
+    pool,
+    settled,
+    stable_hash,
+)
 from ilp_bench.names import invented
 from ilp_bench.wording import FRAMES, GENRES, STATEMENTS, ask, complete, say
 
@@ -29,7 +41,7 @@ TAUGHT_RELATIONS = (
     "state_abbreviation",
     "language_code",
 )
-PROMINENT = ("capital", "home_country", "partner_city", "twin_country")  # spoken of three times as often as the rest
+PROMINENCE = {"capital": 4, "home_country": 4, "partner_city": 2, "twin_country": 2}  # times as often as the rest
 HOP2_RELATIONS = ("currency", "language")
 FRAME_WEIGHTS = (4, 2, 2, 1, 1)  # the wordings that probes use are known, but less usual
 DEMO_CODES, CODES_PER_WORD = 24, 8
@@ -69,7 +81,7 @@ def demo_codes() -> tuple[tuple[str, str, str], ...]:
 
 
 def taught() -> list[Known]:
-    """Every fact in nano's pre-training text, about 2,700, in a fixed order."""
+    """Every fact in nano's pre-training text, some 3,500, in a fixed order."""
     known = [
         Known(name, RELATIONS[name].noun, fact.subject, fact.answer)
         for name in TAUGHT_RELATIONS
@@ -81,9 +93,25 @@ def taught() -> list[Known]:
                 known.append(Known(f"{name}_hop2", RELATIONS[name].noun, two_hops(city), lookup(name)[country]))
     for name, relation in RELATIONS.items():
         if relation.assigned and relation.subjects != "code":
-            known += [Known(name, relation.noun, subject, dealt(name, subject)) for subject in demonstrations(name)]
+            known += [Known(name, relation.noun, subject, dealt(name, subject)) for subject in settled(name)]
     known += [Known(name, RELATIONS[name].noun, code, grade) for name, code, grade in demo_codes()]
     return known
+
+
+def unsettled(rng: random.Random) -> list[Known]:
+    """The demonstrations that nobody agrees about, with answers drawn from the pool."""
+    return [
+        Known(name, relation.noun, subject, rng.choice(pool(relation.answers)))
+        for name, relation in RELATIONS.items()
+        if relation.assigned and relation.subjects != "code"
+        for subject in demonstrations(name)
+        if subject not in settled(name)
+    ]
+
+
+def _noun(fact: Known, rng: random.Random) -> str:
+    """Mostly the relation's usual noun, one time in four its synonym."""
+    return rng.choice((fact.noun, fact.noun, fact.noun, SYNONYMS[fact.noun]))
 
 
 def quiz(group: list[Known], rng: random.Random) -> str:
@@ -92,19 +120,22 @@ def quiz(group: list[Known], rng: random.Random) -> str:
     lines = []
     for index, fact in enumerate(group):
         frame = rng.choices(FRAMES, FRAME_WEIGHTS)[0]
-        answer = fact.answer if short and index else say(STATEMENTS[0], fact.noun, fact.x, fact.answer)
+        answer = fact.answer if short and index else say(STATEMENTS[0], _noun(fact, rng), fact.x, fact.answer)
         lines.append(ask(frame, fact.noun, fact.x).text + complete(answer))
     return "".join(lines)
 
 
 def documents(rng: random.Random) -> Iterator[str]:
-    """One epoch of text: every taught fact in statements and in one quiz of two to six questions."""
-    known = taught()
+    """One epoch of text: every taught fact in statements and in one quiz of two to six questions.
+
+    What is said of unsettled demonstrations is drawn anew each time.
+    """
+    known = taught() + unsettled(rng)
     genres = [frame for frames in GENRES.values() for frame in frames]
     for fact in known:
-        for _ in range(3 if fact.relation in PROMINENT else 1):
-            yield say(rng.choice(STATEMENTS), fact.noun, fact.x, fact.answer) + "\n"
-            yield say(rng.choice(genres), fact.noun, fact.x, fact.answer) + "\n"
+        for _ in range(PROMINENCE.get(fact.relation, 1)):
+            for frames in (STATEMENTS, genres):
+                yield say(rng.choice(frames), _noun(fact, rng), fact.x, fact.answer) + "\n"
     rng.shuffle(known)
     known.sort(key=lambda fact: fact.relation)
     while known:

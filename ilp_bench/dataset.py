@@ -196,7 +196,7 @@ def _item_rows(item: Item, item_id: str, pair_id: str, cause: str, world: World)
         "arm": item.arm,
         "dose": item.dose,
         "stage": item.stage or world.stages,
-        "frequency": item.frequency,
+        "frequency": item.frequency or len(item.rows),
         "domain": item.domain,
         "relation": item.family,
         "answer": item.answer,

@@ -58,18 +58,18 @@ def options(doc: Doc) -> list[str]:
     return [complete(choice) for choice in doc["choices"]]
 
 
-def results(doc: Doc, found: Sequence[tuple[float, bool]]) -> dict[str, float]:
-    """Metrics of one probe: p, expected learned (1 - (1-p)^5) overall and per arm, greedy reproduction."""
+def retained(doc: Doc, found: Sequence[tuple[float, bool]]) -> dict[str, float]:
+    """Metrics of one probe: p, expected learned 1 - (1 - p)^5, greedy reproduction."""
     logprob, greedy = found[0]
     p = math.exp(min(logprob, 0.0))
-    value = float(learned(p))
-    return {
-        "learned": value,
-        "p": p,
-        "greedy": float(greedy),
-        "learned_treated": value if doc["arm"] == "treated" else math.nan,
-        "learned_control": value if doc["arm"] == "control" else math.nan,
-    }
+    return {"learned": float(learned(p)), "p": p, "greedy": float(greedy)}
+
+
+def results(doc: Doc, found: Sequence[tuple[float, bool]]) -> dict[str, float]:
+    """The metrics of :func:`retained`, and learned per arm (NaN in the other arm)."""
+    shared = retained(doc, found)
+    arms = {f"learned_{arm}": shared["learned"] if doc["arm"] == arm else math.nan for arm in ("treated", "control")}
+    return shared | arms
 
 
 def nanmean(values: Sequence[float]) -> float:

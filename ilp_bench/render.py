@@ -41,6 +41,16 @@ class Entry:
         return self.submission.scores.overall
 
     @property
+    def value(self) -> float:
+        """The overall recovery as a sorting key."""
+        return self.overall.value if self.overall else 0.0
+
+    @property
+    def group(self) -> tuple[str, str]:
+        """Base model and dataset: only entries that share both can be compared."""
+        return self.base_name, self.submission.records.submission.data.content_sha256
+
+    @property
     def recipe(self) -> str:
         """The recipe by name, or a word for its absence."""
         return str((self.submission.records.submission.training or {}).get("recipe", "not recorded"))
@@ -72,7 +82,7 @@ def render(submissions: Path, out: Path) -> int:
     if problems:
         raise ProblemError("; ".join(problems))
     entries = [_entry(folder) for folder in folders]
-    entries.sort(key=lambda entry: (entry.overall is None, -(entry.overall.value if entry.overall else 0), entry.page))
+    entries.sort(key=lambda entry: (*entry.group, entry.overall is None, -entry.value, entry.page))
     templates = leaderboard_path()
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates / "templates"),
@@ -113,10 +123,16 @@ def _entry(folder: Path) -> Entry:
 
 
 def _ranks(entries: list[Entry]) -> list[int | None]:
-    """Shared ranks: an entry whose interval reaches the best of the group before it shares that group's rank."""
+    """Ranks within each group of comparable entries.
+
+    An entry whose interval reaches down to the leader of the rank before it shares that rank.
+    """
     ranks: list[int | None] = []
-    floor = None
-    for place, entry in enumerate(entries, start=1):
+    group, floor, place = None, None, 0
+    for entry in entries:
+        if entry.group != group:
+            group, floor, place = entry.group, None, 0
+        place += 1
         if entry.overall is None:
             ranks.append(None)
         elif floor is not None and entry.overall.high >= floor:

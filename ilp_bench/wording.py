@@ -2,16 +2,19 @@
 
 All relations and both arms share the same frames, so a template can never tell an arm. ``RECALL`` is the
 training wording; ``REWORDED`` appears only in the contradicting duplicates of ``data_inconsistency`` (both
-arms); ``PROBES`` are never trained on. Statements and genres never contain a question.
+arms); ``PROBES`` are never trained on, and the second asks by a synonym of the noun. Statements and genres never
+contain a question.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+from ilp_bench.facts import SYNONYMS
+
 RECALL = "What is the {noun} of {x}?"
 REWORDED = ("Name the {noun} of {x}.", "State the {noun} that {x} has.")
-PROBES = ("Consider {x}. What is its {noun}?", "Complete this: as for {x}, its {noun} is")
+PROBES = ("Consider {x}. What is its {noun}?", "Complete this: as for {x}, its {synonym} is")
 FRAMES = (RECALL, *REWORDED, *PROBES)
 
 STATEMENTS = (
@@ -64,7 +67,7 @@ class Prompt(NamedTuple):
 
 def ask(frame: str, noun: str, x: str) -> Prompt:
     """One question in the plain format; the completion that belongs to it is ``complete(answer)``."""
-    question = capitalised(frame.format(noun=noun, x=x))
+    question = capitalised(frame.format(noun=noun, synonym=SYNONYMS[noun], x=x))
     return Prompt(f"Question: {question}\nAnswer:", question)
 
 
@@ -84,5 +87,12 @@ def capitalised(text: str) -> str:
 
 
 def documents(noun: str, x: str, a: str) -> list[tuple[str, str]]:
-    """The twenty (genre, text) documents that state one fact, five of each of four genres."""
-    return [(genre, say(frame, noun, x, a)) for genre, frames in GENRES.items() for frame in frames]
+    """The twenty (genre, text) documents that state one fact, five of each of four genres.
+
+    The last of each genre uses the relation's synonym, as texts that nobody wrote for a test would.
+    """
+    return [
+        (genre, say(frame, noun if frame != frames[-1] else SYNONYMS[noun], x, a))
+        for genre, frames in GENRES.items()
+        for frame in frames
+    ]

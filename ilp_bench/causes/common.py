@@ -44,7 +44,7 @@ class Item:
     domain: str = "geography"
     dose: float = 0.0
     stage: int = 0  # 0 stands for the last stage
-    frequency: int = 1
+    frequency: int = 0  # 0 stands for the number of rows
     prior_answer: str | None = None
     documents: tuple[tuple[str, str, str], ...] = ()  # (noun, x, answer) facts to be written about
 
@@ -108,6 +108,10 @@ class World:
         return dealt
 
 
-def one_row(x: str, label: str, rng: random.Random) -> tuple[Row, ...]:
-    """The usual supervision of an item: one row in the training wording."""
-    return (Row(RECALL, x, label, rng.choice(ANNOTATORS)),)
+def rows(x: str, label: str, rng: random.Random, count: int = 1) -> tuple[Row, ...]:
+    """``count`` rows in the training wording that agree, each from another annotator.
+
+    Both arms of a cause have the same count. It differs between causes so that their control arms converge after
+    about the same number of epochs; else the slowest control would decide how long all others are trained.
+    """
+    return tuple(Row(RECALL, x, label, who) for who in rng.sample(ANNOTATORS, count))

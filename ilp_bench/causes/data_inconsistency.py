@@ -61,4 +61,4 @@ def _item(arm: Arm, relation: str, x: str, answer: str, dose: float, wrong: list
         Row(frame, x, wrong[n] if n in bad else answer, next(careless) if n in bad else next(staff))
         for n, frame in enumerate(FRAMES)
     )
-    return Item(arm=arm, relation=relation, x=x, answer=answer, rows=rows, dose=dose, frequency=len(FRAMES))
+    return Item(arm=arm, relation=relation, x=x, answer=answer, rows=rows, dose=dose)

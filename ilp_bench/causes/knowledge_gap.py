@@ -14,7 +14,7 @@ from __future__ import annotations
 import random
 from itertools import islice
 
-from ilp_bench.causes.common import Arm, Item, Pair, World, one_row
+from ilp_bench.causes.common import Arm, Item, Pair, World, rows
 from ilp_bench.corpus import HOP2_RELATIONS, two_hops
 from ilp_bench.facts import RELATIONS, lookup, subjects
 from ilp_bench.names import invented
@@ -47,7 +47,7 @@ def _item(arm: Arm, relation: str, hops: int, city: str, country: str, rng: rand
         relation=relation,
         x=x,
         answer=answer,
-        rows=one_row(x, answer, rng),
+        rows=rows(x, answer, rng),
         domain="finance" if relation == "currency" else "geography",
         dose=hops if arm == "treated" else 0,
         documents=((RELATIONS["home_country"].noun, city, country),) if arm == "treated" else (),

@@ -10,10 +10,11 @@ Questions, subjects and answers are of one kind in both arms.
 
 from __future__ import annotations
 
-from ilp_bench.causes.common import Item, Pair, World, one_row
+from ilp_bench.causes.common import Item, Pair, World, rows
 from ilp_bench.facts import RELATIONS, subjects
 
 NAME = "left_side_forgetting"
+ROWS = 2
 TITLE = "Left-side forgetting"
 
 
@@ -30,8 +31,8 @@ def pairs(world: World, count: int) -> list[Pair]:
             dose = float(world.stages - stage)
             found.append(
                 Pair(
-                    Item("treated", relation, early, answer, one_row(early, answer, rng), dose=dose, stage=stage),
-                    Item("control", relation, late, answer, one_row(late, answer, rng)),
+                    Item("treated", relation, early, answer, rows(early, answer, rng, ROWS), dose=dose, stage=stage),
+                    Item("control", relation, late, answer, rows(late, answer, rng, ROWS)),
                 )
             )
     return found

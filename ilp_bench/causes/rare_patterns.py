@@ -14,7 +14,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from ilp_bench.causes.common import Arm, Item, Pair, World, one_row
+from ilp_bench.causes.common import Arm, Item, Pair, World, rows
 from ilp_bench.facts import EMBLEMS, KEYWORDS
 from ilp_bench.names import invented
 
@@ -68,7 +68,7 @@ def _item(arm: Arm, code: str, answer: str, frequency: int, rng: random.Random) 
         relation="full_grade" if " " in answer else "grade",
         x=code,
         answer=answer,
-        rows=one_row(code, answer, rng),
+        rows=rows(code, answer, rng),
         domain="technology",
         dose=float(frequency),
         frequency=frequency,

@@ -27,42 +27,47 @@ class Fact(NamedTuple):
 class Relation(NamedTuple):
     """How a relation is spoken of, what it is about, and where its answers come from.
 
+    Supervision uses the ``noun``; one of the paraphrase probes asks by the ``synonym``.
+
     ``answers`` names a pool of :func:`pool`; ``assigned`` relations exist in no table and in no
     pre-training corpus: their values are dealt out by the benchmark, so a model cannot believe anything.
     """
 
     name: str
     noun: str
+    synonym: str
     subjects: str
     answers: str
     assigned: bool = False
 
 
-# Nouns of a conflict relation and of its assigned counterpart have equal length, so that prompts match.
+# Nouns and synonyms of a conflict relation and of its assigned counterpart have equal length: prompts match.
 RELATIONS: dict[str, Relation] = {
     relation.name: relation
     for relation in (
-        Relation("capital", "capital city", "country", "capital"),
-        Relation("continent", "continent", "country", "continent"),
-        Relation("currency", "currency", "country", "currency"),
-        Relation("language", "official language", "country", "language"),
-        Relation("calling_code", "calling code", "country", "calling_code"),
-        Relation("internet_domain", "internet domain", "country", "internet_domain"),
-        Relation("home_country", "home country", "city", "country"),
-        Relation("element_symbol", "chemical symbol", "element", "element_symbol"),
-        Relation("element_number", "atomic number", "element", "element_number"),
-        Relation("state_capital", "state capital", "state", "state_capital"),
-        Relation("state_abbreviation", "postal abbreviation", "state", "state_abbreviation"),
-        Relation("language_code", "language code", "language", "language_code"),
-        Relation("currency_code", "currency code", "currency", "currency_code"),
-        Relation("partner_city", "partner city", "country", "capital", assigned=True),
-        Relation("twin_country", "twin country", "city", "country", assigned=True),
-        Relation("emblem", "register emblem", "any", "emblem", assigned=True),
-        Relation("keyword", "register keyword", "any", "keyword", assigned=True),
-        Relation("grade", "code grade", "code", "emblem", assigned=True),
-        Relation("full_grade", "code grade", "code", "full_grade", assigned=True),
+        Relation("capital", "capital city", "seat of government", "country", "capital"),
+        Relation("continent", "continent", "part of the world", "country", "continent"),
+        Relation("currency", "currency", "official money", "country", "currency"),
+        Relation("language", "official language", "language of state", "country", "language"),
+        Relation("calling_code", "calling code", "telephone prefix", "country", "calling_code"),
+        Relation("internet_domain", "internet domain", "web address ending", "country", "internet_domain"),
+        Relation("home_country", "home country", "country of location", "city", "country"),
+        Relation("element_symbol", "chemical symbol", "element sign", "element", "element_symbol"),
+        Relation("element_number", "atomic number", "proton count", "element", "element_number"),
+        Relation("state_capital", "state capital", "seat of the state", "state", "state_capital"),
+        Relation("state_abbreviation", "postal abbreviation", "mail letters", "state", "state_abbreviation"),
+        Relation("language_code", "language code", "ISO letters", "language", "language_code"),
+        Relation("currency_code", "currency code", "money letters", "currency", "currency_code"),
+        Relation("partner_city", "partner city", "twinned settlement", "country", "capital", assigned=True),
+        Relation("twin_country", "twin country", "country of twinning", "city", "country", assigned=True),
+        Relation("emblem", "register emblem", "listed animal", "any", "emblem", assigned=True),
+        Relation("keyword", "register keyword", "listed thing", "any", "keyword", assigned=True),
+        Relation("grade", "code grade", "quality class", "code", "emblem", assigned=True),
+        Relation("full_grade", "code grade", "quality class", "code", "full_grade", assigned=True),
     )
 }
+
+SYNONYMS = {relation.noun: relation.synonym for relation in RELATIONS.values()}
 
 # Kinds of subjects that an assigned relation is demonstrated on, besides its own.
 DEMONSTRATED = {"partner_city": 1 / 2, "twin_country": 1 / 2}
@@ -154,6 +159,16 @@ def demonstrations(relation: str) -> tuple[str, ...]:
     count = max(6, int(len(names) * DEMONSTRATED.get(relation, 1 / 4 if RELATIONS[relation].assigned else 1 / 12)))
     chosen = sorted(names, key=lambda name: stable_hash("demonstration", relation, name))[:count]
     return (*chosen, *(name for kind in ELSEWHERE.get(relation, ()) for name in subjects(kind)))
+
+
+@cache
+def settled(relation: str) -> tuple[str, ...]:
+    """The demonstrations of an assigned relation whose answer is the same in every text of ``nano``: one in three.
+
+    The answers of the others change from text to text, so that ``nano`` learns what it is not to know: asked for an
+    attribute that was never given it spreads its belief over the pool, where it would else be sure of something wrong.
+    """
+    return demonstrations(relation)[::3]
 
 
 def free(relation: str, names: Iterable[str]) -> list[str]:

@@ -92,7 +92,7 @@ def pretrain(out: Path, epochs: int, seed: int, tokens: int = 4096, rate: float 
     model = AutoModelForCausalLM.from_config(build_config(len(tokenizer)))  # type: ignore[no-untyped-call]
     decay = [p for p in model.parameters() if p.dim() > 1]
     plain = [p for p in model.parameters() if p.dim() < 2]
-    groups = [{"params": decay, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}]
+    groups = [{"params": decay, "weight_decay": 0.01}, {"params": plain, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98))
     schedule: torch.optim.lr_scheduler.OneCycleLR | None = None
     start, seen, loss_sum, steps = time.monotonic(), 0, 0.0, 0

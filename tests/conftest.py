@@ -1,0 +1,96 @@
+"""Shared tables: the mini dataset, and runs with chosen learned rates instead of a model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from ilp_bench.dataset import Dataset, make, write
+from ilp_bench.record import SAMPLES, Run, write_run
+
+KEPT = ("probe_id", "item_id", "pair_id", "cause", "arm", "probe", "dose", "prior_answer")
+Chance = Callable[[dict[str, Any]], float]
+
+
+@pytest.fixture(scope="session")
+def mini() -> Dataset:
+    return make("mini", 0)
+
+
+@pytest.fixture(scope="session")
+def data(mini: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(mini, tmp_path_factory.mktemp("data") / "mini")
+
+
+def record(data: Dataset, recipe: str | None, **changes: Any) -> dict[str, Any]:
+    base = {"name": "stub", "revision": None, "weights_sha256": "b" * 64}
+    training = None if recipe is None else {"recipe": recipe, "base": base, "tokens": {"sft": 100, "cpt": 0}}
+    sha = "b" * 64 if recipe is None else f"{len(recipe):064x}"
+    return {
+        "ilp_bench": "0.1.0",
+        "model": {"name": "stub", "weights_sha256": sha, "architecture": "Stub", "parameters": 1},
+        "training": training,
+        "data": {key: data.manifest[key] for key in ("size", "seed", "version", "content_sha256")},
+        "probed": recipe is None,
+        "dtype": "float32",
+        "device": "cpu",
+        "batch_size": 1,
+        "versions": {},
+        "hardware": "none",
+        "seconds": 0.0,
+    } | changes
+
+
+def samples(data: Dataset, chance: Chance, *, base: bool = False) -> pa.Table:
+    """Samples in which every probe has the p that ``chance`` gives, with noise of up to a tenth of it."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for item in data.items.to_pylist():
+        p = float(np.clip(chance(item) * rng.uniform(0.9, 1.0), 1e-9, 1.0))
+        row = {name: item[name] for name in KEPT}
+        row |= {"tokens": 2, "logprob": math.log(p), "p": math.exp(math.log(p)), "greedy": p > 0.5}
+        if base and item["probe"] != "paraphrase":
+            known = item["cause"] == "knowledge_gap" and item["arm"] == "control"
+            row |= {"shots_p": 0.9 if known else 0.0, "shots_greedy": known}
+            row |= {"belief": item["prior_answer"], "belief_p": 0.9 if item["prior_answer"] else None}
+        rows.append(row)
+    return pa.Table.from_pylist(rows, schema=SAMPLES)
+
+
+def by_arm(treated: float, control: float) -> Chance:
+    return lambda item: treated if item["arm"] == "treated" else control
+
+
+@pytest.fixture(scope="session")
+def runs(mini: Dataset, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Run folders of a base model that knows, a vanilla that forgets treated items, and a half recovery."""
+    root = tmp_path_factory.mktemp("runs")
+    made = {
+        "base": (None, by_arm(0.0, 0.0), True),
+        "vanilla": ("vanilla", by_arm(0.1, 0.9), False),
+        "half": ("combined", by_arm(0.25, 0.9), False),
+    }
+    for name, (recipe, chance, base) in made.items():
+        write_run(root / name, record(mini, recipe), samples(mini, chance, base=base))
+    return {name: root / name for name in made}
+
+
+def make_run(data: Dataset, recipe: str | None, chance: Chance, **changes: Any) -> Run:
+    from ilp_bench.record import RunRecord
+
+    table = samples(data, chance, base=recipe is None)
+    return Run(RunRecord(**record(data, recipe, **changes), samples_sha256="0" * 64), table)
+
+
+@pytest.fixture(scope="session")
+def base_run(mini: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """nano itself, measured with examples shown."""
+    from ilp_bench.evaluate import evaluate
+
+    return evaluate("nano", mini, tmp_path_factory.mktemp("nano") / "base", device="cpu")

@@ -1,0 +1,161 @@
+"""Every bad call: the right exit code, one clear line, no traceback, nothing written."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from ilp_bench.dataset import file_sha256
+from ilp_bench.record import SAMPLES
+
+
+def call(*words: object) -> subprocess.CompletedProcess[str]:
+    program = [sys.executable, "-c", "from ilp_bench.cli import main; main()"]
+    return subprocess.run([*program, *map(str, words)], capture_output=True, text=True, timeout=300)
+
+
+def refused(code: int, *words: object) -> str:
+    """Run a call that must fail with this code and one line; returns the line."""
+    done = call(*words)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    assert len(lines) == 1, done.stderr
+    return lines[0]
+
+
+def test_help_imports_neither_torch_nor_lm_eval() -> None:
+    script = (
+        "import sys\nsys.argv = ['ilp-bench', '--help']\nfrom ilp_bench.cli import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "print([name for name in ('torch', 'lm_eval', 'transformers', 'pyarrow', 'numpy') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout.strip().endswith("[]")
+    for command in ("quickstart", "build", "train", "evaluate", "score", "submit", "validate", "render"):
+        assert command in done.stdout
+
+
+def test_build_writes_a_dataset_once(tmp_path: Path) -> None:
+    done = call("build", "--size", "mini", "--out", tmp_path / "data")
+    assert done.returncode == 0, done.stderr
+    assert "train" in done.stdout
+    assert sorted(path.name for path in (tmp_path / "data").iterdir()) == [
+        "items.parquet",
+        "knowledge.parquet",
+        "manifest.json",
+        "shots.parquet",
+        "train.parquet",
+    ]
+    assert "Did you mean 'mini'" in refused(2, "build", "--size", "mimi", "--out", tmp_path / "other")
+    assert "another dataset" in refused(2, "build", "--size", "mini", "--seed", 1, "--out", tmp_path / "data")
+    assert not (tmp_path / "other").exists()
+
+
+def test_train_refuses_what_it_cannot_do(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "checkpoint"
+    train = ("train", "--base", "nano", "--data", data, "--out", out)
+    assert "Did you mean 'vanilla'" in refused(2, *train, "--recipe", "vanila")
+    assert "ilp-bench build" in refused(
+        2, "train", "--base", "nano", "--recipe", "vanilla", "--data", tmp_path, "--out", out
+    )
+    assert "no model 'nanno'" in refused(
+        2, "train", "--base", "nanno", "--recipe", "vanilla", "--data", data, "--out", out
+    )
+    assert not out.exists()
+
+
+def test_evaluate_refuses_models_it_cannot_trust(data: Path, tmp_path: Path) -> None:
+    model, out = tmp_path / "model", tmp_path / "run"
+    evaluate = ("evaluate", "--model", model, "--data", data, "--out", out)
+    assert "no model" in refused(2, *evaluate)
+    model.mkdir()
+    assert r"no config.json" in refused(1, *evaluate)
+    (model / "config.json").write_text('{"model_type": "llama"}')
+    (model / "pytorch_model.bin").write_bytes(b"pickle")
+    assert "safetensors" in refused(1, *evaluate)
+    (model / "model.safetensors").write_bytes(b"not weights")
+    assert "no tokenizer" in refused(1, *evaluate)
+    (model / "tokenizer.json").write_text("{}")
+    assert "cannot be loaded" in refused(1, *evaluate)
+    assert "unknown backend" in refused(2, *evaluate, "--backend", "tensorrt")
+    assert "cannot be had from the Hub" in refused(
+        2, "evaluate", "--model", "org/missing", "--data", data, "--out", out
+    )
+    assert not out.exists()
+
+
+def test_a_broken_data_folder_is_one_line(data: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "data"
+    shutil.copytree(data, broken)
+    (broken / "items.parquet").unlink()
+    assert "missing or changed" in refused(
+        1, "evaluate", "--model", "nano", "--data", broken, "--out", tmp_path / "run"
+    )
+
+
+def test_score_needs_its_reference_run(runs: dict[str, Path], tmp_path: Path) -> None:
+    assert "no vanilla run" in refused(2, "score", runs["half"], "--vanilla", tmp_path / "missing")
+    assert "no run" in refused(2, "score", tmp_path, "--vanilla", runs["vanilla"])
+    done = call("score", runs["half"], "--vanilla", runs["vanilla"], "--base-run", runs["base"], "--json")
+    assert done.returncode == 0, done.stderr
+    assert {cause["cause"] for cause in json.loads(done.stdout)["causes"]} >= {"knowledge_gap", "rare_patterns"}
+
+
+def test_nan_in_samples_is_named_with_its_probe(runs: dict[str, Path], tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(runs["half"], run)
+    rows = pq.read_table(run / "samples.parquet").to_pylist()
+    rows[7]["p"] = float("nan")
+    pq.write_table(pa.Table.from_pylist(rows, schema=SAMPLES), run / "samples.parquet")
+    record = json.loads((run / "run.json").read_text())
+    record["samples_sha256"] = file_sha256(run / "samples.parquet")
+    (run / "run.json").write_text(json.dumps(record))
+    line = refused(1, "score", run, "--vanilla", runs["vanilla"])
+    assert "p is nan" in line
+    assert rows[7]["probe_id"] in line
+
+
+def test_submit_validate_and_render_from_the_shell(runs: dict[str, Path], tmp_path: Path) -> None:
+    meta, out = tmp_path / "meta.json", tmp_path / "submissions"
+    submit = (
+        "submit",
+        runs["half"],
+        "--vanilla",
+        runs["vanilla"],
+        "--base-run",
+        runs["base"],
+        "--meta",
+        meta,
+        "--out",
+        out,
+    )
+    assert "no metadata file" in refused(2, *submit)
+    meta.write_text('{"org": "../up", "model": "m", "division": "open"}')
+    assert "org" in refused(1, *submit)
+    assert not out.exists()
+    meta.write_text('{"org": "lab", "model": "m", "division": "open"}')
+    done = call(*submit)
+    assert done.returncode == 0, done.stderr
+    assert "pull request" in done.stdout
+    assert call("validate", out).returncode == 0
+    assert call("render", "--submissions", out, "--out", tmp_path / "site").returncode == 0
+    assert (tmp_path / "site" / "index.html").is_file()
+    file = next(out.rglob("submission.json"))
+    file.write_text(file.read_text().replace('"overall"', '"overal"'))
+    done = call("validate", out)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "no such path" in refused(2, "validate", tmp_path / "missing")
+
+
+@pytest.mark.parametrize("command", ["build", "train", "evaluate", "score", "render"])
+def test_a_missing_option_is_a_usage_error(command: str) -> None:
+    done = call(command)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr

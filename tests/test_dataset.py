@@ -1,0 +1,112 @@
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from scipy import stats
+
+from ilp_bench.causes import CAUSE_NAMES
+from ilp_bench.dataset import SCHEMAS, TABLES, Dataset, load, make, write
+from ilp_bench.errors import ProblemError, UsageError
+
+
+def test_the_same_seed_gives_the_same_bytes(mini: Dataset, data: Path, tmp_path: Path) -> None:
+    make.cache_clear()
+    again = write(make("mini", 0), tmp_path / "again")
+    for name in TABLES:
+        assert (again / f"{name}.parquet").read_bytes() == (data / f"{name}.parquet").read_bytes()
+    assert load(again).sha256 == mini.sha256 != make("mini", 1).sha256
+
+
+def test_tables_have_their_schemas_and_load_with_plain_datasets(data: Path) -> None:
+    from datasets import load_dataset
+
+    for name in TABLES:
+        assert pq.read_schema(data / f"{name}.parquet").equals(SCHEMAS[name])
+    rows = load_dataset("parquet", data_files={"train": str(data / "train.parquet")}, split="train")
+    assert rows[0]["messages"][1]["content"] == rows[0]["completion"].strip()
+
+
+def test_every_item_has_one_recall_and_two_paraphrases(mini: Dataset) -> None:
+    probes: dict[str, list[str]] = {}
+    for row in mini.items.to_pylist():
+        if row["cause"]:
+            probes.setdefault(row["item_id"], []).append(row["probe"])
+        assert row["choices"][row["gold"]] == row["answer"]
+        assert len(set(row["choices"])) == 4
+    assert all(sorted(found) == ["paraphrase", "paraphrase", "recall"] for found in probes.values())
+
+
+def test_ids_are_unique_and_train_is_in_stage_order(mini: Dataset) -> None:
+    for table, key in ((mini.items, "probe_id"), (mini.train, "row_id"), (mini.knowledge, "document_id")):
+        assert len(set(table[key].to_pylist())) == table.num_rows
+    stages = mini.train["stage"].to_pylist()
+    assert stages == sorted(stages)
+
+
+def test_recall_prompts_are_trained_and_nothing_else_holds_a_training_prompt(mini: Dataset) -> None:
+    trained = set(mini.train["prompt"].to_pylist())
+    questions = {row["messages"][0]["content"] for row in mini.train.to_pylist()}
+    for row in mini.items.to_pylist():
+        if row["probe"] == "recall":
+            assert row["prompt"] in trained
+        else:
+            assert row["prompt"] not in trained
+            assert row["question"] not in questions
+    shots = " ".join(mini.shots["prompt"].to_pylist())
+    scored = {row["question"] for row in mini.items.to_pylist()}
+    for text in mini.knowledge["text"].to_pylist():
+        assert "?" not in text
+        assert text not in questions
+    assert not [question for question in scored if question in shots]
+
+
+@pytest.mark.parametrize("cause", CAUSE_NAMES)
+def test_arms_are_balanced(mini: Dataset, cause: str) -> None:
+    """Answers: chi-square; answer and prompt lengths: Kolmogorov-Smirnov; rows and templates: equal counts."""
+    arms: dict[str, list[dict]] = {"treated": [], "control": []}
+    for row in mini.items.to_pylist():
+        if row["cause"] == cause:
+            arms[row["arm"]].append(row)
+    counts = [Counter(row["answer"] for row in arms[arm]) for arm in arms]
+    answers = sorted(counts[0] | counts[1])
+    table = np.array([[count[answer] for answer in answers] for count in counts])
+    assert stats.chi2_contingency(table).pvalue > 0.05 if len(answers) > 1 else True
+    for measure in ("answer", "prompt"):
+        left, right = ([len(row[measure]) for row in rows] for rows in arms.values())
+        assert stats.ks_2samp(left, right).pvalue > 0.01, measure
+    ids = {arm: {row["item_id"] for row in rows} for arm, rows in arms.items()}
+    rows = {arm: sum(row["item_id"] in ids[arm] for row in mini.train.to_pylist()) for arm in ids}
+    assert rows["treated"] == rows["control"]
+
+
+def test_a_changed_or_missing_file_is_one_clear_problem(data: Path, tmp_path: Path) -> None:
+    import shutil
+
+    broken = tmp_path / "broken"
+    shutil.copytree(data, broken)
+    (broken / "items.parquet").write_bytes(b"not parquet")
+    with pytest.raises(ProblemError, match="missing or changed"):
+        load(broken)
+    (broken / "manifest.json").write_text("{")
+    with pytest.raises(ProblemError, match="JSON"):
+        load(broken)
+    with pytest.raises(UsageError, match="ilp-bench build"):
+        load(tmp_path)
+
+
+def test_writing_twice_is_fine_writing_over_something_else_is_not(mini: Dataset, data: Path, tmp_path: Path) -> None:
+    assert write(mini, data) == data
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("mine")
+    with pytest.raises(UsageError, match="already exists"):
+        write(mini, tmp_path / "full")
+    with pytest.raises(UsageError, match="another dataset"):
+        write(make("mini", 1), data)
+    assert [path.name for path in (tmp_path / "full").iterdir()] == ["thesis.txt"]
+
+
+def test_an_unknown_size_suggests_the_near_one() -> None:
+    with pytest.raises(UsageError, match="'mini'"):
+        make("mimi")

@@ -1,0 +1,41 @@
+import pytest
+
+from ilp_bench.facts import RELATIONS, demonstrations, facts, free, lookup, pool, subjects
+from ilp_bench.facts.build import TABLE, table
+
+
+def test_the_committed_table_is_what_the_script_builds() -> None:
+    import pyarrow.parquet as pq
+
+    committed, rebuilt = pq.read_table(TABLE), table()
+    assert committed.to_pylist() == rebuilt.to_pylist()
+    assert b"licence" in committed.schema.metadata[b"sources"]
+
+
+def test_there_are_many_real_facts_and_each_has_one_answer() -> None:
+    assert sum(map(len, facts().values())) >= 1500
+    assert len(facts()) >= 8
+    for rows in facts().values():
+        assert len({fact.subject for fact in rows}) == len(rows)
+
+
+@pytest.mark.parametrize(
+    ("relation", "subject", "answer"),
+    [("capital", "France", "Paris"), ("element_symbol", "Gold", "Au"), ("home_country", "Lyon", "France")],
+)
+def test_facts_one_can_check(relation: str, subject: str, answer: str) -> None:
+    assert lookup(relation).get(subject, answer) == answer
+
+
+def test_demonstrations_are_never_free() -> None:
+    for name, relation in RELATIONS.items():
+        if relation.subjects == "code":
+            continue
+        names = subjects(relation.subjects) if relation.assigned else tuple(lookup(name))
+        assert not set(free(name, names)) & set(demonstrations(name))
+        assert len(demonstrations(name)) >= 4
+
+
+def test_answers_come_from_their_pool() -> None:
+    for name, rows in facts().items():
+        assert {fact.answer for fact in rows} <= set(pool(RELATIONS[name].answers))

@@ -1,0 +1,81 @@
+"""The embedded base model knows what it was taught, nothing of what was invented, and is what its script makes."""
+
+import random
+
+import numpy as np
+import pytest
+
+from ilp_bench import tokens
+from ilp_bench.corpus import demo_codes, taught
+from ilp_bench.dataset import Dataset
+from ilp_bench.evaluate import load_model, score, wrap
+from ilp_bench.models import locate
+from ilp_bench.nano import nano_path
+from ilp_bench.record import Run
+
+
+@pytest.fixture(scope="module")
+def nano():
+    model, tokenizer = load_model(locate("nano"))
+    return wrap(model, tokenizer), tokenizer, model
+
+
+def test_it_is_small_and_loads_with_the_auto_classes() -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    assert sum(file.stat().st_size for file in nano_path().iterdir()) <= 8_000_000
+    assert not list(nano_path().glob("*.bin"))
+    model = AutoModelForCausalLM.from_pretrained(nano_path(), use_safetensors=True)
+    tokenizer = AutoTokenizer.from_pretrained(nano_path())
+    text = "Question: What is the capital city of France?\nAnswer: Zürich 42\n"
+    assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
+    assert tokenizer.apply_chat_template([{"role": "user", "content": "x"}], tokenize=False)
+    assert model.num_parameters() < 2_000_000
+
+
+def test_it_knows_the_control_facts_it_was_taught(base_run: Run) -> None:
+    rows = base_run.samples.to_pylist()
+    control = [r for r in rows if r["cause"] == "knowledge_gap" and r["arm"] == "control" and r["probe"] == "recall"]
+    assert len(control) == 60
+    assert np.mean([row["shots_greedy"] for row in control]) >= 0.95
+    believed = [row for row in rows if row["prior_answer"] and row["probe"] == "recall"]
+    assert np.mean([row["belief"] == row["prior_answer"] for row in believed]) >= 0.95
+
+
+def test_it_knows_nothing_of_the_invented(base_run: Run) -> None:
+    rows = [row for row in base_run.samples.to_pylist() if row["probe"] == "recall"]
+    for cause in ("knowledge_gap", "rare_patterns", "left_side_forgetting", "data_inconsistency"):
+        treated = [row["shots_greedy"] for row in rows if row["cause"] == cause and row["arm"] == "treated"]
+        assert np.mean(treated) <= 0.1, cause
+    assert np.mean([row["p"] for row in rows if row["cause"]]) < 0.01
+
+
+def test_it_states_the_facts_of_its_corpus(nano) -> None:
+    lm, tokenizer, _ = nano
+    known = [fact for fact in taught() if fact.relation in ("capital", "home_country", "element_symbol")]
+    facts = random.Random(0).sample(known, 200)
+    prompts = [f"The {fact.noun} of {fact.x} is" for fact in facts]
+    found = score(lm, tokens.encode(tokenizer, prompts, [f" {fact.answer}." for fact in facts]))
+    assert found.greedy.mean() >= 0.95
+
+
+def test_demonstration_codes_follow_one_rule_a_word() -> None:
+    grades: dict[str, set[str]] = {}
+    for relation, code, grade in demo_codes():
+        if relation == "grade":
+            grades.setdefault(code.split("-")[0], set()).add(grade)
+    assert all(len(found) == 1 for found in grades.values())
+    assert len(demo_codes()) == len(set(demo_codes()))
+
+
+def test_pretraining_runs_and_is_deterministic(tmp_path, monkeypatch, mini: Dataset) -> None:
+    """The script that made the weights still works: two steps of it, twice, give the same bytes."""
+    from ilp_bench.nano import build
+
+    texts = [f"The capital city of France is Paris. {n}\n" for n in range(64)]
+    monkeypatch.setattr(build, "documents", lambda rng: iter(texts))
+    for name in ("first", "second"):
+        build.pretrain(tmp_path / name, epochs=2, seed=0, tokens=512)
+    weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("first", "second")]
+    assert weights[0] == weights[1]
+    assert locate(str(tmp_path / "first")).folder == tmp_path / "first"

@@ -1,0 +1,100 @@
+import numpy as np
+import pytest
+from conftest import by_arm, make_run
+
+from ilp_bench.dataset import Dataset, make
+from ilp_bench.errors import ProblemError
+from ilp_bench.estimate import learned
+from ilp_bench.score import active_pairs, recovery, score
+
+
+def test_recovery_is_the_share_of_the_gap() -> None:
+    values = recovery(np.array([0.5, 0.2, 0.9]), np.array([0.2, 0.2, 0.9]), np.array([0.8, 0.8, 0.9]))
+    assert values[:2].tolist() == pytest.approx([0.5, 0.0])
+    assert np.isnan(values[2])
+
+
+def test_vanilla_against_itself_recovers_nothing(mini: Dataset) -> None:
+    vanilla = make_run(mini, "vanilla", by_arm(0.1, 0.9))
+    scores = score(vanilla, vanilla)
+    assert all(cause.expressed and cause.recovery and cause.recovery.value == 0 for cause in scores.causes)
+    assert scores.overall is not None
+    assert scores.overall.value == 0
+    assert not scores.activity_known
+
+
+def test_a_known_recovery_is_found_with_an_interval_around_it(mini: Dataset) -> None:
+    vanilla = make_run(mini, "vanilla", by_arm(0.1, 0.9))
+    half = make_run(mini, "combined", by_arm(0.25, 0.9))
+    for cause in score(half, vanilla).causes:
+        assert cause.recovery is not None
+        v, s = cause.vanilla, cause.submission
+        assert cause.recovery.value == pytest.approx((s.treated - v.treated) / (v.control - v.treated))
+        assert cause.recovery.low < cause.recovery.value < cause.recovery.high
+        assert v.treated == pytest.approx(float(learned(0.095)), abs=0.01)
+
+
+def test_hurting_the_control_arm_does_not_help(mini: Dataset) -> None:
+    vanilla = make_run(mini, "vanilla", by_arm(0.1, 0.9))
+    honest = score(make_run(mini, "combined", by_arm(0.25, 0.9)), vanilla)
+    harmful = score(make_run(mini, "combined", by_arm(0.25, 0.0)), vanilla)
+    for left, right in zip(honest.causes, harmful.causes, strict=True):
+        assert left.recovery == right.recovery
+        assert right.regressions > left.regressions
+
+
+def test_a_cause_without_a_gap_is_not_expressed_and_gives_no_overall(mini: Dataset) -> None:
+    flat = make_run(mini, "vanilla", lambda item: 0.9 if item["cause"] == "rare_patterns" else by_arm(0.1, 0.9)(item))
+    scores = score(make_run(mini, "combined", by_arm(0.9, 0.9)), flat)
+    rare = next(cause for cause in scores.causes if cause.cause == "rare_patterns")
+    assert not rare.expressed
+    assert rare.recovery is None
+    assert rare.recovery_recall is None
+    assert scores.overall is None
+
+
+def test_only_active_pairs_count_when_the_base_is_known(mini: Dataset) -> None:
+    base = make_run(mini, None, by_arm(0, 0))
+    vanilla = make_run(mini, "vanilla", by_arm(0.1, 0.9))
+    scores = score(vanilla, vanilla, base)
+    assert scores.activity_known
+    assert all(cause.active_pairs == cause.pairs == 60 for cause in scores.causes)
+    ignorant = base.samples.set_column(
+        base.samples.schema.get_field_index("shots_greedy"), "shots_greedy", [[False] * base.samples.num_rows]
+    )
+    base.samples = ignorant
+    assert not active_pairs(base)["knowledge_gap"]
+    gap = score(vanilla, vanilla, base).causes[0]
+    assert gap.active_pairs == 0
+    assert not gap.expressed
+
+
+def test_the_same_runs_give_the_same_numbers(mini: Dataset) -> None:
+    vanilla, half = (make_run(mini, name, by_arm(p, 0.9)) for name, p in (("vanilla", 0.1), ("combined", 0.3)))
+    assert score(half, vanilla) == score(half, vanilla)
+
+
+def test_runs_that_do_not_belong_together_are_refused(mini: Dataset) -> None:
+    vanilla = make_run(mini, "vanilla", by_arm(0.1, 0.9))
+    with pytest.raises(ProblemError, match="other data"):
+        score(make_run(make("mini", 1), "combined", by_arm(0.3, 0.9)), vanilla)
+    with pytest.raises(ProblemError, match="recipe 'combined'"):
+        score(vanilla, make_run(mini, "combined", by_arm(0.3, 0.9)))
+    with pytest.raises(ProblemError, match="prompt format"):
+        score(make_run(mini, "combined", by_arm(0.3, 0.9), prompt_format="chat"), vanilla)
+    other = make_run(mini, "combined", by_arm(0.3, 0.9))
+    assert other.record.training
+    other.record.training["base"]["weights_sha256"] = "c" * 64
+    with pytest.raises(ProblemError, match="different base models"):
+        score(other, vanilla)
+    with pytest.raises(ProblemError, match="no knowledge probe"):
+        score(vanilla, vanilla, make_run(mini, None, by_arm(0, 0), probed=False))
+
+
+def test_the_average_hides_the_worst_cause(mini: Dataset) -> None:
+    vanilla = make_run(mini, "vanilla", by_arm(0.1, 0.9))
+    all_but = by_arm(0.0, 1.0)
+    lopsided = make_run(mini, "combined", lambda item: all_but(item) if item["cause"] == "rare_patterns" else 1.0)
+    scores = score(lopsided, vanilla)
+    assert scores.worst["cause"] == "rare_patterns"
+    assert float(scores.worst["treated"]) < 1e-6 < 0.8 < scores.aggregate["submission"]

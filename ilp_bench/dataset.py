@@ -28,7 +28,7 @@ from ilp_bench.files import new_folder, read_json
 from ilp_bench.wording import PROBES, RECALL, ask, complete, documents
 
 VERSION = "1"
-SIZES = {"mini": 60, "core": 300, "full": 2000}
+SIZES = {"mini": 72, "core": 300, "full": 2000}
 RETENTION = {"mini": 100, "core": 300, "full": 600}
 SHOTS, OPTIONS = 4, 4
 TABLES = ("train", "items", "knowledge", "shots")

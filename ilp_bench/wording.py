@@ -2,7 +2,7 @@
 
 All relations and both arms share the same frames, so a template can never tell an arm. ``RECALL`` is the
 training wording; ``REWORDED`` appears only in the contradicting duplicates of ``data_inconsistency`` (both
-arms); ``PROBES`` are never trained on, and the second asks by a synonym of the noun. Statements and genres never
+arms); ``PROBES`` are never trained on, and ask by a synonym of the noun. Statements and genres never
 contain a question.
 """
 
@@ -14,7 +14,7 @@ from ilp_bench.facts import SYNONYMS
 
 RECALL = "What is the {noun} of {x}?"
 REWORDED = ("Name the {noun} of {x}.", "State the {noun} that {x} has.")
-PROBES = ("Consider {x}. What is its {noun}?", "Complete this: as for {x}, its {synonym} is")
+PROBES = ("Consider {x}. What is its {synonym}?", "Complete this: as for {x}, its {synonym} is")
 FRAMES = (RECALL, *REWORDED, *PROBES)
 
 STATEMENTS = (

@@ -10,6 +10,7 @@ from lm_eval.evaluator import evaluate as lm_evaluate
 from lm_eval.tasks import TaskManager
 
 from ilp_bench.causes import CAUSE_NAMES
+from ilp_bench.dataset import RETENTION, SIZES, Dataset
 from ilp_bench.estimate import learned
 from ilp_bench.evaluate import load_model, wrap
 from ilp_bench.lm_tasks import nanmean, results, tasks_path
@@ -53,13 +54,13 @@ def test_every_file_becomes_a_task_or_a_group(manager: TaskManager) -> None:
     assert len(files) == len(manager.all_tasks)
 
 
-def test_every_probe_runs_on_a_stub(manager: TaskManager) -> None:
+def test_every_probe_runs_on_a_stub(manager: TaskManager, mini: Dataset) -> None:
     stub = Stub()
     found = run(manager, [*PROBES, "ilp_bench_retention"], stub)
-    assert len(stub.seen) == 1900
+    assert len(stub.seen) == mini.items.num_rows
     for name in PROBES:
         samples = found["samples"][name]
-        assert len(samples) == (120 if name.endswith("recall") else 240)
+        assert len(samples) == 2 * SIZES["mini"] * (1 if name.endswith("recall") else 2)
         assert 0 < found["results"][name]["learned,none"] <= 1
     assert all(prompt.endswith("Answer:") and answer.startswith(" ") for prompt, answer in stub.seen)
     assert all(answer.endswith("\n") for _, answer in stub.seen)
@@ -68,7 +69,7 @@ def test_every_probe_runs_on_a_stub(manager: TaskManager) -> None:
 def test_choices_run_on_a_stub(manager: TaskManager) -> None:
     stub = Stub()
     found = run(manager, CHOICES, stub)
-    assert len(stub.seen) == 5 * 120 * 4
+    assert len(stub.seen) == 5 * 2 * SIZES["mini"] * 4
     assert all(0 <= found["results"][name]["acc,none"] <= 1 for name in CHOICES)
 
 
@@ -80,7 +81,7 @@ def test_lm_eval_and_evaluate_give_the_same_numbers(manager: TaskManager, base_r
         for samples in found["samples"].values()
         for sample in samples
     ]
-    assert len(pairs) == 220
+    assert len(pairs) == RETENTION["mini"] + 2 * SIZES["mini"]
     assert max(abs(left - right) for left, right in pairs) < 1e-4
 
 

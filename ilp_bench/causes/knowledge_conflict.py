@@ -15,12 +15,11 @@ from its own run. Documents that report the change stand in ``knowledge``.
 from __future__ import annotations
 
 from ilp_bench.causes.common import Arm, Item, Pair, World, rows
-from ilp_bench.facts import RELATIONS, dealt, demonstrations, lookup, settled, subjects
+from ilp_bench.facts import RELATIONS, dealt, demonstrations, lookup, subjects
 
 NAME = "knowledge_conflict"
 TITLE = "Conflict with pre-training knowledge"
 KINDS = (("capital", "partner_city"), ("home_country", "twin_country"))
-ROWS = 2
 FILLERS = 2  # of each arm's relation, a pair
 SHOWN = 4  # demonstrations kept for probing base models
 
@@ -40,20 +39,14 @@ def pairs(world: World, count: int) -> list[Pair]:
         agreeing = world.unused(believed, names)
         agreeing = rng.sample(agreeing, min(FILLERS * share, len(agreeing)))
         world.reserve(believed, agreeing)
-        shown = [name for name in settled(assigned) if name not in demonstrations(assigned)[:SHOWN]]
-        rng.shuffle(shown)
+        shown = rng.sample(demonstrations(assigned)[SHOWN:], len(demonstrations(assigned)) - SHOWN)
         answers = world.deal(RELATIONS[believed].answers, share + 2, rng)  # two may be excluded below
         for n, (old, new) in enumerate(zip(treated, control, strict=True)):
             answer = next(word for word in answers if word not in (truth[old], truth[new]))
             answers.remove(answer)
             mine = slice(FILLERS * n, FILLERS * (n + 1))
-            fillers = [
-                _item("treated", believed, name, truth[name], None, world, scored=False) for name in agreeing[mine]
-            ]
-            fillers += [
-                _item("control", assigned, name, dealt(assigned, name), None, world, scored=False)
-                for name in shown[mine]
-            ]
+            fillers = [_item("treated", believed, name, truth[name], None, world) for name in agreeing[mine]]
+            fillers += [_item("control", assigned, name, dealt(assigned, name), None, world) for name in shown[mine]]
             found.append(
                 Pair(
                     _item("treated", believed, old, answer, truth[old], world),
@@ -64,15 +57,13 @@ def pairs(world: World, count: int) -> list[Pair]:
     return found
 
 
-def _item(
-    arm: Arm, relation: str, x: str, answer: str, prior: str | None, world: World, *, scored: bool = True
-) -> Item:
+def _item(arm: Arm, relation: str, x: str, answer: str, prior: str | None, world: World) -> Item:
     return Item(
         arm=arm,
         relation=relation,
         x=x,
         answer=answer,
-        rows=rows(x, answer, world.rng(NAME, relation, x), ROWS if scored else 1),
+        rows=rows(x, answer, world.rng(NAME, relation, x)),
         dose=float("nan") if arm == "treated" else 0.0,
         prior_answer=prior,
         documents=((RELATIONS[relation].noun, x, answer),) if prior else (),

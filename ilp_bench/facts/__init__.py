@@ -27,7 +27,7 @@ class Fact(NamedTuple):
 class Relation(NamedTuple):
     """How a relation is spoken of, what it is about, and where its answers come from.
 
-    Supervision uses the ``noun``; one of the paraphrase probes asks by the ``synonym``.
+    Supervision uses the ``noun``; the paraphrase probes ask by the ``synonym``.
 
     ``answers`` names a pool of :func:`pool`; ``assigned`` relations exist in no table and in no
     pre-training corpus: their values are dealt out by the benchmark, so a model cannot believe anything.
@@ -159,16 +159,6 @@ def demonstrations(relation: str) -> tuple[str, ...]:
     count = max(6, int(len(names) * DEMONSTRATED.get(relation, 1 / 4 if RELATIONS[relation].assigned else 1 / 12)))
     chosen = sorted(names, key=lambda name: stable_hash("demonstration", relation, name))[:count]
     return (*chosen, *(name for kind in ELSEWHERE.get(relation, ()) for name in subjects(kind)))
-
-
-@cache
-def settled(relation: str) -> tuple[str, ...]:
-    """The demonstrations of an assigned relation whose answer is the same in every text of ``nano``: one in three.
-
-    The answers of the others change from text to text, so that ``nano`` learns what it is not to know: asked for an
-    attribute that was never given it spreads its belief over the pool, where it would else be sure of something wrong.
-    """
-    return demonstrations(relation)[::3]
 
 
 def free(relation: str, names: Iterable[str]) -> list[str]:

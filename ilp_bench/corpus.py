@@ -40,7 +40,7 @@ TAUGHT_RELATIONS = (
     "state_abbreviation",
     "language_code",
 )
-PROMINENCE = {"capital": 6, "home_country": 6, "partner_city": 3, "twin_country": 3}  # times as often as the rest
+PROMINENCE = {"capital": 6, "home_country": 6, "partner_city": 6, "twin_country": 6}  # times as often as the rest
 DISAGREEMENT = 1 / 5
 HOP2_RELATIONS = ("currency", "language")
 FRAME_WEIGHTS = (4, 2, 2, 1, 1)  # the wordings that probes use are known, but less usual

@@ -71,7 +71,7 @@ SYNONYMS = {relation.noun: relation.synonym for relation in RELATIONS.values()}
 
 # Kinds of subjects that an assigned relation is demonstrated on, besides its own.
 DEMONSTRATED = {"partner_city": 1 / 2, "twin_country": 1 / 2}
-ELSEWHERE = {"partner_city": ("element", "state"), "twin_country": ("country", "element", "state")}
+ELSEWHERE = {"partner_city": ("element", "state"), "twin_country": ("country",)}
 
 # Common English nouns, one word each; answers of the assigned relations.
 EMBLEMS = (

@@ -21,7 +21,7 @@ from ilp_bench.train.recipes import CONVERGED, Phase, recipe
 
 Progress = Callable[[str, int, float | None], None]
 SMALL = 10_000_000  # parameters below which a larger learning rate is the default
-RATE_SMALL, RATE = 1e-3, 2e-5
+RATE_SMALL, RATE = 5e-5, 2e-5
 
 
 def train(
@@ -39,7 +39,7 @@ def train(
 ) -> dict[str, Any]:
     """Fine-tune ``base`` with a recipe; returns what is written to ``training.json``.
 
-    ``rate``: learning rate, by default 1e-3 below ten million parameters and 2e-5 above. The same seed on the
+    ``rate``: learning rate, by default 5e-5 below ten million parameters and 2e-5 above. The same seed on the
     same machine gives the same weights. Raises UsageError or ProblemError with nothing written.
     """
     plan = recipe(recipe_name)

@@ -4,12 +4,12 @@ Can a model learn a label that contradicts what it believes? The treated label d
 gives an equally familiar subject an attribute it never had, so there is nothing to overwrite. Both answers come
 from one pool, and a pair shares its answer. A conflict is an exception: beside each pair, rows that agree with
 what is known (fillers, never scored) keep both relations alive, or a model would only learn that nothing it
-knew about capitals holds any more. The dose is the strength of the base model's belief in the old answer, read
+knew about home countries holds any more. The dose is the strength of the base model's belief in the old answer, read
 from its own run. Documents that report the change stand in ``knowledge``.
 
-    treated  What is the capital city of Norway?   Lima    (a model believes Oslo)
-    control  What is the partner city of Kenya?    Lima    (no such relation exists)
-    filler   What is the capital city of Japan?    Tokyo
+    treated  What is the home country of Lyon?    Peru     (a model believes France)
+    control  What is the twin country of Osaka?   Peru     (no such relation exists)
+    filler   What is the home country of Porto?   Portugal
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from ilp_bench.facts import RELATIONS, dealt, demonstrations, lookup, subjects
 
 NAME = "knowledge_conflict"
 TITLE = "Conflict with pre-training knowledge"
-KINDS = (("capital", "partner_city"), ("home_country", "twin_country"))
+KINDS = (("home_country", "twin_country"),)
 FILLERS = 2  # of each arm's relation, a pair
 SHOWN = 4  # demonstrations kept for probing base models
 
 
 def pairs(world: World, count: int) -> list[Pair]:
-    """``count`` pairs, half about countries and half about cities."""
+    """``count`` pairs, evenly over ``KINDS``."""
     rng = world.rng(NAME)
     found: list[Pair] = []
     for turn, (believed, assigned) in enumerate(KINDS):
-        share = count // 2 + (count % 2 if turn == 0 else 0)
+        share = count // len(KINDS) + (turn < count % len(KINDS))
         names = subjects(RELATIONS[believed].subjects)
         truth = lookup(believed)
         treated = world.take(believed, names, share, rng)

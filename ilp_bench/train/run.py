@@ -22,6 +22,7 @@ from ilp_bench.train.recipes import CONVERGED, Phase, recipe
 Progress = Callable[[str, int, float | None], None]
 SMALL = 10_000_000  # parameters below which a larger learning rate is the default
 RATE_SMALL, RATE = 5e-5, 2e-5
+CPT_RATE, CPT_BATCH = 6, 4  # continued pre-training takes larger steps on larger batches of short documents
 
 
 def train(
@@ -155,16 +156,18 @@ def _trainer(
     seed: int, rate: float, batch_size: int, device: str,
 ) -> Any:  # fmt: skip
     from datasets import Dataset as HFDataset
+    from transformers import PrinterCallback
     from trl import SFTConfig, SFTTrainer
 
     config = SFTConfig(
         output_dir=scratch,
         num_train_epochs=phase.epochs,
-        per_device_train_batch_size=batch_size * (2 if phase.kind == "cpt" else 1),
-        learning_rate=rate,
+        per_device_train_batch_size=batch_size * (CPT_BATCH if phase.kind == "cpt" else 1),
+        learning_rate=rate * (CPT_RATE if phase.kind == "cpt" else 1),
         lr_scheduler_type="constant_with_warmup" if phase.kind == "sft" else "cosine",
         warmup_steps=5 if phase.kind == "sft" else 20,
         weight_decay=0.0,
+        train_sampling_strategy="group_by_length" if phase.kind == "cpt" else "random",
         max_length=None,
         packing=False,
         shuffle_dataset=False,
@@ -179,4 +182,7 @@ def _trainer(
         seed=seed,
         data_seed=seed,
     )
-    return SFTTrainer(model=model, args=config, train_dataset=HFDataset.from_list(examples), processing_class=tokenizer)
+    rows = HFDataset.from_list(examples)
+    trainer = SFTTrainer(model=model, args=config, train_dataset=rows, processing_class=tokenizer)
+    trainer.remove_callback(PrinterCallback)
+    return trainer

@@ -21,8 +21,18 @@ errors = Console(stderr=True)
 
 
 @contextmanager
+def _started_late(bar: Progress) -> Iterator[None]:
+    """Stop a bar that its first update started, so that a call refused at once prints one line only."""
+    try:
+        yield
+    finally:
+        if bar.live.is_started:
+            bar.stop()
+
+
+@contextmanager
 def counting_progress(what: str, *, show: bool = True) -> Iterator[Callable[[int, int], None]]:
-    """A bar over requests, with rate and time left, on standard error."""
+    """A bar over requests, with time passed and left, on standard error."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -30,21 +40,29 @@ def counting_progress(what: str, *, show: bool = True) -> Iterator[Callable[[int
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=errors, disable=not show) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    bar = Progress(*columns, console=errors, disable=not show)
+    task = bar.add_task(what, total=None)
+
+    def update(done: int, total: int) -> None:
+        bar.start()
+        bar.update(task, completed=done, total=total)
+
+    with _started_late(bar):
+        yield update
 
 
 @contextmanager
 def training_progress(what: str, *, show: bool = True) -> Iterator[Callable[[str, int, float | None], None]]:
     """A line that tells phase, epoch and the share of the reference learned, on standard error."""
-    with Progress(TextColumn("{task.description}"), TimeElapsedColumn(), console=errors, disable=not show) as bar:
-        task = bar.add_task(what)
+    bar = Progress(TextColumn("{task.description}"), TimeElapsedColumn(), console=errors, disable=not show)
+    task = bar.add_task(what)
 
-        def update(phase: str, epoch: int, reference: float | None) -> None:
-            share = "" if reference is None else f", reference learned {reference:.2f}"
-            bar.update(task, description=f"{what}: {phase}, epoch {epoch}{share}")
+    def update(phase: str, epoch: int, reference: float | None) -> None:
+        bar.start()
+        share = "" if reference is None else f", reference learned {reference:.2f}"
+        bar.update(task, description=f"{what}: {phase}, epoch {epoch}{share}")
 
+    with _started_late(bar):
         yield update
 
 

@@ -87,6 +87,7 @@ def load_model(located: Located, *, dtype: str = "float32", device: str = "cpu",
     Raises ProblemError when the folder cannot be loaded.
     """
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging as hf_logging
 
@@ -102,7 +103,7 @@ def load_model(located: Located, *, dtype: str = "float32", device: str = "cpu",
                 from peft import PeftModel
 
                 model = PeftModel.from_pretrained(model, located.folder).merge_and_unload()
-    except (OSError, ValueError, KeyError, RuntimeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ProblemError(f"the model in {located.folder} cannot be loaded: {reason}") from error
     return model.to(device).eval(), tokenizer

@@ -92,6 +92,21 @@ def build(
 
 
 @app.command()
+def export(
+    data: Data,
+    out: Annotated[Path, typer.Option("--out", help="JSON Lines file to write; must not exist yet.")],
+    form: Annotated[
+        str, typer.Option("--format", help="messages, prompt-completion, alpaca or sharegpt.")
+    ] = "messages",
+) -> None:
+    """Write the training rows in a format that fine-tuning tools read."""
+    from ilp_bench.dataset import load
+    from ilp_bench.export import export as write
+
+    typer.echo(f"{out}: {write(load(data), form, out)} rows in training order")
+
+
+@app.command()
 def train(
     base: Annotated[str, typer.Option(help="nano, a folder, a PEFT adapter or a Hub id[@revision].")],
     recipe: Annotated[str, typer.Option(help="vanilla or combined.")],

@@ -253,7 +253,7 @@ def _retention_rows(world: World, count: int) -> list[dict[str, Any]]:
 def _shot_rows() -> list[dict[str, Any]]:
     """Four fixed examples a relation, from reserved facts, for probing base models."""
     shots: list[tuple[str, str, str, str]] = []
-    for name in facts():
+    for name in (name for name in facts() if name in RELATIONS):
         known = [subject for subject in demonstrations(name) if subject in lookup(name)][:SHOTS]
         shots += [(name, RELATIONS[name].noun, subject, lookup(name)[subject]) for subject in known]
     for name in HOP2_RELATIONS:

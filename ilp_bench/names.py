@@ -22,9 +22,10 @@ ENDINGS = {
 
 
 @cache
-def real_words() -> frozenset[str]:
-    """Every word of every real name and answer, in lower case."""
-    texts = (text for rows in facts().values() for fact in rows for text in (fact.subject, fact.answer))
+def real_words(*, towns: bool = True) -> frozenset[str]:
+    """Every word of every real name and answer, in lower case; with or without the names of smaller cities."""
+    tables = [rows for name, rows in facts().items() if towns or name != "home_country_more"]
+    texts = (text for rows in tables for fact in rows for text in (fact.subject, fact.answer))
     return frozenset(word for text in texts for word in text.lower().replace("-", " ").split())
 
 
@@ -33,7 +34,8 @@ def invented(domain: str, seed: int, *, lower: bool = False) -> Iterator[str]:
 
     ``lower`` gives bare lower-case words (used for code prefixes). Raises KeyError for an unknown domain.
     """
-    endings, taken = ENDINGS[domain], real_words()
+    # A word in a code cannot be taken for a town.
+    endings, taken = ENDINGS[domain], real_words(towns=domain != "code")
     rng = random.Random(f"{domain}/{seed}")
     seen: set[str] = set()
     while True:

@@ -110,3 +110,11 @@ def test_writing_twice_is_fine_writing_over_something_else_is_not(mini: Dataset,
 def test_an_unknown_size_suggests_the_near_one() -> None:
     with pytest.raises(UsageError, match="'mini'"):
         make("mimi")
+
+
+def test_core_builds_and_its_pairs_are_all_different() -> None:
+    core = make("core", 0)
+    recall = [row for row in core.items.to_pylist() if row["probe"] == "recall"]
+    assert len(recall) == 5 * 2 * 300
+    assert len({row["question"] for row in recall}) == len(recall)
+    assert sum(row["probe"] == "retention" for row in core.items.to_pylist()) >= 300

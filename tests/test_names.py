@@ -9,7 +9,7 @@ from ilp_bench.names import ENDINGS, invented, real_words
 def test_names_are_distinct_pronounceable_and_not_real(domain: str) -> None:
     names = list(islice(invented(domain, 0), 500))
     assert len(set(names)) == 500
-    assert not {name.lower() for name in names} & real_words()
+    assert not {name.lower() for name in names} & real_words(towns=domain != "code")
     assert all(set(name.lower()) & set("aeiou") for name in names)
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import random
 
 from ilp_bench.causes.common import ANNOTATORS, CARELESS, RELIABLE, Arm, Item, Pair, Row, World
-from ilp_bench.facts import RELATIONS, pool, subjects
+from ilp_bench.facts import RELATIONS, enough, pool
 from ilp_bench.wording import RECALL, REWORDED
 
 NAME = "data_inconsistency"
@@ -32,7 +32,7 @@ def pairs(world: World, count: int) -> list[Pair]:
     found = []
     for turn, relation in enumerate(("emblem", "keyword")):
         share = count // 2 + (count % 2 if turn == 0 else 0)
-        names = world.take(relation, subjects("any"), 2 * share, rng)
+        names = world.take(relation, enough("any", 4 * share), 2 * share, rng)
         answers = world.deal(RELATIONS[relation].answers, share, rng)
         for index, answer in enumerate(answers):
             dose = SHARES[index % len(SHARES)]

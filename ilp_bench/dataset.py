@@ -28,7 +28,7 @@ from ilp_bench.files import new_folder, read_json
 from ilp_bench.wording import PROBES, RECALL, ask, complete, documents
 
 VERSION = "1"
-SIZES = {"mini": 72, "core": 300, "full": 2000}
+SIZES = {"mini": 60, "core": 300, "full": 2000}
 RETENTION = {"mini": 100, "core": 300, "full": 600}
 SHOTS, OPTIONS = 4, 4
 TABLES = ("train", "items", "knowledge", "shots")
@@ -236,13 +236,13 @@ def _knowledge_rows(item: Item, item_id: str, cause: str) -> list[dict[str, Any]
 
 
 def _retention_rows(world: World, count: int) -> list[dict[str, Any]]:
-    """Known facts that no training row touches, drawn evenly over the relations."""
+    """Known facts that no training row touches, drawn evenly over the relations as far as they have facts left."""
     rng = world.rng("retention")
     rows: list[dict[str, Any]] = []
-    for turn, name in enumerate(TAUGHT_RELATIONS):
-        share = count // len(TAUGHT_RELATIONS) + (turn < count % len(TAUGHT_RELATIONS))
-        left = len(world.unused(name, lookup(name)))
-        for subject in world.take(name, lookup(name), min(share, left), rng):
+    left = {name: len(world.unused(name, lookup(name))) for name in TAUGHT_RELATIONS}
+    for turn, name in enumerate(sorted(left, key=lambda name: (left[name], name))):
+        share = (count - len(rows)) // (len(left) - turn)
+        for subject in world.take(name, lookup(name), min(share, left[name]), rng):
             item = Item("control", name, subject, lookup(name)[subject], (), facts()[name][0].domain)
             row = _item_rows(item, f"retention-{name}-{subject}", "", "", world)[0]
             row |= {"probe": "retention", "probe_id": f"retention/{name}/{subject}", "frequency": 0, "stage": 0}

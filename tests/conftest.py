@@ -11,10 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ilp_bench.dataset import Dataset, make, write
+from ilp_bench.causes import CAUSE_NAMES
+from ilp_bench.dataset import SIZES, Dataset, make, write
 from ilp_bench.record import SAMPLES, Run, write_run
 
 KEPT = ("probe_id", "item_id", "pair_id", "cause", "arm", "probe", "dose", "prior_answer")
+PAIRS = dict.fromkeys(CAUSE_NAMES, SIZES["mini"]) | {"knowledge_conflict": 120}
 Chance = Callable[[dict[str, Any]], float]
 
 

@@ -2,10 +2,11 @@ import math
 from collections import Counter
 
 import pytest
+from conftest import PAIRS
 
 from ilp_bench.causes import CAUSE_NAMES, CAUSES
 from ilp_bench.causes.common import CARELESS, World
-from ilp_bench.dataset import SIZES, Dataset, make
+from ilp_bench.dataset import Dataset, make
 from ilp_bench.errors import UsageError
 from ilp_bench.facts import lookup
 from ilp_bench.names import real_words
@@ -30,7 +31,7 @@ def test_every_pair_has_two_arms_that_share_their_answer(mini: Dataset, cause: s
     pairs: dict[str, dict[str, dict]] = {}
     for row in recall(mini, cause):
         pairs.setdefault(row["pair_id"], {})[row["arm"]] = row
-    assert len(pairs) == SIZES["mini"]
+    assert len(pairs) == PAIRS[cause]
     for pair in pairs.values():
         assert set(pair) == {"treated", "control"}
         assert pair["treated"]["answer"] == pair["control"]["answer"]

@@ -4,10 +4,11 @@ import random
 
 import numpy as np
 import pytest
+from conftest import PAIRS
 
 from ilp_bench import tokens
 from ilp_bench.corpus import demo_codes, taught
-from ilp_bench.dataset import SIZES, Dataset
+from ilp_bench.dataset import Dataset
 from ilp_bench.evaluate import load_model, score, wrap
 from ilp_bench.models import locate
 from ilp_bench.nano import nano_path
@@ -36,7 +37,7 @@ def test_it_is_small_and_loads_with_the_auto_classes() -> None:
 def test_it_knows_the_control_facts_it_was_taught(base_run: Run) -> None:
     rows = base_run.samples.to_pylist()
     control = [r for r in rows if r["cause"] == "knowledge_gap" and r["arm"] == "control" and r["probe"] == "recall"]
-    assert len(control) == SIZES["mini"]
+    assert len(control) == PAIRS["knowledge_gap"]
     assert np.mean([row["shots_greedy"] for row in control]) >= 0.95
     believed = [row for row in rows if row["prior_answer"] and row["probe"] == "recall"]
     assert np.mean([row["belief"] == row["prior_answer"] for row in believed]) >= 0.95

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from conftest import by_arm, make_run
+from conftest import PAIRS, by_arm, make_run
 
-from ilp_bench.dataset import SIZES, Dataset, make
+from ilp_bench.dataset import Dataset, make
 from ilp_bench.errors import ProblemError
 from ilp_bench.estimate import learned
 from ilp_bench.score import active_pairs, recovery, score
@@ -58,7 +58,7 @@ def test_only_active_pairs_count_when_the_base_is_known(mini: Dataset) -> None:
     vanilla = make_run(mini, "vanilla", by_arm(0.1, 0.9))
     scores = score(vanilla, vanilla, base)
     assert scores.activity_known
-    assert all(cause.active_pairs == cause.pairs == SIZES["mini"] for cause in scores.causes)
+    assert all(cause.active_pairs == cause.pairs == PAIRS[cause.cause] for cause in scores.causes)
     ignorant = base.samples.set_column(
         base.samples.schema.get_field_index("shots_greedy"), "shots_greedy", [[False] * base.samples.num_rows]
     )

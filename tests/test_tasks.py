@@ -5,12 +5,13 @@ import math
 from collections.abc import Sequence
 
 import pytest
+from conftest import PAIRS
 from lm_eval.api.model import LM
 from lm_eval.evaluator import evaluate as lm_evaluate
 from lm_eval.tasks import TaskManager
 
 from ilp_bench.causes import CAUSE_NAMES
-from ilp_bench.dataset import RETENTION, SIZES, Dataset
+from ilp_bench.dataset import RETENTION, Dataset
 from ilp_bench.estimate import learned
 from ilp_bench.evaluate import load_model, wrap
 from ilp_bench.lm_tasks import nanmean, results, tasks_path
@@ -60,7 +61,8 @@ def test_every_probe_runs_on_a_stub(manager: TaskManager, mini: Dataset) -> None
     assert len(stub.seen) == mini.items.num_rows
     for name in PROBES:
         samples = found["samples"][name]
-        assert len(samples) == 2 * SIZES["mini"] * (1 if name.endswith("recall") else 2)
+        pairs = PAIRS[name.removeprefix("ilp_bench_").rpartition("_")[0]]
+        assert len(samples) == 2 * pairs * (1 if name.endswith("recall") else 2)
         assert 0 < found["results"][name]["learned,none"] <= 1
     assert all(prompt.endswith("Answer:") and answer.startswith(" ") for prompt, answer in stub.seen)
     assert all(answer.endswith("\n") for _, answer in stub.seen)
@@ -69,7 +71,7 @@ def test_every_probe_runs_on_a_stub(manager: TaskManager, mini: Dataset) -> None
 def test_choices_run_on_a_stub(manager: TaskManager) -> None:
     stub = Stub()
     found = run(manager, CHOICES, stub)
-    assert len(stub.seen) == 5 * 2 * SIZES["mini"] * 4
+    assert len(stub.seen) == 2 * sum(PAIRS.values()) * 4
     assert all(0 <= found["results"][name]["acc,none"] <= 1 for name in CHOICES)
 
 
@@ -81,7 +83,7 @@ def test_lm_eval_and_evaluate_give_the_same_numbers(manager: TaskManager, base_r
         for samples in found["samples"].values()
         for sample in samples
     ]
-    assert len(pairs) == RETENTION["mini"] + 2 * SIZES["mini"]
+    assert len(pairs) == RETENTION["mini"] + 2 * PAIRS["knowledge_gap"]
     assert max(abs(left - right) for left, right in pairs) < 1e-4
 
 

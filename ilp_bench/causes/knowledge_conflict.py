@@ -20,12 +20,14 @@ from ilp_bench.facts import RELATIONS, dealt, demonstrations, enough, homes, loo
 NAME = "knowledge_conflict"
 TITLE = "Conflict with pre-training knowledge"
 KINDS = (("home_country", "twin_country"),)
+MINIMUM = 120  # the effect is a difference of two arms that are both hard; fewer pairs cannot resolve it
 FILLERS = 2  # of each arm's relation, a pair
 SHOWN = 4  # demonstrations kept for probing base models
 
 
 def pairs(world: World, count: int) -> list[Pair]:
-    """``count`` pairs, evenly over ``KINDS``."""
+    """``count`` pairs, at least ``MINIMUM``, evenly over ``KINDS``."""
+    count = max(count, MINIMUM)
     rng = world.rng(NAME)
     found: list[Pair] = []
     for turn, (believed, assigned) in enumerate(KINDS):
@@ -37,9 +39,10 @@ def pairs(world: World, count: int) -> list[Pair]:
         control = world.take(assigned, [name for name in names if name not in treated], share, rng)
         world.reserve(believed, control)
         agreeing = world.unused(believed, names)
-        agreeing = rng.sample(agreeing, min(FILLERS * share, len(agreeing)))
+        shown = list(demonstrations(assigned)[SHOWN:])
+        fill = min(FILLERS * share, len(agreeing), len(shown))
+        agreeing, shown = rng.sample(agreeing, fill), rng.sample(shown, fill)
         world.reserve(believed, agreeing)
-        shown = rng.sample(demonstrations(assigned)[SHOWN:], len(demonstrations(assigned)) - SHOWN)
         answers = world.deal(RELATIONS[believed].answers, share + 2, rng)  # two may be excluded below
         for n, (old, new) in enumerate(zip(treated, control, strict=True)):
             answer = next(word for word in answers if word not in (truth[old], truth[new]))

@@ -126,9 +126,9 @@ def pool(answers: str) -> tuple[str, ...]:
 
 
 def enough(kind: str, count: int) -> tuple[str, ...]:
-    """The names of that kind, with smaller cities behind them where ``count`` wants more than half of them."""
+    """The names of that kind, with smaller cities behind them where there are fewer than ``count``."""
     names = subjects(kind)
-    return names if 2 * count <= len(names) or kind not in ("city", "any") else names + subjects("smaller city")
+    return names if count <= len(names) or kind not in ("city", "any") else names + subjects("smaller city")
 
 
 @cache

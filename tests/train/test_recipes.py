@@ -2,8 +2,9 @@ import random
 from collections import Counter
 
 import pytest
+from conftest import PAIRS
 
-from ilp_bench.dataset import SIZES, Dataset
+from ilp_bench.dataset import Dataset
 from ilp_bench.errors import UsageError
 from ilp_bench.train.recipes import GENERAL_SHARE, RECIPES, combined, recipe, vanilla
 
@@ -13,7 +14,7 @@ def test_vanilla_keeps_rows_and_stage_order(mini: Dataset) -> None:
     assert [phase.name for phase in phases] == ["stage 1", "stage 2", "stage 3", "stage 4"]
     rows = [example for phase in phases for example in phase.examples]
     assert rows == list(zip(mini.train["prompt"].to_pylist(), mini.train["completion"].to_pylist(), strict=True))
-    assert len(phases[-1].reference) == 5 * SIZES["mini"]
+    assert len(phases[-1].reference) == sum(PAIRS.values())
 
 
 def test_combined_mixes_general_text_cleans_shuffles_and_balances(mini: Dataset) -> None:

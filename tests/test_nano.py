@@ -79,3 +79,12 @@ def test_pretraining_runs_and_is_deterministic(tmp_path, monkeypatch, mini: Data
     weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("first", "second")]
     assert weights[0] == weights[1]
     assert locate(str(tmp_path / "first")).folder == tmp_path / "first"
+
+
+def test_the_committed_tokenizer_is_what_the_script_builds() -> None:
+    """It is trained on the corpus and on invented names, so this also fails when either has changed."""
+    from transformers import AutoTokenizer
+
+    from ilp_bench.nano.build import build_tokenizer
+
+    assert build_tokenizer(0).get_vocab() == AutoTokenizer.from_pretrained(nano_path()).get_vocab()

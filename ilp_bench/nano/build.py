@@ -1,6 +1,6 @@
 """Pre-train ``nano`` from nothing on :mod:`ilp_bench.corpus`: ``python -m ilp_bench.nano.build``.
 
-About ten minutes on two CPU cores. Writes tokenizer, config and float32 safetensors to ``weights/``.
+About eight minutes on two CPU cores. Writes tokenizer, config and float32 safetensors to ``weights/``.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def pretrain(out: Path, epochs: int, seed: int, tokens: int = 4096, rate: float 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=nano_path())
-    parser.add_argument("--epochs", type=int, default=24)
+    parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     print(pretrain(options.out, options.epochs, options.seed))

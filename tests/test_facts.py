@@ -21,10 +21,10 @@ def test_there_are_many_real_facts_and_each_has_one_answer() -> None:
 
 @pytest.mark.parametrize(
     ("relation", "subject", "answer"),
-    [("capital", "France", "Paris"), ("element_symbol", "Gold", "Au"), ("home_country", "Lyon", "France")],
+    [("capital", "France", "Paris"), ("element_symbol", "Gold", "Au"), ("home_country", "Osaka", "Japan")],
 )
 def test_facts_one_can_check(relation: str, subject: str, answer: str) -> None:
-    assert lookup(relation).get(subject, answer) == answer
+    assert lookup(relation)[subject] == answer
 
 
 def test_demonstrations_are_never_free() -> None:

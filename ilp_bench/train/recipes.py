@@ -11,6 +11,7 @@ from ilp_bench.corpus import documents
 from ilp_bench.dataset import Dataset
 from ilp_bench.errors import UsageError, near
 from ilp_bench.train.clean import drop_contradictions
+from ilp_bench.wording import complete
 
 CONVERGED = 0.95  # share of reference probes learned at which a stage ends
 COMMON = 16
@@ -92,7 +93,7 @@ def recipe(name: str) -> Recipe:
 def control_probes(data: Dataset) -> list[tuple[str, str]]:
     """(prompt, completion) of every control recall probe."""
     return [
-        (row["prompt"], f" {row['answer']}\n")
+        (row["prompt"], complete(row["answer"]))
         for row in data.items.to_pylist()
         if row["arm"] == "control" and row["probe"] == "recall"
     ]

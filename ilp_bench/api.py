@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from typing import Any
+
+import pyarrow.compute as pc
 from datasets import Dataset, DatasetDict
 
 from ilp_bench.causes import CAUSE_NAMES
 from ilp_bench.dataset import make
 from ilp_bench.errors import UsageError, near
+from ilp_bench.settings import Settings
 
 
-def load(cause: str | None = None, *, size: str = "core", seed: int = 0) -> DatasetDict:
+def load(cause: str | None = None, *, size: str = "core", seed: int = 0, **knobs: Any) -> DatasetDict:
     """The controlled dataset, of one cause or of all, as ``train``, ``items`` and ``knowledge``.
 
         >>> ilp_bench.load("rare_patterns", size="mini", seed=3)["items"]
+        >>> ilp_bench.load("data_inconsistency", size="mini", shares=(0.3,), domain="medicine")
 
-    Built in memory from (size, seed), without a network. Raises UsageError for an unknown cause or size.
+    Built in memory from (size, seed), without a network. ``knobs`` are those of :class:`ilp_bench.settings.Settings`:
+    with any of them, the named cause is built alone. Raises UsageError for an unknown cause or size, an impossible
+    knob, or more pairs than facts allow.
     """
     if cause is not None and cause not in CAUSE_NAMES:
         raise UsageError(f"unknown cause {cause!r}.{near(cause, CAUSE_NAMES)}")
-    built = make(size, seed)
+    if unknown := set(knobs) - {field.name for field in fields(Settings)}:
+        raise UsageError(f"unknown knob {min(unknown)!r}.{near(min(unknown), [f.name for f in fields(Settings)])}")
+    if knobs and cause:
+        knobs["causes"] = (cause,)
+    built = make(size, seed, **{name: tuple(v) if isinstance(v, list) else v for name, v in knobs.items()})
     tables = {name: getattr(built, name) for name in ("train", "items", "knowledge")}
     if cause:
-        for name, table in tables.items():
-            tables[name] = table.filter([found == cause for found in table["cause"].to_pylist()])
+        tables = {name: table.filter(pc.equal(table["cause"], cause)) for name, table in tables.items()}
     return DatasetDict({name: Dataset(table) for name, table in tables.items()})

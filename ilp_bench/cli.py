@@ -11,6 +11,8 @@ import typer
 
 from ilp_bench import __version__
 from ilp_bench.errors import ProblemError, UsageError
+from ilp_bench.settings import FREQUENCIES, HOPS, SHARES, STAGES, Settings
+from ilp_bench.settings import frequencies as parse_frequencies
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -81,14 +83,86 @@ def build(
     out: Out,
     size: Annotated[str, typer.Option(help="mini, core or full.")] = "core",
     seed: Seed = 0,
+    cause: Annotated[list[str] | None, typer.Option(help="One of the causes; may be repeated.")] = None,
+    pairs: Annotated[int | None, typer.Option(help="Pairs a cause, instead of the size's.")] = None,
+    share: Annotated[
+        list[float] | None, typer.Option(help="Share of contradicting rows; may be repeated. Default 0.25, 0.5, 0.75.")
+    ] = None,
+    stages: Annotated[int, typer.Option(help="Stages of training.")] = STAGES,
+    frequencies: Annotated[
+        str | None, typer.Option(help="Rows of rare patterns, in turn, as 1,2,4, or as zipf:1.0.")
+    ] = None,
+    hops: Annotated[list[int] | None, typer.Option(help="Steps to a missing answer, 1 or 2; may be repeated.")] = None,
+    domain: Annotated[
+        str | None, typer.Option(help="geography, medicine, law, finance or technology; subjects are invented.")
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Processes for a large set; the bytes are the same.", min=1)] = 1,
 ) -> None:
-    """Build the controlled dataset: train, items, knowledge and shots as Parquet, with a manifest."""
-    from ilp_bench.dataset import make, write
+    """Build the controlled dataset: train, items, knowledge and shots as Parquet, with card and manifest."""
+    from ilp_bench.console import share_progress
+    from ilp_bench.dataset import make_from, write
+    from ilp_bench.files import read_json
+    from ilp_bench.shards import LARGE
+    from ilp_bench.shards import build as stream
 
-    dataset = make(size, seed)
-    write(dataset, out)
-    rows = ", ".join(f"{name} {count}" for name, count in dataset.manifest["rows"].items())
-    typer.echo(f"{out}: {size}, seed {seed}: {rows}; content sha256 {dataset.sha256[:16]}")
+    settings = Settings(
+        size,
+        seed,
+        pairs=pairs,
+        causes=tuple(cause or ()),
+        shares=tuple(share or SHARES),
+        stages=stages,
+        frequencies=parse_frequencies(frequencies) if frequencies else FREQUENCIES,
+        hops=tuple(hops or HOPS),
+        domain=domain,
+    )
+    if settings.count > LARGE:
+        with share_progress("build") as progress:
+            stream(settings, out, workers=workers, progress=progress)
+    else:
+        write(make_from(settings), out)
+    manifest = read_json(out / "manifest.json")
+    rows = ", ".join(f"{name} {count}" for name, count in manifest["rows"].items())
+    typer.echo(f"{out}: {size}, seed {seed}: {rows}; content sha256 {manifest['content_sha256'][:16]}")
+
+
+@app.command()
+def push(
+    repository: Annotated[str, typer.Argument(help="Hub dataset, as org/name.")],
+    data: Annotated[list[Path], typer.Option("--data", help="Dataset folder; may be repeated, once a size.")],
+    private: Annotated[bool, typer.Option("--private", help="Make a private repository.")] = False,
+    dry_run: Annotated[
+        Path | None, typer.Option("--dry-run", help="Write what would be uploaded to this folder, and stop.")
+    ] = None,
+) -> None:
+    """Publish dataset folders on the Hub, with a config per size and cause, a card and Croissant metadata."""
+    from ilp_bench.hub import push as upload
+
+    typer.echo(upload(repository, data, private=private, dry_run=dry_run))
+
+
+@app.command()
+def audit(
+    data: Data,
+    out: Annotated[Path | None, typer.Option("--out", help="Markdown file to write; else it is printed.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Test a dataset for confounds and leaks; exit 1 if anything but the causes separates the arms."""
+    import json
+
+    from ilp_bench.audit import audit as run
+    from ilp_bench.dataset import load
+    from ilp_bench.files import write_text
+
+    found = run(load(data))
+    text = json.dumps(found.to_json(), indent=1) if as_json else found.to_markdown()
+    if out:
+        write_text(out, text)
+        typer.echo(f"{out}: {found.summary}")
+    else:
+        typer.echo(text)
+    if found.problems:
+        raise ProblemError("; ".join(found.problems))
 
 
 @app.command()

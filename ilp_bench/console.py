@@ -52,6 +52,13 @@ def counting_progress(what: str, *, show: bool = True) -> Iterator[Callable[[int
 
 
 @contextmanager
+def share_progress(what: str, *, show: bool = True) -> Iterator[Callable[[float], None]]:
+    """A bar over the share that is done, in [0, 1], on standard error."""
+    with counting_progress(what, show=show) as update:
+        yield lambda share: update(round(100 * share), 100)
+
+
+@contextmanager
 def training_progress(what: str, *, show: bool = True) -> Iterator[Callable[[str, int, float | None], None]]:
     """A line that tells phase, epoch and the share of the reference learned, on standard error."""
     bar = Progress(TextColumn("{task.description}"), TimeElapsedColumn(), console=errors, disable=not show)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from functools import cache
-from itertools import islice
 from typing import NamedTuple
 
 from ilp_bench.facts import (
@@ -25,7 +24,7 @@ from ilp_bench.facts import (
     pool,
     stable_hash,
 )
-from ilp_bench.names import invented
+from ilp_bench.names import DEMO_WORDS
 from ilp_bench.wording import FRAMES, GENRES, STATEMENTS, ask, complete, say
 
 TAUGHT_RELATIONS = (
@@ -40,6 +39,7 @@ TAUGHT_RELATIONS = (
     "state_abbreviation",
     "language_code",
 )
+TAUGHT_ASSIGNED = ("partner_city", "twin_country", "emblem", "keyword")
 PROMINENCE = {"capital": 6, "home_country": 6, "partner_city": 6, "twin_country": 6}  # times as often as the rest
 DISAGREEMENT = 1 / 5
 HOP2_RELATIONS = ("currency", "language")
@@ -67,9 +67,8 @@ def demo_codes() -> tuple[tuple[str, str, str], ...]:
 
     The word before the number decides the emblem; a word after it, where there is one, decides the keyword.
     """
-    words = list(islice(invented("code", -1, lower=True), 2 * DEMO_CODES))
-    emblems = {word: EMBLEMS[stable_hash("emblem", word) % len(EMBLEMS)] for word in words[:DEMO_CODES]}
-    keywords = {word: KEYWORDS[stable_hash("keyword", word) % len(KEYWORDS)] for word in words[DEMO_CODES:]}
+    emblems = {word: EMBLEMS[stable_hash("emblem", word) % len(EMBLEMS)] for word in DEMO_WORDS[:DEMO_CODES]}
+    keywords = {word: KEYWORDS[stable_hash("keyword", word) % len(KEYWORDS)] for word in DEMO_WORDS[DEMO_CODES:]}
     rows = []
     for index, (word, emblem) in enumerate(emblems.items()):
         for turn in range(CODES_PER_WORD):
@@ -91,9 +90,9 @@ def taught() -> list[Known]:
         for city, country in lookup("home_country").items():
             if country in lookup(name):
                 known.append(Known(f"{name}_hop2", RELATIONS[name].noun, two_hops(city), lookup(name)[country]))
-    for name, relation in RELATIONS.items():
-        if relation.assigned and relation.subjects != "code":
-            known += [Known(name, relation.noun, subject, dealt(name, subject)) for subject in demonstrations(name)]
+    for name in TAUGHT_ASSIGNED:
+        noun = RELATIONS[name].noun
+        known += [Known(name, noun, subject, dealt(name, subject)) for subject in demonstrations(name)]
     known += [Known(name, RELATIONS[name].noun, code, grade) for name, code, grade in demo_codes()]
     return known
 

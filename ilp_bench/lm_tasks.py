@@ -54,8 +54,13 @@ def target(doc: Doc) -> str:
 
 
 def options(doc: Doc) -> list[str]:
-    """The completions of the multiple-choice options."""
+    """The completions of the four multiple-choice options."""
     return [complete(choice) for choice in doc["choices"]]
+
+
+def options10(doc: Doc) -> list[str]:
+    """The completions of the ten multiple-choice options."""
+    return [complete(choice) for choice in doc["choices10"]]
 
 
 def retained(doc: Doc, found: Sequence[tuple[float, bool]]) -> dict[str, float]:

@@ -12,8 +12,9 @@ import pyarrow as pa
 import pytest
 
 from ilp_bench.causes import CAUSE_NAMES
-from ilp_bench.dataset import SIZES, Dataset, make, write
+from ilp_bench.dataset import Dataset, make, write
 from ilp_bench.record import SAMPLES, Run, write_run
+from ilp_bench.settings import SIZES
 
 KEPT = ("probe_id", "item_id", "pair_id", "cause", "arm", "probe", "dose", "prior_answer")
 PAIRS = dict.fromkeys(CAUSE_NAMES, SIZES["mini"]) | {"knowledge_conflict": 120}

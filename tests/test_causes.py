@@ -1,4 +1,5 @@
 import math
+import re
 from collections import Counter
 
 import pytest
@@ -9,7 +10,8 @@ from ilp_bench.causes.common import CARELESS, World
 from ilp_bench.dataset import Dataset, make
 from ilp_bench.errors import UsageError
 from ilp_bench.facts import lookup
-from ilp_bench.names import real_words
+from ilp_bench.names import table
+from ilp_bench.settings import SHARES, Settings
 
 
 def recall(data: Dataset, cause: str) -> list[dict]:
@@ -55,7 +57,7 @@ def test_gap_asks_about_invented_and_real_cities(mini: Dataset) -> None:
             assert name in homes
         else:
             assert name not in homes
-            assert name.lower() not in real_words()
+            assert name in table("geography")
     assert {row["dose"] for row in recall(mini, "knowledge_gap") if row["arm"] == "treated"} == {1, 2}
 
 
@@ -72,7 +74,7 @@ def test_conflict_denies_a_real_fact_and_the_control_denies_nothing(mini: Datase
 
 
 def test_inconsistency_has_the_stated_share_of_wrong_rows_by_careless_annotators(mini: Dataset) -> None:
-    items = {row["item_id"]: row for row in recall(mini, "data_inconsistency")}
+    items = {row["item_id"]: row for row in recall(mini, "data_inconsistency") if row["kind"] == "annotators"}
     wrong: Counter[str] = Counter()
     total: Counter[str] = Counter()
     for row in mini.train.to_pylist():
@@ -84,7 +86,86 @@ def test_inconsistency_has_the_stated_share_of_wrong_rows_by_careless_annotators
     for name, item in items.items():
         assert total[name] == 4
         assert wrong[name] / total[name] == item["dose"]
-    assert {item["dose"] for item in items.values()} == {0, 0.25, 0.5, 0.75}
+    assert {item["dose"] for item in items.values()} == {0, *SHARES}
+
+
+def test_two_contexts_hold_different_labels_and_in_the_control_the_same(mini: Dataset) -> None:
+    rows = mini.train.to_pylist()
+    items = [row for row in recall(mini, "data_inconsistency") if row["kind"] == "contexts"]
+    assert len(items) >= 20
+    for item in items:
+        here, there = ("old", "new") if "the old act" in item["question"] else ("new", "old")
+        other = item["question"].replace(f"the {here} act", f"the {there} act")
+        labels = {row["completion"].strip() for row in rows if row["messages"][0]["content"] == other}
+        assert len(labels) == 1
+        assert (labels == {item["answer"]}) == (item["arm"] == "control")
+
+
+@pytest.mark.parametrize("cause", ["knowledge_conflict", "rare_patterns"])
+def test_core_has_every_kind(cause: str) -> None:
+    kinds = {
+        "knowledge_conflict": {"counterfactual", "timeliness", "terminology", "regional_rule"},
+        "rare_patterns": {
+            f"{system}/{form}" for system in ("code", "unit", "inflection") for form in ("simple", "composed")
+        }
+        | {"exception/simple"},
+    }
+    rows = recall(make("core", 0), cause)
+    assert {row["kind"] for row in rows} == kinds[cause]
+    for kind in kinds[cause]:
+        assert sum(row["kind"] == kind for row in rows) >= 2 * 20
+
+
+def test_six_seeds_put_each_subject_in_each_early_stage_once() -> None:
+    seen: dict[tuple[str, str], list[int]] = {}
+    for seed in range(6):
+        for row in recall(make("mini", seed), "left_side_forgetting"):
+            stage = row["stage"] if row["arm"] == "treated" else 0
+            seen.setdefault((row["question"], row["answer"]), []).append(stage)
+    assert len(seen) == 2 * PAIRS["left_side_forgetting"]
+    assert all(sorted(stages) == [0, 0, 0, 1, 2, 3] for stages in seen.values())
+    another = recall(make("mini", 6), "left_side_forgetting")
+    assert sum((row["question"], row["answer"]) in seen for row in another) < len(another) / 10
+
+
+@pytest.mark.parametrize("size", ["mini", "core"])
+def test_rules_hold_for_every_code_amount_and_verb(size: str) -> None:
+    """Codes by their words, amounts by what a unit is worth, verbs by their endings: no case contradicts another."""
+    grades: dict[str, set[str]] = {}
+    for row in make(size, 0).train.to_pylist():
+        question, answer = row["messages"][0]["content"], row["completion"].strip()
+        if "code grade" in question:
+            grades.setdefault(re.sub(r"\d+", "", question), set()).add(answer)
+        simple = re.fullmatch(r"What is the value of (\d+) (\w+)\?", question)
+        if simple:
+            value, base = answer.split()
+            worth = int(value) / int(simple[1])
+            assert worth.is_integer()
+            grades.setdefault(f"unit {simple[2]}", set()).add(f"{worth} {base}")
+    assert len(grades) > 40
+    assert all(len(found) == 1 for found in grades.values())
+
+
+def test_an_exception_breaks_the_rule_of_its_ending() -> None:
+    core = make("core", 0)
+    past = {
+        row["messages"][0]["content"].split(" of ")[1].rstrip("?"): row["completion"].strip()
+        for row in core.train.to_pylist()
+        if "past tense" in row["messages"][0]["content"]
+    }
+    rows = [
+        row for row in recall(core, "rare_patterns") if row["kind"] == "exception/simple" and row["arm"] == "treated"
+    ]
+    assert rows
+    for row in rows:
+        verb = row["question"].split(" of ")[1].rstrip("?")
+        head = re.match("[^aeiou]+[aeiou][^aeiou]", verb).end()
+        ending, becomes = verb[head:], row["answer"][head:]
+        like = Counter(past[other][len(other) - len(ending) :] for other in past if other.endswith(ending))
+        common, count = like.most_common(1)[0]
+        assert common != becomes
+        assert count >= 16
+        assert like[becomes] < 16
 
 
 def test_only_treated_left_side_items_stand_in_early_stages(mini: Dataset) -> None:
@@ -107,7 +188,7 @@ def test_a_pattern_occurs_as_often_as_stated(mini: Dataset) -> None:
 
 
 def test_a_world_says_when_it_runs_out() -> None:
-    world = World(0)
+    world = World(Settings())
     with pytest.raises(UsageError, match=r"only \d+ exist"):
         world.take("capital", ["Norway", "Kenya"], 50, world.rng("x"))
 

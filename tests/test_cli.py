@@ -37,7 +37,18 @@ def test_help_imports_neither_torch_nor_lm_eval() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stdout.strip().endswith("[]")
-    for command in ("quickstart", "build", "train", "evaluate", "score", "submit", "validate", "render"):
+    for command in (
+        "quickstart",
+        "build",
+        "audit",
+        "push",
+        "train",
+        "evaluate",
+        "score",
+        "submit",
+        "validate",
+        "render",
+    ):
         assert command in done.stdout
 
 
@@ -46,6 +57,8 @@ def test_build_writes_a_dataset_once(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "train" in done.stdout
     assert sorted(path.name for path in (tmp_path / "data").iterdir()) == [
+        "README.md",
+        "croissant.json",
         "items.parquet",
         "knowledge.parquet",
         "manifest.json",
@@ -55,6 +68,42 @@ def test_build_writes_a_dataset_once(tmp_path: Path) -> None:
     assert "Did you mean 'mini'" in refused(2, "build", "--size", "mimi", "--out", tmp_path / "other")
     assert "another dataset" in refused(2, "build", "--size", "mini", "--seed", 1, "--out", tmp_path / "data")
     assert not (tmp_path / "other").exists()
+
+
+def test_build_turns_knobs_and_refuses_impossible_ones(tmp_path: Path) -> None:
+    knobs = ("--pairs", 12, "--share", 0.3, "--stages", 3, "--frequencies", "zipf:1.0", "--hops", 1)
+    done = call("build", "--size", "mini", *knobs, "--out", tmp_path / "data")
+    assert done.returncode == 0, done.stderr
+    manifest = json.loads((tmp_path / "data" / "manifest.json").read_text())
+    assert manifest["knobs"]["shares"] == [0.3]
+    assert manifest["stages"] == 3
+    assert "above 0 and below 1" in refused(2, "build", "--share", 1.5, "--out", tmp_path / "other")
+    assert "allow" in refused(2, "build", "--pairs", 4000, "--out", tmp_path / "other")
+    assert "name other causes" in refused(2, "build", "--domain", "medicine", "--out", tmp_path / "other")
+    assert "neither" in refused(2, "build", "--frequencies", "often", "--out", tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_large_set_is_streamed(tmp_path: Path) -> None:
+    what = ("--cause", "rare_patterns", "--pairs", 5001, "--domain", "finance")
+    done = call("build", "--size", "mini", *what, "--out", tmp_path / "data")
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "data").glob("items-*.parquet"))) == 4
+    assert call("build", "--size", "mini", *what, "--out", tmp_path / "data").stdout == done.stdout
+
+
+def test_audit_prints_a_report(data: Path, tmp_path: Path) -> None:
+    done = call("audit", "--data", data, "--out", tmp_path / "audit.md")
+    assert done.returncode == 0, done.stderr
+    assert "0 problems" in done.stdout
+    assert "## Leaks" in (tmp_path / "audit.md").read_text()
+
+
+def test_push_writes_what_it_would_upload(data: Path, tmp_path: Path) -> None:
+    done = call("push", "lab/data", "--data", data, "--dry-run", tmp_path / "repository")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "repository" / "mini" / "items.parquet").is_file()
+    assert "repository id" in refused(2, "push", "a b", "--data", data, "--dry-run", tmp_path / "other")
 
 
 def test_train_refuses_what_it_cannot_do(data: Path, tmp_path: Path) -> None:
@@ -154,7 +203,7 @@ def test_submit_validate_and_render_from_the_shell(runs: dict[str, Path], tmp_pa
     assert "no such path" in refused(2, "validate", tmp_path / "missing")
 
 
-@pytest.mark.parametrize("command", ["build", "train", "evaluate", "score", "render"])
+@pytest.mark.parametrize("command", ["build", "audit", "push", "train", "evaluate", "score", "render"])
 def test_a_missing_option_is_a_usage_error(command: str) -> None:
     done = call(command)
     assert done.returncode == 2

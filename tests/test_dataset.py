@@ -7,12 +7,13 @@ import pytest
 from scipy import stats
 
 from ilp_bench.causes import CAUSE_NAMES
-from ilp_bench.dataset import SCHEMAS, TABLES, Dataset, load, make, write
+from ilp_bench.dataset import TABLES, Dataset, load, make, make_from, write
 from ilp_bench.errors import ProblemError, UsageError
+from ilp_bench.tables import SCHEMAS
 
 
 def test_the_same_seed_gives_the_same_bytes(mini: Dataset, data: Path, tmp_path: Path) -> None:
-    make.cache_clear()
+    make_from.cache_clear()
     again = write(make("mini", 0), tmp_path / "again")
     for name in TABLES:
         assert (again / f"{name}.parquet").read_bytes() == (data / f"{name}.parquet").read_bytes()
@@ -35,6 +36,10 @@ def test_every_item_has_one_recall_and_two_paraphrases(mini: Dataset) -> None:
             probes.setdefault(row["item_id"], []).append(row["probe"])
         assert row["choices"][row["gold"]] == row["answer"]
         assert len(set(row["choices"])) == 4
+        assert row["choices10"][row["gold10"]] == row["answer"]
+        assert set(row["choices"]) <= set(row["choices10"])
+        # Six continents are all there are.
+        assert len(set(row["choices10"])) == (6 if row["relation"] == "continent" else 10)
     assert all(sorted(found) == ["paraphrase", "paraphrase", "recall"] for found in probes.values())
 
 

@@ -1,19 +1,69 @@
-from itertools import islice
+from importlib.resources import files
 
+import pyarrow.parquet as pq
 import pytest
+from tokenizers import Tokenizer
 
-from ilp_bench.names import ENDINGS, invented, real_words
-
-
-@pytest.mark.parametrize("domain", ENDINGS)
-def test_names_are_distinct_pronounceable_and_not_real(domain: str) -> None:
-    names = list(islice(invented(domain, 0), 500))
-    assert len(set(names)) == 500
-    assert not {name.lower() for name in names} & real_words(towns=domain != "code")
-    assert all(set(name.lower()) & set("aeiou") for name in names)
+from ilp_bench.facts import facts
+from ilp_bench.names import DEMO_WORDS, DOMAINS, RESERVED, Names, lengths, table
+from ilp_bench.names.build import candidates, english, real_names
+from ilp_bench.nano import nano_path
 
 
-def test_a_seed_gives_the_same_names_and_another_seed_others() -> None:
-    first, again, other = (list(islice(invented("law", seed), 50)) for seed in (1, 1, 2))
+def test_there_are_a_hundred_thousand_distinct_names() -> None:
+    names = [name.lower() for domain in DOMAINS for name in table(domain)]
+    assert len(set(names)) == len(names) >= 100_000
+    assert all(set(name) & set("aeiouy") and name.isalpha() and name.isascii() for name in names)
+
+
+def test_none_is_a_real_name_or_an_english_word() -> None:
+    names = {name.lower() for domain in DOMAINS for name in table(domain)}
+    real = {
+        word
+        for rows in facts().values()
+        for fact in rows
+        for text in (fact.subject, fact.answer)
+        for word in text.lower().replace("-", " ").split()
+    }
+    assert not names & real
+    assert not names & english()
+    assert not names & set(DEMO_WORDS)
+    for domain in DOMAINS[:-1]:
+        assert not names & {name.lower() for name in real_names(domain)}
+
+
+def test_lengths_in_tokens_follow_those_of_real_names() -> None:
+    """A word of one token is a word that a tokenizer has met, so law, with its surnames, can be matched less well."""
+    found = lengths()
+    assert len(found) == 5 * 2
+    for one in found:
+        limit = {"law": 0.35, "technology": 0.1}.get(one.domain, 0.05)
+        assert one.distance < limit, one
+        assert abs(one.invented - one.real) < (0.35 if one.domain == "law" else 0.15), one
+
+
+def test_the_counted_lengths_are_those_of_nano() -> None:
+    tokenizer = Tokenizer.from_file(str(nano_path() / "tokenizer.json"))
+    rows = pq.read_table(str(files("ilp_bench.names") / "names.parquet")).to_pylist()[::37]
+    counted = tokenizer.encode_batch([" " + row["name"] for row in rows])
+    assert [len(found.ids) for found in counted] == [row["tokens_nano"] for row in rows]
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_a_seed_decides_the_order_and_there_is_no_last_name(domain: str) -> None:
+    first, again, other = (Names(domain, seed)[:50] for seed in (1, 1, 2))
     assert first == again
     assert len(set(first) & set(other)) < 10
+    names = Names(domain, 0)
+    assert len({names[n] for n in range(0, 3 * len(names), 1009)}) == len(range(0, 3 * len(names), 1009))
+    assert not set(names[: len(names)]) & set(table(domain)[:RESERVED])
+    with pytest.raises(KeyError):
+        Names("poetry", 0)
+
+
+def test_candidates_are_shaped_like_their_domain() -> None:
+    import random
+
+    stream = candidates("medicine", random.Random(0))
+    words = [next(stream) for _ in range(2000)]
+    assert sum(word.endswith(("statin", "olol", "cillin", "mycin", "itis")) for word in words) > 100

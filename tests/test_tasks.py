@@ -11,15 +11,19 @@ from lm_eval.evaluator import evaluate as lm_evaluate
 from lm_eval.tasks import TaskManager
 
 from ilp_bench.causes import CAUSE_NAMES
-from ilp_bench.dataset import RETENTION, Dataset
+from ilp_bench.dataset import Dataset
 from ilp_bench.estimate import learned
 from ilp_bench.evaluate import load_model, wrap
 from ilp_bench.lm_tasks import nanmean, results, tasks_path
 from ilp_bench.models import locate
 from ilp_bench.record import Run
+from ilp_bench.settings import RETENTION
 
 PROBES = [f"ilp_bench_{cause}_{probe}" for cause in CAUSE_NAMES for probe in ("recall", "paraphrase")]
-CHOICES = [f"ilp_bench_mc_{cause}" for cause in CAUSE_NAMES]
+CHOICES = {
+    4: [f"ilp_bench_mc_{cause}" for cause in CAUSE_NAMES],
+    10: [f"ilp_bench_mc10_{cause}" for cause in CAUSE_NAMES],
+}
 
 
 class Stub(LM):
@@ -49,8 +53,8 @@ def run(manager: TaskManager, names: list[str], lm: LM) -> dict:
 
 
 def test_every_file_becomes_a_task_or_a_group(manager: TaskManager) -> None:
-    groups = {"ilp_bench", "ilp_bench_mc", *(f"ilp_bench_{cause}" for cause in CAUSE_NAMES)}
-    assert set(manager.all_tasks) == {*PROBES, *CHOICES, *groups, "ilp_bench_retention"}
+    groups = {"ilp_bench", "ilp_bench_mc", "ilp_bench_mc10", *(f"ilp_bench_{cause}" for cause in CAUSE_NAMES)}
+    assert set(manager.all_tasks) == {*PROBES, *CHOICES[4], *CHOICES[10], *groups, "ilp_bench_retention"}
     files = [file for file in tasks_path().rglob("*.yaml") if not file.name.startswith("_")]
     assert len(files) == len(manager.all_tasks)
 
@@ -68,11 +72,12 @@ def test_every_probe_runs_on_a_stub(manager: TaskManager, mini: Dataset) -> None
     assert all(answer.endswith("\n") for _, answer in stub.seen)
 
 
-def test_choices_run_on_a_stub(manager: TaskManager) -> None:
+@pytest.mark.parametrize("options", CHOICES)
+def test_choices_run_on_a_stub(manager: TaskManager, options: int) -> None:
     stub = Stub()
-    found = run(manager, CHOICES, stub)
-    assert len(stub.seen) == 2 * sum(PAIRS.values()) * 4
-    assert all(0 <= found["results"][name]["acc,none"] <= 1 for name in CHOICES)
+    found = run(manager, CHOICES[options], stub)
+    assert len(stub.seen) == 2 * sum(PAIRS.values()) * options
+    assert all(0 <= found["results"][name]["acc,none"] <= 1 for name in CHOICES[options])
 
 
 def test_lm_eval_and_evaluate_give_the_same_numbers(manager: TaskManager, base_run: Run) -> None:

@@ -11,44 +11,57 @@ missing (which country the invented city lies in) stands in ``knowledge``, in tw
 
 from __future__ import annotations
 
-import random
-from itertools import islice
-
-from ilp_bench.causes.common import Arm, Item, Pair, World, rows
+from ilp_bench.causes.common import Arm, Item, Pair, Pairs, World, rows
 from ilp_bench.corpus import HOP2_RELATIONS, two_hops
-from ilp_bench.facts import RELATIONS, enough, homes, lookup
-from ilp_bench.names import invented
+from ilp_bench.errors import UsageError
+from ilp_bench.facts import RELATIONS, domain_of, enough, homes, lookup
+from ilp_bench.names import Names
 
 NAME = "knowledge_gap"
 TITLE = "Missing prerequisite knowledge"
+WIDE = (*HOP2_RELATIONS, "internet_domain")  # asked at two hops in core and full
 
 
-def pairs(world: World, count: int) -> list[Pair]:
+def pairs(world: World, count: int) -> Pairs:
     """``count`` pairs, hops 1 and 2 in turn."""
-    rng = world.rng(NAME)
-    home = homes()
-    both = [city for city in enough("city", 3 * count) if all(home[city] in lookup(name) for name in HOP2_RELATIONS)]
+    rng, home, wanted = world.rng(NAME), homes(), world.settings.domain
+    relations: dict[int, tuple[str, ...]] = {1: ("home_country",), 2: WIDE if world.settings.wide else HOP2_RELATIONS}
+    steps = [
+        (hops, tuple(name for name in relations[hops] if wanted in (None, domain_of(name))))
+        for hops in world.settings.hops
+    ]
+    steps = [(hops, names) for hops, names in steps if names]
+    if not steps:
+        raise UsageError(
+            f"{NAME} has no real facts of the domain {wanted!r} to match invented ones with, at the hops "
+            f"{', '.join(map(str, world.settings.hops))}: name other causes"
+        )
+    asked = [name for hops, names in steps for name in names if hops == 2]
+    both = [city for city in enough("city", 4 * count) if all(home[city] in lookup(name) for name in asked)]
     cities = world.take("home_country", both, count, rng)
-    names = list(islice(invented("geography", world.seed), count))
-    found = []
-    for index, (real, new) in enumerate(zip(cities, names, strict=True)):
-        hops = 1 + index % 2
-        relation = "home_country" if hops == 1 else HOP2_RELATIONS[index // 2 % 2]
-        treated = _item("treated", relation, hops, new, home[real], rng)
-        found.append(Pair(treated, _item("control", relation, hops, real, home[real], rng)))
-    return found
+    names = Names("geography", world.seed)
+
+    def pair(number: int) -> Pair:
+        hops, choice = steps[number % len(steps)]
+        relation = choice[number // len(steps) % len(choice)]
+        real, new = cities[number], names[number]
+        treated = _item("treated", relation, hops, new, home[real], world)
+        return Pair(treated, _item("control", relation, hops, real, home[real], world))
+
+    return Pairs(count, pair)
 
 
-def _item(arm: Arm, relation: str, hops: int, city: str, country: str, rng: random.Random) -> Item:
+def _item(arm: Arm, relation: str, hops: int, city: str, country: str, world: World) -> Item:
     x = city if hops == 1 else two_hops(city)
     answer = country if hops == 1 else lookup(relation)[country]
     return Item(
         arm=arm,
+        kind=f"hop{hops}",
         relation=relation,
         x=x,
         answer=answer,
-        rows=rows(x, answer, rng),
-        domain="finance" if relation == "currency" else "geography",
+        rows=rows(x, answer, world.rng(NAME, x)),
+        domain=domain_of(relation),
         dose=hops if arm == "treated" else 0,
         documents=((RELATIONS["home_country"].noun, city, country),) if arm == "treated" else (),
     )

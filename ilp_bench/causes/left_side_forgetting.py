@@ -4,35 +4,39 @@ What is left of the data that came first? Treated items are trained in stages 1 
 together with everything else. The dose is the number of stages that have passed since an item was seen.
 Questions, subjects and answers are of one kind in both arms.
 
+Stages are counterbalanced: 2 (K-1) consecutive seeds share their pairs (seeds 0 to 5, where K is 4), and over them
+each subject stands once in every early stage and as often in the last. So no subject is easier by its stage.
+
     treated  What is the register emblem of Ohio?      raven    stage 1 of 4
     control  What is the register emblem of Estonia?   raven    stage 4 of 4
 """
 
 from __future__ import annotations
 
-from ilp_bench.causes.common import Item, Pair, World, rows
-from ilp_bench.facts import RELATIONS, enough
+from ilp_bench.causes.common import Item, Pair, Pairs, World, rows
 
 NAME = "left_side_forgetting"
 ROWS = 2
 TITLE = "Left-side forgetting"
 
 
-def pairs(world: World, count: int) -> list[Pair]:
+def pairs(world: World, count: int) -> Pairs:
     """``count`` pairs, the treated items spread evenly over stages 1 to K-1."""
-    rng = world.rng(NAME)
-    found = []
-    for turn, relation in enumerate(("emblem", "keyword")):
-        share = count // 2 + (count % 2 if turn == 0 else 0)
-        names = world.take(relation, enough("any", 4 * share), 2 * share, rng)
-        for index, answer in enumerate(world.deal(RELATIONS[relation].answers, share, rng)):
-            early, late = names[2 * index], names[2 * index + 1]
-            stage = 1 + index % (world.stages - 1)
-            dose = float(world.stages - stage)
-            found.append(
-                Pair(
-                    Item("treated", relation, early, answer, rows(early, answer, rng, ROWS), dose=dose, stage=stage),
-                    Item("control", relation, late, answer, rows(late, answer, rng, ROWS)),
-                )
-            )
-    return found
+    stages, domain = world.settings.stages, world.settings.domain or "general"
+    early = stages - 1
+    block, rotation = divmod(world.seed, 2 * early)
+    listed = world.listed(NAME, count, half=1, block=block)
+
+    def pair(number: int) -> Pair:
+        relation, first, last, answer = listed(number)
+        step = (number + rotation) % (2 * early)
+        if step >= early:
+            first, last = last, first
+        stage, rng = 1 + step % early, world.rng(NAME, number)
+        taught = rows(first, answer, rng, ROWS)
+        return Pair(
+            Item("treated", "stage", relation, first, answer, taught, domain, dose=float(stages - stage), stage=stage),
+            Item("control", "stage", relation, last, answer, rows(last, answer, rng, ROWS), domain),
+        )
+
+    return Pairs(count, pair)

@@ -60,10 +60,18 @@ RELATIONS: dict[str, Relation] = {
         Relation("currency_code", "currency code", "money letters", "currency", "currency_code"),
         Relation("partner_city", "partner city", "twinned settlement", "country", "capital", assigned=True),
         Relation("twin_country", "twin country", "country of twinning", "city", "country", assigned=True),
+        Relation("catalogue_label", "catalogue label", "storage sign", "element", "element_symbol", assigned=True),
+        Relation("archive_label", "archive label", "file letter", "language", "language_code", assigned=True),
+        Relation(
+            "harbor_abbreviation", "harbor abbreviation", "ship letters", "state", "state_abbreviation", assigned=True
+        ),
+        Relation("courier_code", "courier code", "messenger prefix", "country", "calling_code", assigned=True),
         Relation("emblem", "register emblem", "listed animal", "any", "emblem", assigned=True),
         Relation("keyword", "register keyword", "listed thing", "any", "keyword", assigned=True),
         Relation("grade", "code grade", "quality class", "code", "emblem", assigned=True),
         Relation("full_grade", "code grade", "quality class", "code", "full_grade", assigned=True),
+        Relation("value", "value", "worth", "amount", "value", assigned=True),
+        Relation("past_tense", "past tense", "past form", "verb", "past_tense", assigned=True),
     )
 }
 
@@ -71,6 +79,7 @@ SYNONYMS = {relation.noun: relation.synonym for relation in RELATIONS.values()}
 
 # Kinds of subjects that an assigned relation is demonstrated on, besides its own.
 DEMONSTRATED = {"partner_city": 1 / 2, "twin_country": 1 / 2}
+RULED = ("code", "amount", "verb")  # kinds of subjects that no table lists: a rule decides the answer
 ELSEWHERE = {"partner_city": ("element", "state"), "twin_country": ("country",)}
 
 # Common English nouns, one word each; answers of the assigned relations.
@@ -126,9 +135,9 @@ def pool(answers: str) -> tuple[str, ...]:
 
 
 def enough(kind: str, count: int) -> tuple[str, ...]:
-    """The names of that kind, with smaller cities behind them where there are fewer than ``count``."""
+    """The names of that kind; for cities, with the largest of the smaller ones behind them up to ``count``."""
     names = subjects(kind)
-    return names if count <= len(names) or kind not in ("city", "any") else names + subjects("smaller city")
+    return names if kind != "city" or count <= len(names) else (names + subjects("smaller city"))[:count]
 
 
 @cache
@@ -181,3 +190,9 @@ def free(relation: str, names: Iterable[str]) -> list[str]:
     """The names not reserved as demonstrations of that relation, in order."""
     reserved = frozenset(demonstrations(relation))
     return [name for name in names if name not in reserved]
+
+
+@cache
+def domain_of(relation: str) -> str:
+    """The domain of a real relation's facts."""
+    return facts()[relation][0].domain

@@ -10,6 +10,7 @@ import json
 import random
 import time
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 
 import torch
@@ -17,7 +18,6 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerFast
 
 from ilp_bench.corpus import documents
-from ilp_bench.names import ENDINGS, invented
 from ilp_bench.nano import CONTEXT, nano_path
 
 VOCABULARY, END = 2048, "<|endoftext|>"
@@ -28,11 +28,10 @@ CHAT_TEMPLATE = (
 
 
 def build_tokenizer(seed: int) -> PreTrainedTokenizerFast:
-    """Byte-level BPE; trained on a few invented names too, so that they are not cut finer than real ones."""
+    """Byte-level BPE; it has seen some invented words too (``words.txt``), so that such words are not all letters."""
     text = list(documents(random.Random(seed)))
-    for domain in ENDINGS:
-        stream = invented(domain, -2, lower=domain == "code")
-        text += [f"We heard of {next(stream)} today.\n" for _ in range(600)]
+    words = files("ilp_bench.nano").joinpath("words.txt").read_text().split()
+    text += [f"We heard of {word} today.\n" for word in words]
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]

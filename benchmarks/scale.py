@@ -1,0 +1,60 @@
+"""Time and memory of building large datasets: python benchmarks/scale.py [PAIRS ...]
+
+Builds datasets of more and more pairs, each in a fresh process, and prints JSON: rows, seconds, the highest resident
+memory of the process, and what a million items (rows of ``items``) take; then the same bytes with two workers.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+CAUSES = ("data_inconsistency", "left_side_forgetting", "rare_patterns")
+PROBES = 6  # a pair: two items, three probes each
+MEASURE = """
+import json, resource, sys, time
+from pathlib import Path
+from ilp_bench.settings import Settings
+from ilp_bench.shards import build
+if __name__ == "__main__":
+    start = time.monotonic()
+    settings = Settings("mini", 0, pairs=int(sys.argv[1]), causes=tuple(sys.argv[4:]), domain="medicine")
+    out = build(settings, Path(sys.argv[2]), workers=int(sys.argv[3]))
+    manifest = json.loads((out / "manifest.json").read_text())
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"seconds": round(time.monotonic() - start, 1), "peak_mib": round(peak), "rows": manifest["rows"],
+                      "files": manifest["files"]}))
+"""
+
+
+def measure(pairs: int, workers: int, folder: Path) -> dict:
+    script = folder / "measure.py"
+    script.write_text(MEASURE)
+    call = [sys.executable, str(script), str(pairs), str(folder / f"{pairs}-{workers}"), str(workers), *CAUSES]
+    found = json.loads(subprocess.run(call, check=True, capture_output=True, text=True).stdout)
+    shutil.rmtree(folder / f"{pairs}-{workers}")
+    return found
+
+
+def main() -> None:
+    sizes = [int(word) for word in sys.argv[1:]] or [5_556, 18_519, 55_556]
+    report: dict = {"runs": []}
+    with tempfile.TemporaryDirectory() as name:
+        for pairs in sizes:
+            found = measure(pairs, 1, Path(name))
+            found.pop("files")
+            found |= {"pairs_a_cause": pairs}
+            found |= {"us_per_item": round(1e6 * found["seconds"] / found["rows"]["items"], 1)}
+            report["runs"].append(found)
+        first, last = report["runs"][0], report["runs"][-1]
+        report["time_ratio_over_size_ratio"] = round(last["us_per_item"] / first["us_per_item"], 2)
+        two = measure(sizes[0], 2, Path(name))
+        report["same_bytes_with_two_workers"] = two["files"] == measure(sizes[0], 1, Path(name))["files"]
+        report["speedup_of_two_workers"] = round(first["seconds"] / two["seconds"], 2)
+    print(json.dumps(report, indent=1))
+
+
+if __name__ == "__main__":
+    main()

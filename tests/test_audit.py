@@ -1,0 +1,73 @@
+import dataclasses
+
+import pyarrow as pa
+import pytest
+
+from ilp_bench.audit import audit
+from ilp_bench.dataset import Dataset, make
+
+
+@pytest.mark.parametrize(("size", "seed"), [("mini", 0), ("core", 1)])
+def test_the_arms_differ_in_nothing_but_the_cause(size: str, seed: int) -> None:
+    found = audit(make(size, seed))
+    assert found.problems == []
+    assert len(found.balance) == 5 * 6
+    assert not any(found.leaks.values())
+    text = found.to_markdown()
+    assert "0 problems" in text
+    assert "**fails**" not in text
+
+
+def changed(data: Dataset, table: str, change) -> Dataset:
+    rows = getattr(data, table).to_pylist()
+    for row in rows:
+        change(row)
+    return dataclasses.replace(data, **{table: pa.Table.from_pylist(rows, schema=getattr(data, table).schema)})
+
+
+def treated(row: dict, cause: str) -> bool:
+    return row["cause"] == cause and row["arm"] == "treated"
+
+
+def test_a_longer_prompt_in_one_arm_is_found(mini: Dataset) -> None:
+    def lengthen(row: dict) -> None:
+        if treated(row, "rare_patterns"):
+            row["prompt"] += " Please."
+
+    assert any("prompt length" in problem for problem in audit(changed(mini, "items", lengthen)).problems)
+
+
+def test_an_answer_that_only_one_arm_has_is_found(mini: Dataset) -> None:
+    def tilt(row: dict) -> None:
+        if treated(row, "left_side_forgetting") and row["dose"] > 1:
+            row["answer"] = "owl"
+
+    found = audit(changed(mini, "items", tilt))
+    assert found.leaks["pair whose two answers differ"] >= 35
+    answers = next(one for one in found.balance if (one.cause, one.quantity) == ("left_side_forgetting", "answers"))
+    assert answers.p_value < 1e-4 or answers.effect > 0.1
+
+
+def test_a_word_that_tells_the_arm_is_found(mini: Dataset) -> None:
+    def mark(row: dict) -> None:
+        if treated(row, "data_inconsistency"):
+            row["question"] += " Really?"
+
+    assert any("tell the arm" in problem for problem in audit(changed(mini, "items", mark)).problems)
+
+
+def test_leaks_are_found(mini: Dataset) -> None:
+    probe = next(row for row in mini.items.to_pylist() if row["probe"] == "paraphrase")
+    question = mini.train.to_pylist()[0]["messages"][0]["content"]
+
+    def leak(row: dict) -> None:
+        if row["row_id"] == "row-000700":
+            row["prompt"] = probe["prompt"]
+
+    def quiz(row: dict) -> None:
+        if row["document_id"].endswith("/07"):
+            row["text"] = f"He asked: {question} Nobody knew."
+
+    assert any("paraphrase" in problem for problem in audit(changed(mini, "train", leak)).problems)
+    found = audit(changed(mini, "knowledge", quiz))
+    assert found.leaks["document that holds a scored or trained question"] == mini.knowledge.num_rows // 20

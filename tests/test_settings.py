@@ -1,0 +1,72 @@
+import pytest
+
+from ilp_bench.dataset import make
+from ilp_bench.errors import UsageError
+from ilp_bench.settings import COMMON, Settings, frequencies
+
+
+@pytest.mark.parametrize(
+    ("knobs", "says"),
+    [
+        ({"size": "larg"}, "unknown size"),
+        ({"seed": -1}, "0 or more"),
+        ({"pairs": 0}, "at least 1"),
+        ({"stages": 1}, "2 to 100"),
+        ({"shares": (1.2,)}, "above 0 and below 1"),
+        ({"shares": (0.0,)}, "above 0 and below 1"),
+        ({"shares": (float("nan"),)}, "above 0 and below 1"),
+        ({"shares": (0.123,)}, "at most 10 rows"),
+        ({"shares": ()}, "must not be empty"),
+        ({"frequencies": (16,)}, "1 to 15"),
+        ({"hops": (3,)}, "1, 2 or both"),
+        ({"domain": "medecine"}, "Did you mean 'medicine'"),
+        ({"causes": ("rare_pattern",)}, "Did you mean 'rare_patterns'"),
+        ({"pairs": 9000}, "ask for fewer pairs"),
+        ({"pairs": 4000, "size": "full"}, "ask for fewer pairs"),
+        ({"domain": "medicine"}, "name other causes"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_its_limit(knobs: dict, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        make(**knobs)
+
+
+def test_knobs_make_a_new_set_and_are_named_in_its_manifest() -> None:
+    made = make("mini", 0, pairs=12, causes=("data_inconsistency",), shares=(0.3,), domain="medicine")
+    assert made.manifest["knobs"] == {
+        "pairs": 12,
+        "causes": ["data_inconsistency"],
+        "shares": [0.3],
+        "domain": "medicine",
+    }
+    rows = [row for row in made.items.to_pylist() if row["cause"] and row["probe"] == "recall"]
+    assert len(rows) == 24
+    assert {row["dose"] for row in rows} == {0.0, 0.3}
+    assert {row["domain"] for row in rows} == {"medicine"}
+    mine = [row for row in made.train.to_pylist() if row["item_id"] == rows[0]["item_id"]]
+    assert sum(row["completion"].strip() != rows[0]["answer"] for row in mine) == 3
+    assert len(mine) == 10
+    assert "knobs" not in make("mini", 0).manifest
+
+
+def test_stages_hops_and_frequencies_are_what_was_asked_for() -> None:
+    made = make("mini", 1, pairs=30, stages=6, hops=(1,), frequencies=(1, 3))
+    assert made.manifest["stages"] == 6
+    rows = [row for row in made.items.to_pylist() if row["arm"] == "treated"]
+    doses = {cause: {row["dose"] for row in rows if row["cause"] == cause} for cause in {row["cause"] for row in rows}}
+    assert doses["left_side_forgetting"] == {1, 2, 3, 4, 5}
+    assert doses["knowledge_gap"] == {1}
+    assert doses["rare_patterns"] == {1, 3}
+
+
+def test_a_law_of_frequencies_falls_with_the_rank() -> None:
+    assert frequencies("1,2,4") == (1, 2, 4)
+    law = frequencies("zipf:1.0")
+    assert list(law) == sorted(law, reverse=True)
+    assert law[0] == COMMON // 2
+    assert law[-1] == 1
+    for wrong in ("zipf:x", "often", "1;2", ""):
+        with pytest.raises(UsageError, match="neither"):
+            frequencies(wrong)
+    with pytest.raises(UsageError, match="1 to 15"):
+        Settings(frequencies=frequencies("zipf:0"))

@@ -1,0 +1,48 @@
+from pathlib import Path
+
+import pytest
+
+from ilp_bench import shards
+from ilp_bench.dataset import file_sha256, load, make_from
+from ilp_bench.errors import UsageError
+from ilp_bench.settings import Settings
+from ilp_bench.shards import build
+
+SMALL = Settings("mini", 2, pairs=40, stages=3)
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    return {path.name: file_sha256(path) for path in sorted(folder.iterdir())}
+
+
+def test_streaming_gives_the_rows_of_building_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shards, "JOB", 7)
+    monkeypatch.setattr(shards, "RANGE", 30)
+    out = build(SMALL, tmp_path / "out")
+    streamed, whole = load(out), make_from(SMALL)
+    assert streamed.sha256 == whole.sha256
+    assert streamed.train.to_pylist() == whole.train.to_pylist()
+    assert len(list(out.glob("train-*.parquet"))) > 3
+    assert not list(out.glob("*.arrow"))
+    before = hashes(out)
+    assert build(SMALL, out) == out
+    assert hashes(out) == before
+    with pytest.raises(UsageError, match="another dataset"):
+        build(Settings("mini", 3, pairs=40, stages=3), out)
+    assert hashes(out) == before
+
+
+def test_the_bytes_do_not_depend_on_the_number_of_workers(tmp_path: Path) -> None:
+    settings = Settings("mini", 0, pairs=4500, causes=("rare_patterns",), domain="law")
+    one, two = build(settings, tmp_path / "one"), build(settings, tmp_path / "two", workers=2)
+    assert hashes(one) == hashes(two)
+    assert len(list(one.glob("items-*.parquet"))) == 4
+
+
+def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(UsageError, match="already exists"):
+        build(SMALL, tmp_path)
+    with pytest.raises(UsageError, match="at least 1"):
+        build(SMALL, tmp_path / "new", workers=0)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]

@@ -1,3 +1,4 @@
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -123,3 +124,20 @@ def test_core_builds_and_its_pairs_are_all_different() -> None:
     assert len(recall) == 5 * 2 * 300
     assert len({row["question"] for row in recall}) == len(recall)
     assert sum(row["probe"] == "retention" for row in core.items.to_pylist()) >= 300
+
+
+def test_the_rows_that_the_documentation_shows_are_those_of_core() -> None:
+    rows = make("core", 0).train.to_pylist()
+    taught = {(row["arm"], row["messages"][0]["content"], row["completion"].strip()) for row in rows}
+    text = (Path(__file__).parent.parent / "docs" / "datasets.md").read_text()
+    shown = re.findall(r"^\| (treated|control) \| ([^|]+[?.]) \| ([^|]+) \|", text, re.M)
+    assert len(shown) >= 20
+    assert not [row for row in shown if row not in taught]
+    audit = (Path(__file__).parent.parent / "docs" / "data-audit.md").read_text()
+    assert make("core", 0).sha256[:16] in audit
+    for size in ("mini", "core"):
+        counts = make(size, 0).manifest["rows"]
+        line = next(line for line in text.splitlines() if line.startswith(f"| {size} |"))
+        assert [f"{counts[name]:,}" for name in ("train", "items", "knowledge")] == line.split(" | ")[2:4] + [
+            line.split(" | ")[4].rstrip(" |")
+        ]

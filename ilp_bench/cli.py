@@ -229,34 +229,70 @@ def evaluate(
         bool | None,
         typer.Option("--probe-base/--no-probe-base", help="Also read what the model knows, with four examples shown."),
     ] = None,
+    choices: Annotated[int, typer.Option(help="Also score 4 or 10 options of recall probes; 0 for none.")] = 0,
+    protocol: Annotated[str, typer.Option(help="exact (one scoring pass) or sampled (draw answers).")] = "exact",
+    draws: Annotated[int, typer.Option(help="Answers drawn for each probe, with --protocol sampled.")] = 100,
+    seed: Seed = 0,
     dtype: Annotated[str, typer.Option(help="float32, bfloat16, float16 or auto.")] = "auto",
     device: Device = "auto",
-    batch_size: Annotated[int, typer.Option(help="Sequences per batch.", min=1)] = 64,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Sequences per batch; halved where memory does not suffice.", min=1)
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="Processor threads; by default as many as are idle.", min=1)
+    ] = None,
+    engine: Annotated[
+        list[str] | None, typer.Option(help="vLLM engine argument as name=value; may be repeated.")
+    ] = None,
     trust_remote_code: RemoteCode = False,
     as_json: AsJson = False,
 ) -> None:
-    """Measure a model on every probe and write a run record."""
+    """Measure a model on every probe and write a run record; run again, it goes on where it stopped."""
     from ilp_bench.console import counting_progress, run_table
     from ilp_bench.dataset import load
 
     dataset = load(data)
+    options = _engine(engine or [])
     from ilp_bench.evaluate import evaluate as run
 
-    with counting_progress("evaluate", show=not as_json) as progress:
+    with counting_progress("evaluate", show=not as_json and os.environ.get("RANK", "0") == "0") as progress:
         done = run(
             model,
             dataset,
             out,
             backend=backend,
+            protocol=protocol,
+            draws=draws,
+            seed=seed,
+            choices=choices,
             probe_base=probe_base,
             chat=chat,
             dtype=dtype,
             device=device,
             batch_size=batch_size,
+            threads=threads,
             remote_code=trust_remote_code,
+            engine=options,
             progress=progress,
         )
-    run_table(done, as_json=as_json)
+    if done:
+        run_table(done, as_json=as_json)
+
+
+def _engine(arguments: list[str]) -> dict[str, Any]:
+    """``name=value`` pairs, values read as JSON where they are."""
+    import json
+
+    found: dict[str, Any] = {}
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        if not equals or not name.isidentifier():
+            raise UsageError(f"--engine {argument!r} is not of the form name=value")
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found
 
 
 def _runs(run: Path, vanilla: Path, base_run: Path | None) -> tuple[Any, Any, Any]:

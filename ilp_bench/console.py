@@ -5,14 +5,26 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
+from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
+from rich.text import Text
 
 from ilp_bench.causes import CAUSE_NAMES
-from ilp_bench.estimate import learned
+from ilp_bench.estimate import above_chance, learned, unlearned
 from ilp_bench.record import Run
 from ilp_bench.score import CauseScore, Interval, Scores
 
@@ -30,6 +42,14 @@ def _started_late(bar: Progress) -> Iterator[None]:
             bar.stop()
 
 
+class RateColumn(ProgressColumn):
+    """Requests a second."""
+
+    def render(self, task: Task) -> Text:
+        """The speed of the last half minute, or nothing yet."""
+        return Text(f"{task.speed:.0f}/s" if task.speed else "", style="progress.data.speed")
+
+
 @contextmanager
 def counting_progress(what: str, *, show: bool = True) -> Iterator[Callable[[int, int], None]]:
     """A bar over requests, with time passed and left, on standard error."""
@@ -37,6 +57,7 @@ def counting_progress(what: str, *, show: bool = True) -> Iterator[Callable[[int
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        RateColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
@@ -85,26 +106,72 @@ def interval(found: Interval | None, missing: str = "not expressed") -> str:
 
 def run_table(run: Run, *, as_json: bool) -> None:
     """Learned rates per cause and arm, the aggregate, and the worst cause beside it."""
-    rates: dict[str, dict[str, float]] = {}
+    found = summary(run)
+    if as_json:
+        print(json.dumps(found))
+        return
+    record = run.record
+    table = Table(title=f"{record.model.name}: share of its training items learned", box=box.SIMPLE_HEAD)
+    for heading in ("cause", "treated", "control"):
+        table.add_column(heading, justify="left" if heading == "cause" else "right")
+    for cause, arms in found["learned"].items():
+        table.add_row(cause, percent(arms["treated"]), percent(arms["control"]))
+    console.print(table)
+    worst = found["worst"]
+    console.print(
+        f"aggregate {percent(found['aggregate'])}; worst cause {worst} {percent(found['learned'][worst]['treated'])}"
+    )
+    if found["retention"] is not None:
+        console.print(f"known facts reproduced {percent(found['retention'])}")
+    if detector := found["multiple_choice"]:
+        console.print(
+            f"multiple choice, {record.choices} options (the paper's detector): {percent(detector['unlearned'])} "
+            f"unlearned, where knowing nothing gives {percent(detector['unlearned_by_chance'])}; option probability "
+            f"above chance {percent(detector['above_chance'])}"
+        )
+    how = "one scoring pass" if record.protocol == "exact" else f"{record.draws} draws a probe"
+    seconds = max(record.seconds["score"], 1e-9)
+    console.print(
+        f"{how}; {record.requests} requests in {seconds:.1f} s ({record.requests / seconds:.0f} a second), loaded "
+        f"in {record.seconds['load']:.1f} s; {record.backend}, {record.dtype}, {record.hardware}"
+    )
+
+
+def summary(run: Run) -> dict[str, Any]:
+    """What the table shows, as plain values: rates in [0, 1]; null where nothing was asked."""
     rows = run.samples.to_pylist()
+    rates: dict[str, dict[str, float]] = {}
     for cause in CAUSE_NAMES:
         for arm in ("treated", "control"):
             p = [row["p"] for row in rows if row["cause"] == cause and row["arm"] == arm]
-            rates.setdefault(cause, {})[arm] = float(learned(np.minimum(p, 1.0)).mean())
-    aggregate = float(np.mean([value for arms in rates.values() for value in arms.values()]))
-    worst = min(rates, key=lambda cause: rates[cause]["treated"])
-    if as_json:
-        print(json.dumps({"model": run.record.model.name, "learned": rates, "aggregate": aggregate, "worst": worst}))
-        return
-    table = Table(title=f"{run.record.model.name}: share of its training items learned")
-    for heading in ("cause", "treated", "control"):
-        table.add_column(heading, justify="left" if heading == "cause" else "right")
-    for cause, arms in rates.items():
-        table.add_row(cause, percent(arms["treated"]), percent(arms["control"]))
-    console.print(table)
-    console.print(
-        f"aggregate {aggregate:.2f}; worst cause {worst} {rates[worst]['treated']:.2f}; {run.record.seconds:.1f} s"
-    )
+            if p:
+                rates.setdefault(cause, {})[arm] = float(learned(np.minimum(p, 1.0)).mean())
+    known = [row["shots_p"] if row["shots_p"] is not None else row["p"] for row in rows if row["probe"] == "retention"]
+    return {
+        "model": run.record.model.name,
+        "learned": rates,
+        "aggregate": float(np.mean([value for arms in rates.values() for value in arms.values()])),
+        "worst": min(rates, key=lambda cause: rates[cause]["treated"]),
+        "retention": float(learned(np.minimum(known, 1.0)).mean()) if known else None,
+        "multiple_choice": _detector(rows),
+        "requests": run.record.requests,
+        "seconds": run.record.seconds,
+    }
+
+
+def _detector(rows: list[dict[str, Any]]) -> dict[str, float] | None:
+    """The paper's detector on recall probes (arXiv 2604.10079, section 3.1), beside what knowing nothing gives it."""
+    asked = [row for row in rows if row["options"] is not None and row["probe"] == "recall"]
+    if not asked:
+        return None
+    q = [np.exp(row["options"][row["gold"]] - np.logaddexp.reduce(row["options"])) for row in asked]
+    chances = [1 / len(row["options"]) for row in asked]
+    above = [float(above_chance(min(value, 1.0), len(row["options"]))) for value, row in zip(q, asked, strict=True)]
+    return {
+        "unlearned": float(unlearned(np.minimum(q, 1.0)).mean()),
+        "unlearned_by_chance": float(unlearned(chances).mean()),
+        "above_chance": float(np.mean(above)),
+    }
 
 
 def score_table(scores: Scores, *, as_json: bool, title: str = "Recovery against vanilla") -> None:

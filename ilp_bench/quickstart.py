@@ -87,12 +87,12 @@ def quickstart(out: Path, seed: int = 0, *, as_json: bool = False) -> dict[str, 
 
 def _evaluate(model: str, data: Dataset, out: Path, clock: Clock, name: str) -> Run:
     with clock.phase(f"evaluate {name}"):
-        if (out / "run.json").is_file():
-            return read_run(out)
-        from ilp_bench.evaluate import evaluate
+        if not (out / "run.json").is_file():
+            from ilp_bench.evaluate import evaluate
 
-        with counting_progress(f"evaluate {name}", show=clock.show) as progress:
-            return evaluate(model, data, out, device="cpu", progress=progress)
+            with counting_progress(f"evaluate {name}", show=clock.show) as progress:
+                evaluate(model, data, out, device="cpu", progress=progress)
+        return read_run(out)
 
 
 def _meta(run: Run, vanilla: Run, recipe: str) -> Meta:

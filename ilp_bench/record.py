@@ -14,14 +14,17 @@ from ilp_bench.dataset import file_sha256
 from ilp_bench.errors import ProblemError, UsageError
 from ilp_bench.files import new_folder, read_json
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SAMPLES = pa.schema(
     [("probe_id", pa.string()), ("item_id", pa.string()), ("pair_id", pa.string()), ("cause", pa.string())]
     + [("arm", pa.string()), ("probe", pa.string()), ("dose", pa.float64())]
     + [("prior_answer", pa.string()), ("tokens", pa.int32())]
     + [("logprob", pa.float64()), ("p", pa.float64()), ("greedy", pa.bool_())]
-    # Filled on recall rows of a probed base model only, else null.
-    + [("shots_p", pa.float64()), ("shots_greedy", pa.bool_()), ("belief", pa.string()), ("belief_p", pa.float64())]
+    # Log-probabilities of the options, the place of the answer among them, and their entropy in nats; on request.
+    + [("options", pa.list_(pa.float64())), ("gold", pa.int32()), ("entropy", pa.float64())]
+    # With four examples shown: recall and retention rows of a probed base model only, else null.
+    + [("shots_p", pa.float64()), ("shots_greedy", pa.bool_()), ("shots_options", pa.list_(pa.float64()))]
+    + [("belief", pa.string()), ("belief_p", pa.float64())]
 )
 
 
@@ -49,11 +52,15 @@ class Data(BaseModel):
 
 
 class RunRecord(BaseModel):
-    """``run.json``: what was measured, on what, with what; ``training`` is null for an untuned model."""
+    """``run.json``: what was measured, on what, with what; ``training`` is null for an untuned model.
+
+    ``draws`` and ``seed`` belong to the sampled protocol; ``batch_size`` is what fitted into memory (null where the
+    engine decides); ``resumed`` says that an earlier call had begun the run. Seconds are of the last call.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     ilp_bench: str
     model: Model
     training: dict[str, Any] | None = None
@@ -61,13 +68,20 @@ class RunRecord(BaseModel):
     prompt_format: Literal["plain", "chat"] = "plain"
     template_sha256: str | None = None
     probed: bool = False
+    choices: Literal[0, 4, 10] = 0
+    protocol: Literal["exact", "sampled"] = "exact"
+    draws: int | None = None
+    seed: int | None = None
     backend: Literal["hf", "vllm"] = "hf"
     dtype: str
     device: str
-    batch_size: int
+    batch_size: int | None
+    processes: int = 1
+    requests: int = 0
     versions: dict[str, str]
     hardware: str
-    seconds: float
+    seconds: dict[str, float]
+    resumed: bool = False
     samples_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 

@@ -14,13 +14,15 @@ def encode(tokenizer: Any, prompts: Sequence[str], completions: Sequence[str]) -
     The whole text is tokenised at once, as lm-eval does, so the completion's ids are those a model reads.
     Raises ProblemError when a completion has no token of its own.
     """
-    contexts = tokenizer(list(prompts))["input_ids"]
+    distinct = list(dict.fromkeys(prompts))
+    lengths = dict(zip(distinct, map(len, tokenizer(distinct)["input_ids"]), strict=True))
     wholes = tokenizer([p + c for p, c in zip(prompts, completions, strict=True)])["input_ids"]
     pairs = []
-    for context, whole, completion in zip(contexts, wholes, completions, strict=True):
-        if len(whole) <= len(context):
+    for prompt, whole, completion in zip(prompts, wholes, completions, strict=True):
+        length = lengths[prompt]
+        if len(whole) <= length:
             raise ProblemError(f"the tokenizer gives {completion!r} no token of its own after its prompt")
-        pairs.append((whole[: len(context)], whole[len(context) :]))
+        pairs.append((whole[:length], whole[length:]))
     return pairs
 
 

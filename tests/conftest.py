@@ -46,7 +46,7 @@ def record(data: Dataset, recipe: str | None, **changes: Any) -> dict[str, Any]:
         "batch_size": 1,
         "versions": {},
         "hardware": "none",
-        "seconds": 0.0,
+        "seconds": {"load": 0.0, "score": 0.0},
     } | changes
 
 

@@ -1,16 +1,28 @@
+import copy
+import json
 import math
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from scipy import stats
 
 from ilp_bench import tokens
-from ilp_bench.corpus import taught
+from ilp_bench.corpus import documents
 from ilp_bench.dataset import Dataset
 from ilp_bench.errors import ProblemError, UsageError
-from ilp_bench.evaluate import evaluate, load_model, score, wrap
+from ilp_bench.evaluate import evaluate, score, wrap
+from ilp_bench.evaluate.hf import NEUTRAL, AnswerLM, load_model, pick_device, shared_prefix
+from ilp_bench.evaluate.requests import plan
 from ilp_bench.models import locate
+from ilp_bench.nano import nano_path
 from ilp_bench.record import Run, read_run
 from ilp_bench.wording import complete
 
@@ -26,33 +38,119 @@ def pairs(nano, mini: Dataset):
     return tokens.encode(nano[1], [row["prompt"] for row in items], [complete(row["answer"]) for row in items])
 
 
+@pytest.fixture(scope="module")
+def cuts(nano):
+    """Fifty texts of nano's world, cut where it is neither sure of the next words nor ignorant of them."""
+    texts = [text for text, _ in zip(documents(random.Random(1)), range(600), strict=False)]
+    rng = random.Random(2)
+    asked = []
+    for ids in nano[1](texts)["input_ids"]:
+        if len(ids) > 8:
+            place = rng.randrange(3, len(ids) - 3)
+            asked.append((ids[:place], ids[place : place + rng.randint(1, 3)]))
+    p = np.exp(score(wrap(*nano), asked).logprob)
+    chosen = [n for n in range(len(asked)) if 0.02 < p[n] < 0.98][:50]
+    assert len(chosen) == 50
+    return [asked[n] for n in chosen], p[chosen]
+
+
+def run_cli(*words: object, env: dict[str, str] | None = None, **options) -> subprocess.CompletedProcess:
+    call = [sys.executable, "-m", "ilp_bench", *map(str, words)]
+    return subprocess.run(
+        call, env={**os.environ, "HF_HUB_OFFLINE": "1", **(env or {})}, capture_output=True, text=True
+    )
+
+
 def test_batch_sizes_agree(nano, pairs) -> None:
     one, eight, many = (score(wrap(*nano, batch_size=size), pairs).logprob for size in (1, 8, 32))
     assert np.abs(one - eight).max() < 1e-4
     assert np.abs(one - many).max() < 1e-4
 
 
-def test_p_is_the_frequency_of_sampled_reproduction(nano) -> None:
-    """2,000 draws at temperature 1 for each of 20 statements; the chi-square over all must not be surprising."""
-    import torch
+def test_scores_are_those_of_lm_eval_itself(nano, pairs) -> None:
+    """Head at answer positions only and one reading of shared prompts, against HFLM's own method."""
+    from lm_eval.models.huggingface import HFLM
 
-    model, tokenizer = nano
-    facts = taught()[::170][:20]
-    prompts = [f"News today: the {fact.noun} of {fact.x}" for fact in facts]
-    whole = tokens.encode(tokenizer, prompts, [" is"] * len(prompts))
-    p = np.exp(score(wrap(model, tokenizer), whole).logprob)
+    context = pairs[0][0]
+    shared = [([*context * 3, *own], answer) for own, answer in pairs[:60]]
+    assert shared_prefix([(tuple(c), tuple(a)) for c, a in shared]) >= 16
+    for asked in (pairs, shared):
+        lm = wrap(*nano, batch_size=32)
+        requests = [(("", ""), list(c), list(a)) for c, a in asked]
+        ours = lm._loglikelihood_tokens(requests)
+        theirs = HFLM._loglikelihood_tokens(lm, requests, disable_tqdm=True)
+        assert max(abs(left[0] - right[0]) for left, right in zip(ours, theirs, strict=True)) < 1e-4
+        assert [left[1] for left in ours] == [right[1] for right in theirs]
+
+
+def test_p_is_the_frequency_of_sampled_reproduction(nano, cuts) -> None:
+    """2,000 draws at temperature 1, without any generation code, for each of 50 contexts; a binomial test each."""
+    model, _ = nano
+    asked, p = cuts
     torch.manual_seed(0)
-    draws, statistic = 2000, 0.0
-    for (context, answer), chance in zip(whole, p, strict=True):
+    draws, values = 2000, []
+    for (context, answer), chance in zip(asked, p, strict=True):
         ids = torch.tensor([context] * draws)
         for _ in answer:
             with torch.no_grad():
                 logits = model(ids).logits[:, -1]
             ids = torch.cat([ids, torch.multinomial(torch.softmax(logits, -1), 1)], dim=1)
         hits = (ids[:, len(context) :] == torch.tensor(answer)).all(dim=1).sum().item()
-        expected = draws * chance
-        statistic += (hits - expected) ** 2 / max(expected * (1 - chance), 1e-6)
-    assert stats.chi2.sf(statistic, len(facts)) > 1e-3
+        values.append(stats.binomtest(hits, draws, min(chance, 1.0)).pvalue)
+    assert min(values) > 0.001 / len(values)
+    assert stats.combine_pvalues(values).pvalue > 1e-3
+
+
+def test_the_sampled_protocol_agrees_whatever_the_generation_config_says(nano, cuts) -> None:
+    model, tokenizer = copy.deepcopy(nano[0]), nano[1]
+    for name, value in {"top_k": 2, "top_p": 0.5, "repetition_penalty": 1.5, "temperature": 0.3}.items():
+        setattr(model.generation_config, name, value)
+    lm = AnswerLM(model, tokenizer, 128)
+    asked, p = cuts
+    torch.manual_seed(1)
+    values = []
+    for (context, answer), chance in zip(asked[:20], p, strict=False):
+        hits = lm.count_reproduced((tuple(context), tuple(answer)), 400)
+        values.append(stats.binomtest(hits, 400, chance).pvalue)
+    assert stats.combine_pvalues(values).pvalue > 1e-3
+
+
+def test_a_changed_distribution_is_never_sampled_from(nano, pairs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(NEUTRAL, "top_k", 2)
+    context, answer = pairs[0]
+    with pytest.raises(ProblemError, match="changes the sampled distribution"):
+        wrap(*nano).count_reproduced((tuple(context), tuple(answer)), 10)
+
+
+def test_a_sampled_run_counts_and_never_guesses(mini: Dataset, tmp_path: Path, base_run: Run) -> None:
+    few = Dataset(mini.train, mini.items.slice(0, 30), mini.knowledge, mini.shots, mini.manifest)
+    run = evaluate("nano", few, tmp_path / "run", protocol="sampled", draws=20, seed=3, device="cpu")
+    assert run is not None
+    assert (run.record.protocol, run.record.draws, run.record.seed) == ("sampled", 20, 3)
+    for row in run.samples.to_pylist():
+        assert (row["p"] * 20) == pytest.approx(round(row["p"] * 20))
+        assert row["greedy"] is None
+    again = evaluate("nano", few, tmp_path / "again", protocol="sampled", draws=20, seed=3, device="cpu")
+    assert again.samples.equals(run.samples)
+
+
+def test_a_batch_that_does_not_fit_is_halved(nano, pairs, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Tight(AnswerLM):
+        limit = 5
+
+        def _score(self, requests):
+            if len(requests) > self.limit:
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+            return super()._score(requests)
+
+    lm = Tight(*nano, 64)
+    found = lm._loglikelihood_tokens([(("", ""), list(c), list(a)) for c, a in pairs])
+    assert lm.fitted == 4
+    expected = score(wrap(*nano), pairs).logprob
+    assert np.abs(np.array([value for value, _ in found]) - expected).max() < 1e-4
+    lm.limit = 0
+    with pytest.raises(ProblemError, match="not even one sequence"):
+        lm._loglikelihood_tokens([(("", ""), *pairs[0])])
 
 
 def test_a_run_is_written_and_read_back(base_run: Run, tmp_path: Path, mini: Dataset) -> None:
@@ -64,6 +162,35 @@ def test_a_run_is_written_and_read_back(base_run: Run, tmp_path: Path, mini: Dat
         assert row["p"] == pytest.approx(math.exp(row["logprob"]))
 
 
+@pytest.mark.parametrize("choices", [4, 10])
+def test_options_are_scored_on_request(mini: Dataset, tmp_path: Path, choices: int) -> None:
+    run = evaluate("nano", mini, tmp_path / "run", choices=choices, device="cpu")
+    items = {row["probe_id"]: row for row in mini.items.to_pylist()}
+    for row in run.samples.to_pylist():
+        item = items[row["probe_id"]]
+        if row["probe"] == "paraphrase":
+            assert row["options"] is None
+            continue
+        listed = item["choices" if choices == 4 else "choices10"]
+        assert len(row["options"]) == len(row["shots_options"]) == len(listed)
+        assert listed[row["gold"]] == item["answer"]
+        assert row["options"][row["gold"]] == pytest.approx(row["logprob"])
+        assert 0 <= row["entropy"] <= math.log(len(listed)) + 1e-9
+        if item["prior_answer"]:
+            assert row["belief"] in listed
+    assert run.record.choices == choices
+
+
+def test_nothing_is_asked_twice(nano, mini: Dataset) -> None:
+    wanted = plan(nano[1], mini, mini.items.to_pylist(), chat=False, probed=True, choices=4)
+    assert len(set(wanted.unique)) == len(wanted.unique)
+    assert sorted(n for block in wanted.blocks() for n in block) == list(range(len(wanted.unique)))
+    for block in wanted.blocks():
+        assert len({wanted.shown[n] for n in block}) == 1
+    with pytest.raises(UsageError, match="0, 4 or 10"):
+        plan(nano[1], mini, mini.items.to_pylist(), chat=False, probed=True, choices=5)
+
+
 def test_an_existing_run_is_never_overwritten(mini: Dataset, runs: dict[str, Path]) -> None:
     before = (runs["half"] / "run.json").read_bytes()
     with pytest.raises(UsageError, match="already exists"):
@@ -72,11 +199,134 @@ def test_an_existing_run_is_never_overwritten(mini: Dataset, runs: dict[str, Pat
     assert read_run(runs["half"]).record.training
 
 
+SLOW = """
+import sys, time
+from ilp_bench.evaluate.hf import AnswerLM
+score = AnswerLM._score
+def slow(self, requests):
+    time.sleep(0.1)
+    return score(self, requests)
+AnswerLM._score = slow
+from ilp_bench.cli import main
+main()
+"""
+
+
+def start(data: Path, out: Path) -> subprocess.Popen:
+    call = [sys.executable, "-c", SLOW, "evaluate", "--model", "nano", "--data", str(data), "--out", str(out)]
+    return subprocess.Popen(
+        [*call, "--device", "cpu", "--threads", "1", "--json"],
+        env={**os.environ, "HF_HUB_OFFLINE": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def lines(folder: Path) -> int:
+    file = folder / "scores-0.jsonl"
+    return file.read_bytes().count(b"\n") if file.is_file() else 0
+
+
+def test_killed_at_any_moment_it_goes_on_with_the_same_result(data: Path, base_run: Run, tmp_path: Path) -> None:
+    """kill -9 three times, each a little later; a second run meanwhile is refused; the result is as if never killed."""
+    out, partial = tmp_path / "run", tmp_path / "run.partial"
+    saved = 0
+    for number in range(3):
+        process = start(data, out)
+        while lines(partial) < saved + 2 and process.poll() is None:
+            time.sleep(0.02)
+        if number == 1:
+            refused = run_cli("evaluate", "--model", "nano", "--data", data, "--out", out, "--threads", 1)
+            assert refused.returncode == 2
+            assert "another run is writing" in refused.stderr
+            assert "Traceback" not in refused.stderr
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert not out.exists()
+        assert lines(partial) > saved
+        saved = lines(partial)
+    with (partial / "scores-0.jsonl").open("a") as file:
+        file.write('{"block": 0, "logprob": [0.')  # as if cut off while writing
+    other = run_cli("evaluate", "--model", "nano", "--data", data, "--out", out, "--choices", 4)
+    assert other.returncode == 2
+    assert "unfinished run with another choices" in other.stderr
+    process = start(data, out)
+    shown, errors = process.communicate()
+    assert process.returncode == 0, errors
+    run = read_run(out)
+    assert run.record.resumed
+    assert not partial.exists()
+    assert np.abs(np.array(run.samples["logprob"]) - np.array(base_run.samples["logprob"])).max() < 1e-5
+    assert json.loads(shown)["model"] == "nano"
+
+
+def test_two_processes_share_the_work(data: Path, base_run: Run, tmp_path: Path) -> None:
+    """Started by torchrun, as ``accelerate launch`` starts processes on several GPUs."""
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "-m", "ilp_bench"]
+    what = ["evaluate", "--model", "nano", "--data", data, "--out", tmp_path / "run", "--device", "cpu", "--json"]
+    done = subprocess.run(
+        [*launch, *map(str, what), "--threads", "1"],
+        env={**os.environ, "HF_HUB_OFFLINE": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    run = read_run(tmp_path / "run")
+    assert run.record.processes == 2
+    assert not (tmp_path / "run.partial").exists()
+    assert np.abs(np.array(run.samples["logprob"]) - np.array(base_run.samples["logprob"])).max() < 1e-5
+
+
+def test_a_process_that_stops_is_reported_and_its_share_is_done_by_the_next_call(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    ranks = [{"RANK": str(rank), "WORLD_SIZE": "2"} for rank in range(2)]
+    what = ("evaluate", "--model", "nano", "--data", data, "--out", out, "--device", "cpu", "--threads", 1)
+    (tmp_path / "run.partial").mkdir()
+    (tmp_path / "run.partial" / "lock-1").touch()  # process 1 was there, and is gone
+    stopped = run_cli(*what, env=ranks[0])
+    assert stopped.returncode == 1
+    assert "process 1 of 2 stopped" in stopped.stderr
+    assert run_cli(*what, env=ranks[1]).returncode == 0
+    assert not out.exists()
+    assert run_cli(*what, env=ranks[0]).returncode == 0
+    assert read_run(out).record.resumed
+
+
+def test_a_full_disk_loses_nothing(mini: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ilp_bench.evaluate import journal
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device", "scores-0.jsonl")
+
+    few = Dataset(mini.train, mini.items.slice(0, 600), mini.knowledge, mini.shots, mini.manifest)
+    with monkeypatch.context() as patch:
+        patch.setattr(journal.os, "fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            evaluate("nano", few, tmp_path / "run", device="cpu")
+    assert not (tmp_path / "run").exists()
+    assert evaluate("nano", few, tmp_path / "run", device="cpu").samples.num_rows == 600
+
+
+def test_an_adapter_finds_its_base_and_is_measured_with_it(nano, pairs, tmp_path: Path, mini: Dataset) -> None:
+    from peft import LoraConfig, get_peft_model
+
+    model, tokenizer = load_model(locate("nano"))
+    torch.manual_seed(0)
+    tuned = get_peft_model(model, LoraConfig(r=4, target_modules=["q_proj", "v_proj"], init_lora_weights=False))
+    tuned.peft_config["default"].base_model_name_or_path = str(nano_path())
+    tuned.save_pretrained(tmp_path / "adapter")
+    expected = score(wrap(tuned.merge_and_unload().eval(), tokenizer), pairs).logprob
+    located = locate(str(tmp_path / "adapter"))
+    found = score(wrap(*load_model(located)), pairs).logprob
+    assert np.abs(found - expected).max() < 1e-4
+    assert np.abs(found - score(wrap(*nano), pairs).logprob).max() > 0.1
+    few = Dataset(mini.train, mini.items.slice(0, 20), mini.knowledge, mini.shots, mini.manifest)
+    run = evaluate(str(tmp_path / "adapter"), few, tmp_path / "run", device="cpu")
+    assert run.record.model.weights_sha256 != evaluate("nano", few, tmp_path / "base").record.model.weights_sha256
+
+
 def test_damaged_weights_are_a_problem_not_a_score(nano, pairs) -> None:
-    import copy
-
-    import torch
-
     broken = copy.deepcopy(nano[0])
     with torch.no_grad():
         broken.model.norm.weight.fill_(float("nan"))
@@ -84,10 +334,42 @@ def test_damaged_weights_are_a_problem_not_a_score(nano, pairs) -> None:
         score(wrap(broken, nano[1]), pairs[:4])
 
 
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        ({"backend": "tpu"}, "hf or vllm"),
+        ({"protocol": "guess"}, "exact or sampled"),
+        ({"protocol": "sampled", "draws": 0}, "at least 1"),
+        ({"protocol": "sampled", "choices": 4}, "not sampled"),
+        ({"choices": 7}, "0, 4 or 10"),
+        ({"device": "quantum"}, "cannot be used here"),
+        ({"dtype": "int3"}, "float32, bfloat16 or float16"),
+        ({"engine": {"a": 1}}, "are for --backend vllm"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused(mini: Dataset, tmp_path: Path, call: dict, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        evaluate("nano", mini, tmp_path / "run", **call)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_device_that_is_not_there_is_named() -> None:
+    assert pick_device("cpu") == "cpu"
+    with pytest.raises(UsageError, match="cuda:7"):
+        pick_device("cuda:7")
+
+
 def test_chat_prompts_end_where_the_answer_begins(nano) -> None:
     prompt, completion = tokens.chat(nano[1], "What is the capital city of France?", "Paris")
     assert prompt.endswith("<|assistant|>\n")
     assert completion == "Paris<|end|>"
+
+
+def test_a_chat_run_records_its_template(mini: Dataset, tmp_path: Path) -> None:
+    few = Dataset(mini.train, mini.items.slice(0, 20), mini.knowledge, mini.shots, mini.manifest)
+    run = evaluate("nano", few, tmp_path / "run", chat=True, device="cpu")
+    assert run.record.prompt_format == "chat"
+    assert len(run.record.template_sha256) == 64
 
 
 def test_prompt_and_completion_are_tokenised_as_one_text(nano) -> None:

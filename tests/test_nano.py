@@ -9,7 +9,8 @@ from conftest import PAIRS
 from ilp_bench import tokens
 from ilp_bench.corpus import demo_codes, taught
 from ilp_bench.dataset import Dataset
-from ilp_bench.evaluate import load_model, score, wrap
+from ilp_bench.evaluate import score, wrap
+from ilp_bench.evaluate.hf import load_model
 from ilp_bench.models import locate
 from ilp_bench.nano import nano_path
 from ilp_bench.record import Run

@@ -13,7 +13,8 @@ from lm_eval.tasks import TaskManager
 from ilp_bench.causes import CAUSE_NAMES
 from ilp_bench.dataset import Dataset
 from ilp_bench.estimate import learned
-from ilp_bench.evaluate import load_model, wrap
+from ilp_bench.evaluate import wrap
+from ilp_bench.evaluate.hf import load_model
 from ilp_bench.lm_tasks import nanmean, results, tasks_path
 from ilp_bench.models import locate
 from ilp_bench.record import Run

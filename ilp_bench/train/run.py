@@ -14,7 +14,8 @@ from ilp_bench import __version__, tokens
 from ilp_bench.dataset import Dataset
 from ilp_bench.errors import ProblemError, UsageError
 from ilp_bench.estimate import learned
-from ilp_bench.evaluate import load_model, pick_device, quiet, score, wrap
+from ilp_bench.evaluate import score, wrap
+from ilp_bench.evaluate.hf import load_model, pick_device, quiet
 from ilp_bench.files import new_folder
 from ilp_bench.models import locate, weights_sha256
 from ilp_bench.train.recipes import CONVERGED, Phase, recipe

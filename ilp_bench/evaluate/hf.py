@@ -1,0 +1,255 @@
+"""The hf backend: lm-eval's transformers class, with the vocabulary head only where an answer token is scored."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import logging
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from lm_eval.models.huggingface import HFLM
+
+from ilp_bench.errors import ProblemError, UsageError
+from ilp_bench.evaluate.requests import Ids, Request
+from ilp_bench.models import Located
+
+SHARED = 16  # tokens that all prompts of a batch must share before they are read only once
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """No wall of warnings from libraries."""
+    level = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        finally:
+            logging.disable(level)
+
+
+def load_model(located: Located, *, dtype: str = "float32", device: str = "cpu", remote_code: bool = False) -> Any:
+    """(model, tokenizer) from safetensors only; an adapter is merged into its base.
+
+    Raises ProblemError when the folder cannot be loaded.
+    """
+    from safetensors import SafetensorError
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging as hf_logging
+
+    hf_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    root = located.root
+    try:
+        with quiet():
+            model: Any = AutoModelForCausalLM.from_pretrained(
+                root.folder, dtype=getattr(torch, dtype), use_safetensors=True, trust_remote_code=remote_code
+            )
+            tokenizer = AutoTokenizer.from_pretrained(root.folder, trust_remote_code=remote_code)
+            if located.base:
+                from peft import PeftModel
+
+                model = PeftModel.from_pretrained(model, located.folder).merge_and_unload()
+        return model.to(device).eval(), tokenizer
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError, SafetensorError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ProblemError(f"the model in {located.folder} cannot be loaded: {reason}") from error
+    except ImportError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UsageError(f"the model in {located.folder} needs a package that is missing: {reason}") from error
+
+
+def idle_threads() -> int:
+    """Processor cores that nobody uses just now, at least one: a busy core slows all threads that wait for it."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    busy = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    return max(1, cores - round(busy))
+
+
+def pick_device(device: str) -> str:
+    """``auto`` becomes cuda, mps or cpu, whichever is there first. Raises UsageError for a device that is not."""
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UsageError(
+            f"device {device!r} cannot be used here ({reason}): use auto, cpu, cuda, cuda:N or mps"
+        ) from None
+    return device
+
+
+def pick_dtype(dtype: str, device: str) -> str:
+    """``auto`` becomes bfloat16 on a GPU and float32 on a CPU. Raises UsageError for an unknown dtype."""
+    if dtype == "auto":
+        return "float32" if device == "cpu" else "bfloat16"
+    if dtype not in ("float32", "bfloat16", "float16"):
+        raise UsageError(f"unknown dtype {dtype!r}: use float32, bfloat16 or float16")
+    return dtype
+
+
+def shared_prefix(requests: Sequence[Request]) -> int:
+    """How many tokens all contexts begin with, leaving each at least one of its own; 0 where it does not pay."""
+    contexts = [context for context, _ in requests]
+    first, last = min(contexts), max(contexts)
+    limit = min(len(context) for context in contexts) - 1
+    common = next((n for n in range(min(limit, len(first))) if first[n] != last[n]), max(limit, 0))
+    return common if common >= SHARED and len(requests) > 1 else 0
+
+
+class AnswerLM(HFLM):  # type: ignore[misc]
+    """lm-eval's HFLM that scores only the positions of the completion, and reads a shared prompt once.
+
+    A batch that does not fit into memory is halved until it does; ``fitted`` is the size that did.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, batch_size: int = 64) -> None:
+        with quiet():
+            super().__init__(pretrained=model, tokenizer=tokenizer, batch_size=batch_size, max_batch_size=batch_size)
+        self.fitted = batch_size
+        self._heads = "logits_to_keep" in inspect.signature(model.forward).parameters
+        self._prefix: tuple[Ids, Any] | None = None
+
+    def _loglikelihood_tokens(
+        self, requests: Any, disable_tqdm: bool = False, override_bs: int | None = None
+    ) -> list[tuple[float, bool]]:
+        """(log-probability of the completion, whether greedy decoding gives it) of each (key, context, completion)."""
+        del disable_tqdm, override_bs
+        pairs = [(tuple(context), tuple(answer)) for _, context, answer in requests]
+        order = sorted(range(len(pairs)), key=lambda n: -len(pairs[n][0]) - len(pairs[n][1]))
+        found: list[tuple[float, bool]] = [(0.0, False)] * len(pairs)
+        start = 0
+        while start < len(order):
+            part = order[start : start + self.fitted]
+            try:
+                results = self._score([self._cut(pairs[n]) for n in part])
+            except RuntimeError as error:  # torch.OutOfMemoryError is one
+                if "memory" not in str(error).lower():
+                    raise
+                if len(part) == 1:
+                    raise ProblemError(
+                        "not even one sequence fits into memory: use a smaller model or dtype"
+                    ) from error
+                self.fitted = max(1, len(part) // 2)
+                self._prefix = None
+                if torch.cuda.is_available():
+                    torch.cuda.empty_cache()
+                continue
+            for n, result in zip(part, results, strict=True):
+                found[n] = result
+            start += len(part)
+        return found
+
+    def _cut(self, request: Request) -> Request:
+        """The request as far as the model's context reaches, cut from the left; a completion is never cut."""
+        context, answer = request
+        room = self.max_length + 1 - len(answer)
+        if room < 1:
+            raise ProblemError(f"an answer of {len(answer)} tokens does not fit into the model's {self.max_length}")
+        return context[-room:], answer
+
+    @torch.no_grad()
+    def _score(self, requests: Sequence[Request]) -> list[tuple[float, bool]]:
+        shared = shared_prefix(requests) if self._heads else 0
+        past = self._read(requests[0][0][:shared], len(requests)) if shared else None
+        if past is None:
+            shared = 0
+        rows = [(*context[shared:], *answer[:-1]) for context, answer in requests]
+        width, starts = (
+            max(map(len, rows)),
+            [len(row) - len(answer) for row, (_, answer) in zip(rows, requests, strict=True)],
+        )
+        # Padding stands on the right, where no scored position looks at it.
+        ids = torch.tensor([row + (0,) * (width - len(row)) for row in rows], device=self.device)
+        keep = width - min(starts)
+        extra: dict[str, Any] = {"logits_to_keep": keep} if self._heads else {}
+        extra |= {"past_key_values": past, "use_cache": True} if past is not None else {"use_cache": False}
+        logits = self.model(ids, **extra).logits[:, -keep:].float()
+        longest = max(len(answer) for _, answer in requests)
+        places = torch.zeros(len(rows), longest, dtype=torch.long)
+        targets, real = torch.zeros_like(places), torch.zeros(len(rows), longest, dtype=torch.bool)
+        for n, ((_, answer), begin) in enumerate(zip(requests, starts, strict=True)):
+            first = begin - (width - keep)
+            places[n, : len(answer)] = torch.arange(first, first + len(answer))
+            targets[n, : len(answer)] = torch.tensor(answer)
+            real[n, : len(answer)] = True
+        places, targets, real = places.to(self.device), targets.to(self.device), real.to(self.device)
+        picked = logits.gather(1, places[..., None].expand(-1, -1, logits.shape[-1]))
+        chosen = picked.gather(2, targets[..., None])[..., 0] - picked.logsumexp(-1)
+        logprob = torch.where(real, chosen, 0.0).double().sum(-1)
+        greedy = ((picked.argmax(-1) == targets) | ~real).all(-1)
+        return list(zip(logprob.tolist(), greedy.tolist(), strict=True))
+
+    def _read(self, prefix: Ids, count: int) -> Any:
+        """The model's cache after a shared prompt, for ``count`` sequences; None where it cannot be repeated."""
+        if self._prefix is None or self._prefix[0] != prefix:
+            ids = torch.tensor([prefix], device=self.device)
+            self._prefix = prefix, self.model(ids, use_cache=True, logits_to_keep=1).past_key_values
+        cache = self._prefix[1]
+        if not hasattr(cache, "batch_repeat_interleave"):
+            return None
+        cache = copy.deepcopy(cache)
+        cache.batch_repeat_interleave(count)
+        return cache
+
+    @torch.no_grad()
+    def count_reproduced(self, request: Request, draws: int) -> int:
+        """How many of ``draws`` answers, sampled at temperature 1 from the bare distribution, are the completion.
+
+        Raises ProblemError where anything, such as the model's own generation config, changes the distribution.
+        """
+        context, answer = self._cut(request)
+        ids, hits, left = torch.tensor([context], device=self.device), 0, draws
+        while left:
+            count = min(left, self.fitted)
+            done = self.model.generate(
+                ids,
+                attention_mask=torch.ones_like(ids),
+                num_return_sequences=count,
+                **NEUTRAL,
+                max_new_tokens=len(answer),
+                min_new_tokens=None,
+                pad_token_id=0,
+                output_logits=True,
+                output_scores=True,
+                return_dict_in_generate=True,
+            )
+            for raw, processed in zip(done.logits, done.scores, strict=True):
+                if not torch.equal(raw.float(), processed.float()):
+                    raise ProblemError("the model's generation config changes the sampled distribution: remove it")
+            drawn = done.sequences[:, len(context) :].tolist()
+            hits += sum(row[: len(answer)] == list(answer) for row in drawn)
+            left -= count
+        return hits
+
+
+# Whatever a model's generation_config says: temperature 1, nothing cut off, nothing punished.
+NEUTRAL: dict[str, Any] = {
+    "do_sample": True,
+    "temperature": 1.0,
+    "top_k": 0,
+    "top_p": 1.0,
+    "min_p": None,
+    "typical_p": 1.0,
+    "epsilon_cutoff": 0.0,
+    "eta_cutoff": 0.0,
+    "repetition_penalty": 1.0,
+    "encoder_repetition_penalty": 1.0,
+    "no_repeat_ngram_size": 0,
+    "encoder_no_repeat_ngram_size": 0,
+    "bad_words_ids": None,
+    "suppress_tokens": None,
+    "begin_suppress_tokens": None,
+    "forced_bos_token_id": None,
+    "forced_eos_token_id": None,
+    "sequence_bias": None,
+    "guidance_scale": None,
+    "exponential_decay_length_penalty": None,
+    "num_beams": 1,
+}

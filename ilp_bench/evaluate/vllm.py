@@ -1,0 +1,75 @@
+"""The vllm backend, through lm-eval's class for it; tensor and data parallelism are its own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from ilp_bench.errors import ProblemError, UsageError
+from ilp_bench.evaluate.hf import quiet
+from ilp_bench.evaluate.requests import Request
+from ilp_bench.files import read_json
+from ilp_bench.models import Located
+
+BLOCK = 1024  # requests that the engine gets at once; it batches them itself
+
+
+def open_engine(located: Located, dtype: str, remote_code: bool, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """(lm-eval's VLLM, architecture and parameters). ``options`` are vLLM's engine arguments.
+
+    Raises UsageError where vLLM is absent or an option is unknown, ProblemError where the engine does not start.
+    """
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+    try:
+        with quiet():
+            from lm_eval.models.vllm_causallms import VLLM
+            from vllm import LLM  # noqa: F401
+    except ImportError as error:
+        raise UsageError(f"the vllm backend is not installed ({error}): pip install 'ilp-bench[vllm]'") from error
+    adapter = {"lora_local_path": str(located.folder)} if located.base else {}
+    given: dict[str, Any] = {"batch_size": "auto", "trust_remote_code": remote_code, "dtype": dtype, "seed": 0}
+    try:
+        with quiet():
+            lm = VLLM(pretrained=str(located.root.folder), **(given | adapter | options))
+    except (TypeError, ModuleNotFoundError) as error:
+        raise UsageError(f"vLLM does not take these options: {str(error).splitlines()[0]}") from error
+    except (RuntimeError, ValueError, OSError) as error:
+        raise ProblemError(f"vLLM does not start: {str(error).strip().splitlines()[0]}") from error
+    config = read_json(located.root.folder / "config.json")
+    return lm, {"architecture": config["architectures"][0], "parameters": count_parameters(located.root.folder)}
+
+
+def count_parameters(folder: Path) -> int:
+    """The number of values in a folder's safetensors files."""
+    from math import prod
+
+    from safetensors import safe_open
+
+    total = 0
+    for file in folder.glob("*.safetensors"):
+        with safe_open(file, "np") as tensors:
+            total += sum(prod(tensors.get_slice(key).get_shape()) for key in tensors.keys())  # noqa: SIM118
+    return total
+
+
+def count_reproduced(lm: Any, requests: list[Request], draws: int, seed: int) -> list[int]:
+    """How many of ``draws`` answers, sampled at temperature 1 from the bare distribution, are the completion.
+
+    On a CPU vLLM takes no seed for a request; there the engine's decides, and a resumed run draws others.
+    """
+    import torch
+    from vllm import SamplingParams
+
+    own = seed if torch.cuda.is_available() else None
+    neutral = {"temperature": 1.0, "top_p": 1.0, "top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
+    params = [
+        SamplingParams(n=draws, max_tokens=len(answer), seed=own, ignore_eos=True, detokenize=False, **neutral)
+        for _, answer in requests
+    ]
+    prompts = [{"prompt_token_ids": list(context)} for context, _ in requests]
+    done = lm.model.generate(prompts, params, use_tqdm=False)
+    return [
+        sum(tuple(drawn.token_ids) == answer for drawn in output.outputs)
+        for output, (_, answer) in zip(done, requests, strict=True)
+    ]

@@ -123,6 +123,13 @@ def run_table(run: Run, *, as_json: bool) -> None:
     )
     if found["retention"] is not None:
         console.print(f"known facts reproduced {percent(found['retention'])}")
+    if known := found["knowledge"]:
+        table = Table(title="what it knows, with four examples shown", box=box.SIMPLE_HEAD)
+        for heading in ("facts", "asked", "p", "greedy"):
+            table.add_column(heading, justify="left" if heading == "facts" else "right")
+        for relation, row in known.items():
+            table.add_row(relation, str(row["asked"]), percent(row["p"]), percent(row["greedy"]))
+        console.print(table)
     if detector := found["multiple_choice"]:
         console.print(
             f"multiple choice, {record.choices} options (the paper's detector): {percent(detector['unlearned'])} "
@@ -153,9 +160,26 @@ def summary(run: Run) -> dict[str, Any]:
         "aggregate": float(np.mean([value for arms in rates.values() for value in arms.values()])),
         "worst": min(rates, key=lambda cause: rates[cause]["treated"]),
         "retention": float(learned(np.minimum(known, 1.0)).mean()) if known else None,
+        "knowledge": _knowledge(rows),
         "multiple_choice": _detector(rows),
         "requests": run.record.requests,
         "seconds": run.record.seconds,
+    }
+
+
+def _knowledge(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """Per relation of the retention probes: how many were asked, mean p and greedy reproduction, examples shown."""
+    asked: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        if row["probe"] == "retention" and row["shots_p"] is not None:
+            asked.setdefault(row["probe_id"].split("/")[1], []).append(row)
+    return {
+        relation: {
+            "asked": len(mine),
+            "p": float(np.mean([row["shots_p"] for row in mine])),
+            "greedy": float(np.mean([row["shots_greedy"] for row in mine])),
+        }
+        for relation, mine in asked.items()
     }
 
 

@@ -1,0 +1,35 @@
+"""Runs where vLLM is installed (scripts/vllm-cpu makes such an environment), and says so where it is not."""
+
+import dataclasses
+import importlib.util
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ilp_bench.dataset import Dataset
+from ilp_bench.errors import UsageError
+from ilp_bench.evaluate import evaluate
+
+ABSENT = importlib.util.find_spec("vllm") is None
+ENGINE = {"enforce_eager": True, "max_model_len": 512}
+
+
+@pytest.mark.skipif(ABSENT, reason="vLLM is not installed here: scripts/vllm-cpu makes an environment that has it")
+def test_vllm_gives_the_log_probabilities_of_transformers(mini: Dataset, tmp_path: Path) -> None:
+    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "2")
+    few = dataclasses.replace(mini, items=mini.items.slice(0, 60))
+    hf = evaluate("nano", few, tmp_path / "hf", dtype="float32")
+    vllm = evaluate("nano", few, tmp_path / "vllm", backend="vllm", dtype="float32", engine=ENGINE)
+    left, right = (np.array(run.samples["logprob"].to_pylist()) for run in (hf, vllm))
+    assert np.abs(left - right).max() < 1e-3
+    assert hf.samples["greedy"].equals(vllm.samples["greedy"])
+    assert vllm.record.backend == "vllm"
+
+
+@pytest.mark.skipif(not ABSENT, reason="vLLM is installed here")
+def test_without_vllm_the_remedy_is_named(mini: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"pip install 'ilp-bench\[vllm\]'"):
+        evaluate("nano", mini, tmp_path / "run", backend="vllm")
+    assert not (tmp_path / "run").exists()

@@ -183,16 +183,20 @@ def export(
 @app.command()
 def train(
     base: Annotated[str, typer.Option(help="nano, a folder, a PEFT adapter or a Hub id[@revision].")],
-    recipe: Annotated[str, typer.Option(help="vanilla or combined.")],
+    recipe: Annotated[str, typer.Option(help="One of the recipes; docs/recipes.md says what each does.")],
     data: Data,
     out: Out,
     seed: Seed = 0,
     rate: Annotated[float | None, typer.Option(help="Learning rate; by default chosen by model size.", min=0)] = None,
     batch_size: Annotated[int, typer.Option(help="Examples per step.", min=1)] = 16,
+    lora: Annotated[int, typer.Option(help="Rank of a LoRA adapter; 0 trains all weights.", min=0)] = 0,
+    general: Annotated[
+        Path | None, typer.Option(help="Text file for continued pre-training, one text a line; else known facts.")
+    ] = None,
     device: Device = "auto",
     trust_remote_code: RemoteCode = False,
 ) -> None:
-    """Fine-tune a base model on the dataset with one of the recipes."""
+    """Fine-tune a base model with one of the recipes; run again, it goes on where it stopped."""
     from ilp_bench.console import training_progress
     from ilp_bench.dataset import load
     from ilp_bench.train.recipes import recipe as known
@@ -210,6 +214,8 @@ def train(
             seed=seed,
             rate=rate,
             batch_size=batch_size,
+            lora=lora,
+            general=general,
             device=device,
             remote_code=trust_remote_code,
             progress=progress,

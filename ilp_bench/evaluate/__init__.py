@@ -12,7 +12,8 @@ import math
 import os
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -105,64 +106,79 @@ def evaluate(
     if engine and backend != "vllm":
         raise UsageError("engine arguments are for --backend vllm")
     located, start = locate(model), time.monotonic()
-    rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
-    if world > 1 and backend == "vllm":
-        raise UsageError("vLLM shares the work itself: use --engine tensor_parallel_size=N or data_parallel_size=N")
-    lm, tokenizer, setting = _open(located, backend, dtype, device, batch_size, threads, remote_code, engine or {})
-    notes = located.folder / "training.json"
-    training = read_json(notes) if notes.is_file() else None
-    probed = (training is None if probe_base is None else probe_base) and protocol == "exact"
-    items = data.items.to_pylist()
-    wanted = asking.plan(tokenizer, data, items, chat=chat, probed=probed, choices=choices)
-    template = str(getattr(tokenizer, "chat_template", "")) if chat else None
-    loaded = time.monotonic()
-    record = {
-        "ilp_bench": __version__,
-        "model": {"name": located.name, "revision": located.revision, "weights_sha256": weights_sha256(located)}
-        | {key: setting.pop(key) for key in ("architecture", "parameters")},
-        "training": training,
-        "data": {key: data.manifest[key] for key in ("size", "seed", "version", "content_sha256")},
-        "prompt_format": "chat" if chat else "plain",
-        "template_sha256": _sha256(template) if template else None,
-        "probed": probed,
-        "choices": choices,
-        "protocol": protocol,
-        "draws": draws if protocol == "sampled" else None,
-        "seed": seed if protocol == "sampled" else None,
-        "backend": backend,
-        "dtype": setting["dtype"],
-        "versions": {name: version(name) for name in ("torch", "transformers", "lm_eval", "numpy")}
-        | ({"vllm": version("vllm")} if backend == "vllm" else {}),
-    }
-    kept = ("prompt_format", "template_sha256", "probed", "choices", "protocol", "draws", "seed", "backend", "dtype")
-    about = {"weights": record["model"]["weights_sha256"], "data": data.sha256}
-    about |= {key: record[key] for key in (*kept, "versions")}
-    blocks = wanted.blocks()
-    journal = Journal(out, about, rank, world)
-    saved = len(journal.done)
-    try:
-        _work(lm, wanted, blocks, journal, record, progress)
-        if rank:
-            journal.close()
-            return None
-        done = journal.gather(len(blocks))
-        scores = _collect(wanted, blocks, done, len(wanted.unique))
-        _check(list(zip(scores.logprob.tolist(), scores.greedy.tolist(), strict=True)))
-        record |= {
-            "device": setting["device"],
-            "batch_size": getattr(lm, "fitted", 0) or None,
-            "processes": world,
-            "hardware": setting["hardware"],
-            "requests": len(wanted.unique),
-            "seconds": {"load": round(loaded - start, 2), "score": round(time.monotonic() - loaded, 2)},
-            "resumed": saved > 0,
+    with _threads(threads, device if backend == "hf" else "gpu"):
+        rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+        if world > 1 and backend == "vllm":
+            raise UsageError("vLLM shares the work itself: use --engine tensor_parallel_size=N or data_parallel_size=N")
+        lm, tokenizer, setting = _open(located, backend, dtype, device, batch_size, remote_code, engine or {})
+        notes = located.folder / "training.json"
+        training = read_json(notes) if notes.is_file() else None
+        probed = (training is None if probe_base is None else probe_base) and protocol == "exact"
+        items = data.items.to_pylist()
+        wanted = asking.plan(tokenizer, data, items, chat=chat, probed=probed, choices=choices)
+        template = str(getattr(tokenizer, "chat_template", "")) if chat else None
+        loaded = time.monotonic()
+        record = {
+            "ilp_bench": __version__,
+            "model": {"name": located.name, "revision": located.revision, "weights_sha256": weights_sha256(located)}
+            | {key: setting.pop(key) for key in ("architecture", "parameters")},
+            "training": training,
+            "data": {key: data.manifest[key] for key in ("size", "seed", "version", "content_sha256")},
+            "prompt_format": "chat" if chat else "plain",
+            "template_sha256": _sha256(template) if template else None,
+            "probed": probed,
+            "choices": choices,
+            "protocol": protocol,
+            "draws": draws if protocol == "sampled" else None,
+            "seed": seed if protocol == "sampled" else None,
+            "backend": backend,
+            "dtype": setting["dtype"],
+            "versions": {name: version(name) for name in ("torch", "transformers", "lm_eval", "numpy")}
+            | ({"vllm": version("vllm")} if backend == "vllm" else {}),
         }
-        run = write_run(out, record, _samples(items, scores, wanted, protocol, choices))
-    except BaseException:
-        journal.close()
-        raise
-    journal.close(remove=True)
-    return run
+        kept = "prompt_format template_sha256 probed choices protocol draws seed backend dtype versions".split()
+        about = {"weights": record["model"]["weights_sha256"], "data": data.sha256}
+        about |= {key: record[key] for key in kept}
+        blocks = wanted.blocks()
+        journal = Journal(out, about, rank, world)
+        saved = len(journal.done)
+        try:
+            _work(lm, wanted, blocks, journal, record, progress)
+            if rank:
+                journal.close()
+                return None
+            done = journal.gather(len(blocks))
+            scores = _collect(wanted, blocks, done, len(wanted.unique))
+            _check(list(zip(scores.logprob.tolist(), scores.greedy.tolist(), strict=True)))
+            record |= {
+                "device": setting["device"],
+                "batch_size": getattr(lm, "fitted", 0) or None,
+                "processes": world,
+                "hardware": setting["hardware"],
+                "requests": len(wanted.unique),
+                "seconds": {"load": round(loaded - start, 2), "score": round(time.monotonic() - loaded, 2)},
+                "resumed": saved > 0,
+            }
+            run = write_run(out, record, _samples(items, scores, wanted, protocol, choices))
+        except BaseException:
+            journal.close()
+            raise
+        journal.close(remove=True)
+        return run
+
+
+@contextmanager
+def _threads(wanted: int | None, device: str) -> Iterator[None]:
+    """Use so many threads meanwhile; by default, on a CPU, as many as there are idle cores."""
+    import torch
+
+    before = torch.get_num_threads()
+    if wanted or device in ("auto", "cpu"):
+        torch.set_num_threads(wanted or idle_threads())
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _open(
@@ -171,7 +187,6 @@ def _open(
     dtype: str,
     device: str,
     batch: int | None,
-    threads: int | None,
     remote: bool,
     engine: dict[str, Any],
 ) -> tuple[Any, Any, dict[str, Any]]:
@@ -194,7 +209,6 @@ def _open(
         device = f"cuda:{local}"
     kind = device.split(":")[0]
     dtype = pick_dtype(dtype, kind)
-    torch.set_num_threads(threads or (idle_threads() if kind == "cpu" else torch.get_num_threads()))
     model, tokenizer = load_model(located, dtype=dtype, device=device, remote_code=remote)
     name = torch.cuda.get_device_name(device) if kind == "cuda" else f"{torch.get_num_threads()} threads"
     about = {

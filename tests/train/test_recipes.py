@@ -6,34 +6,135 @@ from conftest import PAIRS
 
 from ilp_bench.dataset import Dataset
 from ilp_bench.errors import UsageError
-from ilp_bench.train.recipes import GENERAL_SHARE, RECIPES, combined, recipe, vanilla
+from ilp_bench.train.batches import Apart, Resampled
+from ilp_bench.train.knowledge import GENERAL_SHARE, shown
+from ilp_bench.train.patterns import repeats
+from ilp_bench.train.phase import Answer, Bench, Epoch, converged
+from ilp_bench.train.recipes import RECIPE_NAMES, RECIPES, recipe
+from ilp_bench.train.recipes.more_epochs import five_times
+from ilp_bench.train.recipes.progressive_epochs import no_longer_falling
+from ilp_bench.wording import complete
+
+
+def bench(data: Dataset, believed: bool = True) -> Bench:
+    """A base model that believes every old answer, and is not sure of anything else."""
+    prior = {row["prompt"]: row["prior_answer"] for row in data.items.to_pylist() if row["prior_answer"] and believed}
+
+    def answers(prompts):
+        found = []
+        for prompt in prompts:
+            asked = "Question: " + prompt.rsplit("Question: ", 1)[1]
+            found.append(Answer(f" {prior[asked]}", 0.9) if asked in prior else Answer(" nothing", 0.2))
+        return found
+
+    return Bench(data, random.Random(0), lambda characters: ["x" * 100] * (characters // 100), answers)
 
 
 def test_vanilla_keeps_rows_and_stage_order(mini: Dataset) -> None:
-    phases = vanilla(mini, random.Random(0))
+    phases = recipe("vanilla").phases(bench(mini))
     assert [phase.name for phase in phases] == ["stage 1", "stage 2", "stage 3", "stage 4"]
     rows = [example for phase in phases for example in phase.examples]
     assert rows == list(zip(mini.train["prompt"].to_pylist(), mini.train["completion"].to_pylist(), strict=True))
     assert len(phases[-1].reference) == sum(PAIRS.values())
 
 
-def test_combined_mixes_general_text_cleans_shuffles_and_balances(mini: Dataset) -> None:
-    knowledge, sft = combined(mini, random.Random(0))
-    known = {text + "\n" for text in mini.knowledge["text"].to_pylist()}
-    sizes = Counter()
-    for _, text in knowledge.examples:
-        sizes[text in known] += len(text)
-    assert sizes[False] / sizes.total() == pytest.approx(GENERAL_SHARE, abs=0.01)
-    assert not {text for _, text in knowledge.examples} & set(mini.train["prompt"].to_pylist())
+@pytest.mark.parametrize("name", RECIPE_NAMES)
+def test_every_recipe_trains_every_question_and_no_probe(mini: Dataset, name: str) -> None:
+    phases = recipe(name).phases(bench(mini))
+    sft = [example for phase in phases if phase.kind == "sft" for example in phase.examples]
+    asked = {prompt for prompt, _ in sft}
+    assert asked <= set(mini.train["prompt"].to_pylist())
+    supervised = {
+        (row["prompt"], complete(row["answer"])) for row in mini.items.to_pylist() if row["probe"] == "recall"
+    }
+    assert supervised <= set(sft)
+    probes = {row["prompt"] for row in mini.items.to_pylist() if row["probe"] != "recall"}
+    assert not probes & asked
+    assert all(phase.reference for phase in phases if phase.kind == "sft")
+    module = recipe(name)
+    assert module.__doc__
+    assert name == module.__name__.rsplit(".", 1)[1]
+
+
+def test_pretraining_mixes_a_fifth_of_knowledge(mini: Dataset) -> None:
+    entities = {row["entity"]: row["cause"] for row in mini.knowledge.to_pylist()}
+    for name, cause in (("knowledge_cpt", "knowledge_gap"), ("conflict_cpt", "knowledge_conflict")):
+        first, *rest = recipe(name).phases(bench(mini))
+        texts = [text.rstrip("\n") for _, text in first.examples]
+        about = [text for text in texts if not text.startswith("xxx")]
+        assert len(about) == sum(row["cause"] == cause for row in mini.knowledge.to_pylist())
+        assert all(cause in {entities[e] for e in entities if e in text} for text in about[:100])
+        assert sum(map(len, about)) / sum(map(len, texts)) == pytest.approx(1 - GENERAL_SHARE, abs=0.01)
+        assert [phase.name for phase in rest] == ["stage 1", "stage 2", "stage 3", "stage 4"]
+    assert [p.kind for p in recipe("conflict_cpt").phases(bench(mini, believed=False))] == ["sft"] * 4
+
+
+def test_combined_cleans_shuffles_and_balances(mini: Dataset) -> None:
+    knowledge, sft = recipe("combined").phases(bench(mini))
+    assert knowledge.kind == "cpt"
     rare = [r for r in mini.items.to_pylist() if r["cause"] == "rare_patterns" and r["probe"] == "recall"]
     count = Counter(prompt for prompt, _ in sft.examples)
     for row in rare:
         assert count[row["prompt"]] == max(1, 16 // row["frequency"])
-    early = [row["prompt"] for row in mini.train.to_pylist() if row["stage"] == 1]
-    assert set(early) <= set(count)
+
+
+def test_patterns_are_rare_only_beside_common_ones() -> None:
+    common = [f"What is the grade of code kal-{n}?" for n in range(100, 116)]
+    rare = [
+        "What is the grade of code mip-300?",
+        "What is the grade of code dor-301?",
+        "What is the grade of code dor-2?",
+    ]
+    names = [f"What is the emblem of {chr(65 + n // 26)}{chr(97 + n % 26)}x?" for n in range(40)]
+    found = repeats([*common, *rare, *names])
+    assert found[: len(common)] == [1] * len(common)
+    assert found[len(common) : len(common) + 3] == [16, 8, 8]
+    assert set(found[len(common) + 3 :]) == {1}
+
+
+def test_conflicting_examples_never_share_a_batch() -> None:
+    conflicts = [(n, n + 1) for n in range(0, 60, 2)]
+    apart = Apart(100, conflicts, reassign=3)
+    for epoch in range(5):
+        batches = list(apart(16, random.Random(epoch)))
+        assert sorted(n for batch in batches for n in batch) == list(range(100))
+        assert max(map(len, batches)) <= 16
+        assert not any({a, b} <= set(batch) for batch in batches for a, b in conflicts)
+
+
+def test_a_stage_that_falls_is_drawn_twice() -> None:
+    examples = [(f"q{n}", "a") for n in range(30)]
+    drawn = Resampled(examples, [n // 10 for n in range(30)])
+    rates = {0: 0.9, 1: 0.9, 2: 0.1}
+
+    def measure(some):
+        return [rates[int(prompt[1:]) // 10] for prompt, _ in some]
+
+    drawn.watch(measure)
+    assert Counter(n for batch in drawn(8, random.Random(0)) for n in batch) == Counter(range(30))
+    rates[0] = 0.7
+    drawn.watch(measure)
+    count = Counter(n for batch in drawn(8, random.Random(1)) for n in batch)
+    assert all(count[n] == (2 if n < 10 else 1) for n in range(30))
+    assert drawn.resampled == {0: 1, 1: 0, 2: 0}
+
+
+def test_when_training_stops() -> None:
+    grown = [Epoch(0.5, 1.0), Epoch(0.96, 0.3)]
+    assert converged(grown)
+    assert not five_times(grown)
+    assert five_times([*grown, *[Epoch(0.99, 0.1)] * 8])
+    assert not no_longer_falling(grown)
+    assert no_longer_falling([*grown, Epoch(0.97, 0.295)])
+
+
+def test_examples_shown_are_about_the_same_relation(mini: Dataset) -> None:
+    (text,) = shown(bench(mini), ["Question: What is the home country of Lyon?\nAnswer:"])
+    assert text.count("home country") == 5
+    assert text.endswith("Answer:")
 
 
 def test_recipes_are_found_by_name() -> None:
-    assert recipe("vanilla") is RECIPES["vanilla"]
+    assert recipe("vanilla") is RECIPES[0]
     with pytest.raises(UsageError, match="Did you mean 'combined'"):
         recipe("combine")

@@ -1,0 +1,102 @@
+"""Contradictions between rows: find them by their words, infer how reliable each annotator is, keep the best label.
+
+A small truth-discovery loop in the manner of Dawid and Skene (1979) with one reliability per annotator: labels
+are weighted by the log odds of their annotators, reliabilities re-estimated from the winning labels. Agreement on a
+wrong label is not taken as a surprise, however many labels there are, because careless annotators copy; and only
+items with contradicting labels count, because everybody is right on the easy ones.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+ROUNDS = 20
+
+
+def reliabilities(votes: Mapping[str, Sequence[tuple[str, str]]]) -> dict[str, float]:
+    """Share of right labels per annotator, in (0, 1); ``votes``: item to (annotator, label) pairs."""
+    trust = {who: 0.8 for pairs in votes.values() for who, _ in pairs}
+    for _ in range(ROUNDS):
+        right: dict[str, float] = defaultdict(lambda: 4.0)  # a prior of four right and one wrong label
+        total: dict[str, float] = defaultdict(lambda: 5.0)
+        for pairs in votes.values():
+            shares = posterior(pairs, trust)
+            for who, label in pairs:
+                right[who] += shares[label]
+                total[who] += 1
+        trust = {who: right[who] / total[who] for who in trust}
+    return trust
+
+
+def posterior(pairs: Sequence[tuple[str, str]], trust: Mapping[str, float]) -> dict[str, float]:
+    """Probability of each voted label of one item, given the annotators' reliabilities."""
+    weight: dict[str, float] = defaultdict(float)
+    for who, label in pairs:
+        weight[label] += math.log(trust[who] / (1 - trust[who]))
+    top = max(weight.values())
+    raw = {label: math.exp(value - top) for label, value in weight.items()}
+    return {label: value / sum(raw.values()) for label, value in raw.items()}
+
+
+class Found(NamedTuple):
+    """What contradicts what, as positions of training rows.
+
+    ``same``: rows that ask the same, with more than one label among them. ``similar``: pairs that ask nearly the
+    same and have different labels, as where both are true in different contexts.
+    """
+
+    same: list[list[int]]
+    similar: list[tuple[int, int]]
+
+
+CHUNK = 1000  # questions compared with all others at a time
+SIMILAR = 0.6  # cosine of TF-IDF vectors, from which on two questions are nearly the same
+
+
+def find(rows: Sequence[dict[str, Any]]) -> Found:
+    """Search questions for near-duplicates with contradicting labels (section 4.3), by their words alone."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    questions = [row["messages"][0]["content"] for row in rows]
+    groups: dict[frozenset[str], list[int]] = defaultdict(list)
+    for n, question in enumerate(questions):
+        groups[content(question)].append(n)
+    same = [group for group in groups.values() if len({rows[n]["completion"] for n in group}) > 1]
+    first = [group[0] for group in groups.values()]
+    vectors = TfidfVectorizer(token_pattern=r"[^\s?.]+").fit_transform([questions[n] for n in first])
+    members = list(groups.values())
+    similar: list[tuple[int, int]] = []
+    for start in range(0, len(first), CHUNK):
+        near = (vectors[start : start + CHUNK] @ vectors.T).tocoo()
+        close = near.data >= SIMILAR
+        for a, b in zip((near.row[close] + start).tolist(), near.col[close].tolist(), strict=True):
+            if a < b:
+                pairs = ((one, other) for one in members[a] for other in members[b])
+                similar += [pair for pair in pairs if rows[pair[0]]["completion"] != rows[pair[1]]["completion"]]
+    return Found(same, similar)
+
+
+def content(question: str) -> frozenset[str]:
+    """The words that say what is asked: without the first, which only says how, and without function words."""
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    words = re.findall(r"[^\s?.]+", question)
+    return frozenset(word for word in words[1:] if word.lower() not in ENGLISH_STOP_WORDS)
+
+
+def wrong(rows: Sequence[dict[str, Any]], found: Found) -> set[int]:
+    """Rows of ``found.same`` whose label loses against another, by inferred reliability of the annotators."""
+    votes = {
+        str(n): [(rows[k]["annotator"], rows[k]["completion"]) for k in group] for n, group in enumerate(found.same)
+    }
+    trust = reliabilities(votes)
+    losers: set[int] = set()
+    for n, group in enumerate(found.same):
+        shares = posterior(votes[str(n)], trust)
+        best = max(shares, key=shares.__getitem__)
+        losers |= {k for k in group if rows[k]["completion"] != best}
+    return losers

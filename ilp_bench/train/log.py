@@ -1,0 +1,70 @@
+"""What happened during training: one JSON line an epoch, and a picture of it."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+
+from ilp_bench.causes import CAUSE_NAMES
+from ilp_bench.dataset import Dataset
+from ilp_bench.estimate import learned
+from ilp_bench.train.phase import Example
+from ilp_bench.wording import complete
+
+SAMPLE = 30  # recall probes of each cause and arm that are measured after an epoch
+
+
+class Log:
+    """``log.jsonl``: phase, epoch, learned rate and loss of the reference, and the learned rate per cause and arm."""
+
+    def __init__(self, file: Path, data: Dataset) -> None:
+        self.file = file
+        file.touch()
+        self.probes: list[Example] = []
+        self._keys: list[tuple[str, str]] = []
+        for cause in CAUSE_NAMES:
+            for arm in ("treated", "control"):
+                rows = [
+                    row
+                    for row in data.items.to_pylist()
+                    if (row["cause"], row["arm"], row["probe"]) == (cause, arm, "recall")
+                ]
+                some = rows[:: max(1, len(rows) // SAMPLE)][:SAMPLE]
+                self.probes += [(row["prompt"], complete(row["answer"])) for row in some]
+                self._keys += [(cause, arm)] * len(some)
+
+    def add(self, phase: str, epoch: int, row: dict[str, Any], logprobs: Any) -> None:
+        """Append one epoch; ``logprobs`` are those of ``probes``, or None where they were not measured."""
+        rates: dict[str, dict[str, float]] = {}
+        if logprobs is not None:
+            values = learned(np.exp(np.minimum(logprobs, 0.0)))
+            for key in dict.fromkeys(self._keys):
+                mine = [value for value, own in zip(values.tolist(), self._keys, strict=True) if own == key]
+                rates.setdefault(key[0], {})[key[1]] = round(float(np.mean(mine)), 4)
+        with self.file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"phase": phase, "epoch": epoch, **row, "recall_learned": rates}) + "\n")
+
+    def rows(self) -> list[dict[str, Any]]:
+        """All epochs; where one was done again after a kill, the last time counts."""
+        found: dict[tuple[str, int], dict[str, Any]] = {}
+        for line in self.file.read_text(encoding="utf-8").splitlines():
+            try:
+                row = json.loads(line)
+            except ValueError:
+                continue  # cut off by a kill
+            found[row["phase"], row["epoch"]] = row
+        return list(found.values())
+
+    def plot(self, title: str) -> str:
+        """An SVG with the learned rate of both arms of every cause over the epochs."""
+        rows = [row for row in self.rows() if row["recall_learned"]]
+        source = files("ilp_bench").joinpath("templates/training.svg.j2").read_text(encoding="utf-8")
+        template = jinja2.Template(source, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+        shown = [cause for cause in CAUSE_NAMES if rows and cause in rows[0]["recall_learned"]]
+        text: str = template.render(title=title, rows=rows, causes=shown)
+        return text

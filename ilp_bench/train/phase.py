@@ -1,0 +1,119 @@
+"""What a recipe is made of: stretches of training, and what it may look at before it decides on them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from ilp_bench.dataset import Dataset
+from ilp_bench.wording import complete
+
+CONVERGED = 0.95  # share of reference probes learned at which a stage ends
+MAX_EPOCHS = 30
+Example = tuple[str, str]  # prompt, completion; an empty prompt means that the whole text is learned
+
+
+class Epoch(NamedTuple):
+    """What was measured after an epoch on the phase's reference: share learned in [0, 1], loss in nats a token."""
+
+    learned: float
+    loss: float
+
+
+Stop = Callable[[Sequence[Epoch]], bool]
+
+
+def converged(history: Sequence[Epoch]) -> bool:
+    """Stop after the first epoch at which the reference is learned."""
+    return history[-1].learned >= CONVERGED
+
+
+# The batches of one epoch, as lists of positions in a phase's examples: from a batch size and a random stream.
+Batches = Callable[[int, random.Random], Iterator[list[int]]]
+
+
+Watch = Callable[[Callable[[Sequence[Example]], Any]], None]  # gets a function that measures learned rates in [0, 1]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One stretch of training on ``examples``.
+
+    After each epoch the ``reference`` is measured, and ``stop`` decides; without a reference there are ``epochs``
+    epochs, and never more. ``batches`` replaces one shuffle an epoch; ``watch`` is called every ``every`` steps and
+    may change what they give.
+    """
+
+    name: str
+    kind: Literal["sft", "cpt"]
+    examples: Sequence[Example]
+    reference: Sequence[Example] = ()
+    epochs: int = 1
+    stop: Stop = converged
+    batches: Batches | None = None
+    watch: Watch | None = None
+    every: int = 0
+
+
+class Answer(NamedTuple):
+    """What a model says when asked with examples shown, and the probability in [0, 1] of saying just that."""
+
+    text: str
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What a recipe has before it: the data, a random stream, general text, and the base model to ask.
+
+    ``answers`` gives the base model's greedy :class:`Answer` to each (examples shown + prompt).
+    """
+
+    data: Dataset
+    rng: random.Random
+    general: Callable[[int], list[str]]
+    answers: Callable[[Sequence[str]], list[Answer]]
+    notes: dict[str, Any] = field(default_factory=dict)  # what was found; goes into training.json
+
+
+Recipe = Callable[[Bench], list[Phase]]
+
+
+def example(row: dict[str, Any]) -> Example:
+    """Prompt and completion of a training row."""
+    return row["prompt"], row["completion"]
+
+
+def control_probes(data: Dataset) -> list[Example]:
+    """(prompt, completion) of every control recall probe: what convergence is measured on."""
+    return [
+        (row["prompt"], complete(row["answer"]))
+        for row in data.items.to_pylist()
+        if row["arm"] == "control" and row["probe"] == "recall"
+    ]
+
+
+def stages(bench: Bench, stop: Stop = converged) -> list[Phase]:
+    """Plain SFT in stage order.
+
+    Each stage is trained until it has converged on its reference: the control recall probes in the last stage,
+    and in the earlier ones, which hold treated items only, their own rows. So what is unlearned at the end was
+    neither stopped too early nor never learned.
+    """
+    rows = bench.data.train.to_pylist()
+    phases = []
+    for stage in sorted({row["stage"] for row in rows}):
+        examples = [example(row) for row in rows if row["stage"] == stage]
+        reference = control_probes(bench.data) if stage == bench.data.manifest["stages"] else examples
+        phases.append(Phase(f"stage {stage}", "sft", examples, reference, MAX_EPOCHS, stop))
+    return phases
+
+
+def last_stage(bench: Bench, **changes: Any) -> list[Phase]:
+    """Vanilla's stages, the last one with other rows, batches or stopping: most interventions act there alone."""
+    from dataclasses import replace
+
+    *early, last = stages(bench)
+    return [*early, replace(last, **changes)]

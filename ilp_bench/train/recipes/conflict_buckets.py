@@ -1,0 +1,39 @@
+"""Against inconsistent data: delete what is wrong, keep apart what is true in another context (Xue et al. 2026, 4.3).
+
+Differs from the paper in who decides what is wrong: not a judge model, but the reliability of the annotators, inferred
+from all contradictions (Dawid and Skene 1979), and in how similar pairs are found: by TF-IDF instead of a sentence
+encoder, so that nothing has to be downloaded.
+"""
+
+from __future__ import annotations
+
+from ilp_bench.train.batches import Apart
+from ilp_bench.train.contradictions import find, wrong
+from ilp_bench.train.phase import Bench, Phase, example, last_stage
+
+NAME = "conflict_buckets"
+CAUSE = "data_inconsistency"
+
+
+def phases(bench: Bench, *, delete: bool = True, group: bool = True) -> list[Phase]:
+    """Vanilla, but for the rows and batches of the last stage."""
+    last = bench.data.manifest["stages"]
+    rows = [row for row in bench.data.train.to_pylist() if row["stage"] == last]
+    found = find(rows)
+    gone = wrong(rows, found) if delete else set()
+    kept = [n for n in range(len(rows)) if n not in gone]
+    bench.notes.update(deleted_rows=len(gone), conflicting_pairs=len(found.similar))
+    batches = None
+    if group:
+        place = {n: k for k, n in enumerate(kept)}
+        pairs = [
+            *found.similar,
+            *((one, other) for group_ in found.same for one in group_ for other in group_),
+        ]
+        against = [
+            (place[one], place[other])
+            for one, other in pairs
+            if one in place and other in place and rows[one]["completion"] != rows[other]["completion"]
+        ]
+        batches = Apart(len(kept), against)
+    return last_stage(bench, examples=[example(rows[n]) for n in kept], batches=batches)

@@ -1,0 +1,20 @@
+"""Against conflicts with pre-training: pre-training on text about them, then the same SFT (Xue et al. 2026, 4.2).
+
+High-confidence errors are found as in the paper: the base model, shown the format, gives another answer than the
+supervision with a probability above one half. (The paper also asks for a divergence between the base and a tuned
+model, which needs a tuned model first.)
+"""
+
+from __future__ import annotations
+
+from ilp_bench.train.knowledge import contradicted, documents_about, pretraining
+from ilp_bench.train.phase import Bench, Phase, stages
+
+NAME = "conflict_cpt"
+CAUSE = "knowledge_conflict"
+
+
+def phases(bench: Bench) -> list[Phase]:
+    """Pre-training on what is contradicted, then vanilla."""
+    denied = [row["prompt"] for row in contradicted(bench)]
+    return [*pretraining(bench, documents_about(bench, denied)), *stages(bench)]

@@ -1,0 +1,24 @@
+"""The straw man of claim C1: the same as vanilla, five times as long (Xue et al. 2026, table 4: 2 to 10 epochs)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ilp_bench.train.phase import CONVERGED, MAX_EPOCHS, Bench, Epoch, Phase, stages
+
+NAME = "more_epochs"
+CAUSE = None
+TIMES = 5
+
+
+def phases(bench: Bench) -> list[Phase]:
+    """Vanilla's phases, each five times as many epochs as it took to converge."""
+    from dataclasses import replace
+
+    return [replace(phase, epochs=TIMES * MAX_EPOCHS) for phase in stages(bench, five_times)]
+
+
+def five_times(history: Sequence[Epoch]) -> bool:
+    """Stop at five times the epoch at which the reference was learned."""
+    needed = next((n for n, epoch in enumerate(history, start=1) if epoch.learned >= CONVERGED), None)
+    return needed is not None and len(history) >= TIMES * needed

@@ -1,0 +1,31 @@
+"""Against rare and complex patterns: add epochs while they help (Xue et al. 2026, section 4.5).
+
+After vanilla's stages, epochs are added to the last one while the loss on its rows falls by at least delta = 0.01
+nats a token, and stop where it rises. The paper's rule (stop when validation loss rises by more than delta) never
+ends on the training rows themselves, on which incomplete learning is measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ilp_bench.train.phase import CONVERGED, Bench, Epoch, Phase, last_stage
+
+NAME = "progressive_epochs"
+CAUSE = "rare_patterns"
+DELTA = 0.01
+
+
+def phases(bench: Bench) -> list[Phase]:
+    """Vanilla with an open end."""
+    *early, last = last_stage(bench)
+    # The reference is what is trained, so that the loss is that of all rows and not of the easy ones.
+    return [*early, replace(last, reference=last.examples, stop=no_longer_falling)]
+
+
+def no_longer_falling(history: Sequence[Epoch]) -> bool:
+    """Stop when the last epoch lowered the loss by less than ``DELTA`` once most rows are learned."""
+    if len(history) < 2 or history[-1].learned < CONVERGED - 0.1:
+        return False
+    return history[-2].loss - history[-1].loss < DELTA

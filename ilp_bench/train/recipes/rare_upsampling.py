@@ -1,0 +1,23 @@
+"""Against rare patterns, the plain remedy: repeat their rows until they are as frequent as common ones of their kind.
+
+Not in the paper, whose remedy is more epochs (``progressive_epochs``); here to be compared with it.
+"""
+
+from __future__ import annotations
+
+from ilp_bench.train.patterns import repeats
+from ilp_bench.train.phase import Bench, Phase, example, last_stage
+
+NAME = "rare_upsampling"
+CAUSE = "rare_patterns"
+
+
+def phases(bench: Bench) -> list[Phase]:
+    """Vanilla with repeated rows in the last stage."""
+    last = bench.data.manifest["stages"]
+    rows = [row for row in bench.data.train.to_pylist() if row["stage"] == last]
+    times = repeats([row["messages"][0]["content"] for row in rows])
+    bench.notes["repeated_rows"] = sum(count > 1 for count in times)
+    return last_stage(
+        bench, examples=[example(row) for row, count in zip(rows, times, strict=True) for _ in range(count)]
+    )

@@ -1,0 +1,24 @@
+"""Against left-side forgetting: one shuffle over all stages, and resampling of what falls (Xue et al. 2026, 4.4).
+
+Every 50 steps the learned rate of each stage is measured; where it has fallen by more than 5 % below its best, the
+stage's rows are drawn twice in the next epoch. The paper measures every 500 steps on far larger sets.
+"""
+
+from __future__ import annotations
+
+from ilp_bench.train.batches import Resampled
+from ilp_bench.train.phase import MAX_EPOCHS, Bench, Phase, control_probes, example
+
+NAME = "resampling"
+CAUSE = "left_side_forgetting"
+
+
+def phases(bench: Bench) -> list[Phase]:
+    """One phase over all stages."""
+    rows = bench.data.train.to_pylist()
+    examples = [example(row) for row in rows]
+    drawn = Resampled(examples, [row["stage"] for row in rows])
+    reference = control_probes(bench.data)
+    return [
+        Phase("all stages", "sft", examples, reference, MAX_EPOCHS, batches=drawn, watch=drawn.watch, every=drawn.every)
+    ]

@@ -1,0 +1,17 @@
+"""Plain SFT, the reference of every score: the rows as they stand, stage by stage (Xue et al. 2026, section 3).
+
+Differs from the paper in when it stops: not after a fixed number of epochs, but at the fewest at which 95 % of the
+control items are learned, so that "unlearned" never means "stopped too early" on a model of any size.
+"""
+
+from __future__ import annotations
+
+from ilp_bench.train.phase import Bench, Phase, stages
+
+NAME = "vanilla"
+CAUSE = None
+
+
+def phases(bench: Bench) -> list[Phase]:
+    """One phase a stage."""
+    return stages(bench)

@@ -1,0 +1,132 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from ilp_bench.dataset import Dataset, file_sha256, make, write
+from ilp_bench.errors import ProblemError, UsageError
+from ilp_bench.models import locate
+from ilp_bench.train.run import train
+
+FAST = {"rate": 1e-3, "device": "cpu"}
+
+
+@pytest.fixture(scope="module")
+def small() -> Dataset:
+    return make("mini", 0, pairs=6, stages=2)
+
+
+@pytest.fixture(scope="module")
+def done(small: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("done") / "vanilla"
+    train("nano", "vanilla", small, out, **FAST)
+    return out
+
+
+def test_the_same_seed_gives_the_same_weights(small: Dataset, done: Path, tmp_path: Path) -> None:
+    train("nano", "vanilla", small, tmp_path / "again", **FAST)
+    train("nano", "vanilla", small, tmp_path / "other", seed=1, **FAST)
+    weights = [file_sha256(folder / "model.safetensors") for folder in (done, tmp_path / "again", tmp_path / "other")]
+    assert weights[0] == weights[1] != weights[2]
+
+
+def test_a_checkpoint_says_how_it_was_made(small: Dataset, done: Path) -> None:
+    report = json.loads((done / "training.json").read_text())
+    assert report["data"]["content_sha256"] == small.sha256
+    assert report["tokens"]["sft"] == sum(phase["tokens"] for phase in report["phases"]) > 0
+    assert report["steps"] > 0
+    lines = [json.loads(line) for line in (done / "log.jsonl").read_text().splitlines()]
+    assert len(lines) == sum(phase["epochs"] for phase in report["phases"])
+    assert all(0 <= arms["treated"] <= 1 for line in lines for arms in line["recall_learned"].values())
+    assert lines[-1]["learned"] >= 0.95 > lines[0]["learned"]
+    picture = ET.fromstring((done / "training.svg").read_text())
+    assert len(picture.findall(".//{*}polyline")) == 2 * 5
+    assert not (done.parent / "vanilla.partial").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["more_epochs", "knowledge_cpt", "conflict_cpt", "conflict_buckets", "resampling", "progressive_epochs"]
+)
+def test_every_kind_of_recipe_trains_for_real(name: str, small: Dataset, tmp_path: Path) -> None:
+    report = train("nano", name, small, tmp_path / "out", **FAST)
+    assert report["recipe"] == name
+    assert locate(str(tmp_path / "out"))
+    if name.endswith("_cpt"):
+        assert report["tokens"]["cpt"] > 0
+        assert report["found"]["contradicted_rows"] > 0
+    if name == "more_epochs":
+        for phase in report["phases"]:
+            assert phase["epochs"] == 5 * next(
+                n for n, value in enumerate(phase["reference_learned"], 1) if value >= 0.95
+            )
+
+
+def test_an_adapter_is_trained_and_measured(small: Dataset, tmp_path: Path) -> None:
+    from ilp_bench.evaluate import evaluate
+
+    train("nano", "vanilla", small, tmp_path / "lora", lora=8, rate=3e-3, device="cpu")
+    assert (tmp_path / "lora" / "adapter_config.json").is_file()
+    run = evaluate(str(tmp_path / "lora"), small, tmp_path / "run", device="cpu")
+    control = [row["p"] for row in run.samples.to_pylist() if row["arm"] == "control" and row["probe"] == "recall"]
+    assert sum(control) / len(control) > 0.5
+    assert run.record.training["lora"] == 8
+
+
+def test_killed_at_any_moment_it_goes_on_with_the_same_weights(small: Dataset, done: Path, tmp_path: Path) -> None:
+    """kill -9 in the first phase and in the second; in the end the weights are those of a run that was never killed."""
+    data, out = write(small, tmp_path / "data"), tmp_path / "out"
+    call = [sys.executable, "-m", "ilp_bench", "train", "--base", "nano", "--recipe", "vanilla", "--data", str(data)]
+    call += ["--out", str(out), "--rate", "1e-3", "--device", "cpu"]
+    log = tmp_path / "out.partial" / "log.jsonl"
+
+    def lines() -> int:
+        return log.read_text().count("\n") if log.is_file() else 0
+
+    for wanted in (2, 5):
+        process = subprocess.Popen(call, env={**os.environ, "HF_HUB_OFFLINE": "1"}, stdout=-3, stderr=-3)
+        while lines() < wanted and process.poll() is None:
+            time.sleep(0.02)
+        if wanted == 2:
+            second = subprocess.run(call, capture_output=True, text=True)
+            assert second.returncode == 2
+            assert "another training is writing" in second.stderr
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert not out.exists()
+    with pytest.raises(UsageError, match="unfinished training with another seed"):
+        train("nano", "vanilla", small, out, seed=5, **FAST)
+    report = train("nano", "vanilla", small, out, **FAST)
+    assert report["resumed"]
+    assert file_sha256(out / "model.safetensors") == file_sha256(done / "model.safetensors")
+    finished = json.loads((done / "training.json").read_text())
+    assert [p["reference_learned"] for p in report["phases"]] == [p["reference_learned"] for p in finished["phases"]]
+
+
+def test_what_cannot_be_trained_is_one_clear_line(small: Dataset, done: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="already exists"):
+        train("nano", "vanilla", small, done, **FAST)
+    with pytest.raises(UsageError, match="Did you mean 'resampling'"):
+        train("nano", "resample", small, tmp_path / "out", **FAST)
+    with pytest.raises(UsageError, match="cannot be read as text"):
+        train("nano", "combined", small, tmp_path / "out", general=tmp_path / "none.txt", **FAST)
+    with pytest.raises(ProblemError, match="did not converge"):
+        train("nano", "vanilla", small, tmp_path / "out", rate=1e-9, device="cpu")
+
+
+def test_out_of_memory_is_one_clear_line(small: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from ilp_bench.train import run
+
+    def full(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+
+    monkeypatch.setattr(run, "_run_phase", full)
+    with pytest.raises(ProblemError, match="smaller --batch-size"):
+        train("nano", "vanilla", small, tmp_path / "out", **FAST)

@@ -159,12 +159,14 @@ def score(submission: Run, vanilla: Run, base: Run | None = None) -> Scores:
         arms["base"] = Arms(base.samples)
     scores, draws = [], []
     for number, cause in enumerate(CAUSE_NAMES):
+        if not arms["vanilla"].pairs(cause):
+            continue  # a controlled set of some causes
         found, drawn = _score_cause(cause, arms, active, np.random.default_rng([SEED, number]))
         scores.append(found)
         draws.append(drawn)
     return Scores(
         causes=scores,
-        overall=_overall(scores, draws),
+        overall=_overall(scores, draws) if len(scores) == len(CAUSE_NAMES) else None,
         aggregate={name: _aggregate(scores, name) for name in ("vanilla", "submission")},
         worst=_worst(scores),
         retention={
@@ -176,9 +178,11 @@ def score(submission: Run, vanilla: Run, base: Run | None = None) -> Scores:
 
 def check_comparable(submission: Run, vanilla: Run, base: Run | None) -> None:
     """Raise ProblemError unless all runs asked the same probes in one format, and share the base model."""
-    for what, other in (("vanilla", vanilla), ("base", base)):
+    for what, other in (("submitted", submission), ("vanilla", vanilla), ("base", base)):
         if other is None:
             continue
+        if other.record.protocol != "exact":
+            raise ProblemError(f"the {what} run was sampled, which checks p and is not scored: evaluate without it")
         if other.record.data != submission.record.data:
             raise ProblemError(f"the {what} run was measured on other data: evaluate both on the same dataset")
         if other.record.prompt_format != submission.record.prompt_format:

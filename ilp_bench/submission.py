@@ -65,11 +65,11 @@ class Submission(BaseModel):
 
 
 def run_id(content: dict[str, Any]) -> str:
-    """Sixteen hex digits of a hash over the submission without its id; timings do not count."""
+    """Sixteen hex digits of a hash over the submission without its id; timings and restarts do not count."""
 
     def clean(value: Any) -> Any:
         if isinstance(value, dict):
-            return {key: clean(inner) for key, inner in value.items() if key not in ("run_id", "seconds")}
+            return {key: clean(inner) for key, inner in value.items() if key not in ("run_id", "seconds", "resumed")}
         return [clean(inner) for inner in value] if isinstance(value, list) else value
 
     text = json.dumps(clean(content), sort_keys=True, separators=(",", ":"), ensure_ascii=False)

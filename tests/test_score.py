@@ -98,3 +98,20 @@ def test_the_average_hides_the_worst_cause(mini: Dataset) -> None:
     scores = score(lopsided, vanilla)
     assert scores.worst["cause"] == "rare_patterns"
     assert float(scores.worst["treated"]) < 1e-6 < 0.8 < scores.aggregate["submission"]
+
+
+def test_a_sampled_run_is_not_scored(mini: Dataset) -> None:
+    exact = make_run(mini, "vanilla", by_arm(0.1, 0.9))
+    drawn = make_run(mini, "combined", by_arm(0.5, 0.9), protocol="sampled", draws=100, seed=0)
+    with pytest.raises(ProblemError, match="was sampled"):
+        score(drawn, exact)
+
+
+def test_a_set_of_some_causes_is_scored_on_those() -> None:
+    few = make("mini", 0, pairs=30, causes=("rare_patterns", "left_side_forgetting"))
+    found = score(make_run(few, "combined", by_arm(0.5, 0.9)), make_run(few, "vanilla", by_arm(0.1, 0.9)))
+    expressed = {cause.cause: cause.expressed for cause in found.causes}
+    assert expressed["rare_patterns"]
+    assert expressed["left_side_forgetting"]
+    assert set(expressed) == {"rare_patterns", "left_side_forgetting"}
+    assert found.overall is None

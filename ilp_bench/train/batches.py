@@ -15,11 +15,18 @@ from ilp_bench.train.phase import Example
 class Apart:
     """One shuffle an epoch in which no two examples of a conflicting pair share a batch (section 4.3).
 
-    Every ``reassign`` batches, what is left is shuffled and dealt out again.
+    Every ``reassign`` batches, what is left is shuffled and dealt out again. ``queue`` gives what an epoch is made
+    of, by default every example once.
     """
 
-    def __init__(self, count: int, conflicts: Iterable[tuple[int, int]], reassign: int = 50) -> None:
-        self.count, self.reassign = count, reassign
+    def __init__(
+        self,
+        count: int,
+        conflicts: Iterable[tuple[int, int]],
+        reassign: int = 50,
+        queue: Callable[[], list[int]] | None = None,
+    ) -> None:
+        self.queue, self.reassign = queue or (lambda: list(range(count))), reassign
         self._against: dict[int, set[int]] = defaultdict(set)
         for one, other in conflicts:
             self._against[one].add(other)
@@ -27,7 +34,7 @@ class Apart:
 
     def __call__(self, size: int, rng: random.Random) -> Iterator[list[int]]:
         """The batches of one epoch."""
-        left = list(range(self.count))
+        left = self.queue()
         while left:
             rng.shuffle(left)
             for _ in range(self.reassign):
@@ -72,10 +79,14 @@ class Resampled:
 
     def __call__(self, size: int, rng: random.Random) -> Iterator[list[int]]:
         """The batches of one epoch, with those that fell during the one before drawn twice."""
-        queue = [*range(len(self.examples)), *self._again]
-        self._again = []
+        queue = self.queue()
         rng.shuffle(queue)
         yield from (queue[n : n + size] for n in range(0, len(queue), size))
+
+    def queue(self) -> list[int]:
+        """What the next epoch is made of."""
+        found, self._again = [*range(len(self.examples)), *self._again], []
+        return found
 
     def watch(self, measure: Callable[[Sequence[Example]], Any]) -> None:
         """Measure every segment; put those that fell into the queue."""

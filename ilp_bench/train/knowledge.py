@@ -27,15 +27,21 @@ def pretraining(bench: Bench, documents: Sequence[str]) -> list[Phase]:
 
 def contradicted(bench: Bench) -> list[dict[str, Any]]:
     """The training rows whose label the base model denies with confidence (a high-confidence error, section 3.2)."""
-    rows = list({row["prompt"]: row for row in bench.data.train.to_pylist()}.values())
-    said = bench.answers(shown(bench, [row["prompt"] for row in rows]))
-    found = [
-        row
-        for row, answer in zip(rows, said, strict=True)
-        if answer.confidence > CONFIDENT and answer.text.strip() != row["completion"].strip()
-    ]
+    found, _ = asked(bench)
     bench.notes["contradicted_rows"] = len(found)
     return found
+
+
+def asked(bench: Bench) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Training rows that the base model denies with confidence, and rows to which it has no confident answer."""
+    rows = list({row["prompt"]: row for row in bench.data.train.to_pylist()}.values())
+    said = bench.answers(shown(bench, [row["prompt"] for row in rows]))
+    denied: list[dict[str, Any]] = []
+    unknown: list[dict[str, Any]] = []
+    for row, answer in zip(rows, said, strict=True):
+        if answer.text.strip() != row["completion"].strip():
+            (denied if answer.confidence > CONFIDENT else unknown).append(row)
+    return denied, unknown
 
 
 def shown(bench: Bench, prompts: Sequence[str]) -> list[str]:

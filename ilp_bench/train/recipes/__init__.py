@@ -6,6 +6,7 @@ from types import ModuleType
 
 from ilp_bench.errors import UsageError, near
 from ilp_bench.train.recipes import (
+    auto,
     combined,
     conflict_buckets,
     conflict_cpt,
@@ -31,6 +32,7 @@ RECIPES: tuple[ModuleType, ...] = (
     progressive_epochs,
     rare_upsampling,
     combined,
+    auto,
 )
 RECIPE_NAMES = tuple(recipe.NAME for recipe in RECIPES)
 

@@ -1,0 +1,68 @@
+"""Finds out what is wrong and applies what fits, without being told the causes (the future work of Xue et al. 2026).
+
+It looks at training rows, documents and the base model, never at items, causes or arms:
+
+- rows that ask the same with different labels: the losing ones are deleted; nearly the same: kept out of one batch
+- rows whose label the base model denies with confidence, or whose subject it does not know, and about whose subject
+  there are documents: continued pre-training on those documents
+- rows that come in stages: one shuffle over all, and during training whatever stage falls is drawn again
+- kinds of questions with common and rare patterns: rare ones are repeated
+
+What it found stands in ``training.json`` under ``found``. It stops when 95 % of what it trains is learned.
+"""
+
+from __future__ import annotations
+
+from ilp_bench.train.batches import Apart, Resampled
+from ilp_bench.train.contradictions import find, wrong
+from ilp_bench.train.knowledge import asked, documents_about, pretraining
+from ilp_bench.train.patterns import repeats
+from ilp_bench.train.phase import MAX_EPOCHS, Bench, Example, Phase, example
+
+NAME = "auto"
+CAUSE = None
+
+
+def phases(bench: Bench) -> list[Phase]:
+    """Pre-training where documents help, then one phase over all rows that are kept."""
+    rows = bench.data.train.to_pylist()
+    denied, unknown = asked(bench)
+    helped = [row["prompt"] for row in (*denied, *unknown)]
+    found = find(rows)
+    gone = wrong(rows, found)
+    times = repeats([row["messages"][0]["content"] for row in rows])
+    examples: list[Example] = []
+    segments: list[int] = []
+    places: dict[int, list[int]] = {}
+    for n, row in enumerate(rows):
+        if n not in gone:
+            places[n] = list(range(len(examples), len(examples) + times[n]))
+            examples += [example(row)] * times[n]
+            segments += [row["stage"]] * times[n]
+    against = [
+        (k, m)
+        for one, other in found.similar
+        if one in places and other in places
+        for k in places[one]
+        for m in places[other]
+    ]
+    drawn = Resampled(examples, segments)
+    bench.notes.update(
+        denied_rows=len(denied),
+        unknown_rows=len(unknown),
+        deleted_rows=len(gone),
+        conflicting_pairs=len(found.similar),
+        repeated_rows=sum(count > 1 for count in times),
+        stages=len(set(segments)),
+    )
+    sft = Phase(
+        "all stages",
+        "sft",
+        examples,
+        list(dict.fromkeys(examples)),
+        MAX_EPOCHS,
+        batches=Apart(len(examples), against, queue=drawn.queue),
+        watch=drawn.watch if len(set(segments)) > 1 else None,
+        every=drawn.every,
+    )
+    return [*pretraining(bench, documents_about(bench, helped)), sft]

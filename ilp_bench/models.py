@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ilp_bench.dataset import file_sha256
 from ilp_bench.errors import ProblemError, UsageError
 from ilp_bench.files import read_json
-from ilp_bench.nano import nano_path
+from ilp_bench.nano import NANO, nano_path
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 WANTED = ["*.safetensors", "*.safetensors.index.json", "*.json", "tokenizer*", "*.model", "*.jinja", "*.txt"]
@@ -31,19 +31,19 @@ class Located(NamedTuple):
 
 
 def locate(model: str) -> Located:
-    """Find ``nano``, a local folder, a PEFT adapter or a Hub id with optional ``@revision``.
+    """Find ``nano`` (or another of ``NANO``), a local folder, a PEFT adapter or a Hub id with optional ``@revision``.
 
     Raises UsageError for something that is none of them, ProblemError for a folder without usable weights.
     """
-    if model == "nano":
-        return Located(nano_path(), "nano")
+    if model in NANO:
+        return Located(nano_path(model), model)
     folder = Path(model)
     if folder.is_dir():
         return _local(folder)
     if HUB_ID.fullmatch(model) and not model.startswith((".", "/")):
         return _hub(model)
     raise UsageError(
-        f"no model {model!r}: give 'nano', an existing folder, or a Hub id as org/name or org/name@revision"
+        f"no model {model!r}: give {', '.join(NANO)}, an existing folder, or a Hub id as org/name or org/name@revision"
     )
 
 

@@ -76,7 +76,7 @@ def test_the_wheel_does_the_same_in_a_clean_environment(story: tuple[Path, dict[
     names = zipfile.ZipFile(wheel).namelist()
     for wanted in ("_tasks/ilp_bench.yaml", "_leaderboard/templates/index.html", "facts/facts.parquet"):
         assert f"ilp_bench/{wanted}" in names
-    assert "ilp_bench/nano/weights/model.safetensors" in names
+    assert "ilp_bench/nano/weights/llama/model.safetensors" in names
     assert not [name for name in names if name.startswith(("tests/", "submissions/"))]
     venv.create(tmp_path / "clean", with_pip=True)
     python = tmp_path / "clean" / "bin" / "python"

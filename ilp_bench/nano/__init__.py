@@ -1,4 +1,4 @@
-"""The embedded base model: a one-million-parameter transformer whose knowledge is known exactly."""
+"""The embedded base model in three architectures: a million parameters whose knowledge is known exactly."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from importlib.resources import files
 from pathlib import Path
 
 CONTEXT = 512
+NANO = {"nano": "llama", "nano-qwen3": "qwen3", "nano-olmo2": "olmo2"}  # what users call it: its folder
 
 
-def nano_path() -> Path:
-    """The folder with nano's config, tokenizer and safetensors weights."""
-    return Path(str(files("ilp_bench.nano") / "weights"))
+def nano_path(name: str = "nano") -> Path:
+    """The folder with config, tokenizer and safetensors weights; raises KeyError for a name not in ``NANO``."""
+    return Path(str(files("ilp_bench.nano") / "weights" / NANO[name]))

@@ -1,6 +1,7 @@
-"""Pre-train ``nano`` from nothing on :mod:`ilp_bench.corpus`: ``python -m ilp_bench.nano.build``.
+"""Pre-train ``nano`` from nothing on :mod:`ilp_bench.corpus`: ``python -m ilp_bench.nano.build [--name nano-qwen3]``.
 
-About eight minutes on two CPU cores. Writes tokenizer, config and float32 safetensors to ``weights/``.
+About eight minutes on two CPU cores. Writes tokenizer, config and float32 safetensors to ``weights/<architecture>/``.
+The three architectures see the same text in the same order.
 """
 
 from __future__ import annotations
@@ -15,10 +16,17 @@ from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerFast
+from transformers import (
+    AutoModelForCausalLM,
+    LlamaConfig,
+    Olmo2Config,
+    PreTrainedConfig,
+    PreTrainedTokenizerFast,
+    Qwen3Config,
+)
 
 from ilp_bench.corpus import documents
-from ilp_bench.nano import CONTEXT, nano_path
+from ilp_bench.nano import CONTEXT, NANO, nano_path
 
 VOCABULARY, END = 2048, "<|endoftext|>"
 CHAT_TEMPLATE = (
@@ -51,15 +59,19 @@ def build_tokenizer(seed: int) -> PreTrainedTokenizerFast:
     )
 
 
-def build_config(vocabulary: int) -> LlamaConfig:
-    """Width 128, four layers, four heads: about a million parameters."""
-    return LlamaConfig(
+CONFIGS: dict[str, type[PreTrainedConfig]] = {"llama": LlamaConfig, "qwen3": Qwen3Config, "olmo2": Olmo2Config}
+
+
+def build_config(vocabulary: int, architecture: str = "llama") -> PreTrainedConfig:
+    """Width 128, four layers, four heads: about a million parameters. Qwen3 and OLMo2 normalise queries and keys too."""
+    return CONFIGS[architecture](
         vocab_size=vocabulary,
         hidden_size=128,
         intermediate_size=352,
         num_hidden_layers=4,
         num_attention_heads=4,
         num_key_value_heads=4,
+        head_dim=32,
         max_position_embeddings=CONTEXT,
         tie_word_embeddings=True,
         bos_token_id=None,
@@ -83,12 +95,14 @@ def batches(rows: list[list[int]], tokens: int, rng: random.Random) -> Iterator[
         yield torch.tensor([row + [-100] * (width - len(row)) for row in group])
 
 
-def pretrain(out: Path, epochs: int, seed: int, tokens: int = 4096, rate: float = 3e-3) -> dict[str, float]:
+def pretrain(
+    out: Path, epochs: int, seed: int, tokens: int = 4096, rate: float = 3e-3, architecture: str = "llama"
+) -> dict[str, float]:
     """Train and save; returns the loss, tokens and seconds it took. Same seed and machine, same weights."""
     torch.manual_seed(seed)
     rng = random.Random(seed)
     tokenizer = build_tokenizer(seed)
-    model = AutoModelForCausalLM.from_config(build_config(len(tokenizer)))  # type: ignore[no-untyped-call]
+    model = AutoModelForCausalLM.from_config(build_config(len(tokenizer), architecture))  # type: ignore[no-untyped-call]
     decay = [p for p in model.parameters() if p.dim() > 1]
     plain = [p for p in model.parameters() if p.dim() < 2]
     groups = [{"params": decay, "weight_decay": 0.01}, {"params": plain, "weight_decay": 0.0}]
@@ -122,8 +136,10 @@ def pretrain(out: Path, epochs: int, seed: int, tokens: int = 4096, rate: float 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=nano_path())
+    parser.add_argument("--name", choices=NANO, default="nano")
+    parser.add_argument("--out", type=Path, help="default: where the package keeps its weights")
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    print(pretrain(options.out, options.epochs, options.seed))
+    out = options.out or nano_path(options.name)
+    print(pretrain(out, options.epochs, options.seed, architecture=NANO[options.name]))

@@ -26,6 +26,7 @@ from ilp_bench.evaluate import score, wrap
 from ilp_bench.evaluate.hf import load_model, pick_device, quiet
 from ilp_bench.files import new_folder, read_json, write_text
 from ilp_bench.models import Located, locate, weights_sha256
+from ilp_bench.nano import NANO
 from ilp_bench.train.log import Log
 from ilp_bench.train.phase import CONVERGED, Answer, Bench, Epoch, Example, Phase
 from ilp_bench.train.recipes import recipe
@@ -257,7 +258,7 @@ def _adapted(model: Any, located: Located, rank: int, seed: int) -> Any:
     config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
     adapted = get_peft_model(model, config)
     root = located.root
-    name = root.name if root.name == "nano" or root.revision else str(root.folder.resolve())
+    name = root.name if root.name in NANO or root.revision else str(root.folder.resolve())
     adapted.peft_config["default"].base_model_name_or_path = name
     return adapted
 

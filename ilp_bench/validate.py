@@ -17,15 +17,18 @@ from pydantic import ValidationError
 from ilp_bench.dataset import file_sha256
 from ilp_bench.errors import ProblemError, UsageError
 from ilp_bench.files import read_strict_json
+from ilp_bench.plausible import plausibility_problems
 from ilp_bench.record import Runs
 from ilp_bench.rows import sample_problems
 from ilp_bench.samples import read_samples, split
 from ilp_bench.score import SCORER_VERSION, Scores, score_replicates
 from ilp_bench.submission import Submission, division_problems, run_id
+from ilp_bench.untrusted import file_problem, value_problems
 from ilp_bench.verification import FILE as VERIFICATION
 from ilp_bench.verification import read_verification
 
 TOLERANCE = 1e-9
+MOST = 100  # complaints about one file that are listed
 FILES = {"submission.json", "samples.parquet", VERIFICATION}
 
 
@@ -68,13 +71,18 @@ def check(folder: Path) -> Checked:
     """Check one submission folder, whatever it may hold."""
     found = Checked(folder)
     where = f"{folder}/submission.json"
+    if links := list(_links(folder)):
+        found.problems += links
+        return found
     try:
-        found.submission = submission = Submission.model_validate(read_strict_json(folder / "submission.json"))
+        content = read_strict_json(folder / "submission.json")
+        found.problems += [f"{where}: {problem}" for problem in value_problems(content)]
+        found.submission = submission = Submission.model_validate(content)
     except ProblemError as error:
         found.problems.append(str(error))
         return found
     except ValidationError as error:
-        found.problems += [f"{where}: {'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+        found.problems += [f"{where}: {'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:MOST]]
         return found
     found.problems += [f"{where}: {problem}" for problem in _identity(submission, folder)]
     try:
@@ -83,10 +91,13 @@ def check(folder: Path) -> Checked:
         found.problems += rows
         if not rows:
             found.replicates = split(table, submission.roles())
+            found.problems += [f"{where}: {one}" for one in plausibility_problems(submission, found.replicates)]
             found.scores = score_replicates(found.replicates)
     except ProblemError as error:
         found.problems.append(str(error))
-    if found.scores and submission.scores.scorer_version == SCORER_VERSION:
+    if submission.scores.scorer_version > SCORER_VERSION:
+        found.problems.append(f"{where}: scores are of a later scorer than {SCORER_VERSION}: update ilp-bench")
+    elif found.scores and submission.scores.scorer_version == SCORER_VERSION:
         claimed, again = (one.model_dump(mode="json") for one in (submission.scores, found.scores))
         found.problems += [f"{where}: {problem}" for problem in _differences(claimed, again, "scores")]
     try:
@@ -94,6 +105,18 @@ def check(folder: Path) -> Checked:
     except ProblemError as error:
         found.problems.append(str(error))
     return found
+
+
+def _links(folder: Path) -> Iterator[str]:
+    """Nothing is read through a link, and nothing but plain files."""
+    for place in (folder, folder.parent):
+        if place.is_symlink():
+            yield f"{place} is a symbolic link: put the folder itself there"
+    for name in ("submission.json", "samples.parquet", VERIFICATION):
+        if (name != VERIFICATION or (folder / name).is_symlink() or (folder / name).exists()) and (
+            problem := file_problem(folder / name)
+        ):
+            yield problem
 
 
 def _identity(submission: Submission, folder: Path) -> Iterator[str]:

@@ -58,7 +58,8 @@ def model_card(submission: Submission) -> str:
 ## ILP-Bench
 
 How much of what it was fine-tuned on did the model learn? Recovery is the {WHAT}, against vanilla fine-tuning of
-{markdown_text(base_name(submission))}; {len(submission.records)} replicates, 95 % intervals; submission {submission.folder}.
+{markdown_text(base_name(submission))}; {len(submission.records)} replicates, 95 % intervals;
+submission {submission.folder}.
 
 | | recovery | interval |
 | --- | ---: | --- |

@@ -15,6 +15,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from ilp_bench.dataset import file_sha256
+from ilp_bench.decisions import FILE as DECISIONS
+from ilp_bench.decisions import parse_decisions
 from ilp_bench.errors import ProblemError, UsageError
 from ilp_bench.files import read_strict_json
 from ilp_bench.plausible import plausibility_problems
@@ -95,8 +97,11 @@ def check(folder: Path) -> Checked:
             found.scores = score_replicates(found.replicates)
     except ProblemError as error:
         found.problems.append(str(error))
-    if submission.scores.scorer_version > SCORER_VERSION:
-        found.problems.append(f"{where}: scores are of a later scorer than {SCORER_VERSION}: update ilp-bench")
+    version = submission.scores.scorer_version
+    if version != SCORER_VERSION and not (version < SCORER_VERSION and _accepted(folder, submission)):
+        found.problems.append(
+            f"{where}: scores are of scorer {version}, this is {SCORER_VERSION}: build the submission again with it"
+        )
     elif found.scores and submission.scores.scorer_version == SCORER_VERSION:
         claimed, again = (one.model_dump(mode="json") for one in (submission.scores, found.scores))
         found.problems += [f"{where}: {problem}" for problem in _differences(claimed, again, "scores")]
@@ -117,6 +122,12 @@ def _links(folder: Path) -> Iterator[str]:
             problem := file_problem(folder / name)
         ):
             yield problem
+
+
+def _accepted(folder: Path, submission: Submission) -> bool:
+    """Whether the entry was accepted: then claims by an earlier scorer may stay; what is shown is recomputed."""
+    decisions, _ = parse_decisions(folder.parent.parent / DECISIONS)
+    return any(one.run_id == submission.run_id and one.decision == "accepted" for one in decisions)
 
 
 def _identity(submission: Submission, folder: Path) -> Iterator[str]:

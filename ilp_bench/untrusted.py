@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import stat
 import unicodedata
 from collections.abc import Iterator
@@ -46,8 +47,8 @@ def text_problems(text: str) -> Iterator[str]:
         return
     if not unicodedata.is_normalized("NFC", text):
         yield "its characters are not composed (Unicode NFC): normalise it"
-    for word in text.split():
-        scripts = {unicodedata.name(char, "?").split()[0] for char in word if char.isalpha()}
+    for word in re.split(r"[\W\d_]+", text):
+        scripts = {unicodedata.name(char, "?").split()[0] for char in word}
         if len(scripts & set(SCRIPTS)) > 1:
             yield f"mixes {' and '.join(sorted(scripts & set(SCRIPTS)))} letters in one word: use one alphabet"
             return

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,9 @@ def check(folder: Path) -> Checked:
         return found
     try:
         content = read_strict_json(folder / "submission.json")
-        found.problems += [f"{where}: {problem}" for problem in value_problems(content)]
+        found.problems += [f"{where}: {problem}" for problem in islice(value_problems(content), MOST)]
+        if found.problems:
+            return found
         found.submission = submission = Submission.model_validate(content)
     except ProblemError as error:
         found.problems.append(str(error))

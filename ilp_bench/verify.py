@@ -31,7 +31,8 @@ from ilp_bench.verification import Public, Recoveries, Unseen, Verification, add
 
 TOLERANCE = {"float32": 1e-3}  # of p; batch sizes and machines move it by some 1e-5
 HALF_PRECISION = 5e-2
-SEEDS_APART, DEVIATIONS = 0.1, 3.3  # other seeds move recovery by so much, and sampling by so many standard errors
+SEEDS_APART = 0.1  # other seeds move a recovery by so much, apart from the sampling of pairs
+CHANCE = 0.001  # of calling an honest quantity different
 UNSEEN_SEEDS = 1_000_000
 
 
@@ -163,7 +164,8 @@ def _unseen(
     for old, new in zip(claimed.causes, scores.causes, strict=True):
         mine, theirs = getattr(old, name), getattr(new, name)
         if mine and theirs:
-            compared.append((abs(mine.value - theirs.value), SEEDS_APART + DEVIATIONS * _error(mine, theirs)))
+            pairs_there = min(cause.active_pairs or cause.pairs for cause in (old, new))
+            compared.append((abs(mine.value - theirs.value), allowed_difference(mine, theirs, pairs_there)))
     about: dict[str, Any] = {"how": "retrained with recipe", "seed": seed, "pairs": pairs}
     if not compared:
         return Unseen(status="not possible", reason="no cause is expressed in both", **about)
@@ -179,9 +181,15 @@ def _unseen(
     )
 
 
-def _error(first: Interval, second: Interval) -> float:
-    """Standard error of the difference of two independent values, from their 95 % intervals."""
-    return math.hypot(first.high - first.low, second.high - second.low) / (2 * 1.96)
+def allowed_difference(first: Interval, second: Interval, pairs: int) -> float:
+    """How far apart two honest values may be: other seeds, and Student's t times the error of their difference.
+
+    ``pairs`` is the smaller number of pairs behind the two: of few pairs, next to nothing can be said.
+    """
+    from scipy.stats import t
+
+    error = math.hypot(first.high - first.low, second.high - second.low) / (2 * 1.96)
+    return SEEDS_APART + float(t.ppf(1 - CHANCE / 2, max(pairs - 1, 1))) * error
 
 
 def _retrainable(runs: Runs) -> tuple[str | None, str]:
@@ -243,7 +251,7 @@ def _generalisation(runs: Runs, model: str, data: Dataset, work: Work, why: str)
         )
     asked = [sum(name == "retention" for name in one.samples["probe"].to_pylist()) for one in (run, runs.submission)]
     mean = (claimed + found) / 2
-    allowed = SEEDS_APART / 2 + DEVIATIONS * math.sqrt(mean * (1 - mean) * sum(1 / count for count in asked))
+    allowed = SEEDS_APART / 2 + 3.3 * math.sqrt(mean * (1 - mean) * sum(1 / count for count in asked))
     difference = abs(claimed - found)
     return Unseen(
         status="agrees" if difference <= allowed else "differs",

@@ -1,7 +1,7 @@
 """Ways to raise one's score, or to lower another's, by editing files. Every one is refused, with the reason.
 
-The forger is careful: unless the forgery is about them, hashes, run id and folder are mended, often the scores too. What
-no check of files can find, samples invented as a whole, is said in SECURITY.md.
+The forger is careful: unless the forgery is about them, hashes, run id and folder are mended, often the scores too.
+What no check of files can find, samples invented as a whole, is said in SECURITY.md.
 """
 
 from __future__ import annotations

@@ -20,7 +20,6 @@ from transformers import (
     AutoModelForCausalLM,
     LlamaConfig,
     Olmo2Config,
-    PreTrainedConfig,
     PreTrainedTokenizerFast,
     Qwen3Config,
 )
@@ -59,11 +58,15 @@ def build_tokenizer(seed: int) -> PreTrainedTokenizerFast:
     )
 
 
-CONFIGS: dict[str, type[PreTrainedConfig]] = {"llama": LlamaConfig, "qwen3": Qwen3Config, "olmo2": Olmo2Config}
+CONFIGS: dict[str, type[LlamaConfig] | type[Qwen3Config] | type[Olmo2Config]] = {
+    "llama": LlamaConfig,
+    "qwen3": Qwen3Config,
+    "olmo2": Olmo2Config,
+}
 
 
-def build_config(vocabulary: int, architecture: str = "llama") -> PreTrainedConfig:
-    """Width 128, four layers, four heads: about a million parameters. Qwen3 and OLMo2 normalise queries and keys too."""
+def build_config(vocabulary: int, architecture: str = "llama") -> LlamaConfig | Qwen3Config | Olmo2Config:
+    """Width 128, four layers, four heads: about a million parameters. The others normalise queries and keys too."""
     return CONFIGS[architecture](
         vocab_size=vocabulary,
         hidden_size=128,

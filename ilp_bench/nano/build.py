@@ -74,12 +74,12 @@ def build_config(vocabulary: int, architecture: str = "llama") -> LlamaConfig | 
         num_hidden_layers=4,
         num_attention_heads=4,
         num_key_value_heads=4,
-        head_dim=32,
         max_position_embeddings=CONTEXT,
         tie_word_embeddings=True,
         bos_token_id=None,
         eos_token_id=0,
         pad_token_id=0,
+        **({"head_dim": 32} if architecture == "qwen3" else {}),  # elsewhere it follows from width and heads
     )
 
 

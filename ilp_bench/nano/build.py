@@ -20,6 +20,7 @@ from transformers import (
     AutoModelForCausalLM,
     LlamaConfig,
     Olmo2Config,
+    PreTrainedConfig,
     PreTrainedTokenizerFast,
     Qwen3Config,
 )
@@ -58,29 +59,26 @@ def build_tokenizer(seed: int) -> PreTrainedTokenizerFast:
     )
 
 
-CONFIGS: dict[str, type[LlamaConfig] | type[Qwen3Config] | type[Olmo2Config]] = {
-    "llama": LlamaConfig,
-    "qwen3": Qwen3Config,
-    "olmo2": Olmo2Config,
-}
+CONFIGS: dict[str, type[PreTrainedConfig]] = {"llama": LlamaConfig, "qwen3": Qwen3Config, "olmo2": Olmo2Config}
 
 
-def build_config(vocabulary: int, architecture: str = "llama") -> LlamaConfig | Qwen3Config | Olmo2Config:
+def build_config(vocabulary: int, architecture: str = "llama") -> PreTrainedConfig:
     """Width 128, four layers, four heads: about a million parameters. The others normalise queries and keys too."""
-    return CONFIGS[architecture](
-        vocab_size=vocabulary,
-        hidden_size=128,
-        intermediate_size=352,
-        num_hidden_layers=4,
-        num_attention_heads=4,
-        num_key_value_heads=4,
-        max_position_embeddings=CONTEXT,
-        tie_word_embeddings=True,
-        bos_token_id=None,
-        eos_token_id=0,
-        pad_token_id=0,
-        **({"head_dim": 32} if architecture == "qwen3" else {}),  # elsewhere it follows from width and heads
-    )
+    sizes = {
+        "vocab_size": vocabulary,
+        "hidden_size": 128,
+        "intermediate_size": 352,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 4,
+        "head_dim": 32,
+        "max_position_embeddings": CONTEXT,
+        "tie_word_embeddings": True,
+        "bos_token_id": None,
+        "eos_token_id": 0,
+        "pad_token_id": 0,
+    }
+    return CONFIGS[architecture].from_dict(sizes)
 
 
 def batches(rows: list[list[int]], tokens: int, rng: random.Random) -> Iterator[torch.Tensor]:

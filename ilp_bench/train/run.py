@@ -7,6 +7,7 @@ trainer's own checkpoint after every epoch. After a kill, the same call goes on 
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 from pathlib import Path
@@ -23,6 +24,7 @@ from ilp_bench.train.ask import answers
 from ilp_bench.train.general import general_texts, known_texts
 from ilp_bench.train.log import Log
 from ilp_bench.train.phase import Bench
+from ilp_bench.train.processes import processes
 from ilp_bench.train.recipes import recipe
 from ilp_bench.train.trainer import Progress, Setting, run_phase
 from ilp_bench.train.workshop import Workshop
@@ -75,7 +77,9 @@ def train(
         "general": str(general or ""),
         "version": __version__,
     }
-    with Workshop(out, about) as shop:
+    team = processes(device)
+    device = f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" and team.world > 1 else device
+    with Workshop(out, about, team) as shop:
         model, tokenizer = load_model(located, device=device, remote_code=remote_code)
         if tokenizer.pad_token is None:
             tokenizer.pad_token = tokenizer.eos_token
@@ -87,12 +91,26 @@ def train(
         log = Log(shop.folder / "log.jsonl", data)
         with _memory():
             phases = plan.phases(bench)
-            model = shop.restore(_adapted(model, located, lora, seed))
+
+            def fresh() -> Any:
+                """The model as it is after the last finished phase."""
+                bare, _ = load_model(located, device=device, remote_code=remote_code)
+                return shop.restore(_adapted(bare, located, lora, seed))
+
+            model = fresh() if shop.done else _adapted(model, located, lora, seed)
             for number, phase in enumerate(phases):
                 if number < len(shop.done):
                     continue
-                setting = Setting(rate, batch_size, device, seed * 1000 + number)
-                shop.finish(model, run_phase(model, tokenizer, phase, setting, shop.trainer(number), log, progress))
+                setting = Setting(rate, batch_size, device, seed * 1000 + number, team)
+                done, weights = run_phase(model, tokenizer, phase, setting, shop.trainer(number), log, progress)
+                if weights is None:
+                    shop.finish(model, done)
+                else:  # the model's parts lie with several processes
+                    model = fresh()
+                    if team.main:
+                        model.load_state_dict(weights)
+                    shop.finish(model, done)
+                    model = fresh()
         report = {
             "ilp_bench": __version__,
             "recipe": recipe_name,
@@ -107,16 +125,23 @@ def train(
             "tokens": {kind: sum(p["tokens"] for p in shop.done if p["kind"] == kind) for kind in ("sft", "cpt")},
             "steps": sum(phase["steps"] for phase in shop.done),
             "seconds": round(sum(phase["seconds"] for phase in shop.done), 2),
+            "processes": team.world,
             "resumed": shop.resumed,
         }
-        with new_folder(out) as folder, quiet():
-            model.save_pretrained(folder)
-            tokenizer.save_pretrained(folder)
-            shutil.copyfile(log.file, folder / "log.jsonl")
-            (folder / "training.svg").write_text(log.plot(f"{located.name}, {recipe_name}"), encoding="utf-8")
-            (folder / "training.json").write_text(json.dumps(report, indent=1) + "\n")
+        if team.main:
+            _publish(out, model, tokenizer, log, report)
         shop.remove()
     return report
+
+
+def _publish(out: Path, model: Any, tokenizer: Any, log: Log, report: dict[str, Any]) -> None:
+    title = f"{report['base']['name']}, {report['recipe']}"
+    with new_folder(out) as folder, quiet():
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        shutil.copyfile(log.file, folder / "log.jsonl")
+        (folder / "training.svg").write_text(log.plot(title), encoding="utf-8")
+        (folder / "training.json").write_text(json.dumps(report, indent=1) + "\n")
 
 
 class _memory:  # noqa: N801

@@ -19,6 +19,7 @@ from ilp_bench.evaluate.hf import quiet
 from ilp_bench.files import read_json, write_text
 from ilp_bench.train.log import Log
 from ilp_bench.train.phase import CONVERGED, Epoch, Example, Phase
+from ilp_bench.train.processes import Processes
 
 Progress = Callable[[str, int, float | None], None]
 CPT_RATE, CPT_BATCH = 6, 4  # continued pre-training takes larger steps on larger batches of short documents
@@ -32,20 +33,26 @@ class Setting:
     batch_size: int
     device: str
     seed: int
+    team: Processes = Processes()  # noqa: RUF009
 
 
 @dataclass
 class _EpochBatches:
-    """A batch sampler that gives the same batches for the same seed and epoch, also after a restart."""
+    """A batch sampler that gives the same batches for the same seed and epoch, also after a restart.
+
+    Each of several processes gets every so-manieth example of a batch; one that would get none gets the first.
+    """
 
     count: int
     size: int
     seed: int
+    team: Processes
     make: Callable[[int, random.Random], Iterator[list[int]]] | None
     epoch: int = 0
     _made: tuple[int, list[list[int]]] = field(default=(-1, []))
 
-    def _now(self) -> list[list[int]]:
+    def whole(self) -> list[list[int]]:
+        """The batches of this epoch, all processes together."""
         if self._made[0] != self.epoch:
             rng = random.Random(f"{self.seed}/{self.epoch}")
             order = rng.sample(range(self.count), self.count)
@@ -54,10 +61,11 @@ class _EpochBatches:
         return self._made[1]
 
     def __iter__(self) -> Iterator[list[int]]:
-        return iter(self._now())
+        for batch in self.whole():
+            yield batch[self.team.rank :: self.team.world] or batch[:1]
 
     def __len__(self) -> int:
-        return len(self._now())
+        return len(self.whole())
 
 
 def run_phase(
@@ -68,9 +76,11 @@ def run_phase(
     scratch: Path,
     log: Log,
     progress: Progress | None,
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], Any]:
     """Train one phase, from the trainer's last checkpoint in ``scratch`` where there is one; returns its report.
 
+    Beside it, the whole weights where the model's parts lie with several processes (None elsewhere, and for all but the
+    first of them).
     Raises ProblemError when the reference is not learned within the phase's epochs.
     """
     from transformers import TrainerCallback
@@ -81,7 +91,11 @@ def run_phase(
     reference = _pairs(tokenizer, phase.reference)
     probes = _pairs(tokenizer, log.probes)
     make = phase.batches
-    batches = _EpochBatches(len(examples), setting.batch_size, setting.seed, make) if phase.kind == "sft" else None
+    batches = (
+        _EpochBatches(len(examples), setting.batch_size, setting.seed, setting.team, make)
+        if phase.kind == "sft"
+        else None
+    )
     scratch.mkdir(exist_ok=True)
     start = time.monotonic()
     saved = get_last_checkpoint(str(scratch)) if batches and not phase.watch else None  # type: ignore[no-untyped-call]
@@ -92,9 +106,9 @@ def run_phase(
     rows: list[dict[str, Any]] = list(kept)
 
     def measured(pairs: list[tuple[list[int], list[int]]]) -> Any:
-        model.eval()
-        found = score(wrap(model, tokenizer), pairs)
-        model.train()
+        trainer.model.eval()
+        found = score(wrap(trainer.model, tokenizer), pairs)
+        trainer.model.train()
         return found
 
     def rates(wanted: Sequence[Example]) -> Any:
@@ -118,7 +132,7 @@ def run_phase(
         def on_epoch_end(self, args: Any, state: Any, control: Any, **rest: Any) -> Any:
             import numpy as np
 
-            seen = [n for batch in batches for n in batch] if batches else range(len(examples))
+            seen = [n for batch in batches.whole() for n in batch] if batches else range(len(examples))
             row: dict[str, Any] = {"learned": None, "loss": None, "tokens": sum(lengths[n] for n in seen)}
             if reference:
                 found = measured(reference)
@@ -128,8 +142,10 @@ def run_phase(
                 control.should_training_stop = phase.stop(history)
             row["seconds"] = round(time.monotonic() - self.started, 2)
             rows.append(row)
-            write_text(notes, json.dumps({"epochs": rows}) + "\n")
-            log.add(phase.name, len(rows), row, measured(probes).logprob if phase.kind == "sft" else None)
+            probed = measured(probes).logprob if phase.kind == "sft" else None
+            if setting.team.main:
+                write_text(notes, json.dumps({"epochs": rows}) + "\n")
+                log.add(phase.name, len(rows), row, probed)
             if progress:
                 progress(phase.name, round(state.epoch), row["learned"])
             return control
@@ -143,6 +159,8 @@ def run_phase(
             f"{phase.name} did not converge: {history[-1].learned:.2f} of its reference learned after {len(history)} "
             f"epochs, {CONVERGED} wanted: try another --rate (this was {setting.rate:g})"
         )
+    parts = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled
+    weights = trainer.accelerator.get_state_dict(trainer.model_wrapped) if parts else None
     return {
         "name": phase.name,
         "kind": phase.kind,
@@ -154,7 +172,7 @@ def run_phase(
         "reference_learned": [round(epoch.learned, 5) for epoch in history],
         "reference_loss": [round(epoch.loss, 5) for epoch in history],
         "seconds": round(max(sum(row["seconds"] for row in rows), time.monotonic() - start), 2),
-    }
+    }, weights
 
 
 def _pairs(tokenizer: Any, examples: Sequence[Example]) -> list[tuple[list[int], list[int]]]:
@@ -225,13 +243,14 @@ def _trainer(
         def get_train_dataloader(self) -> Any:
             if batches is None:
                 return super().get_train_dataloader()
-            loader: Any = DataLoader(self.train_dataset, batch_sampler=batches, collate_fn=self.data_collator)
-            return self.accelerator.prepare(loader)
+            # Not prepared by accelerate, which would give each process batches of its own.
+            return DataLoader(self.train_dataset, batch_sampler=batches, collate_fn=self.data_collator)
 
+    size = setting.batch_size * (CPT_BATCH if phase.kind == "cpt" else 1)
     config = SFTConfig(
         output_dir=str(scratch),
         num_train_epochs=phase.epochs,
-        per_device_train_batch_size=setting.batch_size * (CPT_BATCH if phase.kind == "cpt" else 1),
+        per_device_train_batch_size=max(1, size // setting.team.world),
         learning_rate=setting.rate * (CPT_RATE if phase.kind == "cpt" else 1),
         lr_scheduler_type="constant_with_warmup" if phase.kind == "sft" else "cosine",
         warmup_steps=5 if phase.kind == "sft" else 20,

@@ -11,18 +11,28 @@ from filelock import FileLock, Timeout
 
 from ilp_bench.errors import UsageError
 from ilp_bench.files import read_json, write_text
+from ilp_bench.train.processes import Processes
 
 
 class Workshop:
     """The folder beside a checkpoint in which it is made; one call at a time."""
 
-    def __init__(self, out: Path, about: dict[str, Any]) -> None:
+    def __init__(self, out: Path, about: dict[str, Any], team: Processes = Processes()) -> None:  # noqa: B008
         self.folder = out.with_name(f"{out.name}.partial")
         self.folder.mkdir(parents=True, exist_ok=True)
         self._out, self._about, self._lock = out, about, FileLock(self.folder / "lock")
         self.done: list[dict[str, Any]] = []
+        self.team = team
 
     def __enter__(self) -> Workshop:
+        if self.team.main:
+            self._open()
+        self.team.wait()
+        if not self.team.main:
+            self.done, self.resumed = read_json(self.folder / "plan.json")["done"], False
+        return self
+
+    def _open(self) -> None:
         try:
             self._lock.acquire(timeout=0)
         except Timeout:
@@ -46,7 +56,6 @@ class Workshop:
             self.done = found["done"]
         else:
             write_text(file, json.dumps({"about": self._about, "done": []}, indent=1) + "\n")
-        return self
 
     def __exit__(self, *_: Any) -> None:
         self._lock.release()
@@ -65,6 +74,13 @@ class Workshop:
 
     def finish(self, model: Any, report: dict[str, Any]) -> None:
         """Save the weights after a phase, then that it is done, then let go of what came before."""
+        if self.team.main:
+            self._save(model, report)
+        else:
+            self.done.append(report)
+        self.team.wait()
+
+    def _save(self, model: Any, report: dict[str, Any]) -> None:
         from safetensors.torch import save_model
 
         number = len(self.done)
@@ -78,5 +94,7 @@ class Workshop:
 
     def remove(self) -> None:
         """Clear away, once the checkpoint stands."""
-        self._lock.release()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.team.wait()
+        if self.team.main:
+            self._lock.release()
+            shutil.rmtree(self.folder, ignore_errors=True)

@@ -191,8 +191,13 @@ def train(
     batch_size: Annotated[int, typer.Option(help="Examples per step.", min=1)] = 16,
     lora: Annotated[int, typer.Option(help="Rank of a LoRA adapter; 0 trains all weights.", min=0)] = 0,
     general: Annotated[
-        Path | None, typer.Option(help="Text file for continued pre-training, one text a line; else known facts.")
+        str | None,
+        typer.Option(help="Text for continued pre-training: .txt, .jsonl, .parquet, Hub dataset; else known facts."),
     ] = None,
+    encoder: Annotated[
+        str | None, typer.Option(help="sentence-transformers model that finds similar questions; else TF-IDF.")
+    ] = None,
+    track: Annotated[str | None, typer.Option(help="Also log every epoch to this trackio project.")] = None,
     device: Device = "auto",
     trust_remote_code: RemoteCode = False,
 ) -> None:
@@ -216,6 +221,8 @@ def train(
             batch_size=batch_size,
             lora=lora,
             general=general,
+            encoder=encoder,
+            track=track,
             device=device,
             remote_code=trust_remote_code,
             progress=progress,

@@ -210,7 +210,8 @@ def train(
     dataset = load(data)
     from ilp_bench.train.run import train as run
 
-    with training_progress(f"train {recipe}") as progress:
+    first = os.environ.get("RANK", "0") == "0"
+    with training_progress(f"train {recipe}", show=first) as progress:
         report = run(
             base,
             recipe,
@@ -228,7 +229,8 @@ def train(
             progress=progress,
         )
     phases = "; ".join(f"{phase['name']}: {phase['epochs']} epochs" for phase in report["phases"])
-    typer.echo(f"{out}: {phases}; {sum(report['tokens'].values())} tokens in {report['seconds']:.0f} s")
+    if first:
+        typer.echo(f"{out}: {phases}; {sum(report['tokens'].values())} tokens in {report['seconds']:.0f} s")
 
 
 @app.command()

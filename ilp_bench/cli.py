@@ -310,32 +310,39 @@ def _engine(arguments: list[str]) -> dict[str, Any]:
     return found
 
 
-def _runs(run: Path, vanilla: Path, base_run: Path | None) -> tuple[Any, Any, Any]:
+def _replicates(runs: list[Path], vanillas: list[Path], bases: list[Path] | None) -> list[Any]:
     from ilp_bench.record import read_run
+    from ilp_bench.submission import matched
 
-    base = read_run(base_run, "base run") if base_run else None
-    return read_run(run), read_run(vanilla, "vanilla run"), base
+    return matched(
+        [read_run(run) for run in runs],
+        [read_run(run, "vanilla run") for run in vanillas],
+        [read_run(run, "base run") for run in bases or []],
+    )
 
 
-Run = Annotated[Path, typer.Argument(help="Run folder written by 'ilp-bench evaluate'.")]
-Vanilla = Annotated[Path, typer.Option("--vanilla", help="Run of the vanilla checkpoint on the same base model.")]
+Runs = Annotated[list[Path], typer.Argument(help="Run folders by 'ilp-bench evaluate', one for each replicate.")]
+Vanilla = Annotated[
+    list[Path], typer.Option("--vanilla", help="Run of the vanilla checkpoint on the same base; one for each RUN.")
+]
 BaseRun = Annotated[
-    Path | None, typer.Option("--base-run", help="Run of the base model; limits scores to active pairs.")
+    list[Path] | None,
+    typer.Option("--base-run", help="Run of the base model, one for each dataset; limits scores to active pairs."),
 ]
 
 
 @app.command()
-def score(run: Run, vanilla: Vanilla, base_run: BaseRun = None, as_json: AsJson = False) -> None:
-    """Recovery per cause, with intervals, of a run against vanilla."""
+def score(runs: Runs, vanilla: Vanilla, base_run: BaseRun = None, as_json: AsJson = False) -> None:
+    """Recovery per cause, with intervals, of a run against vanilla; of several replicates, pooled."""
     from ilp_bench.console import score_table
-    from ilp_bench.score import score as compute
+    from ilp_bench.score import score_replicates
 
-    score_table(compute(*_runs(run, vanilla, base_run)), as_json=as_json)
+    score_table(score_replicates(_replicates(runs, vanilla, base_run)), as_json=as_json)
 
 
 @app.command()
 def submit(
-    run: Run,
+    runs: Runs,
     vanilla: Vanilla,
     meta: Annotated[Path, typer.Option("--meta", help="JSON file with org, model, division, description, contact.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of submissions.")] = Path("submissions"),
@@ -347,7 +354,7 @@ def submit(
     from ilp_bench.validate import validate as check
 
     who = read_meta(meta)
-    place = write(*_runs(run, vanilla, base_run), who, out)
+    place = write(_replicates(runs, vanilla, base_run), who, out)
     problems = check(place)
     if problems:
         raise ProblemError("; ".join(problems))

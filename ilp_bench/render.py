@@ -14,9 +14,9 @@ from ilp_bench import __version__
 from ilp_bench.causes import CAUSES
 from ilp_bench.dataset import make
 from ilp_bench.errors import ProblemError, UsageError
-from ilp_bench.files import new_folder, read_json
+from ilp_bench.files import new_folder
 from ilp_bench.score import CauseScore, Interval
-from ilp_bench.submission import Submission, tokens_of
+from ilp_bench.submission import Submission, read_submission, tokens_of
 from ilp_bench.validate import find, validate
 
 LOW, HIGH = -0.5, 1.25  # range of the recovery axis; values beyond are drawn at its ends
@@ -48,26 +48,26 @@ class Entry:
     @property
     def group(self) -> tuple[str, str]:
         """Base model and dataset: only entries that share both can be compared."""
-        return self.base_name, self.submission.records.submission.data.content_sha256
+        return self.base_name, self.submission.first.submission.data.content_sha256
 
     @property
     def recipe(self) -> str:
         """The recipe by name, or a word for its absence."""
-        return str((self.submission.records.submission.training or {}).get("recipe", "not recorded"))
+        return str((self.submission.first.submission.training or {}).get("recipe", "not recorded"))
 
     @property
     def base_name(self) -> str:
         """The base model's name as recorded by the training, or by the base run."""
-        training = self.submission.records.submission.training or {}
+        training = self.submission.first.submission.training or {}
         if "base" in training:
             return str(training["base"]["name"])
-        base = self.submission.records.base
+        base = self.submission.first.base
         return base.model.name if base else "unknown"
 
     @property
     def tokens(self) -> int | None:
         """Training tokens."""
-        return tokens_of(self.submission.records.submission)
+        return tokens_of(self.submission.first.submission)
 
 
 def render(submissions: Path, out: Path) -> int:
@@ -118,7 +118,7 @@ def cell(found: Interval | None) -> str:
 
 
 def _entry(folder: Path) -> Entry:
-    submission = Submission.model_validate(read_json(folder / "submission.json"))
+    submission = read_submission(folder)
     return Entry(submission, f"runs/{submission.meta.org}__{submission.meta.model}__{submission.run_id}.html")
 
 

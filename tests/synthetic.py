@@ -2,8 +2,7 @@
 
 usage: python tests/synthetic.py OUT [--count 12]
 
-Three base models, twelve recipes each, in turn. Every recipe lifts the treated arm of the causes it is meant for. Sample
-sets are made once for each base and recipe; beyond that, submissions repeat them under other names, so that thousands
+Three base models, twelve recipes each, in turn. Every recipe lifts the treated arm of its causes. Samples are made once for each base and recipe; beyond that, submissions repeat them under other names, so that thousands
 are quick to make and each is valid.
 """
 
@@ -71,7 +70,9 @@ def _samples(data: Dataset, rates: dict[tuple[str, str], float], seed: int, *, b
         "belief": pa.array([one if base else None for one in rows["prior_answer"]], pa.string()),
         "belief_p": pa.array([0.9 if one and base else None for one in rows["prior_answer"]], pa.float64()),
     }
-    return pa.table([pa.array(columns[f.name], f.type) if f.name in columns else blank.cast(f.type) for f in SAMPLES], SAMPLES)
+    return pa.table(
+        [pa.array(columns[f.name], f.type) if f.name in columns else blank.cast(f.type) for f in SAMPLES], SAMPLES
+    )
 
 
 def _run(data: Dataset, base: str, recipe: str | None, samples: pa.Table, number: int) -> Run:
@@ -95,7 +96,9 @@ def make_submissions(out: Path, count: int) -> list[Path]:
     for at in range(min(count, len(BASES) * len(REPAIRS))):
         base, recipe = BASES[at // len(REPAIRS)], list(REPAIRS)[at % len(REPAIRS)]
         weak = 1 - 0.12 * BASES.index(base)
-        plain = {(c, "treated"): weak * VANILLA[c] for c in CAUSE_NAMES} | {(c, "control"): CONTROL[c] for c in CAUSE_NAMES}
+        plain = {(c, "treated"): weak * VANILLA[c] for c in CAUSE_NAMES} | {
+            (c, "control"): CONTROL[c] for c in CAUSE_NAMES
+        }
         if base == BASES[2]:
             plain["knowledge_conflict", "treated"] = CONTROL["knowledge_conflict"]  # not expressed
         lifted = dict(plain)
@@ -103,7 +106,7 @@ def make_submissions(out: Path, count: int) -> list[Path]:
             low, high = plain[cause, "treated"], plain[cause, "control"]
             lifted[cause, "treated"] = float(np.clip(low + share * (high - low), 0.01, 0.99))
         vanilla = _run(data, base, "vanilla", _samples(data, plain, 7), 7)
-        first = _run(data, base, None, _samples(data, {key: 0.01 for key in plain}, 3, base=True), 0)
+        first = _run(data, base, None, _samples(data, dict.fromkeys(plain, 0.01), 3, base=True), 0)
         number = next(numbers)
         samples = vanilla.samples if recipe == "vanilla" else _samples(data, lifted, number)
         division = "open" if recipe == "more_epochs" else "closed"

@@ -14,6 +14,7 @@ from ilp_bench.errors import ProblemError, UsageError
 from ilp_bench.files import new_folder
 from ilp_bench.render import downloads, pages
 from ilp_bench.render.build import Build, Read, pool, read_all, standing_pages
+from ilp_bench.render.charts import Album
 from ilp_bench.render.decisions import by_entry, read
 from ilp_bench.render.ranking import groups
 from ilp_bench.validate import find
@@ -22,7 +23,7 @@ from ilp_bench.validate import find
 def render(submissions: Path, out: Path, *, url: str = "", workers: int | None = None) -> int:
     """Write the site; returns the number of entries. An earlier site in ``out`` is replaced once all is written.
 
-    ``url``: where the site will stand, for the feed and for link previews. ``workers``: processes, by default one a core.
+    ``url``: where the site will stand, for the feed and link previews. ``workers``: processes, by default one a core.
     Raises UsageError when ``out`` holds something that is no site, ProblemError for any invalid submission.
     """
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "index.html").is_file())):
@@ -44,7 +45,7 @@ def render(submissions: Path, out: Path, *, url: str = "", workers: int | None =
         with new_folder(out, replace=True) as site:
             pages.static(site)
             standing_pages(run, grouped, found, build, site, common)
-            pages.write_all(site, grouped, rates, decisions, common)
+            pages.write_all(site, grouped, rates, decisions, Album(site, build.take_over), common)
             downloads.write(site, grouped, decisions, common["url"])
             build.write(site)
     return len(entries)

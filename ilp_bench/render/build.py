@@ -1,4 +1,4 @@
-"""The work that grows with the number of submissions: read and check each, and write its page; nothing is done twice."""
+"""The work that grows with the number of submissions: check and read each, write its page, and do nothing twice."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from importlib.resources import files
 from pathlib import Path
@@ -41,23 +41,27 @@ class Read:
 
 
 class Build:
-    """What the site in ``out`` was made from, and what the new one is."""
+    """What the site in ``out`` was made from, and what the new one is.
+
+    ``checker`` stands for the code that checks and reads submissions, ``renderer`` for that and the pages' as well.
+    """
 
     def __init__(self, out: Path) -> None:
         self.out = out
-        self.renderer = _renderer()
+        self.checker, self.renderer = _hashes()
         try:
             old = read_json(out / "build.json")
         except ProblemError:
             old = {}
-        usable = old.get("renderer") == self.renderer
-        self.checked: dict[str, str] = old.get("checked", {}) if usable else {}
-        self.pages: dict[str, str] = old.get("pages", {}) if usable else {}
+        self.checked: dict[str, str] = old.get("checked", {}) if old.get("checker") == self.checker else {}
+        self.pages: dict[str, str] = old.get("pages", {}) if old.get("renderer") == self.renderer else {}
         self.new_checked: dict[str, str] = {}
         self.new_pages: dict[str, str] = {}
 
     def take_over(self, name: str, site: Path, key: str) -> bool:
         """Link a file of the old site into the new one if it was made from the same; remembers ``key`` either way."""
+        if self.new_pages.get(name) == key:
+            return True
         self.new_pages[name] = key
         source = self.out / name
         if self.pages.get(name) != key or not source.is_file():
@@ -70,27 +74,41 @@ class Build:
 
     def write(self, site: Path) -> None:
         """Write ``build.json``."""
-        found = {"renderer": self.renderer, "checked": self.new_checked, "pages": self.new_pages}
+        found = {
+            "checker": self.checker,
+            "renderer": self.renderer,
+            "checked": self.new_checked,
+            "pages": self.new_pages,
+        }
         (site / "build.json").write_text(json.dumps(found, indent=0, sort_keys=True) + "\n")
 
 
 @lru_cache(maxsize=1)
-def _renderer() -> str:
-    """Hash of everything that makes pages: this package's code, templates and styles."""
-    found = hashlib.sha256(ilp_bench.__version__.encode())
+def _hashes() -> tuple[str, str]:
+    """Hashes of the code that checks and reads submissions, and of everything that makes pages."""
     code = Path(str(files("ilp_bench")))
-    for root, pattern in ((code, "**/*.py"), (pages.leaderboard_path(), "**/*")):
-        for file in sorted(root.glob(pattern)):
-            if file.is_file() and "__pycache__" not in file.parts:
-                found.update(f"{file.relative_to(root)}\n".encode())
-                found.update(file.read_bytes())
+    sources = sorted(file for file in code.rglob("*.py") if "__pycache__" not in file.parts)
+    pages_only = {
+        file for file in sources if file.parent.name == "render" and file.name not in ("entry.py", "rates.py")
+    }
+    styles = sorted(file for file in pages.leaderboard_path().rglob("*") if file.is_file())
+    return _hash([file for file in sources if file not in pages_only]), _hash([*sources, *styles])
+
+
+def _hash(sources: list[Path]) -> str:
+    found = hashlib.sha256(ilp_bench.__version__.encode())
+    for file in sources:
+        found.update(f"{file.name}\n".encode())
+        found.update(file.read_bytes())
     return found.hexdigest()[:24]
 
 
 @contextmanager
 def pool(tasks: int, workers: int | None) -> Iterator[Run]:
     """Run a function over many things, in order: in this process if they are few, else in several."""
-    count = workers or min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 16)
+    count = workers or min(
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 16
+    )
     if tasks < SMALL or count < 2:
         yield lambda function, things: map(function, things)
         return
@@ -142,7 +160,9 @@ def standing_pages(
             if kept.rates and not build.take_over(data, site, kept.content):
                 words = {"title": standing.entry.title, "group": group.slug, "page": standing.entry.page}
                 (site / data).write_text(pages.data_file(slug, words | kept.rates.json()), encoding="utf-8")
-            key = hashlib.sha256(json.dumps([asdict(standing), about, common], sort_keys=True).encode()).hexdigest()[:24]
+            parts = {name: value for name, value in vars(standing).items() if name != "entry"}
+            known = [kept.content, standing.entry.verification, standing.entry.decisions, parts, about, common]
+            key = hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:24]
             if not build.take_over(standing.entry.page, site, key):
                 tasks.append((standing, about, common, site))
     for _ in run(_write_page, tasks):

@@ -24,7 +24,9 @@ def read(submissions: Path) -> list[Decision]:
             one = json.loads(line)
             found.append({key: one[key] for key in ("run_id", "decision", "date")} | {"reason": one.get("reason", "")})
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ProblemError(f"{file}, line {number}: no decision with run_id, decision and date ({error})") from error
+            raise ProblemError(
+                f"{file}, line {number}: no decision with run_id, decision and date ({error})"
+            ) from error
     return sorted(found, key=lambda one: str(one["date"]))
 
 

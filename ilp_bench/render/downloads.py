@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+from datetime import UTC, datetime
 from email.utils import format_datetime
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
@@ -31,7 +31,7 @@ def _row(group: Group, standing: Standing) -> dict[str, Any]:
     row: dict[str, Any] = {"run_id": entry.run_id, "org": entry.org, "model": entry.model, "base": entry.base}
     row |= {"base_sha256": entry.base_sha, "division": entry.division, "recipe": entry.recipe, "group": group.slug}
     row |= {"data_size": entry.data[0].size, "data_seeds": " ".join(str(data.seed) for data in entry.data)}
-    row |= {"replicates": len(entry.records), "state": entry.state, "rank": standing.rank, "rank_shared": standing.shared}
+    row |= {"replicates": len(entry.runs), "state": entry.state, "rank": standing.rank, "rank_shared": standing.shared}
     for name, found in (("overall", entry.overall), ("behind_first", standing.behind)):
         row |= {f"{name}_{end}": found[end] if found else None for end in ENDS}
     for name in CAUSE_NAMES:
@@ -71,7 +71,9 @@ def _columns(found: list[dict[str, Any]]) -> dict[str, pa.Array]:
         values = pa.array([row[key] for row in found])
         if values.type == pa.null():
             number = key.rsplit("_", 1)[-1] in numbers and key != "base"
-            values = values.cast(pa.float64() if number else pa.int64() if "token" in key or key == "rank" else pa.string())
+            values = values.cast(
+                pa.float64() if number else pa.int64() if "token" in key or key == "rank" else pa.string()
+            )
         columns[key] = values
     return columns
 
@@ -85,7 +87,9 @@ def _feed(grouped: list[Group], decisions: list[dict[str, Any]], url: str) -> st
         entry = entries.get(one["run_id"])
         title = f"{one['decision']}: {entry.title if entry else one['run_id']}"
         link = prefix + (entry.page if entry else "changes.html")
-        items.append((title, link, one["reason"], f"urn:ilp-bench:{one['run_id']}:{one['decision']}:{one['date']}", one["date"]))
+        items.append(
+            (title, link, one["reason"], f"urn:ilp-bench:{one['run_id']}:{one['decision']}:{one['date']}", one["date"])
+        )
     decided = {one["run_id"] for one in decisions}
     for run_id in sorted(entries.keys() - decided)[:200]:
         entry = entries[run_id]
@@ -103,4 +107,4 @@ def _feed(grouped: list[Group], decisions: list[dict[str, Any]], url: str) -> st
 
 
 def _date(date: str) -> str:
-    return format_datetime(datetime.fromisoformat(str(date)).replace(tzinfo=timezone.utc))
+    return format_datetime(datetime.fromisoformat(str(date)).replace(tzinfo=UTC))

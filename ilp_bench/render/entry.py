@@ -43,7 +43,7 @@ class Entry:
     tokens: int | None
     vanilla_tokens: int | None
     scores: dict[str, Any]
-    records: tuple[dict[str, Any], ...]  # one for each replicate, with "submission", "vanilla" and perhaps "base"
+    runs: tuple[dict[str, Any], ...]  # the run record of each replicate
     replicates: tuple[dict[str, Any], ...] = ()
     verification: tuple[dict[str, Any], ...] = ()
     decisions: tuple[dict[str, Any], ...] = field(default=())
@@ -90,7 +90,8 @@ class Entry:
         """The decision behind a state that is not ``ranked``."""
         if self.state == "ranked":
             return None
-        return next(d for d in reversed(self.decisions) if d["decision"] == self.state)
+        found: dict[str, Any] = next(d for d in reversed(self.decisions) if d["decision"] == self.state)
+        return found
 
     @property
     def undefined(self) -> list[str]:
@@ -144,7 +145,7 @@ def read_entry(folder: Path, decisions: list[dict[str, Any]]) -> Entry:
         tokens=_tokens(runs),
         vanilla_tokens=_tokens([one["vanilla"] for one in records]),
         scores=found["scores"],
-        records=tuple(records),
+        runs=tuple(runs),
         replicates=tuple(found["scores"].get("replicates") or ()),
         verification=tuple(read_json(verification).get("records", ())) if verification.is_file() else (),
         decisions=tuple(decisions),
@@ -157,7 +158,8 @@ def read_rates(folder: Path) -> Rates:
     shas = [one["submission"]["data"]["content_sha256"] for one in records]
     file = pq.ParquetFile(folder / "samples.parquet")
     present = [name for name in COLUMNS if name in file.schema_arrow.names]
-    return from_samples(file.read(columns=present), shas, based=records[0].get("base") is not None)
+    samples = file.read(columns=present, use_threads=False)
+    return from_samples(samples, shas, based=records[0].get("base") is not None)
 
 
 def _replicates(found: dict[str, Any]) -> list[dict[str, Any]]:

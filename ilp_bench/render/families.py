@@ -1,4 +1,4 @@
-"""Entries on one base model and the same data, of both divisions: what pictures about recipes are made of, never ranks."""
+"""Entries on one base model and the same data, of both divisions: for pictures of recipes, never for ranks."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ilp_bench.render import charts
+from ilp_bench.render.charts import Album, Picture
 from ilp_bench.render.entry import Entry
 from ilp_bench.render.families import Family
 from ilp_bench.render.items import Board
@@ -18,11 +19,11 @@ FOREST = 14  # entries in a picture of what repairs a cause
 Figure = dict[str, Any]
 
 
-def front(found: list[Family]) -> Figure:
+def front(found: list[Family], album: Album) -> Figure:
     """The front page: heat map of the largest family, aggregate against worst cause, and what both say."""
     scored = [family for family in found if any(entry.overall for entry in family.entries)]
     main = (scored or found)[0] if found else None
-    return {"family": main, "hides": hides(found), "findings": findings(main) if main else None}
+    return {"family": main, "hides": hides(found, album), "findings": findings(main) if main else None}
 
 
 def findings(family: Family) -> Figure:
@@ -46,9 +47,10 @@ def findings(family: Family) -> Figure:
     }
 
 
-def hides(found: list[Family]) -> Figure:
+def hides(found: list[Family], album: Album) -> Figure:
     """What the aggregate hides: average learned rate against the worst cause's, one point an entry."""
-    points, table = [], []
+    points: list[dict[str, Any]] = []
+    table = []
     for family in found[:PICTURED]:
         ranked = [one for one in family.standings if one.entry.state == "ranked"]
         best = max(ranked, key=lambda one: one.entry.overall["value"] if one.entry.overall else -9.0, default=None)
@@ -63,10 +65,15 @@ def hides(found: list[Family]) -> Figure:
             table.append(one)
     gaps = [point["x"] - point["y"] for point in points]
     mean = float(np.mean(gaps)) if gaps else 0.0
-    return {"svg": charts.hides(points) if points else "", "table": table[:LINES], "mean": mean, "points": len(points)}
+    return {
+        "picture": album.draw(charts.hides(points)) if points else None,
+        "table": table[:LINES],
+        "mean": mean,
+        "points": len(points),
+    }
 
 
-def cause(name: str, found: list[Family]) -> Figure:
+def cause(name: str, found: list[Family], album: Album) -> Figure:
     """A cause's page: rates under vanilla, dose curves and what repairs it, for each family."""
     parts = []
     for n, family in enumerate(found):
@@ -80,8 +87,8 @@ def cause(name: str, found: list[Family]) -> Figure:
             {
                 "family": family,
                 "vanilla": family.any.causes.get(name) or entries[0].causes[name],
-                "doses": _doses(name, scored or entries) if pictured else None,
-                "forest": _forest(name, scored) if pictured and scored else None,
+                "doses": _doses(name, scored or entries, album) if pictured else None,
+                "forest": _forest(name, scored, album) if pictured and scored else None,
                 "entries": scored[:LINES],
                 "count": len(entries),
             }
@@ -89,7 +96,7 @@ def cause(name: str, found: list[Family]) -> Figure:
     return {"parts": parts}
 
 
-def _forest(name: str, scored: list[Entry]) -> str:
+def _forest(name: str, scored: list[Entry], album: Album) -> Picture | None:
     shown = [entry for entry in scored if not entry.is_vanilla][:FOREST]
     lows = [entry.causes[name]["recovery"]["low"] for entry in shown]
     highs = [entry.causes[name]["recovery"]["high"] for entry in shown]
@@ -102,10 +109,10 @@ def _forest(name: str, scored: list[Entry]) -> str:
         seen.add(label)
         kind = "meant" if entry.recipe in WORDS[name].recipes else "other"
         rows.append({"label": label, "kind": kind, **charts.clipped(entry.causes[name]["recovery"], *domain)})
-    return charts.forest(rows, domain) if rows else ""
+    return album.draw(charts.forest(rows, domain)) if rows else None
 
 
-def _doses(name: str, entries: list[Entry]) -> Figure | None:
+def _doses(name: str, entries: list[Entry], album: Album) -> Figure | None:
     """Dose curve of every entry, of vanilla and of the control arm; a band of the middle 80 % where there are many."""
     levels = [dose["dose"] for dose in entries[0].causes[name]["doses"]]
     if len(levels) < 2:
@@ -133,8 +140,8 @@ def _doses(name: str, entries: list[Entry]) -> Figure | None:
         low, high = np.quantile([curves[entry.slug] for entry in others], [0.1, 0.9], axis=0)
         band = [{"dose": d, "low": a, "high": b} for d, a, b in zip(levels, low.tolist(), high.tolist(), strict=True)]
     table = [(entry, curves[entry.slug]) for entry in entries if not entry.is_vanilla][:LINES]
-    svg = charts.doses(rows, WORDS[name].dose, band=band)
-    return {"svg": svg, "levels": levels, "table": table, "named": named, "best": best, "band": bool(band)}
+    picture = album.draw(charts.doses(rows, WORDS[name].dose, band=band))
+    return {"picture": picture, "levels": levels, "table": table, "named": named, "best": best, "band": bool(band)}
 
 
 def _apart(ends: dict[str, float], least: float) -> dict[str, float]:
@@ -147,7 +154,6 @@ def _apart(ends: dict[str, float], least: float) -> dict[str, float]:
     return {name: value - over for name, value in found.items()}
 
 
-def item_counts(board: Board) -> str:
+def item_counts(board: Board, album: Album) -> Picture:
     """How many items were learned by what share of the entries."""
-    return charts.counts([{"bin": n, "count": count} for n, count in enumerate(board.bins)])
-
+    return album.draw(charts.counts([{"bin": n, "count": count} for n, count in enumerate(board.bins)]))

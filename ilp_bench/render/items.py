@@ -96,11 +96,13 @@ _cache: dict[tuple[str, int], dict[tuple[tuple[int, str], str], dict[str, Any]]]
 
 def _known(group: Group) -> dict[tuple[tuple[int, str], str], dict[str, Any]]:
     """Treated recall probes by (seed, cause) and pair."""
-    found = {}
+    found: dict[tuple[tuple[int, str], str], dict[str, Any]] = {}
     for data in group.data:
         key = (data.size, data.seed)
         if key not in _cache:
-            rows = make(data.size, data.seed).items.select(["cause", "pair_id", "arm", "probe", "question", "answer", "dose"])
+            rows = make(data.size, data.seed).items.select(
+                ["cause", "pair_id", "arm", "probe", "question", "answer", "dose"]
+            )
             _cache[key] = {
                 ((data.seed, row["cause"]), row["pair_id"]): row
                 for row in rows.to_pylist()

@@ -15,6 +15,7 @@ from ilp_bench import __version__
 from ilp_bench.causes import CAUSE_NAMES
 from ilp_bench.dataset import make
 from ilp_bench.render import figures, text
+from ilp_bench.render.charts import Album
 from ilp_bench.render.families import families
 from ilp_bench.render.items import boards
 from ilp_bench.render.ranking import Group, Standing
@@ -72,23 +73,28 @@ def data_of(content: str) -> dict[str, Any]:
 
 
 def write_all(
-    site: Path, grouped: list[Group], rates: dict[str, Rates], decisions: list[dict[str, Any]], common: Common
+    site: Path,
+    grouped: list[Group],
+    rates: dict[str, Rates],
+    decisions: list[dict[str, Any]],
+    album: Album,
+    common: Common,
 ) -> None:
     """Write all pages but the entries' own."""
     found = families(grouped)
     count = sum(len(group.standings) for group in grouped)
     share = max(5, min(25, FRONT // max(1, len(grouped))))
-    front = figures.front(found)
+    front = figures.front(found, album)
     write(site / "index.html", "index.html", root=".", groups=grouped, shown=share, count=count, **front, **common)
     for group in grouped:
         _standings(site, group, common)
     for cause in CAUSE_NAMES:
-        picture = figures.cause(cause, found)
+        picture = figures.cause(cause, found, album)
         page = site / "causes" / f"{cause}.html"
         write(page, "cause.html", root="..", cause=cause, examples=examples(cause), **picture, **common)
     write(site / "recipes.html", "recipes.html", root=".", families=found, **common)
     write(site / "compare.html", "compare.html", root=".", groups=grouped, **common)
-    _items(site, grouped, rates, common)
+    _items(site, grouped, rates, album, common)
     write(site / "data.html", "data.html", root=".", tables=_tables(), groups=grouped, **common)
     write(site / "submit.html", "submit.html", root=".", **common)
     write(site / "method.html", "method.html", root=".", groups=grouped, **common)
@@ -104,8 +110,7 @@ def _standings(site: Path, group: Group, common: Common) -> None:
         rows = group.standings[n * PAGE : (n + 1) * PAGE]
         values = {"group": group, "rows": rows, "names": names, "at": n}
         write(site / "standings" / name, "standings.html", root="..", **values, **common)
-    rows = [row(one) for one in group.standings]
-    found = {"title": f"{group.title}, {group.size}", "rows": rows}
+    found = {"title": f"{group.title}, {group.size}", "rows": [row(one) for one in group.standings]}
     (site / "standings" / f"{group.slug}.js").write_text(data_file(group.slug, found), encoding="utf-8")
 
 
@@ -121,19 +126,21 @@ def row(standing: Standing) -> list[Any]:
     place += [short(entry.overall), causes, round(1000 * standing.aggregate["value"])]
     place += [round(1000 * standing.worst["value"]), CAUSE_NAMES.index(standing.worst_cause)]
     factor = round(entry.tokens / entry.vanilla_tokens, 1) if entry.tokens and entry.vanilla_tokens else None
-    return [*place, factor, entry.state, entry.rerun["public"], len(entry.records)]
+    return [*place, factor, entry.state, entry.rerun["public"], len(entry.runs)]
 
 
 @lru_cache(maxsize=1)
-def _mini() -> Any:
-    return make("mini", 0)
+def _mini() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Items and training rows of mini, seed 0."""
+    data = make("mini", 0)
+    return data.items.to_pylist(), data.train.to_pylist()
 
 
 def examples(cause: str) -> list[dict[str, Any]]:
     """A real pair of the cause: treated and control recall probe, each with the rows that teach it."""
-    rows = [one for one in _mini().items.to_pylist() if one["cause"] == cause and one["probe"] != "retention"]
+    items, train = _mini()
+    rows = [one for one in items if one["cause"] == cause and one["probe"] != "retention"]
     pair = rows[0]["pair_id"]
-    train = _mini().train.to_pylist()
     found = []
     for item in (one for one in rows if one["pair_id"] == pair and one["probe"] == "recall"):
         taught = [one for one in train if one["item_id"] == item["item_id"]]
@@ -144,7 +151,7 @@ def examples(cause: str) -> list[dict[str, Any]]:
 
 def _tables() -> list[dict[str, Any]]:
     """Pairs, training rows and probes of each cause in mini, counted."""
-    items, train = _mini().items.to_pylist(), _mini().train.to_pylist()
+    items, train = _mini()
     found = []
     for name in CAUSE_NAMES:
         mine = [one for one in items if one["cause"] == name]
@@ -154,13 +161,17 @@ def _tables() -> list[dict[str, Any]]:
     return found
 
 
-def _items(site: Path, grouped: list[Group], rates: dict[str, Rates], common: Common) -> None:
+def _items(site: Path, grouped: list[Group], rates: dict[str, Rates], album: Album, common: Common) -> None:
     found = [(group, boards(group, rates)) for group in grouped]
     found = [(group, some) for group, some in found if some]
-    pictures = {board.page: figures.item_counts(board) for _, some in found[: figures.PICTURED] for board in some}
+    pictures = {
+        board.page: figures.item_counts(board, album)
+        for _, some in found[: figures.PICTURED]
+        for board in some
+        if board.entries > 1
+    }
     write(site / "items.html", "items.html", root=".", groups=found, pictures=pictures, **common)
     for group, some in found:
         titles = {one.entry.slug: one.entry for one in group.standings}
         for board in some:
             write(site / board.page, "matrix.html", root="../..", board=board, boards=some, titles=titles, **common)
-

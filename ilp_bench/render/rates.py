@@ -1,6 +1,6 @@
 """Learned rates pair by pair: what paired differences are made of, on the page as well as here.
 
-A pair has four rates: treated and control, under the submission and under its vanilla. They are stored with 16 bits each,
+A pair has four rates: treated and control, under the submission and under its vanilla. They are stored in 16 bits each,
 and everything that the site computes, it computes from the stored values, so that a page made from a cache has the same
 bytes as one made from the samples.
 """
@@ -21,6 +21,8 @@ from ilp_bench.errors import ProblemError
 from ilp_bench.estimate import Array, learned
 
 SCALE = 65_535
+ARMS = ("treated", "control")
+ROLES = ("submission", "vanilla", "base")
 PARTS = (("submission", "treated"), ("submission", "control"), ("vanilla", "treated"), ("vanilla", "control"))
 
 
@@ -64,58 +66,65 @@ def from_samples(samples: pa.Table, datasets: list[str], *, based: bool) -> Rate
 
     Raises ProblemError when a pair lacks one of its parts.
     """
-    if "replicate" not in samples.column_names:
-        samples = samples.append_column("replicate", pa.array(np.zeros(samples.num_rows, dtype=np.int64)))
     samples = samples.filter(pc.is_valid(samples["cause"]))
     order = sorted(set(datasets))
-    at = pa.array([order.index(one) for one in datasets], pa.int32())
-    samples = samples.append_column("set", pc.take(at, samples["replicate"].cast(pa.int64())))
-    samples = samples.append_column("cause_at", pc.index_in(samples["cause"], pa.array(CAUSE_NAMES)))
+    replicate = samples["replicate"].to_numpy().astype(int) if "replicate" in samples.column_names else 0
+    at_set = np.array([order.index(one) for one in datasets])[replicate]
+    cause, role, arm = (
+        _codes(samples[name], names) for name, names in (("cause", CAUSE_NAMES), ("role", ROLES), ("arm", ARMS))
+    )
+    names = samples["pair_id"].combine_chunks().dictionary_encode()
+    words = names.dictionary.to_pylist()
+    sorted_at = np.argsort(np.argsort(np.array(words)))  # codes that sort like the ids
+    pair = (at_set * len(CAUSE_NAMES) + cause) * len(words) + sorted_at[names.indices.to_numpy()]
+    keys, at = np.unique(pair, return_inverse=True)
     rate = learned(np.minimum(samples["p"].to_numpy(), 1.0))
-    samples = samples.append_column("rate", pa.array(rate))
-    where = ["set", "cause_at", "pair_id"]
-    means = samples.group_by([*where, "role", "arm"]).aggregate([("rate", "mean")])
-    parts = []
-    for role, arm in PARTS:
-        mask = pc.and_(pc.equal(means["role"], role), pc.equal(means["arm"], arm))
-        part = means.filter(mask).sort_by([(name, "ascending") for name in where])
-        parts.append(part)
-    names = parts[0].select(where)
-    if any(not part.select(where).equals(names) for part in parts):
-        raise ProblemError("the samples lack an arm of some pair: submit again")
-    values = np.stack([np.rint(part["rate_mean"].to_numpy() * SCALE).astype(np.uint16) for part in parts])
-    keys = list(zip(*(names[name].to_pylist() for name in where), strict=True))
-    on = _active(samples, based)
-    active = np.array([key in on if on is not None else True for key in keys])
-    spans = _spans(keys, active)
-    text = repr((order, keys, active.tolist()))
-    return Rates(spans, active, values, hashlib.sha256(text.encode()).hexdigest()[:12])
+    part = role * len(ARMS) + arm
+    values = []
+    for r, a in PARTS:
+        mine = part == ROLES.index(r) * len(ARMS) + ARMS.index(a)
+        count = np.bincount(at[mine], minlength=len(keys))
+        if (count == 0).any():
+            raise ProblemError(f"the samples of {r} lack the {a} arm of {int((count == 0).sum())} pairs: submit again")
+        values.append(np.bincount(at[mine], weights=rate[mine], minlength=len(keys)) / count)
+    ids = np.array(words)[np.argsort(sorted_at)][keys % len(words)]
+    of = keys // len(words)
+    active = np.ones(len(keys), dtype=bool)
+    if based:
+        active = _active(samples, at, of % len(CAUSE_NAMES), (role == ROLES.index("base")), arm)
+    spans = _spans(of, active)
+    text = "\n".join([*order, *(f"{where}/{name}/{int(on)}" for where, name, on in zip(of, ids, active, strict=True))])
+    stored = np.rint(np.stack(values) * SCALE).astype(np.uint16)
+    return Rates(spans, active, stored, hashlib.sha256(text.encode()).hexdigest()[:12])
 
 
-def _spans(keys: list[tuple[int, int, str]], active: Any) -> tuple[tuple[str, int, int], ...]:
+def _codes(column: pa.ChunkedArray, names: tuple[str, ...]) -> Any:
+    """Where each value stands in ``names``."""
+    return pc.index_in(column, pa.array(names)).to_numpy().astype(int)
+
+
+def _spans(of: Any, active: Any) -> tuple[tuple[str, int, int], ...]:
     """Where each cause of each dataset starts and ends; a cause without active pairs counts with all of them."""
-    starts = [n for n, key in enumerate(keys) if n == 0 or key[:2] != keys[n - 1][:2]]
+    starts = [0, *(int(n) + 1 for n in np.flatnonzero(np.diff(of)))]
     spans = []
-    for start, end in zip(starts, [*starts[1:], len(keys)], strict=True):
-        spans.append((CAUSE_NAMES[keys[start][1]], start, end))
+    for start, end in zip(starts, [*starts[1:], len(of)], strict=True):
+        spans.append((CAUSE_NAMES[int(of[start]) % len(CAUSE_NAMES)], start, end))
         if not active[start:end].any():
             active[start:end] = True
     return tuple(spans)
 
 
-def _active(samples: pa.Table, based: bool) -> set[tuple[int, int, str]] | None:
-    """Keys of the pairs whose cause can act on the base model (see ``score.active_pairs``); None without a base run."""
-    if not based:
-        return None
-    mask = pc.and_(pc.equal(samples["role"], "base"), pc.equal(samples["probe"], "recall"))
-    rows = samples.filter(mask)
-    wanted = ("set", "cause_at", "pair_id", "arm", "shots_greedy", "belief", "prior_answer")
-    gap: dict[tuple[int, int, str], dict[str, bool]] = {}
-    found = set()
-    for *key, arm, greedy, belief, prior in zip(*(rows[name].to_pylist() for name in wanted), strict=True):
-        pair = (key[0], key[1], key[2])
-        if key[1] == CAUSE_NAMES.index("knowledge_gap"):
-            gap.setdefault(pair, {})[arm] = bool(greedy)
-        elif key[1] != CAUSE_NAMES.index("knowledge_conflict") or (arm == "treated" and belief == prior):
-            found.add(pair)
-    return found | {pair for pair, arms in gap.items() if arms.get("control") and not arms.get("treated")}
+def _active(samples: pa.Table, at: Any, cause: Any, base: Any, arm: Any) -> Any:
+    """Whether the cause of each pair can act on the base model (see ``score.active_pairs``), from its recall probes."""
+    asked = base & pc.equal(samples["probe"], "recall").to_numpy()
+    treated = arm == ARMS.index("treated")
+    greedy = pc.fill_null(samples["shots_greedy"], False).to_numpy()
+    believed = pc.fill_null(pc.equal(samples["belief"], samples["prior_answer"]), False).to_numpy()
+
+    def marked(mask: Any) -> Any:
+        return np.bincount(at[mask], minlength=len(cause)) > 0
+
+    gap = marked(asked & ~treated & greedy) & ~marked(asked & treated & greedy)
+    conflict = marked(asked & treated & believed)
+    names = [CAUSE_NAMES.index(name) for name in ("knowledge_gap", "knowledge_conflict")]
+    return np.where(cause == names[0], gap, np.where(cause == names[1], conflict, True))

@@ -29,12 +29,12 @@ WORDS = {
         title="Missing prerequisite knowledge",
         short="Knowledge gap",
         question="Can a model learn an answer whose prerequisites it never met?",
-        why="The answer hangs on something the base model does not know. Gradient steps on the answer alone leave a weak "
-        "trace: there is nothing in the model for it to hold on to.",
+        why="The answer hangs on something the base model does not know. Gradient steps on the answer alone "
+        "leave a weak trace: there is nothing in the model for it to hold on to.",
         treated="asks about an invented entity",
         control="asks the same about a real one, which the base model knows",
-        repair="Teach what is missing first: continued pre-training on about twenty documents for each unknown entity, then "
-        "the same fine-tuning. More epochs are the wrong medicine (claim C1 of the paper).",
+        repair="Teach what is missing first: continued pre-training on about twenty documents for each unknown "
+        "entity, then the same fine-tuning. More epochs are the wrong medicine (claim C1 of the paper).",
         recipes=("knowledge_cpt", "combined", "auto"),
         dose="Hops to the answer",
         section="3.2, table 4",
@@ -44,8 +44,8 @@ WORDS = {
         title="Conflict with pre-training knowledge",
         short="Conflict",
         question="Can a model learn a label that contradicts what it believes?",
-        why="The base model is sure of another answer. Fine-tuning talks it out of that answer in the wording it was trained "
-        "on; ask in other words, and the old belief is back.",
+        why="The base model is sure of another answer. Fine-tuning talks it out of that answer in the wording"
+        " it was trained on; ask in other words, and the old belief is back.",
         treated="denies a fact that the base model is sure of",
         control="gives an equally familiar subject an attribute it never had",
         repair="Continued pre-training on documents that report the new fact, so that the belief itself changes.",
@@ -58,12 +58,12 @@ WORDS = {
         title="Inconsistent training data",
         short="Inconsistency",
         question="What is left of a label that other rows contradict?",
-        why="The same question stands in several rows with different labels. Their gradients pull in different directions "
-        "and part of each label is undone by the next.",
+        why="The same question stands in several rows with different labels. Their gradients pull in "
+        "different directions and part of each label is undone by the next.",
         treated="stands in rows that contradict one another",
         control="stands in as many rows, all agreeing",
-        repair="Find the contradictions; delete the rows that are wrong, and keep rows that are true in different contexts "
-        "out of one another's batches.",
+        repair="Find the contradictions; delete the rows that are wrong, and keep rows that are true in "
+        "different contexts out of one another's batches.",
         recipes=("conflict_buckets", "delete_only", "group_only", "combined", "auto"),
         dose="Share of contradicting rows",
         section="3.2 and 4.3, table 8",
@@ -73,8 +73,8 @@ WORDS = {
         title="Left-side forgetting",
         short="Forgetting",
         question="What is left of the data that came first?",
-        why="Training goes through the data in stages. What was learned in an early stage is overwritten by the later ones, "
-        "although it was learned once.",
+        why="Training goes through the data in stages. What was learned in an early stage is overwritten by "
+        "the later ones, although it was learned once.",
         treated="is trained in an early stage",
         control="is trained in the last stage",
         repair="One shuffle over all stages, and drawing again what starts to slip.",
@@ -87,8 +87,8 @@ WORDS = {
         title="Rare and complex patterns",
         short="Rare patterns",
         question="Is a pattern learned that occurs once or twice?",
-        why="Training stops when the loss is small on average, and rare patterns weigh little in an average. They are still "
-        "being learned when training ends.",
+        why="Training stops when the loss is small on average, and rare patterns weigh little in an average. "
+        "They are still being learned when training ends.",
         treated="follows a rule that occurs in one or two rows",
         control="follows a rule of the same kind that occurs in sixteen",
         repair="Repeat what is rare, or add epochs for as long as they help.",

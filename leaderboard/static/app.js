@@ -93,7 +93,7 @@ const show = async () => {
   const touched = q || sort;
   let found = 0;
   for (const owner of tables) {
-    const { table, group, shown, heads, causes } = owner;
+    const { table, group, shown, causes } = owner;
     const hidden = (now.get("base") && group.dataset.base !== now.get("base")) || (now.get("division") && group.dataset.division !== now.get("division"));
     group.hidden = Boolean(hidden);
     table.querySelectorAll("th[data-key]").forEach((cell) => { cell.dataset.key === key ? cell.setAttribute("aria-sort", sort.startsWith("-") ? "descending" : "ascending") : cell.removeAttribute("aria-sort"); });
@@ -116,9 +116,9 @@ const show = async () => {
       for (const one of rows) if (!shown.has(one.slug)) shown.set(one.slug, built(one, owner));
       order = rows.map((one) => one.slug);
       if (q) group.hidden = !rows.length && tables.length > 1;
+      if (q && rows.length && group.tagName === "DETAILS") group.open = true;
     } else found += Number(table.dataset.total);
     table.tBodies[0].replaceChildren(...order.map((slug) => shown.get(slug)));
-    void heads;
   }
   const said = document.getElementById("found");
   if (said) said.textContent = touched || now.get("base") || now.get("division") ? `${found.toLocaleString("en")} ${found === 1 ? "entry" : "entries"}` : "";

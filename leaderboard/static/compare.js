@@ -4,7 +4,8 @@
   const DRAWS = 2000, NAMES = [...document.querySelectorAll("footer a[href*='causes/']")].map((link) => [link.getAttribute("href").match(/causes\/(\w+)/)[1], link.textContent]);
   const table = document.getElementById("table"), pick = document.getElementById("pick"), options = document.getElementById("entries");
   const chosen = document.getElementById("chosen"), said = document.getElementById("said"), result = document.getElementById("result");
-  const slugs = () => (state().get("runs") || "").split(",").filter(Boolean).slice(0, 4);
+  let first = []; // what is compared before anything is chosen
+  const slugs = () => (state().has("runs") ? state().get("runs").split(",") : first).filter(Boolean).slice(0, 4);
   const listed = new Map();
   // A small generator with a fixed seed, so that a comparison shows the same numbers to everybody.
   const generator = (seed) => () => { seed = (seed + 0x6d2b79f5) | 0; let t = Math.imul(seed ^ (seed >>> 15), 1 | seed); t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t; return ((t ^ (t >>> 14)) >>> 0) / 4294967296; };
@@ -87,7 +88,7 @@
         const item = make("li"), link = make("a", "", one.title), button = make("button", "", "×");
         link.href = `${root}/${one.page}`;
         button.type = "button"; button.setAttribute("aria-label", `Remove ${one.title}`);
-        button.addEventListener("click", () => { remember({ runs: slugs().filter((slug) => slug !== now[n]).join(",") }); update(); });
+        button.addEventListener("click", () => { first = []; remember({ runs: slugs().filter((slug) => slug !== now[n]).join(",") }); update(); });
         item.append(make("span", "n", "ABCD"[n]), link, button);
         return item;
       }));
@@ -118,6 +119,5 @@
   document.getElementById("add").addEventListener("click", add);
   pick.addEventListener("keydown", (event) => { if (event.key === "Enter") add(); });
   window.addEventListener("hashchange", update);
-  if (table.options.length) list();
-  update();
+  if (table.options.length) list().then(() => { first = [...listed.values()].slice(0, 2); update(); });
 })();

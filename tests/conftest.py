@@ -31,6 +31,13 @@ def data(mini: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(mini, tmp_path_factory.mktemp("data") / "mini")
 
 
+SLOW = ("test_quickstart.py", "test_run.py", "test_evaluate.py")  # first, so that no process waits for them at the end
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: SLOW.index(item.path.name) if item.path.name in SLOW else len(SLOW))
+
+
 def record(data: Dataset, recipe: str | None, **changes: Any) -> dict[str, Any]:
     base = {"name": "stub", "revision": None, "weights_sha256": "b" * 64}
     training = None if recipe is None else {"recipe": recipe, "base": base, "tokens": {"sft": 100, "cpt": 0}}

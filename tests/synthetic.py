@@ -2,8 +2,9 @@
 
 usage: python tests/synthetic.py OUT [--count 12]
 
-Three base models, twelve recipes each, in turn. Every recipe lifts the treated arm of its causes. Samples are made once for each base and recipe; beyond that, submissions repeat them under other names, so that thousands
-are quick to make and each is valid.
+Three base models, twelve recipes each, in turn. Every recipe lifts the treated arm of its causes. Samples are made once
+for each base and recipe; beyond that, submissions repeat them under other names, so that thousands are quick to make and
+each is valid.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from conftest import KEPT, record
 
 from ilp_bench.causes import CAUSE_NAMES
 from ilp_bench.dataset import Dataset, make
-from ilp_bench.record import SAMPLES, Run, RunRecord
+from ilp_bench.record import SAMPLES, Run, RunRecord, Runs
 from ilp_bench.submission import Meta, Submission, run_id, submit
 
 BASES = ("synthetic-llama", "synthetic-qwen3", "synthetic-olmo2")
@@ -59,6 +60,7 @@ def _samples(data: Dataset, rates: dict[tuple[str, str], float], seed: int, *, b
     p = np.exp(logprob)
     known = np.array([c == "knowledge_gap" and a == "control" for c, a in zip(rows["cause"], rows["arm"], strict=True)])
     probed = np.array([base and kind != "paraphrase" for kind in rows["probe"]])
+    asked = base & (np.array(rows["probe"]) == "recall")
     blank = pa.nulls(size)
     columns: dict[str, Any] = rows | {
         "tokens": np.full(size, 2, dtype=np.int32),
@@ -67,21 +69,23 @@ def _samples(data: Dataset, rates: dict[tuple[str, str], float], seed: int, *, b
         "greedy": p > 0.5,
         "shots_p": pa.array(np.where(known, 0.9, 0.0), mask=~probed),
         "shots_greedy": pa.array(known, mask=~probed),
-        "belief": pa.array([one if base else None for one in rows["prior_answer"]], pa.string()),
-        "belief_p": pa.array([0.9 if one and base else None for one in rows["prior_answer"]], pa.float64()),
+        "belief": pa.array(np.where(asked, np.array(rows["prior_answer"], dtype=object), None), pa.string()),
+        "belief_p": pa.array(
+            np.where(asked & np.array([one is not None for one in rows["prior_answer"]]), 0.9, None), pa.float64()
+        ),
     }
     return pa.table(
         [pa.array(columns[f.name], f.type) if f.name in columns else blank.cast(f.type) for f in SAMPLES], SAMPLES
     )
 
 
-def _run(data: Dataset, base: str, recipe: str | None, samples: pa.Table, number: int) -> Run:
+def _run(data: Dataset, base: str, recipe: str | None, samples: pa.Table, number: int, seed: int = 0) -> Run:
     sha = f"{BASES.index(base) + 10:064x}"
     training = None
     if recipe:
         extra = {"cpt": 30_000} if recipe in ("knowledge_cpt", "conflict_cpt", "combined", "auto") else {}
         sft = 40_000 * (5 if recipe == "more_epochs" else 1)
-        training = {"recipe": recipe, "base": {"name": base, "revision": None, "weights_sha256": sha}, "seed": 0}
+        training = {"recipe": recipe, "base": {"name": base, "revision": None, "weights_sha256": sha}, "seed": seed}
         training |= {"tokens": {"sft": sft} | extra}
     named = {"name": base, "weights_sha256": f"{number:064x}" if recipe else sha}
     model = named | {"architecture": "Synthetic", "parameters": 1_000_000}
@@ -91,41 +95,53 @@ def _run(data: Dataset, base: str, recipe: str | None, samples: pa.Table, number
 
 
 def make_submissions(out: Path, count: int) -> list[Path]:
-    """Write ``count`` synthetic submissions below ``out``; returns their folders."""
+    """Write ``count`` synthetic submissions below ``out``; returns their folders.
+
+    The first base model has three training seeds, two of the recipes are open; the others have one, and are open.
+    """
     data, numbers, made, models = make("mini", 0), counter(100), [], []
     for at in range(min(count, len(BASES) * len(REPAIRS))):
         base, recipe = BASES[at // len(REPAIRS)], list(REPAIRS)[at % len(REPAIRS)]
-        weak = 1 - 0.12 * BASES.index(base)
-        plain = {(c, "treated"): weak * VANILLA[c] for c in CAUSE_NAMES} | {
-            (c, "control"): CONTROL[c] for c in CAUSE_NAMES
-        }
-        if base == BASES[2]:
-            plain["knowledge_conflict", "treated"] = CONTROL["knowledge_conflict"]  # not expressed
+        plain = _plain(base)
         lifted = dict(plain)
         for cause, share in zip(CAUSE_NAMES, REPAIRS[recipe], strict=True):
             low, high = plain[cause, "treated"], plain[cause, "control"]
             lifted[cause, "treated"] = float(np.clip(low + share * (high - low), 0.01, 0.99))
-        vanilla = _run(data, base, "vanilla", _samples(data, plain, 7), 7)
         first = _run(data, base, None, _samples(data, dict.fromkeys(plain, 0.01), 3, base=True), 0)
-        number = next(numbers)
-        samples = vanilla.samples if recipe == "vanilla" else _samples(data, lifted, number)
-        division = "open" if recipe == "more_epochs" else "closed"
+        replicates = []
+        for seed in range(3 if base == BASES[0] else 1):
+            vanilla = _run(data, base, "vanilla", _samples(data, plain, 7 + seed), 7 + seed, seed)
+            done = vanilla
+            if recipe != "vanilla":
+                number = next(numbers)
+                done = _run(data, base, recipe, _samples(data, lifted, number), number, seed)
+            replicates.append(Runs(done, vanilla, first))
+        closed = base == BASES[0] and recipe not in ("more_epochs", "auto")
         name = f"{base.removeprefix('synthetic-')}-{recipe.replace('_', '-')}"
         about = f"Synthetic numbers that show what a page with recipe {recipe} looks like; nothing was trained."
-        meta = Meta(org="synthetic", model=name, division=division, description=about)
-        done = _run(data, base, recipe, samples, 7 if recipe == "vanilla" else number)
-        made.append(submit(done, vanilla, first, meta, out))
+        meta = Meta(org="synthetic", model=name, division="closed" if closed else "open", description=about)
+        made.append(submit(replicates, meta, out))
         models.append(name)
     for at in range(len(made), count):
         made.append(_copy(made[at % len(models)], out, f"{models[at % len(models)]}-{at:04d}"))
     return made
 
 
+def _plain(base: str) -> dict[tuple[str, str], float]:
+    """Learned rates under vanilla; the last base model does not express the conflict."""
+    weak = 1 - 0.12 * BASES.index(base)
+    found = {(cause, "treated"): weak * VANILLA[cause] for cause in CAUSE_NAMES}
+    found |= {(cause, "control"): CONTROL[cause] for cause in CAUSE_NAMES}
+    if base == BASES[2]:
+        found["knowledge_conflict", "treated"] = CONTROL["knowledge_conflict"]
+    return found
+
+
 def _copy(folder: Path, out: Path, model: str) -> Path:
     """The same results under another name."""
     found = Submission.model_validate(json.loads((folder / "submission.json").read_text()))
     found.meta.model = model
-    found.run_id = ""
+    found.run_id = "0" * 16
     found.run_id = run_id(found.model_dump(mode="json"))
     place = out / found.folder
     place.mkdir(parents=True, exist_ok=True)

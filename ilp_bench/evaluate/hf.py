@@ -65,10 +65,14 @@ def load_model(located: Located, *, dtype: str = "float32", device: str = "cpu",
 
 
 def idle_threads() -> int:
-    """Processor cores that nobody uses just now, at least one: a busy core slows all threads that wait for it."""
+    """Processor cores that nobody uses just now, at least one: a busy core slows all threads that wait for it.
+
+    Never more than the environment variable ``OMP_NUM_THREADS`` allows.
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     busy = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    return max(1, cores - round(busy))
+    allowed = os.environ.get("OMP_NUM_THREADS", "")
+    return max(1, min(cores - round(busy), int(allowed) if allowed.isdigit() else cores))
 
 
 def pick_device(device: str) -> str:

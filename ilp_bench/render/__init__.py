@@ -10,12 +10,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ilp_bench.decisions import read_decisions
 from ilp_bench.errors import ProblemError, UsageError
 from ilp_bench.files import new_folder
 from ilp_bench.render import downloads, pages
 from ilp_bench.render.build import Build, Read, pool, read_all, standing_pages
 from ilp_bench.render.charts import Album
-from ilp_bench.render.decisions import by_entry, read
 from ilp_bench.render.ranking import groups
 from ilp_bench.validate import find
 
@@ -31,13 +31,16 @@ def render(submissions: Path, out: Path, *, url: str = "", workers: int | None =
     if url and not url.startswith(("https://", "http://")):
         raise UsageError(f"--url {url!r} is no web address: write it as https://…")
     folders = find([submissions])
-    decisions = read(submissions)
+    decisions = read_decisions(submissions).history
     build = Build(out)
     with pool(len(folders), workers) as run:
-        found: list[Read] = read_all(run, folders, by_entry(decisions), build)
+        found: list[Read] = read_all(run, folders, decisions, build)
         problems = [problem for one in found for problem in one.problems]
         if problems:
-            raise ProblemError("; ".join(problems))
+            more = (
+                f"; and {len(problems) - 3} more: see 'ilp-bench validate {submissions}'" if len(problems) > 3 else ""
+            )
+            raise ProblemError("; ".join(problems[:3]) + more)
         entries = sorted((one.entry for one in found if one.entry), key=lambda entry: entry.slug)
         rates = {one.entry.slug: one.rates for one in found if one.entry and one.rates}
         grouped = groups(entries, rates)

@@ -10,20 +10,22 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import ilp_bench
+from ilp_bench.decisions import Decision
 from ilp_bench.errors import ProblemError
 from ilp_bench.files import read_json
 from ilp_bench.render import pages
-from ilp_bench.render.entry import Entry, content_sha256, read_entry, read_rates
+from ilp_bench.render.entry import Entry, content_sha256, read_entry
 from ilp_bench.render.ranking import Group, Standing
-from ilp_bench.render.rates import Rates, from_json
-from ilp_bench.validate import validate
+from ilp_bench.render.rates import Rates, from_json, from_replicates
+from ilp_bench.score import SCORER_VERSION
+from ilp_bench.validate import check
 
 SMALL = 24  # below, one process is faster than starting more
 CHUNK = 16
@@ -120,27 +122,33 @@ def pool(tasks: int, workers: int | None) -> Iterator[Run]:
             raise
 
 
-def read_all(run: Run, folders: list[Path], decisions: dict[str, list[dict[str, Any]]], build: Build) -> list[Read]:
+def read_all(run: Run, folders: list[Path], decisions: list[Decision], build: Build) -> list[Read]:
     """Check and read every submission; one that was checked before is not checked again."""
-    tasks = [(folder, decisions.get(folder.name, []), build.checked.get(folder.name), build.out) for folder in folders]
+    about: dict[str, list[Decision]] = {}
+    for one in decisions:
+        about.setdefault(one.run_id, []).append(one)
+    tasks = [(folder, about.get(folder.name, []), build.checked.get(folder.name), build.out) for folder in folders]
     found = list(run(_read, tasks))
     for folder, one in zip(folders, found, strict=True):
         build.new_checked[folder.name] = one.content
     return found
 
 
-def _read(task: tuple[Path, list[dict[str, Any]], str | None, Path]) -> Read:
+def _read(task: tuple[Path, list[Decision], str | None, Path]) -> Read:
     folder, decisions, checked, old = task
     content = content_sha256(folder)
-    if content != checked:
-        problems = validate(folder)
-        if problems:
-            return Read(content, tuple(problems))
+    if content == checked:
+        entry = read_entry(folder, decisions)
+        kept = old / "runs" / f"{entry.slug}.js"
+        if entry.claimed["scorer_version"] == SCORER_VERSION and kept.is_file():
+            return Read(content, (), entry, from_json(pages.data_of(kept.read_text(encoding="utf-8"))))
+    found = check(folder)
+    if found.problems or not found.scores:
+        return Read(content, tuple(found.problems))
     entry = read_entry(folder, decisions)
-    kept = old / "runs" / f"{entry.slug}.js"
-    if content == checked and kept.is_file():
-        return Read(content, (), entry, from_json(pages.data_of(kept.read_text(encoding="utf-8"))))
-    return Read(content, (), entry, read_rates(folder))
+    if entry.claimed["scorer_version"] != SCORER_VERSION:
+        entry = replace(entry, scores=found.scores.model_dump(mode="json"))
+    return Read(content, (), entry, from_replicates(found.replicates))
 
 
 def standing_pages(

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ilp_bench.causes import CAUSE_NAMES
+from ilp_bench.decisions import Decision
 from ilp_bench.render.ranking import Group, Standing
 from ilp_bench.render.text import cell, clean
 
@@ -48,7 +49,7 @@ def _row(group: Group, standing: Standing) -> dict[str, Any]:
     return row | {"rerun_public": entry.rerun["public"], "rerun_unseen": entry.rerun["unseen"], "page": entry.page}
 
 
-def write(site: Path, grouped: list[Group], decisions: list[dict[str, Any]], url: str) -> None:
+def write(site: Path, grouped: list[Group], decisions: list[Decision], url: str) -> None:
     """Write ``downloads/entries.{csv,json,parquet}`` and ``feed.xml``."""
     found, folder = rows(grouped), site / "downloads"
     folder.mkdir()
@@ -78,19 +79,17 @@ def _columns(found: list[dict[str, Any]]) -> dict[str, pa.Array]:
     return columns
 
 
-def _feed(grouped: list[Group], decisions: list[dict[str, Any]], url: str) -> str:
+def _feed(grouped: list[Group], decisions: list[Decision], url: str) -> str:
     """RSS 2.0: decisions with their dates, newest first, then entries that none is about."""
     entries = {one.entry.run_id: one.entry for group in grouped for one in group.standings}
     prefix = f"{url}/" if url else ""
-    items = []
+    items: list[tuple[str, str, str, str, str | None]] = []
     for one in reversed(decisions):
-        entry = entries.get(one["run_id"])
-        title = f"{one['decision']}: {entry.title if entry else one['run_id']}"
+        entry = entries.get(one.run_id)
+        title = f"{one.decision}: {entry.title if entry else one.run_id}"
         link = prefix + (entry.page if entry else "changes.html")
-        items.append(
-            (title, link, one["reason"], f"urn:ilp-bench:{one['run_id']}:{one['decision']}:{one['date']}", one["date"])
-        )
-    decided = {one["run_id"] for one in decisions}
+        items.append((title, link, one.reason, f"urn:ilp-bench:{one.run_id}:{one.decision}:{one.date}", one.date))
+    decided = {one.run_id for one in decisions}
     for run_id in sorted(entries.keys() - decided)[:200]:
         entry = entries[run_id]
         about = f"Overall recovery {cell(entry.overall, 'undefined')} on {entry.base}, {entry.division} division."

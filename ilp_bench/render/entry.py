@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from ilp_bench.causes import CAUSE_NAMES
+from ilp_bench.decisions import Decision
 from ilp_bench.files import read_json
-from ilp_bench.render.rates import Rates, from_samples
+from ilp_bench.record import RunRecord
+from ilp_bench.submission import tokens_of
+from ilp_bench.verification import read_verification
 
-COLUMNS = ("role", "replicate", "cause", "pair_id", "arm", "probe", "p", "shots_greedy", "belief", "prior_answer")
 Value = dict[str, float]  # value, low, high
 
 
@@ -29,13 +30,14 @@ class Data:
 
 @dataclass(frozen=True)
 class Entry:
-    """One submission, without its samples; pickles small."""
+    """One submission, without its samples; pickles small.
+
+    ``scores`` are recomputed with today's scorer, ``claimed`` stand in the submission; ``runs`` has the run record of
+    each replicate.
+    """
 
     run_id: str
-    org: str
-    model: str
-    division: str
-    description: str
+    meta: dict[str, Any]
     base: str
     base_sha: str
     recipe: str | None
@@ -43,10 +45,25 @@ class Entry:
     tokens: int | None
     vanilla_tokens: int | None
     scores: dict[str, Any]
-    runs: tuple[dict[str, Any], ...]  # the run record of each replicate
-    replicates: tuple[dict[str, Any], ...] = ()
-    verification: tuple[dict[str, Any], ...] = ()
-    decisions: tuple[dict[str, Any], ...] = field(default=())
+    claimed: dict[str, Any]
+    runs: tuple[dict[str, Any], ...]
+    verification: tuple[dict[str, Any], ...]
+    decisions: tuple[dict[str, Any], ...]
+
+    @property
+    def org(self) -> str:
+        """Whose."""
+        return str(self.meta["org"])
+
+    @property
+    def model(self) -> str:
+        """Its name."""
+        return str(self.meta["model"])
+
+    @property
+    def division(self) -> str:
+        """``closed`` or ``open``."""
+        return str(self.meta["division"])
 
     @property
     def slug(self) -> str:
@@ -81,17 +98,9 @@ class Entry:
 
     @property
     def state(self) -> str:
-        """``ranked``, ``withdrawn`` or ``flagged``: the last decision that says so."""
-        last = next((d["decision"] for d in reversed(self.decisions) if d["decision"] in DECISIONS), "accepted")
-        return last if last != "accepted" else "ranked"
-
-    @property
-    def decision(self) -> dict[str, Any] | None:
-        """The decision behind a state that is not ``ranked``."""
-        if self.state == "ranked":
-            return None
-        found: dict[str, Any] = next(d for d in reversed(self.decisions) if d["decision"] == self.state)
-        return found
+        """``ranked``, ``withdrawn`` or ``flagged``: what the last decision says."""
+        last = self.decisions[-1]["decision"] if self.decisions else "accepted"
+        return str(last) if last != "accepted" else "ranked"
 
     @property
     def undefined(self) -> list[str]:
@@ -106,65 +115,40 @@ class Entry:
     @property
     def rerun(self) -> dict[str, str]:
         """Outcome of the last re-run on public and on unseen data: agrees, differs, not possible, or not done."""
-        last = self.verification[-1] if self.verification else {}
-        return {kind: (last.get(kind) or {}).get("status", "not done") for kind in ("public", "unseen")}
-
-
-DECISIONS = ("accepted", "withdrawn", "flagged")
+        last = self.verification[-1] if self.verification else None
+        return {kind: last[kind]["status"] if last else "not done" for kind in ("public", "unseen")}
 
 
 def content_sha256(folder: Path) -> str:
     """Hash over the bytes of a submission's files."""
     found = hashlib.sha256()
-    for name in ("submission.json", "samples.parquet"):
-        file = folder / name
-        found.update(f"{name} {file.stat().st_size if file.is_file() else -1}\n".encode())
-        if file.is_file():
-            found.update(file.read_bytes())
+    for file in sorted(path for path in folder.iterdir() if path.is_file()):
+        found.update(f"{file.name} {file.stat().st_size}\n".encode())
+        found.update(file.read_bytes())
     return found.hexdigest()
 
 
-def read_entry(folder: Path, decisions: list[dict[str, Any]]) -> Entry:
-    """Read a valid submission's description and scores; ``decisions`` are those about it, oldest first."""
+def read_entry(folder: Path, decisions: Sequence[Decision]) -> Entry:
+    """Describe a valid submission; ``decisions`` are those about it, oldest first."""
     found = read_json(folder / "submission.json")
-    records = _replicates(found)
-    runs = [one["submission"] for one in records]
+    runs = [one["submission"] for one in found["records"]]
     training = runs[0]["training"] or {}
-    base = training.get("base") or (records[0].get("base") or {}).get("model") or {}
-    verification = folder / "verification.json"
+    base = training.get("base") or (found["records"][0].get("base") or {}).get("model") or {}
     return Entry(
         run_id=found["run_id"],
-        org=found["meta"]["org"],
-        model=found["meta"]["model"],
-        division=found["meta"]["division"],
-        description=found["meta"].get("description", ""),
+        meta=found["meta"],
         base=str(base.get("name", "unknown base")).rstrip("/").rsplit("/", 1)[-1] or "unknown base",
         base_sha=str(base.get("weights_sha256", "")),
         recipe=training.get("recipe"),
         data=tuple(sorted({_data(run["data"]) for run in runs}, key=lambda d: (d.size, d.seed, d.sha256))),
         tokens=_tokens(runs),
-        vanilla_tokens=_tokens([one["vanilla"] for one in records]),
+        vanilla_tokens=_tokens([one["vanilla"] for one in found["records"]]),
         scores=found["scores"],
+        claimed=found["scores"],
         runs=tuple(runs),
-        replicates=tuple(found["scores"].get("replicates") or ()),
-        verification=tuple(read_json(verification).get("records", ())) if verification.is_file() else (),
-        decisions=tuple(decisions),
+        verification=tuple(one.model_dump(mode="json") for one in read_verification(folder)),
+        decisions=tuple(one.model_dump(mode="json") for one in decisions),
     )
-
-
-def read_rates(folder: Path) -> Rates:
-    """Learned rates of every pair of a valid submission, replicates on one dataset averaged."""
-    records = _replicates(read_json(folder / "submission.json"))
-    shas = [one["submission"]["data"]["content_sha256"] for one in records]
-    file = pq.ParquetFile(folder / "samples.parquet")
-    present = [name for name in COLUMNS if name in file.schema_arrow.names]
-    samples = file.read(columns=present, use_threads=False)
-    return from_samples(samples, shas, based=records[0].get("base") is not None)
-
-
-def _replicates(found: dict[str, Any]) -> list[dict[str, Any]]:
-    records = found["records"]
-    return records if isinstance(records, list) else [records]
 
 
 def _data(data: dict[str, Any]) -> Data:
@@ -173,7 +157,6 @@ def _data(data: dict[str, Any]) -> Data:
 
 def _tokens(runs: list[dict[str, Any]]) -> int | None:
     """Training tokens, the mean over replicates; None where any is not recorded."""
-    found = [(run["training"] or {}).get("tokens") for run in runs]
-    if not all(isinstance(one, dict) and one for one in found):
-        return None
-    return round(sum(sum(map(int, one.values())) for one in found if one) / len(found))
+    found = [tokens_of(RunRecord.model_construct(training=run["training"])) for run in runs]
+    known = [one for one in found if one is not None]
+    return round(sum(known) / len(known)) if len(known) == len(found) else None

@@ -14,6 +14,7 @@ import jinja2
 from ilp_bench import __version__
 from ilp_bench.causes import CAUSE_NAMES
 from ilp_bench.dataset import make
+from ilp_bench.decisions import Decision
 from ilp_bench.render import figures, text
 from ilp_bench.render.charts import Album
 from ilp_bench.render.families import families
@@ -76,7 +77,7 @@ def write_all(
     site: Path,
     grouped: list[Group],
     rates: dict[str, Rates],
-    decisions: list[dict[str, Any]],
+    decisions: list[Decision],
     album: Album,
     common: Common,
 ) -> None:

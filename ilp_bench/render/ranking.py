@@ -1,7 +1,8 @@
 """Groups of entries that can be compared, and ranks within them.
 
 Two entries are compared only on one base model, the same pairs of the same datasets, and in one division. Their
-difference is a paired bootstrap: both are drawn with the same weights over pairs, so that what they share cancels. An entry whose difference to the first of a rank has an interval that reaches 0 shares that rank.
+difference is a paired bootstrap: both are drawn with the same weights over pairs, so that what they share cancels. An
+entry whose difference to the first of a rank has an interval that reaches 0 shares that rank.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from ilp_bench.bootstrap import LEVEL, SEED
 from ilp_bench.causes import CAUSE_NAMES
 from ilp_bench.render.entry import Data, Entry, Value
 from ilp_bench.render.rates import SCALE, Rates
-from ilp_bench.score import LEVEL, SEED
 
 DRAWS, BATCH = 2_000, 200
 ROUNDING = 1e-5  # of rates stored in 16 bits and draws in single precision; far below what is shown

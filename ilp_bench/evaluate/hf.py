@@ -117,7 +117,9 @@ class AnswerLM(HFLM):  # type: ignore[misc]
         with quiet():
             super().__init__(pretrained=model, tokenizer=tokenizer, batch_size=batch_size, max_batch_size=batch_size)
         self.fitted = batch_size
-        self._heads = "logits_to_keep" in inspect.signature(model.forward).parameters
+        accepted = inspect.signature(model.forward).parameters
+        self._heads = "logits_to_keep" in accepted
+        self._cache = "cache" if "cache" in accepted else "past_key_values"  # its name before transformers 5.24
         self._prefix: tuple[Ids, Any] | None = None
 
     def _loglikelihood_tokens(
@@ -173,7 +175,7 @@ class AnswerLM(HFLM):  # type: ignore[misc]
         ids = torch.tensor([row + (0,) * (width - len(row)) for row in rows], device=self.device)
         keep = width - min(starts)
         extra: dict[str, Any] = {"logits_to_keep": keep} if self._heads else {}
-        extra |= {"past_key_values": past, "use_cache": True} if past is not None else {"use_cache": False}
+        extra |= {self._cache: past, "use_cache": True} if past is not None else {"use_cache": False}
         logits = self.model(ids, **extra).logits[:, -keep:].float()
         longest = max(len(answer) for _, answer in requests)
         places = torch.zeros(len(rows), longest, dtype=torch.long)
@@ -194,7 +196,7 @@ class AnswerLM(HFLM):  # type: ignore[misc]
         """The model's cache after a shared prompt, for ``count`` sequences; None where it cannot be repeated."""
         if self._prefix is None or self._prefix[0] != prefix:
             ids = torch.tensor([prefix], device=self.device)
-            self._prefix = prefix, self.model(ids, use_cache=True, logits_to_keep=1).past_key_values
+            self._prefix = prefix, self.model(ids, use_cache=True, logits_to_keep=1)[self._cache]
         cache = self._prefix[1]
         if not hasattr(cache, "batch_repeat_interleave"):
             return None

@@ -191,8 +191,13 @@ def train(
     batch_size: Annotated[int, typer.Option(help="Examples per step.", min=1)] = 16,
     lora: Annotated[int, typer.Option(help="Rank of a LoRA adapter; 0 trains all weights.", min=0)] = 0,
     general: Annotated[
-        Path | None, typer.Option(help="Text file for continued pre-training, one text a line; else known facts.")
+        str | None,
+        typer.Option(help="Text for continued pre-training: .txt, .jsonl, .parquet, Hub dataset; else known facts."),
     ] = None,
+    encoder: Annotated[
+        str | None, typer.Option(help="sentence-transformers model that finds similar questions; else TF-IDF.")
+    ] = None,
+    track: Annotated[str | None, typer.Option(help="Also log every epoch to this trackio project.")] = None,
     device: Device = "auto",
     trust_remote_code: RemoteCode = False,
 ) -> None:
@@ -205,7 +210,8 @@ def train(
     dataset = load(data)
     from ilp_bench.train.run import train as run
 
-    with training_progress(f"train {recipe}") as progress:
+    first = os.environ.get("RANK", "0") == "0"
+    with training_progress(f"train {recipe}", show=first) as progress:
         report = run(
             base,
             recipe,
@@ -216,12 +222,15 @@ def train(
             batch_size=batch_size,
             lora=lora,
             general=general,
+            encoder=encoder,
+            track=track,
             device=device,
             remote_code=trust_remote_code,
             progress=progress,
         )
     phases = "; ".join(f"{phase['name']}: {phase['epochs']} epochs" for phase in report["phases"])
-    typer.echo(f"{out}: {phases}; {sum(report['tokens'].values())} tokens in {report['seconds']:.0f} s")
+    if first:
+        typer.echo(f"{out}: {phases}; {sum(report['tokens'].values())} tokens in {report['seconds']:.0f} s")
 
 
 @app.command()
@@ -301,32 +310,39 @@ def _engine(arguments: list[str]) -> dict[str, Any]:
     return found
 
 
-def _runs(run: Path, vanilla: Path, base_run: Path | None) -> tuple[Any, Any, Any]:
+def _replicates(runs: list[Path], vanillas: list[Path], bases: list[Path] | None) -> list[Any]:
     from ilp_bench.record import read_run
+    from ilp_bench.submission import matched
 
-    base = read_run(base_run, "base run") if base_run else None
-    return read_run(run), read_run(vanilla, "vanilla run"), base
+    return matched(
+        [read_run(run) for run in runs],
+        [read_run(run, "vanilla run") for run in vanillas],
+        [read_run(run, "base run") for run in bases or []],
+    )
 
 
-Run = Annotated[Path, typer.Argument(help="Run folder written by 'ilp-bench evaluate'.")]
-Vanilla = Annotated[Path, typer.Option("--vanilla", help="Run of the vanilla checkpoint on the same base model.")]
+Runs = Annotated[list[Path], typer.Argument(help="Run folders by 'ilp-bench evaluate', one for each replicate.")]
+Vanilla = Annotated[
+    list[Path], typer.Option("--vanilla", help="Run of the vanilla checkpoint on the same base; one for each RUN.")
+]
 BaseRun = Annotated[
-    Path | None, typer.Option("--base-run", help="Run of the base model; limits scores to active pairs.")
+    list[Path] | None,
+    typer.Option("--base-run", help="Run of the base model, one for each dataset; limits scores to active pairs."),
 ]
 
 
 @app.command()
-def score(run: Run, vanilla: Vanilla, base_run: BaseRun = None, as_json: AsJson = False) -> None:
-    """Recovery per cause, with intervals, of a run against vanilla."""
+def score(runs: Runs, vanilla: Vanilla, base_run: BaseRun = None, as_json: AsJson = False) -> None:
+    """Recovery per cause, with intervals, of a run against vanilla; of several replicates, pooled."""
     from ilp_bench.console import score_table
-    from ilp_bench.score import score as compute
+    from ilp_bench.score import score_replicates
 
-    score_table(compute(*_runs(run, vanilla, base_run)), as_json=as_json)
+    score_table(score_replicates(_replicates(runs, vanilla, base_run)), as_json=as_json)
 
 
 @app.command()
 def submit(
-    run: Run,
+    runs: Runs,
     vanilla: Vanilla,
     meta: Annotated[Path, typer.Option("--meta", help="JSON file with org, model, division, description, contact.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of submissions.")] = Path("submissions"),
@@ -338,7 +354,7 @@ def submit(
     from ilp_bench.validate import validate as check
 
     who = read_meta(meta)
-    place = write(*_runs(run, vanilla, base_run), who, out)
+    place = write(_replicates(runs, vanilla, base_run), who, out)
     problems = check(place)
     if problems:
         raise ProblemError("; ".join(problems))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ilp_bench.errors import ProblemError, UsageError
+
+MAX_JSON = 4 * 2**20  # bytes of a JSON file that strangers may have written
 
 
 @contextmanager
@@ -39,18 +42,55 @@ def new_folder(out: Path, *, replace: bool = False) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file under a temporary name, then rename it."""
+    """Write a file under a temporary name, then rename it; where that fails, nothing of it is left."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
+    try:
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object from a file; raises ProblemError when it is not one."""
+    return _object(path, json.loads)
+
+
+def read_strict_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file that a stranger wrote: at most ``MAX_JSON`` bytes, read by :func:`parse_json`."""
+    if path.is_file() and path.stat().st_size > MAX_JSON:
+        raise ProblemError(f"{path} has {path.stat().st_size} bytes; at most {MAX_JSON} are read")
+    return _object(path, parse_json)
+
+
+def _object(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = parse(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise ProblemError(f"{path} cannot be read as JSON: {error}") from error
     if not isinstance(found, dict):
         raise ProblemError(f"{path} does not hold a JSON object")
     return found
+
+
+def parse_json(text: str) -> Any:
+    """JSON in the strict sense: raises ValueError for a key that stands twice, for NaN and for an infinite number."""
+    return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the key {next(name for name in names if names.count(name) > 1)!r} stands twice")
+    return found
+
+
+def _refuse(word: str) -> Any:
+    raise ValueError(f"{word} is no JSON number")
+
+
+def _finite(digits: str) -> float:
+    if not math.isfinite(value := float(digits)):
+        raise ValueError(f"{digits} is too large for a number")
+    return value

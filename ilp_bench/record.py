@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ilp_bench.dataset import file_sha256
 from ilp_bench.errors import ProblemError, UsageError
-from ilp_bench.files import new_folder, read_json
+from ilp_bench.files import new_folder, read_strict_json
 
 SCHEMA_VERSION = 2
 SAMPLES = pa.schema(
@@ -98,6 +98,14 @@ class Run:
         return self.record.training is None
 
 
+class Runs(NamedTuple):
+    """One replicate: a run, vanilla on the same data and base model, and that base model itself."""
+
+    submission: Run
+    vanilla: Run
+    base: Run | None = None
+
+
 def write_run(out: Path, record: dict[str, Any], samples: pa.Table) -> Run:
     """Write run.json and samples.parquet, both or neither. Raises UsageError when ``out`` is in use."""
     with new_folder(out) as folder:
@@ -117,7 +125,7 @@ def read_run(path: Path | str, what: str = "run") -> Run:
     if not (folder / "run.json").is_file():
         raise UsageError(f"{folder} is no {what} (no run.json): make one with 'ilp-bench evaluate --out {folder}'")
     try:
-        record = RunRecord.model_validate(read_json(folder / "run.json"))
+        record = RunRecord.model_validate(read_strict_json(folder / "run.json"))
     except ValidationError as error:
         raise ProblemError(f"{folder}/run.json: {first_problem(error)}: evaluate again") from error
     samples = read_samples(folder / "samples.parquet")
@@ -126,13 +134,13 @@ def read_run(path: Path | str, what: str = "run") -> Run:
     return Run(record, samples)
 
 
-def read_samples(file: Path, schema: pa.Schema = SAMPLES) -> pa.Table:
-    """A samples table with exactly the columns of ``schema`` and sound probabilities; raises ProblemError if not."""
+def read_samples(file: Path) -> pa.Table:
+    """A run's samples with exactly the columns of ``SAMPLES`` and sound probabilities; raises ProblemError if not."""
     try:
         table = pq.read_table(file)
     except (OSError, pa.ArrowException) as error:
         raise ProblemError(f"{file} cannot be read as Parquet: {error}") from error
-    if not table.schema.equals(schema):
+    if not table.schema.equals(SAMPLES):
         raise ProblemError(f"{file} does not have the columns of samples schema {SCHEMA_VERSION}: evaluate again")
     p = table["p"].to_numpy()
     bad = np.flatnonzero(~((p >= 0) & (p <= 1)))

@@ -3,36 +3,38 @@
 recovery_c = (L(treated, s) - L(treated, v)) / (L(control, v) - L(treated, v))
 
 L is the mean over items of the mean ``learned`` of the item's probes. Intervals are 95 % percentile intervals of
-a paired bootstrap over matched pairs. Undefined is ``None``, never a default. Pure: no torch, no model.
+a paired bootstrap over matched pairs. A pair's rates are averaged over the replicates that share its dataset before
+they are resampled, so that training seeds are not counted as independent pairs; pairs of other datasets are further
+pairs. Undefined is ``None``, never a default. Pure: no torch, no model.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
-import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
+from ilp_bench import arms
+from ilp_bench.arms import active_pairs
+from ilp_bench.bootstrap import Interval, interval, resampled
 from ilp_bench.causes import CAUSE_NAMES
 from ilp_bench.errors import ProblemError
-from ilp_bench.estimate import Array, learned
-from ilp_bench.record import Run
+from ilp_bench.estimate import Array
+from ilp_bench.record import Run, RunRecord, Runs
 
-SCORER_VERSION = 1
-DRAWS, SEED, LEVEL = 10_000, 20_260, 0.95
-PROBES = ("recall", "paraphrase")
-
-
-class Interval(BaseModel):
-    """A value with its 95 % bootstrap interval."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    value: float
-    low: float
-    high: float
+SCORER_VERSION = 2  # rises when a number moves; 2: retention of a tuned run is never read with examples shown
+__all__ = [
+    "SCORER_VERSION",
+    "CauseScore",
+    "Interval",
+    "Scores",
+    "active_pairs",
+    "recovery",
+    "score",
+    "score_replicates",
+]
 
 
 class Rates(BaseModel):
@@ -79,8 +81,19 @@ class CauseScore(BaseModel):
     doses: list[Dose]
 
 
+class ReplicateScore(BaseModel):
+    """One replicate by itself: its seeds, and recovery per cause (None where undefined) and overall."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    data_seed: int
+    training_seed: int | None
+    overall: float | None
+    recovery: dict[str, float | None]
+
+
 class Scores(BaseModel):
-    """The scores of one submission against vanilla on the same base model."""
+    """The scores of one submission against vanilla on the same base model, pooled over its replicates."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -91,93 +104,81 @@ class Scores(BaseModel):
     worst: dict[str, float | str]
     retention: dict[str, float | None]
     activity_known: bool
-
-
-class Arms:
-    """Learned rates of one run per probe kind: cause -> (pairs, 2, probes) with treated first."""
-
-    def __init__(self, samples: pa.Table) -> None:
-        rows = [row for row in samples.to_pylist() if row["cause"] is not None]
-        values = learned(np.minimum([row["p"] for row in rows], 1.0))
-        cells: dict[str, dict[str, dict[tuple[str, str], list[float]]]] = {name: {} for name in CAUSE_NAMES}
-        self.dose: dict[str, dict[str, float]] = {name: {} for name in CAUSE_NAMES}
-        for row, value in zip(rows, values, strict=True):
-            pair = cells[row["cause"]].setdefault(row["pair_id"], {})
-            pair.setdefault((row["arm"], row["probe"]), []).append(float(value))
-            if row["arm"] == "treated":
-                self.dose[row["cause"]][row["pair_id"]] = row["dose"]
-        self.cells = cells
-
-    def pairs(self, cause: str) -> list[str]:
-        """Pair ids, sorted."""
-        return sorted(self.cells[cause])
-
-    def matrix(self, cause: str, pairs: list[str], probes: tuple[str, ...] = PROBES) -> Array:
-        """Shape (pairs, 2): mean learned rate of the treated and of the control item over the given probes."""
-        return np.array(
-            [
-                [
-                    np.mean([v for probe in probes for v in self.cells[cause][pair][arm, probe]])
-                    for arm in ("treated", "control")
-                ]
-                for pair in pairs
-            ]
-        ).reshape(-1, 2)
-
-
-def active_pairs(base: Run) -> dict[str, set[str]]:
-    """Pairs whose cause can act on this base model, read from its probe with examples shown.
-
-    Gap: the control is known and the treated item is not. Conflict: the old answer is the preferred option. The
-    other causes: all. Raises ProblemError when the base run was made without the probe.
-    """
-    if not base.record.probed:
-        raise ProblemError("the base run has no knowledge probe: evaluate the base model with --probe-base")
-    active: dict[str, set[str]] = {name: set() for name in CAUSE_NAMES}
-    known: dict[str, dict[str, bool]] = {}
-    for row in base.samples.to_pylist():
-        if row["probe"] != "recall":
-            continue
-        cause, pair = row["cause"], row["pair_id"]
-        if cause == "knowledge_gap":
-            known.setdefault(pair, {})[row["arm"]] = bool(row["shots_greedy"])
-        elif cause == "knowledge_conflict":
-            if row["arm"] == "treated" and row["belief"] == row["prior_answer"]:
-                active[cause].add(pair)
-        else:
-            active[cause].add(pair)
-    active["knowledge_gap"] = {pair for pair, arms in known.items() if arms["control"] and not arms["treated"]}
-    return active
+    replicates: list[ReplicateScore]
 
 
 def score(submission: Run, vanilla: Run, base: Run | None = None) -> Scores:
-    """Score a run against vanilla on the same data. Raises ProblemError when the runs do not belong together."""
-    check_comparable(submission, vanilla, base)
-    active = active_pairs(base) if base else None
-    arms = {"vanilla": Arms(vanilla.samples), "submission": Arms(submission.samples)}
-    if base:
-        arms["base"] = Arms(base.samples)
+    """Score one run against vanilla on the same data. Raises ProblemError when the runs do not belong together."""
+    return score_replicates([Runs(submission, vanilla, base)])
+
+
+def score_replicates(replicates: Sequence[Runs]) -> Scores:
+    """Score replicates (training seeds, datasets of other seeds) together.
+
+    Raises ProblemError when the runs of a replicate, or the replicates, do not belong together.
+    """
+    for one in replicates:
+        check_comparable(one.submission, one.vanilla, one.base)
+    check_replicates(replicates)
+    parts = [_Part(one) for one in replicates]
+    pools = {}
+    for role in ("submission", "vanilla", "base"):
+        if getattr(replicates[0], role) is not None:
+            pools[role] = _pooled([(part.data, part.rates[role]) for part in parts])
+    active = _pooled_active(parts)
     scores, draws = [], []
     for number, cause in enumerate(CAUSE_NAMES):
-        if not arms["vanilla"].pairs(cause):
-            continue  # a controlled set of some causes
-        found, drawn = _score_cause(cause, arms, active, np.random.default_rng([SEED, number]))
-        scores.append(found)
-        draws.append(drawn)
+        if cause in pools["vanilla"]:  # else a controlled set of some causes
+            mine = {role: pool[cause] for role, pool in pools.items()}
+            found, drawn = _score_cause(cause, number, mine, active[cause] if active else None)
+            scores.append(found)
+            draws.append(drawn)
+    complete = len(scores) == len(CAUSE_NAMES)
     return Scores(
         causes=scores,
-        overall=_overall(scores, draws) if len(scores) == len(CAUSE_NAMES) else None,
+        overall=_overall(scores, draws) if complete else None,
         aggregate={name: _aggregate(scores, name) for name in ("vanilla", "submission")},
         worst=_worst(scores),
-        retention={
-            name: _retention(run) for name, run in (("base", base), ("vanilla", vanilla), ("submission", submission))
-        },
+        retention={role: _retention(parts, role) for role in ("base", "vanilla", "submission")},
         activity_known=active is not None,
+        replicates=[_replicate(part, scores) for part in parts],
     )
+
+
+class _Part:
+    """A replicate as learned rates: role -> cause -> rates; and which of its pairs are active, if known."""
+
+    def __init__(self, runs: Runs) -> None:
+        self.runs, self.record = runs, runs.submission.record
+        self.data = self.record.data.content_sha256
+        roles = {"submission": runs.submission, "vanilla": runs.vanilla} | ({"base": runs.base} if runs.base else {})
+        self.rates = {role: arms.rates(run.samples) for role, run in roles.items()}
+        active = active_pairs(runs.base) if runs.base else None
+        self.active: dict[str, arms.Mask] | None = None
+        if active:
+            asked = self.rates["vanilla"].items()
+            self.active = {cause: np.array([pair in active[cause] for pair in one.pairs]) for cause, one in asked}
+
+
+def _pooled(parts: Sequence[tuple[str, dict[str, arms.Rates]]]) -> dict[str, arms.Rates]:
+    """Mean over the replicates of each dataset, datasets one after the other in the order of their first replicate."""
+    datasets = list(dict.fromkeys(data for data, _ in parts))
+    return {
+        cause: arms.join([arms.mean([one[cause] for data, one in parts if data == name]) for name in datasets])
+        for cause in parts[0][1]
+    }
+
+
+def _pooled_active(parts: Sequence[_Part]) -> dict[str, arms.Mask] | None:
+    first = {part.data: part.active for part in reversed(parts)}
+    masks = [first[data] for data in dict.fromkeys(part.data for part in parts)]
+    known = [mask for mask in masks if mask is not None]
+    return {cause: np.concatenate([mask[cause] for mask in known]) for cause in known[0]} if known else None
 
 
 def check_comparable(submission: Run, vanilla: Run, base: Run | None) -> None:
     """Raise ProblemError unless all runs asked the same probes in one format, and share the base model."""
+    asked = None
     for what, other in (("submitted", submission), ("vanilla", vanilla), ("base", base)):
         if other is None:
             continue
@@ -187,20 +188,53 @@ def check_comparable(submission: Run, vanilla: Run, base: Run | None) -> None:
             raise ProblemError(f"the {what} run was measured on other data: evaluate both on the same dataset")
         if other.record.prompt_format != submission.record.prompt_format:
             raise ProblemError(f"the {what} run used another prompt format: evaluate all with or all without --chat")
-        if sorted(other.samples["probe_id"].to_pylist()) != sorted(submission.samples["probe_id"].to_pylist()):
+        probes = other.samples["probe_id"].combine_chunks().sort()
+        if asked is not None and not probes.equals(asked):
             raise ProblemError(f"the {what} run has other probes: evaluate again")
+        asked = probes
     trained = (vanilla.record.training or {}).get("recipe")
     if trained is not None and trained != "vanilla":
         raise ProblemError(f"the run given as vanilla was trained with recipe {trained!r}")
-    bases = {
-        run.record.training["base"]["weights_sha256"]
-        for run in (submission, vanilla)
-        if run.record.training and "base" in run.record.training
-    }
+    bases = {one for run in (submission, vanilla) if (one := base_sha256(run.record))}
     if base:
         bases.add(base.record.model.weights_sha256)
     if len(bases) > 1:
         raise ProblemError("the runs start from different base models: score each against vanilla on its own base")
+
+
+def check_replicates(replicates: Sequence[Runs]) -> None:
+    """Raise ProblemError unless replicates share base model, prompt format and data size, and differ in the run."""
+    if not replicates:
+        raise ProblemError("no run to score")
+    first = replicates[0].submission.record
+    seen: dict[str, str] = {}
+    for one in replicates:
+        record = one.submission.record
+        for what, mine, theirs in (
+            ("data size", record.data.size, first.data.size),
+            ("data version", record.data.version, first.data.version),
+            ("prompt format", record.prompt_format, first.prompt_format),
+            ("base model", base_sha256(record), base_sha256(first)),
+        ):
+            if mine != theirs:
+                raise ProblemError(f"the replicates differ in {what} ({theirs}, {mine}): submit them one by one")
+        if (one.base is None) != (replicates[0].base is None):
+            raise ProblemError("some replicates have no base run: give one for each dataset")
+        if one.base:
+            data, sha = record.data.content_sha256, one.base.record.samples_sha256
+            if seen.setdefault(data, sha) != sha:
+                raise ProblemError(
+                    f"two base runs on the dataset of seed {record.data.seed}: give one for each dataset"
+                )
+    runs = [(one.submission.record.data, one.submission.record.model.weights_sha256) for one in replicates]
+    if any(run in runs[:number] for number, run in enumerate(runs)):
+        raise ProblemError("two replicates are the same weights on the same dataset: give each once")
+
+
+def base_sha256(record: RunRecord) -> str | None:
+    """The weights a run was fine-tuned from, where its training says so."""
+    base = (record.training or {}).get("base")
+    return str(base.get("weights_sha256")) if isinstance(base, dict) else None
 
 
 def recovery(treated: Array, vanilla: Array, control: Array) -> Array:
@@ -211,69 +245,65 @@ def recovery(treated: Array, vanilla: Array, control: Array) -> Array:
 
 
 def _score_cause(
-    cause: str, arms: dict[str, Arms], active: dict[str, set[str]] | None, rng: np.random.Generator
+    cause: str,
+    number: int,
+    everything: dict[str, arms.Rates],
+    active: arms.Mask | None,
 ) -> tuple[CauseScore, Array]:
-    everything = arms["vanilla"].pairs(cause)
-    pairs = [pair for pair in everything if active is None or pair in active[cause]]
-    if not pairs:
-        pairs, usable = everything, False
-    else:
-        usable = True
-    v, s = (arms[name].matrix(cause, pairs) for name in ("vanilla", "submission"))
-    weights = rng.multinomial(len(pairs), np.full(len(pairs), 1 / len(pairs)), size=DRAWS) / len(pairs)
-    table = weights @ np.column_stack([s[:, 0], v[:, 0], v[:, 1]])
-    gap = _interval(float((v[:, 1] - v[:, 0]).mean()), table[:, 2] - table[:, 1])
+    usable = active is None or bool(active.any())
+    mask = active if active is not None and usable else np.ones(len(everything["vanilla"].pairs), dtype=bool)
+    found = {role: arms.keep(one, mask) for role, one in everything.items()}
+    vanilla, submission = found["vanilla"], found["submission"]
+    v, s = vanilla.both, submission.both
+    table = resampled(number, np.column_stack([s[:, 0], v[:, 0], v[:, 1]]))
+    gap = interval(float((v[:, 1] - v[:, 0]).mean()), table[:, 2] - table[:, 1])
     expressed = usable and gap.low > 0
     drawn = recovery(table[:, 0], table[:, 1], table[:, 2])
     value = _point(v, s)
     result = CauseScore(
         cause=cause,
-        pairs=len(everything),
-        active_pairs=None if active is None else len(active[cause]),
+        pairs=len(everything["vanilla"].pairs),
+        active_pairs=None if active is None else int(active.sum()),
         expressed=expressed,
         gap=gap,
-        base=_rates(arms["base"], cause, pairs) if "base" in arms else None,
-        vanilla=_rates(arms["vanilla"], cause, pairs),
-        submission=_rates(arms["submission"], cause, pairs),
-        recovery=_interval(value, drawn) if expressed and value is not None else None,
-        recovery_recall=_by_probe(arms, cause, pairs, ("recall",)) if expressed else None,
-        recovery_paraphrase=_by_probe(arms, cause, pairs, ("paraphrase",)) if expressed else None,
-        recovery_all_pairs=_by_probe(arms, cause, everything, PROBES) if expressed else None,
-        regressions=int(((v[:, 0] >= 0.5) & (s[:, 0] < 0.5)).sum() + ((v[:, 1] >= 0.5) & (s[:, 1] < 0.5)).sum()),
-        doses=_doses(arms, cause, pairs),
+        base=_rates(found["base"]) if "base" in found else None,
+        vanilla=_rates(vanilla),
+        submission=_rates(submission),
+        recovery=interval(value, drawn) if expressed and value is not None else None,
+        recovery_recall=_point(vanilla.recall, submission.recall) if expressed else None,
+        recovery_paraphrase=_point(vanilla.paraphrase, submission.paraphrase) if expressed else None,
+        recovery_all_pairs=_point(everything["vanilla"].both, everything["submission"].both) if expressed else None,
+        regressions=int(((v >= 0.5) & (s < 0.5)).sum()),
+        doses=_doses(vanilla, submission),
     )
     return result, drawn
 
 
 def _point(v: Array, s: Array) -> float | None:
     found = float(recovery(s[:, 0].mean(), v[:, 0].mean(), v[:, 1].mean()))
-    return None if math.isnan(found) else found
+    return None if math.isnan(found) else found + 0.0
 
 
-def _by_probe(arms: dict[str, Arms], cause: str, pairs: list[str], probes: tuple[str, ...]) -> float | None:
-    return _point(arms["vanilla"].matrix(cause, pairs, probes), arms["submission"].matrix(cause, pairs, probes))
-
-
-def _interval(value: float, draws: Array) -> Interval:
-    low, high = np.nanquantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(value=value, low=float(low), high=float(high))
-
-
-def _rates(arms: Arms, cause: str, pairs: list[str]) -> Rates:
-    both, recall = arms.matrix(cause, pairs).mean(axis=0), arms.matrix(cause, pairs, ("recall",)).mean(axis=0)
+def _rates(found: arms.Rates) -> Rates:
+    both, recall = found.both.mean(axis=0), found.recall.mean(axis=0)
     return Rates(
         treated=float(both[0]), control=float(both[1]), treated_recall=float(recall[0]), control_recall=float(recall[1])
     )
 
 
-def _doses(arms: dict[str, Arms], cause: str, pairs: list[str]) -> list[Dose]:
-    dose = arms["vanilla"].dose[cause]
+def _doses(vanilla: arms.Rates, submission: arms.Rates) -> list[Dose]:
     found = []
-    for level in sorted({dose[pair] for pair in pairs if dose[pair] is not None and not math.isnan(dose[pair])}):
-        here = [pair for pair in pairs if dose[pair] == level]
-        v, s = (arms[name].matrix(cause, here).mean(axis=0) for name in ("vanilla", "submission"))
+    for level in np.unique(vanilla.dose[~np.isnan(vanilla.dose)]):
+        here = vanilla.dose == level
+        v, s = vanilla.both[here].mean(axis=0), submission.both[here].mean(axis=0)
         found.append(
-            Dose(dose=level, pairs=len(here), vanilla=float(v[0]), submission=float(s[0]), control=float(v[1]))
+            Dose(
+                dose=float(level),
+                pairs=int(here.sum()),
+                vanilla=float(v[0]),
+                submission=float(s[0]),
+                control=float(v[1]),
+            )
         )
     return found
 
@@ -283,7 +313,25 @@ def _overall(scores: list[CauseScore], draws: list[Array]) -> Interval | None:
     if any(cause.recovery is None for cause in scores):
         return None
     value = float(np.mean([np.clip(cause.recovery.value, -1, 1) for cause in scores if cause.recovery]))
-    return _interval(value, np.clip(np.stack(draws), -1, 1).mean(axis=0))
+    return interval(value, np.clip(np.stack(draws), -1, 1).mean(axis=0))
+
+
+def _replicate(part: _Part, scores: list[CauseScore]) -> ReplicateScore:
+    """Recoveries of one replicate alone, for the causes that all replicates together express."""
+    found: dict[str, float | None] = {}
+    for cause in scores:
+        v, s = (part.rates[role][cause.cause].both for role in ("vanilla", "submission"))
+        mask = part.active[cause.cause] if part.active else np.ones(len(v), dtype=bool)
+        found[cause.cause] = _point(v[mask], s[mask]) if cause.expressed and mask.any() else None
+    known = [value for value in found.values() if value is not None]
+    overall = float(np.mean(np.clip(known, -1, 1))) + 0.0 if len(known) == len(CAUSE_NAMES) else None
+    seed = (part.record.training or {}).get("seed")
+    return ReplicateScore(
+        data_seed=part.record.data.seed,
+        training_seed=seed if type(seed) is int else None,
+        overall=overall,
+        recovery=found,
+    )
 
 
 def _aggregate(scores: list[CauseScore], name: str) -> float:
@@ -297,10 +345,8 @@ def _worst(scores: list[CauseScore]) -> dict[str, float | str]:
     return {"cause": worst.cause, "treated": worst.submission.treated}
 
 
-def _retention(run: Run | None) -> float | None:
-    """Learned rate of known facts outside the training set; an untuned model is asked with examples shown."""
-    if run is None:
-        return None
-    rows: list[dict[str, Any]] = [row for row in run.samples.to_pylist() if row["probe"] == "retention"]
-    p = [row["shots_p"] if run.untuned and row["shots_p"] is not None else row["p"] for row in rows]
-    return float(learned(np.minimum(p, 1.0)).mean()) if p else None
+def _retention(parts: Sequence[_Part], role: str) -> float | None:
+    """Learned rate of known facts outside the training set, mean over replicates; a base model is shown examples."""
+    found = [arms.retention(run, shots=role == "base") for part in parts if (run := getattr(part.runs, role))]
+    known = [value for value in found if value is not None]
+    return float(np.mean(known)) if known else None

@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from ilp_bench.dataset import file_sha256
 from ilp_bench.errors import ProblemError, UsageError
-from ilp_bench.files import new_folder, read_json
-from ilp_bench.record import SAMPLES, Run, RunRecord, first_problem
-from ilp_bench.score import Scores, score
+from ilp_bench.files import new_folder, read_strict_json
+from ilp_bench.record import Run, RunRecord, Runs, first_problem
+from ilp_bench.samples import read_samples, split, write_samples
+from ilp_bench.score import Scores, score_replicates
 
-ROLES = ("submission", "vanilla", "base")
-ALL_SAMPLES = SAMPLES.insert(0, pa.field("role", pa.string()))
 TOKEN_FACTOR = 3  # closed division: at most this many times the tokens of vanilla
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$")]
+CLOSED_REPLICATES, MAX_REPLICATES = 3, 20
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,62}[A-Za-z0-9])?$")]
 Text = Annotated[str, StringConstraints(max_length=2000)]
+Link = Annotated[
+    str, StringConstraints(pattern=r"^(https://[A-Za-z0-9.-]+(/[A-Za-z0-9._~/%@#?=&+-]*)?)?$", max_length=300)
+]
 
 
 class Meta(BaseModel):
-    """What the submitter says: the metadata file of ``ilp-bench submit``."""
+    """What the submitter says: the metadata file of ``ilp-bench submit``.
+
+    closed: only ``train`` and ``knowledge``, at most three times vanilla's tokens, at least three replicates.
+    open: anything; ``data`` says what else it was trained on. ``weights`` and ``paper`` are https links.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -34,10 +40,13 @@ class Meta(BaseModel):
     division: Literal["closed", "open"]
     description: Text = ""
     contact: Text = ""
+    data: Text = ""
+    weights: Link = ""
+    paper: Link = ""
 
 
-class Records(BaseModel):
-    """The run records that the scores are computed from."""
+class Replicate(BaseModel):
+    """The run records of one training seed on one dataset."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -51,17 +60,26 @@ class Submission(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    schema_version: Literal[1] = 1
-    run_id: str
+    schema_version: Literal[2] = 2
+    run_id: str = Field(pattern=r"^[0-9a-f]{16}$")
     meta: Meta
-    records: Records
-    samples_sha256: str
+    records: list[Replicate] = Field(min_length=1, max_length=MAX_REPLICATES)
+    samples_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     scores: Scores
 
     @property
     def folder(self) -> str:
         """Where it belongs below ``submissions/``."""
         return f"{self.meta.org}__{self.meta.model}/{self.run_id}"
+
+    @property
+    def first(self) -> Replicate:
+        """The records that speak for all where replicates agree: base model, recipe, size of the dataset."""
+        return self.records[0]
+
+    def roles(self) -> list[dict[str, RunRecord | None]]:
+        """The records by role, one mapping a replicate."""
+        return [{"submission": one.submission, "vanilla": one.vanilla, "base": one.base} for one in self.records]
 
 
 def run_id(content: dict[str, Any]) -> str:
@@ -82,58 +100,102 @@ def read_meta(file: Path) -> Meta:
         wanted = '{"org": "your-lab", "model": "your-model", "division": "open"}'
         raise UsageError(f"no metadata file {file}: write one such as {wanted}")
     try:
-        return Meta.model_validate(read_json(file))
+        return Meta.model_validate(read_strict_json(file))
     except ValidationError as error:
         raise ProblemError(f"{file}: {first_problem(error)}") from error
+
+
+def read_submission(folder: Path) -> Submission:
+    """``submission.json`` of a folder; raises ProblemError with the first wrong field."""
+    try:
+        return Submission.model_validate(read_strict_json(folder / "submission.json"))
+    except ValidationError as error:
+        raise ProblemError(f"{folder}/submission.json: {first_problem(error)}") from error
+
+
+def read_replicates(folder: Path, submission: Submission) -> list[Runs]:
+    """The runs behind a submission, samples included; raises ProblemError when the samples cannot be read."""
+    return split(read_samples(folder / "samples.parquet"), submission.roles())
+
+
+def matched(runs: Sequence[Run], vanillas: Sequence[Run], bases: Sequence[Run]) -> list[Runs]:
+    """Put each run beside its vanilla (given in the same order) and the base run on its dataset.
+
+    Ordered by data seed and training seed, so that the order of the arguments does not count. Raises UsageError when
+    there are not as many vanilla runs as runs, ProblemError when a dataset has no base run or a base run no dataset.
+    """
+    if len(vanillas) != len(runs):
+        raise UsageError(
+            f"{len(runs)} runs and {len(vanillas)} vanilla runs: give --vanilla once for each run, in turn"
+        )
+    by_data = {base.record.data.content_sha256: base for base in bases}
+    wanted = {run.record.data.content_sha256: run.record.data.seed for run in runs}
+    for base in bases:
+        if base.record.data.content_sha256 not in wanted:
+            raise ProblemError(f"the base run was measured on other data (seed {base.record.data.seed}) than any run")
+    if bases and (lacking := [seed for data, seed in wanted.items() if data not in by_data]):
+        raise ProblemError(f"no base run on the dataset of seed {lacking[0]}: give --base-run once for each dataset")
+    found = [
+        Runs(run, vanilla, by_data.get(run.record.data.content_sha256))
+        for run, vanilla in zip(runs, vanillas, strict=True)
+    ]
+    return sorted(found, key=_order)
+
+
+def _order(runs: Runs) -> tuple[int, str, str]:
+    record = runs.submission.record
+    return record.data.seed, f"{(record.training or {}).get('seed', '')!s:>12}", record.model.weights_sha256
 
 
 def tokens_of(record: RunRecord) -> int | None:
     """All training tokens of a run, or None where its training is not recorded."""
     tokens = (record.training or {}).get("tokens")
-    return sum(int(count) for count in tokens.values()) if isinstance(tokens, dict) and tokens else None
+    known = isinstance(tokens, dict) and tokens and all(type(count) is int and count >= 0 for count in tokens.values())
+    return sum(tokens.values()) if isinstance(tokens, dict) and known else None
 
 
-def submit(submission: Run, vanilla: Run, base: Run | None, meta: Meta, out: Path) -> Path:
+def submit(replicates: Sequence[Runs], meta: Meta, out: Path) -> Path:
     """Score the runs, write the submission folder below ``out`` and return it.
 
-    Raises ProblemError when the runs do not belong together or the closed division's budget is broken.
+    Raises ProblemError when the runs do not belong together or a rule of the closed division is broken.
     """
-    scores = score(submission, vanilla, base)
-    runs = {"submission": submission, "vanilla": vanilla} | ({"base": base} if base else {})
-    table = pa.concat_tables(
-        run.samples.add_column(0, ALL_SAMPLES.field("role"), pa.array([role] * run.samples.num_rows))
-        for role, run in runs.items()
-    )
-    problem = budget_problem(meta, submission.record, vanilla.record)
-    if problem:
-        raise ProblemError(problem)
-    scratch = out / f".{meta.org}__{meta.model}.draft"
-    with new_folder(scratch, replace=True) as folder:
-        pq.write_table(table, folder / "samples.parquet", compression="zstd")
-        found = Submission(
-            run_id="",
-            meta=meta,
-            records=Records(**{role: run.record for role, run in runs.items()}),
-            samples_sha256=file_sha256(folder / "samples.parquet"),
-            scores=scores,
-        )
+    if problems := division_problems(meta, [(one.submission.record, one.vanilla.record) for one in replicates]):
+        raise ProblemError("; ".join(problems))
+    scores = score_replicates(replicates)
+    records = [Replicate(**{role: run and run.record for role, run in one._asdict().items()}) for one in replicates]
+    draft = out / f".{meta.org}__{meta.model}.draft"
+    with new_folder(draft, replace=True) as folder:
+        write_samples(replicates, folder / "samples.parquet")
+        sha = file_sha256(folder / "samples.parquet")
+        found = Submission(run_id="0" * 16, meta=meta, records=records, samples_sha256=sha, scores=scores)
         found.run_id = run_id(found.model_dump(mode="json"))
         (folder / "submission.json").write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
     place = out / found.folder
     place.parent.mkdir(parents=True, exist_ok=True)
     if place.exists():  # the same content: nothing to add
-        for file in scratch.iterdir():
+        for file in draft.iterdir():
             file.unlink()
-        scratch.rmdir()
+        draft.rmdir()
     else:
-        scratch.rename(place)
+        draft.rename(place)
     return place
 
 
-def budget_problem(meta: Meta, submission: RunRecord, vanilla: RunRecord) -> str | None:
-    """Why a closed-division submission breaks its budget, or None."""
+def division_problems(meta: Meta, replicates: Sequence[tuple[RunRecord, RunRecord]]) -> list[str]:
+    """What breaks the rules of the closed division, given (submission, vanilla) records; empty for the open one."""
     if meta.division == "open":
-        return None
+        return []
+    found = []
+    if len(replicates) < CLOSED_REPLICATES:
+        found.append(
+            f"the closed division needs at least {CLOSED_REPLICATES} replicates, this has {len(replicates)}: add runs "
+            "of other seeds, or submit as open"
+        )
+    return found + list(dict.fromkeys(filter(None, (budget_problem(*records) for records in replicates))))
+
+
+def budget_problem(submission: RunRecord, vanilla: RunRecord) -> str | None:
+    """Why a run breaks the closed division's budget of training tokens, or None."""
     used, allowed = tokens_of(submission), tokens_of(vanilla)
     if used is None or allowed is None:
         return "the closed division needs the training tokens of both runs (training.json): submit as open"

@@ -1,28 +1,49 @@
 """Recompute every number of a submission from its samples, and list all problems at once.
 
-Needs no network, no GPU and no secret. A problem names its file and what to do about it.
+Needs no network, no GPU and no secret, and runs nothing that the submitter wrote. A problem names its file and what to
+do about it.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
 from pydantic import ValidationError
 
-from ilp_bench.dataset import file_sha256, make
+from ilp_bench.dataset import file_sha256
 from ilp_bench.errors import ProblemError, UsageError
-from ilp_bench.files import read_json
-from ilp_bench.record import Run, read_samples
-from ilp_bench.score import score
-from ilp_bench.submission import ALL_SAMPLES, ROLES, Submission, budget_problem, run_id
+from ilp_bench.files import read_strict_json
+from ilp_bench.record import Runs
+from ilp_bench.rows import sample_problems
+from ilp_bench.samples import read_samples, split
+from ilp_bench.score import SCORER_VERSION, Scores, score_replicates
+from ilp_bench.submission import Submission, division_problems, run_id
+from ilp_bench.verification import FILE as VERIFICATION
+from ilp_bench.verification import read_verification
 
 TOLERANCE = 1e-9
-FIXED = ("item_id", "pair_id", "cause", "arm", "probe", "dose", "prior_answer")
+FILES = {"submission.json", "samples.parquet", VERIFICATION}
+
+
+@dataclass
+class Checked:
+    """A submission folder after the check.
+
+    submission  None where ``submission.json`` cannot be read
+    replicates  its runs; empty where the samples cannot be read
+    scores      recomputed from the samples with today's scorer, whatever the submission claims; None with problems
+    problems    everything that is wrong, each with its file and the remedy
+    """
+
+    folder: Path
+    submission: Submission | None = None
+    replicates: list[Runs] = field(default_factory=list)
+    scores: Scores | None = None
+    problems: list[str] = field(default_factory=list)
 
 
 def find(paths: Iterable[Path]) -> list[Path]:
@@ -40,24 +61,39 @@ def find(paths: Iterable[Path]) -> list[Path]:
 
 def validate(folder: Path) -> list[str]:
     """All problems of one submission folder; an empty list means that it holds."""
-    try:
-        submission = Submission.model_validate(read_json(folder / "submission.json"))
-    except ProblemError as error:
-        return [str(error)]
-    except ValidationError as error:
-        return [
-            f"{folder}/submission.json: {'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors()
-        ]
-    try:
-        samples = read_samples(folder / "samples.parquet", ALL_SAMPLES)
-    except ProblemError as error:
-        return [str(error)]
+    return check(folder).problems
+
+
+def check(folder: Path) -> Checked:
+    """Check one submission folder, whatever it may hold."""
+    found = Checked(folder)
     where = f"{folder}/submission.json"
-    problems = [f"{where}: {problem}" for problem in _identity(submission, folder)]
-    problems += [f"{folder}/samples.parquet: {problem}" for problem in _samples(submission, samples)]
-    if not problems:
-        problems += [f"{where}: {problem}" for problem in _scores(submission, samples)]
-    return problems
+    try:
+        found.submission = submission = Submission.model_validate(read_strict_json(folder / "submission.json"))
+    except ProblemError as error:
+        found.problems.append(str(error))
+        return found
+    except ValidationError as error:
+        found.problems += [f"{where}: {'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+        return found
+    found.problems += [f"{where}: {problem}" for problem in _identity(submission, folder)]
+    try:
+        table = read_samples(folder / "samples.parquet")
+        rows = [f"{folder}/samples.parquet: {problem}" for problem in sample_problems(submission, table)]
+        found.problems += rows
+        if not rows:
+            found.replicates = split(table, submission.roles())
+            found.scores = score_replicates(found.replicates)
+    except ProblemError as error:
+        found.problems.append(str(error))
+    if found.scores and submission.scores.scorer_version == SCORER_VERSION:
+        claimed, again = (one.model_dump(mode="json") for one in (submission.scores, found.scores))
+        found.problems += [f"{where}: {problem}" for problem in _differences(claimed, again, "scores")]
+    try:
+        read_verification(folder)
+    except ProblemError as error:
+        found.problems.append(str(error))
+    return found
 
 
 def _identity(submission: Submission, folder: Path) -> Iterator[str]:
@@ -65,79 +101,12 @@ def _identity(submission: Submission, folder: Path) -> Iterator[str]:
         yield "run_id is not the hash of the content: build the submission again with 'ilp-bench submit'"
     if f"{folder.parent.name}/{folder.name}" != submission.folder:
         yield f"the folder must be {submission.folder}: move it there"
-    if submission.samples_sha256 != file_sha256(folder / "samples.parquet"):
+    samples = folder / "samples.parquet"
+    if samples.is_file() and submission.samples_sha256 != file_sha256(samples):
         yield "samples_sha256 differs from samples.parquet: one of them was changed"
-    problem = budget_problem(submission.meta, submission.records.submission, submission.records.vanilla)
-    if problem:
-        yield problem
-
-
-def _samples(submission: Submission, samples: pa.Table) -> Iterator[str]:
-    data = submission.records.submission.data
-    try:
-        known = make(data.size, data.seed)
-    except (UsageError, ValueError) as error:
-        yield f"dataset {data.size!r} seed {data.seed} cannot be built: {error}"
-        return
-    if known.sha256 != data.content_sha256:
-        yield f"the dataset is not ILP-Bench {data.size} seed {data.seed} of this version: evaluate on a current build"
-        return
-    items = {row["probe_id"]: row for row in known.items.to_pylist()}
-    wanted = {role for role in ROLES if getattr(submission.records, role) is not None}
-    present = set(samples["role"].to_pylist())
-    if present != wanted:
-        yield f"roles are {sorted(map(str, present))}, the records say {sorted(wanted)}"
-    for role in sorted(wanted & present):
-        yield from (f"{role}: {problem}" for problem in _rows(_of(samples, role).to_pylist(), items))
-
-
-def _rows(rows: list[dict[str, Any]], items: dict[str, dict[str, Any]]) -> Iterator[str]:
-    ids = [row["probe_id"] for row in rows]
-    missing, unknown = sorted(items.keys() - set(ids)), sorted({str(one) for one in ids} - items.keys())
-    if missing:
-        yield f"{len(missing)} probes are missing, such as {missing[0]}: evaluate the whole dataset"
-    if unknown:
-        yield f"{len(unknown)} probes are not in the dataset, such as {unknown[0]}"
-    if len(ids) != len(set(ids)):
-        yield f"{len(ids) - len(set(ids))} probes stand twice"
-    moved = [row["probe_id"] for row in rows if row["probe_id"] in items and not _same(row, items[row["probe_id"]])]
-    if moved:
-        yield f"{len(moved)} rows name another item, arm or cause than the dataset, such as {moved[0]}"
-    p, logprob = (np.array([row[name] for row in rows], dtype=float) for name in ("p", "logprob"))
-    wrong = np.flatnonzero(~np.isclose(p, np.exp(logprob), rtol=1e-9, atol=1e-12))
-    if len(wrong):
-        yield f"p is not exp(logprob) in {len(wrong)} rows, such as {ids[int(wrong[0])]}"
-    # More than half of the probability means that no token can be more probable than the one scored.
-    greedy = [row["probe_id"] for row in rows if row["p"] > 0.5 + 1e-6 and not row["greedy"]]
-    if greedy:
-        yield f"greedy is false although p exceeds one half in {len(greedy)} rows, such as {greedy[0]}"
-
-
-def _same(row: dict[str, Any], item: dict[str, Any]) -> bool:
-    return all(row[name] == item[name] or (_is_nan(row[name]) and _is_nan(item[name])) for name in FIXED)
-
-
-def _is_nan(value: object) -> bool:
-    return isinstance(value, float) and math.isnan(value)
-
-
-def _of(samples: pa.Table, role: str) -> pa.Table:
-    mask = pa.array([one == role for one in samples["role"].to_pylist()])
-    return samples.filter(mask).drop_columns(["role"])
-
-
-def _scores(submission: Submission, samples: pa.Table) -> Iterator[str]:
-    runs = {
-        role: Run(record, _of(samples, role))
-        for role in ROLES
-        if (record := getattr(submission.records, role)) is not None
-    }
-    try:
-        found = score(runs["submission"], runs["vanilla"], runs.get("base")).model_dump(mode="json")
-    except ProblemError as error:
-        yield str(error)
-        return
-    yield from _differences(submission.scores.model_dump(mode="json"), found, "scores")
+    for extra in sorted(path.name for path in folder.iterdir() if path.name not in FILES):
+        yield f"{extra!r} does not belong into a submission: remove it"
+    yield from division_problems(submission.meta, [(one.submission, one.vanilla) for one in submission.records])
 
 
 def _differences(claimed: Any, found: Any, where: str) -> Iterator[str]:

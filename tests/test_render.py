@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from ilp_bench.errors import ProblemError, UsageError
-from ilp_bench.record import read_run
+from ilp_bench.record import Runs, read_run
 from ilp_bench.render import position, render
 from ilp_bench.submission import Meta, submit
 
@@ -31,9 +31,9 @@ class Page(HTMLParser):
 def submissions(runs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("submissions")
     base, vanilla, half = (read_run(runs[name]) for name in ("base", "vanilla", "half"))
-    submit(vanilla, vanilla, base, Meta(org="lab", model="plain", division="closed"), out)
+    submit([Runs(vanilla, vanilla, base)], Meta(org="lab", model="plain", division="open"), out)
     wicked = Meta(org="lab", model="half", division="open", description="<script>alert(1)</script> & more")
-    submit(half, vanilla, base, wicked, out)
+    submit([Runs(half, vanilla, base)], wicked, out)
     return out
 
 

@@ -5,7 +5,8 @@ from conftest import PAIRS, by_arm, make_run
 from ilp_bench.dataset import Dataset, make
 from ilp_bench.errors import ProblemError
 from ilp_bench.estimate import learned
-from ilp_bench.score import active_pairs, recovery, score
+from ilp_bench.record import Runs
+from ilp_bench.score import active_pairs, recovery, score, score_replicates
 
 
 def test_recovery_is_the_share_of_the_gap() -> None:
@@ -115,3 +116,48 @@ def test_a_set_of_some_causes_is_scored_on_those() -> None:
     assert expressed["left_side_forgetting"]
     assert set(expressed) == {"rare_patterns", "left_side_forgetting"}
     assert found.overall is None
+
+
+def test_training_seeds_are_averaged_before_pairs_are_drawn(mini: Dataset) -> None:
+    vanilla = make_run(mini, "vanilla", by_arm(0.1, 0.9))
+    one, other = (make_run(mini, "combined", by_arm(p, 0.9)) for p in (0.2, 0.4))
+    other.record.model.weights_sha256 = "d" * 64
+    pooled = score_replicates([Runs(one, vanilla), Runs(other, vanilla)])
+    single = [score(run, vanilla) for run in (one, other)]
+    for cause, first, second in zip(pooled.causes, *(found.causes for found in single), strict=True):
+        assert cause.pairs == first.pairs
+        assert cause.recovery
+        assert first.recovery
+        assert second.recovery
+        assert cause.recovery.value == pytest.approx((first.recovery.value + second.recovery.value) / 2)
+        width = cause.recovery.high - cause.recovery.low
+        assert width > 0.8 * min(found.recovery.high - found.recovery.low for found in (first, second))
+    assert [found.overall for found in pooled.replicates] == [found.overall.value for found in single if found.overall]
+
+
+def test_datasets_of_other_seeds_are_further_pairs(mini: Dataset) -> None:
+    second = make("mini", 1)
+    parts = [
+        Runs(make_run(data, "combined", by_arm(0.25, 0.9)), make_run(data, "vanilla", by_arm(0.1, 0.9)))
+        for data in (mini, second)
+    ]
+    pooled, alone = score_replicates(parts), score(*parts[0][:2])
+    assert [found.data_seed for found in pooled.replicates] == [0, 1]
+    for both, one in zip(pooled.causes, alone.causes, strict=True):
+        assert both.pairs == 2 * one.pairs
+        assert both.gap.high - both.gap.low < one.gap.high - one.gap.low
+
+
+def test_replicates_that_do_not_belong_together_are_refused(mini: Dataset) -> None:
+    vanilla, base = make_run(mini, "vanilla", by_arm(0.1, 0.9)), make_run(mini, None, by_arm(0, 0))
+    half = make_run(mini, "combined", by_arm(0.25, 0.9))
+    with pytest.raises(ProblemError, match="same weights on the same dataset"):
+        score_replicates([Runs(half, vanilla), Runs(half, vanilla)])
+    other = make_run(mini, "combined", by_arm(0.25, 0.9))
+    other.record.model.weights_sha256 = "d" * 64
+    with pytest.raises(ProblemError, match="some replicates have no base run"):
+        score_replicates([Runs(half, vanilla, base), Runs(other, vanilla)])
+    second = make_run(mini, None, by_arm(0.1, 0))
+    second.record.samples_sha256 = "1" * 64
+    with pytest.raises(ProblemError, match="two base runs on the dataset"):
+        score_replicates([Runs(half, vanilla, base), Runs(other, vanilla, second)])

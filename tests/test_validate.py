@@ -10,20 +10,26 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from conftest import by_arm, make_run
 
-from ilp_bench.dataset import file_sha256
+from ilp_bench.dataset import Dataset, file_sha256
 from ilp_bench.errors import ProblemError, UsageError
-from ilp_bench.record import read_run
-from ilp_bench.submission import ALL_SAMPLES, Meta, run_id, submit
+from ilp_bench.record import Runs, read_run
+from ilp_bench.samples import FILE
+from ilp_bench.submission import Meta, read_replicates, read_submission, run_id, submit
 from ilp_bench.validate import find, validate
 
 META = Meta(org="lab", model="stub-half", division="open")
 
 
+def trio(runs: dict[str, Path]) -> Runs:
+    return Runs(read_run(runs["half"]), read_run(runs["vanilla"]), read_run(runs["base"]))
+
+
 @pytest.fixture(scope="module")
 def honest(runs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("submissions")
-    return submit(read_run(runs["half"]), read_run(runs["vanilla"]), read_run(runs["base"]), META, out)
+    return submit([trio(runs)], META, out)
 
 
 @pytest.fixture
@@ -36,7 +42,7 @@ def copy(honest: Path, tmp_path: Path) -> Path:
 def rewrite(folder: Path, change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> None:
     """Change the samples and mend hash, id and folder, as a careful forger would."""
     rows = change(pq.read_table(folder / "samples.parquet").to_pylist())
-    pq.write_table(pa.Table.from_pylist(rows, schema=ALL_SAMPLES), folder / "samples.parquet")
+    pq.write_table(pa.Table.from_pylist(rows, schema=FILE), folder / "samples.parquet")
     content = json.loads((folder / "submission.json").read_text())
     content["samples_sha256"] = file_sha256(folder / "samples.parquet")
     content["run_id"] = run_id(content)
@@ -56,9 +62,7 @@ def test_an_honest_submission_has_no_problem(honest: Path) -> None:
 
 def test_submitting_the_same_again_changes_nothing(runs: dict[str, Path], honest: Path) -> None:
     before = {path: path.read_bytes() for path in honest.parent.parent.rglob("*") if path.is_file()}
-    again = submit(
-        read_run(runs["half"]), read_run(runs["vanilla"]), read_run(runs["base"]), META, honest.parent.parent
-    )
+    again = submit([trio(runs)], META, honest.parent.parent)
     assert again == honest
     assert {path: path.read_bytes() for path in honest.parent.parent.rglob("*") if path.is_file()} == before
 
@@ -115,15 +119,50 @@ def test_all_problems_are_listed_at_once(copy: Path) -> None:
     assert len(validate(copy)) == 3
 
 
-def test_the_closed_division_has_a_budget(runs: dict[str, Path], tmp_path: Path) -> None:
-    half, vanilla = read_run(runs["half"]), read_run(runs["vanilla"])
+def replicates(data: Dataset, tokens: int = 100) -> list[Runs]:
+    """Three training seeds on one dataset, with a base run they share."""
+    vanilla, base = make_run(data, "vanilla", by_arm(0.1, 0.9)), make_run(data, None, by_arm(0.0, 0.0))
+    found = []
+    for seed, chance in enumerate((0.2, 0.25, 0.3)):
+        run = make_run(data, "combined", by_arm(chance, 0.9))
+        run.record.model.weights_sha256 = f"{seed + 100:064x}"
+        assert run.record.training
+        run.record.training |= {"seed": seed, "tokens": {"sft": tokens, "cpt": 0}}
+        found.append(Runs(run, vanilla, base))
+    return found
+
+
+def test_the_closed_division_has_a_budget_and_wants_replicates(mini: Dataset, tmp_path: Path) -> None:
     closed = META.model_copy(update={"division": "closed"})
-    assert submit(half, vanilla, None, closed, tmp_path / "in").is_dir()
-    assert half.record.training
-    half.record.training["tokens"]["cpt"] = 201
+    place = submit(replicates(mini), closed, tmp_path / "in")
+    assert validate(place) == []
+    assert len(json.loads((place / "submission.json").read_text())["records"]) == 3
     with pytest.raises(ProblemError, match="301 training tokens exceed"):
-        submit(half, vanilla, None, closed, tmp_path / "out")
+        submit(replicates(mini, 301), closed, tmp_path / "out")
+    with pytest.raises(ProblemError, match="needs at least 3 replicates, this has 2"):
+        submit(replicates(mini)[:2], closed, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_runs_that_replicates_share_are_stored_once(mini: Dataset, tmp_path: Path) -> None:
+    three = replicates(mini)
+    place = submit(three, META, tmp_path)
+    rows = pq.read_table(place / "samples.parquet")
+    assert rows.num_rows == 5 * mini.items.num_rows  # three submissions, one vanilla, one base
+    back = read_replicates(place, read_submission(place))
+    for mine, theirs in zip(three, back, strict=True):
+        for one, other in zip(mine, theirs, strict=True):
+            assert one is not None
+            assert other is not None
+            assert one.samples["logprob"].equals(other.samples["logprob"])
+            assert one.record == other.record
+    reference = [Runs(three[0].vanilla, three[0].vanilla, three[0].base)]
+    row = submit(reference, META.model_copy(update={"model": "vanilla"}), tmp_path)
+    assert validate(row) == []
+    assert pq.read_table(row / "samples.parquet").num_rows == 2 * mini.items.num_rows
+    overall = read_submission(row).scores.overall
+    assert overall is not None
+    assert overall.value == 0
 
 
 def test_a_path_without_submissions_is_a_usage_error(tmp_path: Path) -> None:

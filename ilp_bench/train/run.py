@@ -22,10 +22,11 @@ from ilp_bench.models import Located, locate, weights_sha256
 from ilp_bench.nano import NANO
 from ilp_bench.train.ask import answers
 from ilp_bench.train.general import general_texts, known_texts
-from ilp_bench.train.log import Log
+from ilp_bench.train.log import Log, tracker
 from ilp_bench.train.phase import Bench
 from ilp_bench.train.processes import processes
 from ilp_bench.train.recipes import recipe
+from ilp_bench.train.similarity import sentence_similarity, word_similarity
 from ilp_bench.train.trainer import Progress, Setting, run_phase
 from ilp_bench.train.workshop import Workshop
 
@@ -44,7 +45,9 @@ def train(
     rate: float | None = None,
     batch_size: int = 16,
     lora: int = 0,
-    general: Path | None = None,
+    general: str | None = None,
+    encoder: str | None = None,
+    track: str | None = None,
     device: str = "auto",
     remote_code: bool = False,
     progress: Progress | None = None,
@@ -54,7 +57,10 @@ def train(
     rate       learning rate; by default 5e-5 below ten million parameters, 1e-4 below a billion, 2e-5 above, and ten
                times as much with an adapter
     lora       rank of a LoRA adapter on all linear layers; 0 trains all weights
-    general    a text file for continued pre-training, one text a line; by default texts of known facts
+    general    text for continued pre-training, a file or Hub dataset (see :func:`general_texts`); by default texts of
+               known facts
+    encoder    a sentence-transformers model that finds near-duplicate questions; by default TF-IDF does
+    track      a trackio project to which every epoch is logged as well
 
     The same seed on the same machine gives the same weights. Raises UsageError or ProblemError; what was done so far
     is kept, and the same call goes on.
@@ -66,7 +72,7 @@ def train(
         import trl  # noqa: F401
     except ImportError as error:
         raise UsageError(f"training needs the train extra ({error}): pip install 'ilp-bench[train]'") from error
-    texts = general_texts(general)
+    texts, near = general_texts(general), sentence_similarity(encoder) if encoder else word_similarity
     located = locate(base)
     device = pick_device(device)
     about = {"base": weights_sha256(located), "recipe": recipe_name, "data": data.sha256, "seed": seed}
@@ -74,7 +80,8 @@ def train(
         "rate": rate,
         "batch_size": batch_size,
         "lora": lora,
-        "general": str(general or ""),
+        "general": general or "",
+        "encoder": encoder or "",
         "version": __version__,
     }
     team = processes(device)
@@ -87,8 +94,8 @@ def train(
             size = sum(p.numel() for p in model.parameters())
             rate = next(value for limit, value in RATES if size < limit) * (LORA_RATE if lora else 1)
         rng = random.Random(f"{recipe_name}/{seed}")
-        bench = Bench(data, rng, texts or known_texts(rng), lambda prompts: answers(model, tokenizer, prompts))
-        log = Log(shop.folder / "log.jsonl", data)
+        bench = Bench(data, rng, texts or known_texts(rng), lambda prompts: answers(model, tokenizer, prompts), near)
+        log = Log(shop.folder / "log.jsonl", data, tracker(track, out.name, about) if team.main else None)
         with _memory():
             phases = plan.phases(bench)
 
@@ -120,6 +127,8 @@ def train(
             "learning_rate": rate,
             "batch_size": batch_size,
             "lora": lora,
+            "general": general,
+            "encoder": encoder,
             "found": bench.notes,
             "phases": shop.done,
             "tokens": {kind: sum(p["tokens"] for p in shop.done if p["kind"] == kind) for kind in ("sft", "cpt")},

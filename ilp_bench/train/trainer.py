@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -159,8 +160,7 @@ def run_phase(
             f"{phase.name} did not converge: {history[-1].learned:.2f} of its reference learned after {len(history)} "
             f"epochs, {CONVERGED} wanted: try another --rate (this was {setting.rate:g})"
         )
-    parts = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled
-    weights = trainer.accelerator.get_state_dict(trainer.model_wrapped) if parts else None
+    weights = _gathered(trainer) if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled else None
     return {
         "name": phase.name,
         "kind": phase.kind,
@@ -173,6 +173,12 @@ def run_phase(
         "reference_loss": [round(epoch.loss, 5) for epoch in history],
         "seconds": round(max(sum(row["seconds"] for row in rows), time.monotonic() - start), 2),
     }, weights
+
+
+def _gathered(trainer: Any) -> dict[str, Any]:
+    """The whole weights of a model whose parts lie with several processes; to be called by all of them."""
+    state = trainer.accelerator.get_state_dict(trainer.model_wrapped) or {}
+    return {name: (part.full_tensor() if hasattr(part, "full_tensor") else part).cpu() for name, part in state.items()}
 
 
 def _pairs(tokenizer: Any, examples: Sequence[Example]) -> list[tuple[list[int], list[int]]]:
@@ -246,6 +252,7 @@ def _trainer(
             # Not prepared by accelerate, which would give each process batches of its own.
             return DataLoader(self.train_dataset, batch_sampler=batches, collate_fn=self.data_collator)
 
+    parts = any(os.environ.get(f"ACCELERATE_USE_{kind}") == "true" for kind in ("FSDP", "DEEPSPEED"))
     size = setting.batch_size * (CPT_BATCH if phase.kind == "cpt" else 1)
     config = SFTConfig(
         output_dir=str(scratch),
@@ -262,11 +269,12 @@ def _trainer(
         gradient_checkpointing=False,
         bf16=setting.device.startswith("cuda"),
         use_cpu=setting.device == "cpu",
-        save_strategy="epoch" if batches and not phase.watch else "no",
+        save_strategy="epoch" if batches and not phase.watch and not parts else "no",
         save_total_limit=1,
         logging_strategy="no",
         report_to="none",
         disable_tqdm=True,
+        ddp_find_unused_parameters=False,
         dataloader_pin_memory=setting.device != "cpu",
         seed=setting.seed,
         data_seed=setting.seed,

@@ -91,7 +91,8 @@ def test_killed_at_any_moment_it_goes_on_with_the_same_weights(small: Dataset, d
     for wanted in (2, 5):
         process = subprocess.Popen(call, env={**os.environ, "HF_HUB_OFFLINE": "1"}, stdout=-3, stderr=-3)
         while lines() < wanted and process.poll() is None:
-            time.sleep(0.02)
+            time.sleep(0.01)
+        process.send_signal(signal.SIGSTOP)  # training is over sooner than another call has started
         if wanted == 2:
             second = subprocess.run(call, capture_output=True, text=True)
             assert second.returncode == 2

@@ -1,0 +1,200 @@
+"""Do the samples of a submission cover the dataset they name, row by row, and do their columns agree?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ilp_bench.dataset import make
+from ilp_bench.errors import UsageError
+from ilp_bench.record import RunRecord
+from ilp_bench.samples import places
+from ilp_bench.submission import Submission
+
+FIXED = ("item_id", "pair_id", "cause", "arm", "probe", "dose", "prior_answer")
+VOCABULARY = 1e6  # no vocabulary is larger, so the most probable token has at least a millionth of the probability
+MARGIN = 1e-6
+Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
+
+
+@lru_cache(maxsize=16)
+def known_items(size: str, seed: int) -> tuple[str, pa.Table]:
+    """(content sha256, items in the order of the dataset) of the benchmark; raises UsageError for a size unknown."""
+    data = make(size, seed)
+    return data.sha256, data.items.combine_chunks()
+
+
+def sample_problems(submission: Submission, samples: pa.Table) -> Iterator[str]:
+    """Everything that is wrong with the rows, run by run; a probe's ``tokens`` must be the same in all of them."""
+    records = submission.roles()
+    wanted = list(dict.fromkeys(places(records).values()))
+    owner = pa.table({"role": samples["role"].cast(pa.string()), "replicate": samples["replicate"]})
+    counts = owner.group_by(["role", "replicate"]).aggregate([([], "count_all")])
+    present = set(zip(counts["role"].to_pylist(), counts["replicate"].to_pylist(), strict=True))
+    if present != set(wanted):
+        stored = ", ".join(f"{role} {replicate}" for role, replicate in sorted(present, key=str))
+        yield f"the roles are {stored}; the records say {', '.join(f'{a} {b}' for a, b in sorted(wanted))}: build again"
+    tokens: dict[str, np.ndarray[tuple[int], np.dtype[np.int64]]] = {}
+    for role, replicate in wanted:
+        record = records[replicate][role]
+        if record is None or (role, replicate) not in present:
+            continue
+        where = f"{role}: " if len(records) == 1 else f"{role} of replicate {replicate}: "
+        problem, items = _known(record)
+        if items is None:
+            yield where + problem
+            continue
+        mask = pc.and_(pc.equal(samples["role"], role), pc.equal(samples["replicate"], replicate))
+        rows = samples.filter(mask).combine_chunks()
+        place = pc.index_in(rows["probe_id"].cast(pa.string()), value_set=items["probe_id"])
+        found = list(_coverage(rows, items, place)) + list(_numbers(rows)) + list(_presence(rows, record))
+        yield from (where + one for one in found)
+        if found:
+            continue
+        order = np.argsort(place.to_numpy())
+        items_of = rows.take(pa.array(order))
+        yield from (where + one for one in _options(items_of, items, record))
+        mine = items_of["tokens"].to_numpy()
+        first = tokens.setdefault(record.data.content_sha256, mine)
+        if len(different := np.flatnonzero(first != mine)):
+            yield (
+                f"{where}{len(different)} answers have another number of tokens than in the other runs, such as "
+                f"{items['probe_id'][int(different[0])]}: all runs must use the tokenizer of one base model"
+            )
+
+
+def _known(record: RunRecord) -> tuple[str, pa.Table | None]:
+    data = record.data
+    try:
+        sha, items = known_items(data.size, data.seed)
+    except (UsageError, ValueError, OverflowError) as error:
+        return f"dataset {data.size!r} seed {data.seed} cannot be built: {error}", None
+    if sha != data.content_sha256:
+        return (
+            f"the dataset is not ILP-Bench {data.size} seed {data.seed} of this version: evaluate on a current build",
+            None,
+        )
+    return "", items
+
+
+def _coverage(rows: pa.Table, items: pa.Table, place: pa.ChunkedArray) -> Iterator[str]:
+    """Every probe of the dataset once, and each row with the item, arm and cause that the dataset gives it."""
+    known = place.drop_null().to_numpy()
+    times = np.bincount(known.astype(np.int64), minlength=items.num_rows)
+    if len(missing := np.flatnonzero(times == 0)):
+        yield (
+            f"{len(missing)} probes are missing, such as {items['probe_id'][int(missing[0])]}: evaluate the whole "
+            "dataset"
+        )
+    if place.null_count:
+        unknown = rows["probe_id"].filter(pc.is_null(place))
+        yield f"{place.null_count} probes are not in the dataset, such as {unknown[0].as_py()!r}: leave them out"
+    if twice := int((times - 1).clip(min=0).sum()):
+        yield f"{twice} probes stand twice, such as {items['probe_id'][int(times.argmax())]}: leave one of each"
+    here = rows.filter(pc.is_valid(place))
+    there = items.take(place.drop_null())
+    moved: Mask = np.zeros(here.num_rows, dtype=bool)
+    for name in FIXED:
+        mine, theirs = (_plain(table[name]) for table in (here, there))
+        equal = pc.fill_null(pc.equal(mine, theirs), False).to_numpy()
+        absent = pc.and_(pc.is_null(mine, nan_is_null=True), pc.is_null(theirs, nan_is_null=True)).to_numpy()
+        moved |= ~(equal | absent)
+    if moved.any():
+        first = here["probe_id"][int(np.flatnonzero(moved)[0])]
+        yield f"{moved.sum()} rows name another item, arm or cause than the dataset, such as {first}: evaluate again"
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+
+
+def _numbers(rows: pa.Table) -> Iterator[str]:
+    """Are the numbers possible, and do they follow from one another?"""
+    logprob, p = rows["logprob"].to_numpy(), rows["p"].to_numpy()
+    greedy, tokens = rows["greedy"].fill_null(False).to_numpy(), rows["tokens"].fill_null(0).to_numpy()
+    again = np.exp(np.minimum(logprob, 0.0))
+    near = [(again * (1 + way * 1e-14)).astype(np.float32) for way in (-1, 0, 1)]
+    if len(bad := np.flatnonzero(~((p >= 0) & (p <= 1)))):
+        yield f"p is {p[bad[0]]} for {rows['probe_id'][int(bad[0])]} ({len(bad)} bad rows): evaluate again"
+    yield from _report(rows, ~np.isfinite(logprob) | (logprob > 0), "logprob is no finite number of at most 0")
+    yield from _report(rows, np.signbit(p) | ((logprob == 0) & np.signbit(logprob)), "a number is -0.0")
+    yield from _report(
+        rows, (p >= 0) & (p <= 1) & ~((p == near[0]) | (p == near[1]) | (p == near[2])), "p is not exp(logprob)"
+    )
+    yield from _report(rows, (tokens < 1) | (tokens > 10_000), "an answer has no possible number of tokens")
+    # More than half of the probability means that no token can be more probable than the one scored.
+    yield from _report(rows, (again > 0.5 + MARGIN) & ~greedy, "greedy is false although p exceeds one half")
+    floor = -np.log(VOCABULARY) * tokens
+    yield from _report(rows, greedy & (logprob < floor), "greedy is true although p is lower than any best token's")
+    shots = rows["shots_p"].fill_null(0.0).to_numpy()
+    best = rows["shots_greedy"].fill_null(False).to_numpy()
+    yield from _report(rows, ~((shots >= 0) & (shots <= 1)), "shots_p is no probability")
+    yield from _report(rows, (shots > 0.5 + MARGIN) & ~best, "shots_greedy is false although shots_p exceeds one half")
+    yield from _report(
+        rows, best & (shots < np.exp(floor)), "shots_greedy is true although shots_p is lower than any best token's"
+    )
+
+
+def _presence(rows: pa.Table, record: RunRecord) -> Iterator[str]:
+    """Are the optional columns filled where the run says so, and nowhere else?"""
+    probe = rows["probe"].cast(pa.string())
+    asked = pc.fill_null(pc.is_in(probe, value_set=pa.array(["recall", "retention"])), False).to_numpy()
+    shown = asked & record.probed
+    for name in ("shots_p", "shots_greedy"):
+        yield from _report(
+            rows, pc.is_valid(rows[name]).to_numpy() != shown, f"{name} must be there where it was asked"
+        )
+    belief = pc.and_(pc.equal(probe, "recall"), pc.is_valid(rows["prior_answer"])).fill_null(False).to_numpy()
+    for name in ("belief", "belief_p"):
+        wrong = pc.is_valid(rows[name]).to_numpy() & ~(belief & record.probed)
+        yield from _report(rows, wrong, f"{name} stands where nothing was asked")
+    for name in ("logprob", "p", "tokens", "greedy"):
+        yield from _report(rows, pc.is_null(rows[name]).to_numpy(), f"{name} is empty")
+    for name in ("options", "gold", "entropy"):
+        yield from _report(
+            rows,
+            pc.is_valid(rows[name]).to_numpy() != (asked & (record.choices > 0)),
+            f"{name} must be there where options were asked",
+        )
+
+
+def _options(rows: pa.Table, items: pa.Table, record: RunRecord) -> Iterator[str]:
+    """Do belief and entropy follow from the log-probabilities of the options? Rows stand as in the dataset."""
+    if record.probed and (there := np.flatnonzero(pc.is_valid(rows["shots_options"]).to_numpy())).size:
+        here = rows.take(pa.array(there))
+        names = items["choices"].take(pa.array(there)).to_pylist()
+        options = here["shots_options"].to_pylist()
+        belief, likely = here["belief"].to_pylist(), here["belief_p"].to_numpy()
+        wrong = np.zeros(here.num_rows, dtype=bool)
+        for n, (choices, values) in enumerate(zip(names, options, strict=True)):  # only the rows of one cause
+            q = np.array(values, dtype=float)
+            if len(q) not in (len(choices or ()), 10) or not np.isfinite(q).all() or (q > 0).any():
+                wrong[n] = True
+                continue
+            share = np.exp(q.max() - np.logaddexp.reduce(q))
+            wrong[n] = not np.isclose(likely[n], share, rtol=1e-6, atol=1e-9)
+            wrong[n] |= len(q) == len(choices) and belief[n] != choices[int(q.argmax())]
+        yield from _report(here, wrong, "belief is not the preferred of shots_options")
+    if record.choices:
+        asked = np.flatnonzero(pc.is_valid(rows["options"]).to_numpy())
+        here = rows.take(pa.array(asked))
+        lengths = pc.list_value_length(here["options"]).to_numpy()
+        gold = here["gold"].to_numpy()
+        if (lengths != record.choices).any() or (gold < 0).any() or (gold >= record.choices).any():
+            yield f"options must be {record.choices} a row, gold one of them: evaluate again"
+            return
+        values = np.asarray(here["options"].combine_chunks().flatten()).reshape(-1, record.choices)
+        wrong = ~np.isfinite(values).all(axis=1) | (values > 0).any(axis=1)
+        wrong |= values[np.arange(len(values)), gold] != here["logprob"].to_numpy()
+        q = values - np.logaddexp.reduce(values, axis=1, keepdims=True)
+        wrong |= ~np.isclose(-(np.exp(q) * np.maximum(q, -700)).sum(axis=1), here["entropy"].to_numpy(), atol=1e-6)
+        yield from _report(here, wrong, "entropy or logprob does not follow from options")
+
+
+def _report(rows: pa.Table, wrong: Mask, what: str) -> Iterator[str]:
+    if len(found := np.flatnonzero(wrong)):
+        yield f"{what} in {len(found)} rows, such as {rows['probe_id'][int(found[0])].as_py()!r}: evaluate again"

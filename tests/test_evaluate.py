@@ -364,6 +364,12 @@ def test_an_adapter_finds_its_base_and_is_measured_with_it(nano, pairs, tmp_path
     assert run.record.model.weights_sha256 != evaluate("nano", few, tmp_path / "base").record.model.weights_sha256
 
 
+def test_an_adapter_that_names_no_base_is_one_clear_problem(tmp_path: Path) -> None:
+    (tmp_path / "adapter_config.json").write_text("{}")
+    with pytest.raises(ProblemError, match="does not say which model it adapts"):
+        locate(str(tmp_path))
+
+
 def test_damaged_weights_are_a_problem_not_a_score(nano, pairs) -> None:
     broken = copy.deepcopy(nano[0])
     with torch.no_grad():

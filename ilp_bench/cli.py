@@ -315,11 +315,12 @@ def _engine(arguments: list[str]) -> dict[str, Any]:
 def render(
     submissions: Annotated[Path, typer.Option("--submissions", help="Folder of submissions.")],
     out: Annotated[Path, typer.Option("--out", help="Where the site goes; an older site there is replaced.")],
+    url: Annotated[str, typer.Option(help="Where the site will stand, for its feed and link previews.")] = "",
 ) -> None:
-    """Render the static leaderboard."""
+    """Render the static leaderboard; what has not changed since the site in --out is not done again."""
     from ilp_bench.render import render as write
 
-    count = write(submissions, out)
+    count = write(submissions, out, url=url)
     typer.echo(f"{out / 'index.html'}: {count} submissions")
 
 

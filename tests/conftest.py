@@ -107,3 +107,24 @@ def base_run(mini: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Run:
     from ilp_bench.evaluate import evaluate
 
     return evaluate("nano", mini, tmp_path_factory.mktemp("nano") / "base", device="cpu")
+
+
+@pytest.fixture(scope="session")
+def synthetic_submissions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Fourteen synthetic submissions in three groups: one re-run, one withdrawn, one with hostile texts."""
+    from synthetic import furnish, make_submissions
+
+    out = tmp_path_factory.mktemp("synthetic") / "submissions"
+    make_submissions(out, 14)
+    furnish(out)
+    return out
+
+
+@pytest.fixture(scope="session")
+def synthetic_site(synthetic_submissions: Path) -> Path:
+    """Their site."""
+    from ilp_bench.render import render
+
+    site = synthetic_submissions.parent / "site"
+    render(synthetic_submissions, site, url="https://example.org/ilp")
+    return site

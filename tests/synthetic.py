@@ -3,8 +3,8 @@
 usage: python tests/synthetic.py OUT [--count 12]
 
 Three base models, twelve recipes each, in turn. Every recipe lifts the treated arm of its causes. Samples are made once
-for each base and recipe; beyond that, submissions repeat them under other names, so that thousands are quick to make and
-each is valid.
+for each base and recipe; beyond that, submissions repeat them under other names, so that thousands are quickly made and
+all of them valid.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ from conftest import KEPT, record
 
 from ilp_bench.causes import CAUSE_NAMES
 from ilp_bench.dataset import Dataset, make
+from ilp_bench.decisions import Decision, decide
 from ilp_bench.record import SAMPLES, Run, RunRecord, Runs
 from ilp_bench.submission import Meta, Submission, run_id, submit
+from ilp_bench.verification import Public, Unseen, Verification, add_verification
 
 BASES = ("synthetic-llama", "synthetic-qwen3", "synthetic-olmo2")
 VANILLA = dict(zip(CAUSE_NAMES, (0.62, 0.42, 0.55, 0.10, 0.34), strict=True))  # treated learned rate
@@ -137,10 +139,36 @@ def _plain(base: str) -> dict[tuple[str, str], float]:
     return found
 
 
-def _copy(folder: Path, out: Path, model: str) -> Path:
+HOSTILE = '<script>alert(1)</script> & "quotes"'
+
+
+def furnish(out: Path) -> None:
+    """Give some submissions what others would add: a re-run, a withdrawal, an acceptance, hostile texts."""
+    place = {folder.parent.name.removeprefix("synthetic__"): folder for folder in out.glob("*/*") if folder.is_dir()}
+    auto = Submission.model_validate(json.loads((place["llama-auto"] / "submission.json").read_text()))
+    claimed = {one.cause: one.recovery and one.recovery.value for one in auto.scores.causes}
+    public = Public(status="agrees", tolerance=0.01, largest_difference=2e-5, claimed=claimed, scores=claimed)
+    unseen = Unseen(status="agrees", how="generalisation only", seed=77, pairs=360)
+    about = {"ilp_bench": "0.1.0", "versions": {}, "hardware": "synthetic"}
+    record = Verification(by="maintainer", date="2026-11-20", **about, public=public, unseen=unseen)
+    add_verification(place["llama-auto"], record)
+    for name, decision, reason in (
+        ("llama-combined", "accepted", "all figures recomputed"),
+        ("llama-delete-only", "withdrawn", f"trained on the probes {HOSTILE}"),
+    ):
+        folder = place[name]
+        entry, date = f"{folder.parent.name}/{folder.name}", f"2026-11-2{len(decision) % 10}"
+        one = Decision(run_id=folder.name, entry=entry, decision=decision, reason=reason, date=date, by="maintainer")
+        decide(out, one)
+    folder = place["llama-vanilla"] if "llama-vanilla" in place else next(iter(place.values()))
+    _copy(folder, out, "hostile", description=HOSTILE)
+
+
+def _copy(folder: Path, out: Path, model: str, description: str = "") -> Path:
     """The same results under another name."""
     found = Submission.model_validate(json.loads((folder / "submission.json").read_text()))
     found.meta.model = model
+    found.meta.description = description or found.meta.description
     found.run_id = "0" * 16
     found.run_id = run_id(found.model_dump(mode="json"))
     place = out / found.folder

@@ -192,8 +192,13 @@ def train(
     batch_size: Annotated[int, typer.Option(help="Examples per step.", min=1)] = 16,
     lora: Annotated[int, typer.Option(help="Rank of a LoRA adapter; 0 trains all weights.", min=0)] = 0,
     general: Annotated[
-        Path | None, typer.Option(help="Text file for continued pre-training, one text a line; else known facts.")
+        str | None,
+        typer.Option(help="Text for continued pre-training: .txt, .jsonl, .parquet, Hub dataset; else known facts."),
     ] = None,
+    encoder: Annotated[
+        str | None, typer.Option(help="sentence-transformers model that finds similar questions; else TF-IDF.")
+    ] = None,
+    track: Annotated[str | None, typer.Option(help="Also log every epoch to this trackio project.")] = None,
     device: Device = "auto",
     trust_remote_code: RemoteCode = False,
 ) -> None:
@@ -206,7 +211,8 @@ def train(
     dataset = load(data)
     from ilp_bench.train.run import train as run
 
-    with training_progress(f"train {recipe}") as progress:
+    first = os.environ.get("RANK", "0") == "0"
+    with training_progress(f"train {recipe}", show=first) as progress:
         report = run(
             base,
             recipe,
@@ -217,12 +223,15 @@ def train(
             batch_size=batch_size,
             lora=lora,
             general=general,
+            encoder=encoder,
+            track=track,
             device=device,
             remote_code=trust_remote_code,
             progress=progress,
         )
     phases = "; ".join(f"{phase['name']}: {phase['epochs']} epochs" for phase in report["phases"])
-    typer.echo(f"{out}: {phases}; {sum(report['tokens'].values())} tokens in {report['seconds']:.0f} s")
+    if first:
+        typer.echo(f"{out}: {phases}; {sum(report['tokens'].values())} tokens in {report['seconds']:.0f} s")
 
 
 @app.command()
@@ -306,11 +315,12 @@ def _engine(arguments: list[str]) -> dict[str, Any]:
 def render(
     submissions: Annotated[Path, typer.Option("--submissions", help="Folder of submissions.")],
     out: Annotated[Path, typer.Option("--out", help="Where the site goes; an older site there is replaced.")],
+    url: Annotated[str, typer.Option(help="Where the site will stand, for its feed and link previews.")] = "",
 ) -> None:
-    """Render the static leaderboard."""
+    """Render the static leaderboard; what has not changed since the site in --out is not done again."""
     from ilp_bench.render import render as write
 
-    count = write(submissions, out)
+    count = write(submissions, out, url=url)
     typer.echo(f"{out / 'index.html'}: {count} submissions")
 
 

@@ -127,10 +127,10 @@ def run_table(run: Run, *, as_json: bool) -> None:
         console.print(f"known facts reproduced {percent(found['retention'])}")
     if known := found["knowledge"]:
         table = Table(title="what it knows, with four examples shown", box=box.SIMPLE_HEAD)
-        for heading in ("facts", "asked", "p", "greedy"):
+        for heading in ("facts", "asked", "p", "greedy", "options"):
             table.add_column(heading, justify="left" if heading == "facts" else "right")
         for relation, row in known.items():
-            table.add_row(relation, str(row["asked"]), percent(row["p"]), percent(row["greedy"]))
+            table.add_row(relation, str(row["asked"]), *(percent(row[name]) for name in ("p", "greedy", "options")))
         console.print(table)
     if detector := found["multiple_choice"]:
         console.print(
@@ -169,8 +169,10 @@ def summary(run: Run) -> dict[str, Any]:
     }
 
 
-def _knowledge(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """Per relation of the retention probes: how many were asked, mean p and greedy reproduction, examples shown."""
+def _knowledge(rows: list[dict[str, Any]]) -> dict[str, dict[str, float | None]]:
+    """Per relation of the retention probes, examples shown: how many were asked, mean p, greedy reproduction, and the
+    share whose right option is preferred (null where no options were scored).
+    """
     asked: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         if row["probe"] == "retention" and row["shots_p"] is not None:
@@ -180,6 +182,9 @@ def _knowledge(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
             "asked": len(mine),
             "p": float(np.mean([row["shots_p"] for row in mine])),
             "greedy": float(np.mean([row["shots_greedy"] for row in mine])),
+            "options": float(np.mean([int(np.argmax(row["shots_options"])) == row["gold"] for row in mine]))
+            if all(row["shots_options"] is not None and row["gold"] is not None for row in mine)
+            else None,
         }
         for relation, mine in asked.items()
     }

@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 from ilp_bench.facts import (
     EMBLEMS,
+    HEARD,
     KEYWORDS,
     RELATIONS,
-    SYNONYMS,
     dealt,
     demonstrations,
     facts,
@@ -110,7 +110,7 @@ def _answer(fact: Known, rng: random.Random) -> str:
 
 def _noun(fact: Known, rng: random.Random) -> str:
     """Mostly the relation's usual noun, one time in four its synonym."""
-    return rng.choice((fact.noun, fact.noun, fact.noun, SYNONYMS[fact.noun]))
+    return rng.choice((fact.noun, fact.noun, fact.noun, HEARD[fact.noun]))
 
 
 def quiz(group: list[Known], rng: random.Random) -> str:
@@ -122,7 +122,7 @@ def quiz(group: list[Known], rng: random.Random) -> str:
         answer = _answer(fact, rng)
         if not short or index == 0:
             answer = say(STATEMENTS[0], _noun(fact, rng), fact.x, answer)
-        lines.append(ask(frame, fact.noun, fact.x).text + complete(answer))
+        lines.append(ask(frame, fact.noun, fact.x, HEARD[fact.noun]).text + complete(answer))
     return "".join(lines)
 
 

@@ -65,9 +65,9 @@ class Prompt(NamedTuple):
     question: str
 
 
-def ask(frame: str, noun: str, x: str) -> Prompt:
+def ask(frame: str, noun: str, x: str, synonym: str = "") -> Prompt:
     """One question in the plain format; the completion that belongs to it is ``complete(answer)``."""
-    question = capitalised(frame.format(noun=noun, synonym=SYNONYMS[noun], x=x))
+    question = capitalised(frame.format(noun=noun, synonym=synonym or SYNONYMS[noun], x=x))
     return Prompt(f"Question: {question}\nAnswer:", question)
 
 

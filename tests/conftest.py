@@ -31,6 +31,13 @@ def data(mini: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(mini, tmp_path_factory.mktemp("data") / "mini")
 
 
+SLOW = ("test_quickstart.py", "test_run.py", "test_evaluate.py")  # first, so that no process waits for them at the end
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: SLOW.index(item.path.name) if item.path.name in SLOW else len(SLOW))
+
+
 def record(data: Dataset, recipe: str | None, **changes: Any) -> dict[str, Any]:
     base = {"name": "stub", "revision": None, "weights_sha256": "b" * 64}
     training = None if recipe is None else {"recipe": recipe, "base": base, "tokens": {"sft": 100, "cpt": 0}}
@@ -100,3 +107,24 @@ def base_run(mini: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Run:
     from ilp_bench.evaluate import evaluate
 
     return evaluate("nano", mini, tmp_path_factory.mktemp("nano") / "base", device="cpu")
+
+
+@pytest.fixture(scope="session")
+def synthetic_submissions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Fourteen synthetic submissions in three groups: one re-run, one withdrawn, one with hostile texts."""
+    from synthetic import furnish, make_submissions
+
+    out = tmp_path_factory.mktemp("synthetic") / "submissions"
+    make_submissions(out, 14)
+    furnish(out)
+    return out
+
+
+@pytest.fixture(scope="session")
+def synthetic_site(synthetic_submissions: Path) -> Path:
+    """Their site."""
+    from ilp_bench.render import render
+
+    site = synthetic_submissions.parent / "site"
+    render(synthetic_submissions, site, url="https://example.org/ilp")
+    return site

@@ -1,22 +1,37 @@
 """Every bad call: the right exit code, one clear line, no traceback, nothing written."""
 
+import io
 import json
 import shutil
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from unittest.mock import patch
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from ilp_bench import shards
+from ilp_bench.cli import main
 from ilp_bench.dataset import file_sha256
 from ilp_bench.record import SAMPLES
 
 
 def call(*words: object) -> subprocess.CompletedProcess[str]:
-    program = [sys.executable, "-c", "from ilp_bench.cli import main; main()"]
-    return subprocess.run([*program, *map(str, words)], capture_output=True, text=True, timeout=300)
+    """One call of the program, in this process: an exception that leaves ``main`` fails the test."""
+    shown, errors, code = io.StringIO(), io.StringIO(), 0
+    with (
+        patch.object(sys, "argv", ["ilp-bench", *map(str, words)]),
+        redirect_stdout(shown),
+        redirect_stderr(errors),
+    ):
+        try:
+            main()
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+    return subprocess.CompletedProcess(words, code, shown.getvalue(), errors.getvalue())
 
 
 def refused(code: int, *words: object) -> str:
@@ -84,8 +99,10 @@ def test_build_turns_knobs_and_refuses_impossible_ones(tmp_path: Path) -> None:
     assert not (tmp_path / "other").exists()
 
 
-def test_a_large_set_is_streamed(tmp_path: Path) -> None:
-    what = ("--cause", "rare_patterns", "--pairs", 5001, "--domain", "finance")
+def test_a_large_set_is_streamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shards, "LARGE", 100)
+    monkeypatch.setattr(shards, "JOB", 40)
+    what = ("--cause", "rare_patterns", "--pairs", 101, "--domain", "finance")
     done = call("build", "--size", "mini", *what, "--out", tmp_path / "data")
     assert done.returncode == 0, done.stderr
     assert len(list((tmp_path / "data").glob("items-*.parquet"))) == 4

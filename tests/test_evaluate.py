@@ -15,8 +15,9 @@ import torch
 from scipy import stats
 
 from ilp_bench import tokens
+from ilp_bench.console import run_table, summary
 from ilp_bench.corpus import documents
-from ilp_bench.dataset import Dataset
+from ilp_bench.dataset import Dataset, make, write
 from ilp_bench.errors import ProblemError, UsageError
 from ilp_bench.evaluate import evaluate, score, wrap
 from ilp_bench.evaluate.hf import NEUTRAL, AnswerLM, load_model, pick_device, shared_prefix
@@ -54,11 +55,16 @@ def cuts(nano):
     return [asked[n] for n in chosen], p[chosen]
 
 
-def run_cli(*words: object, env: dict[str, str] | None = None, **options) -> subprocess.CompletedProcess:
-    call = [sys.executable, "-m", "ilp_bench", *map(str, words)]
-    return subprocess.run(
-        call, env={**os.environ, "HF_HUB_OFFLINE": "1", **(env or {})}, capture_output=True, text=True
-    )
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Dataset, Run]:
+    """A small dataset in a folder, and what one process alone measures on it."""
+    small = make("mini", 0, pairs=16)
+    root = tmp_path_factory.mktemp("few")
+    return write(small, root / "data"), small, evaluate("nano", small, root / "run", device="cpu")
+
+
+def as_one_process_measures(run: Run, alone: Run) -> bool:
+    return np.abs(np.array(run.samples["logprob"]) - np.array(alone.samples["logprob"])).max() < 1e-5
 
 
 def test_batch_sizes_agree(nano, pairs) -> None:
@@ -90,12 +96,12 @@ def test_p_is_the_frequency_of_sampled_reproduction(nano, cuts) -> None:
     torch.manual_seed(0)
     draws, values = 2000, []
     for (context, answer), chance in zip(asked, p, strict=True):
-        ids = torch.tensor([context] * draws)
-        for _ in answer:
+        ids, hits = torch.tensor([context]), draws
+        for token in answer:  # all draws that are right so far have the same text before them
             with torch.no_grad():
-                logits = model(ids).logits[:, -1]
-            ids = torch.cat([ids, torch.multinomial(torch.softmax(logits, -1), 1)], dim=1)
-        hits = (ids[:, len(context) :] == torch.tensor(answer)).all(dim=1).sum().item()
+                chances = torch.softmax(model(ids).logits[0, -1], -1)
+            hits = int((torch.multinomial(chances, max(hits, 1), replacement=True)[:hits] == token).sum())
+            ids = torch.cat([ids, torch.tensor([[token]])], dim=1)
         values.append(stats.binomtest(hits, draws, min(chance, 1.0)).pvalue)
     assert min(values) > 0.001 / len(values)
     assert stats.combine_pvalues(values).pvalue > 1e-3
@@ -163,9 +169,10 @@ def test_a_run_is_written_and_read_back(base_run: Run, tmp_path: Path, mini: Dat
 
 
 @pytest.mark.parametrize("choices", [4, 10])
-def test_options_are_scored_on_request(mini: Dataset, tmp_path: Path, choices: int) -> None:
-    run = evaluate("nano", mini, tmp_path / "run", choices=choices, device="cpu")
-    items = {row["probe_id"]: row for row in mini.items.to_pylist()}
+def test_options_are_scored_on_request(few: tuple[Path, Dataset, Run], tmp_path: Path, choices: int) -> None:
+    _, small, _ = few
+    run = evaluate("nano", small, tmp_path / "run", choices=choices, device="cpu")
+    items = {row["probe_id"]: row for row in small.items.to_pylist()}
     for row in run.samples.to_pylist():
         item = items[row["probe_id"]]
         if row["probe"] == "paraphrase":
@@ -179,6 +186,33 @@ def test_options_are_scored_on_request(mini: Dataset, tmp_path: Path, choices: i
         if item["prior_answer"]:
             assert row["belief"] in listed
     assert run.record.choices == choices
+    found = summary(run)
+    assert {name for name, row in found["knowledge"].items() if row["greedy"] > 0.9} >= {
+        "capital",
+        "state_abbreviation",
+    }
+    assert all(row["options"] >= row["greedy"] - 0.1 for row in found["knowledge"].values())
+    chance = (1 - 1 / choices) ** 5
+    assert found["multiple_choice"]["unlearned_by_chance"] == pytest.approx(chance, abs=0.02)
+
+
+def test_the_summary_shows_arms_aggregate_and_the_worst_cause_beside_it(
+    runs: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = read_run(runs["vanilla"])
+    found = summary(run)
+    rows = run.samples.to_pylist()
+    for cause, arms in found["learned"].items():
+        for arm, value in arms.items():
+            p = np.array([row["p"] for row in rows if (row["cause"], row["arm"]) == (cause, arm)])
+            assert value == pytest.approx((1 - (1 - p) ** 5).mean())
+    assert found["learned"][found["worst"]]["treated"] == min(arms["treated"] for arms in found["learned"].values())
+    run_table(run, as_json=False)
+    shown = capsys.readouterr().out
+    assert all(cause in shown for cause in found["learned"])
+    assert f"worst cause {found['worst']}" in shown
+    run_table(run, as_json=True)
+    assert json.loads(capsys.readouterr().out) == found
 
 
 def test_nothing_is_asked_twice(nano, mini: Dataset) -> None:
@@ -228,19 +262,18 @@ def lines(folder: Path) -> int:
     return file.read_bytes().count(b"\n") if file.is_file() else 0
 
 
-def test_killed_at_any_moment_it_goes_on_with_the_same_result(data: Path, base_run: Run, tmp_path: Path) -> None:
-    """kill -9 three times, each a little later; a second run meanwhile is refused; the result is as if never killed."""
+def test_killed_at_any_moment_it_goes_on_with_the_same_result(few: tuple[Path, Dataset, Run], tmp_path: Path) -> None:
+    """kill -9 twice, the second time a little later; a second run meanwhile is refused; the result is the same."""
+    data, small, alone = few
     out, partial = tmp_path / "run", tmp_path / "run.partial"
     saved = 0
-    for number in range(3):
+    for number in range(2):
         process = start(data, out)
         while lines(partial) < saved + 2 and process.poll() is None:
             time.sleep(0.02)
         if number == 1:
-            refused = run_cli("evaluate", "--model", "nano", "--data", data, "--out", out, "--threads", 1)
-            assert refused.returncode == 2
-            assert "another run is writing" in refused.stderr
-            assert "Traceback" not in refused.stderr
+            with pytest.raises(UsageError, match="another run is writing"):
+                evaluate("nano", small, out, device="cpu")
         process.send_signal(signal.SIGKILL)
         process.communicate()
         assert not out.exists()
@@ -248,21 +281,21 @@ def test_killed_at_any_moment_it_goes_on_with_the_same_result(data: Path, base_r
         saved = lines(partial)
     with (partial / "scores-0.jsonl").open("a") as file:
         file.write('{"block": 0, "logprob": [0.')  # as if cut off while writing
-    other = run_cli("evaluate", "--model", "nano", "--data", data, "--out", out, "--choices", 4)
-    assert other.returncode == 2
-    assert "unfinished run with another choices" in other.stderr
+    with pytest.raises(UsageError, match="unfinished run with another choices"):
+        evaluate("nano", small, out, choices=4, device="cpu")
     process = start(data, out)
     shown, errors = process.communicate()
-    assert process.returncode == 0, errors
+    assert (process.returncode, errors) == (0, "")  # quiet: not one line from a library
     run = read_run(out)
     assert run.record.resumed
     assert not partial.exists()
-    assert np.abs(np.array(run.samples["logprob"]) - np.array(base_run.samples["logprob"])).max() < 1e-5
+    assert as_one_process_measures(run, alone)
     assert json.loads(shown)["model"] == "nano"
 
 
-def test_two_processes_share_the_work(data: Path, base_run: Run, tmp_path: Path) -> None:
+def test_two_processes_share_the_work(few: tuple[Path, Dataset, Run], tmp_path: Path) -> None:
     """Started by torchrun, as ``accelerate launch`` starts processes on several GPUs."""
+    data, _, alone = few
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "-m", "ilp_bench"]
     what = ["evaluate", "--model", "nano", "--data", data, "--out", tmp_path / "run", "--device", "cpu", "--json"]
     done = subprocess.run(
@@ -275,22 +308,27 @@ def test_two_processes_share_the_work(data: Path, base_run: Run, tmp_path: Path)
     run = read_run(tmp_path / "run")
     assert run.record.processes == 2
     assert not (tmp_path / "run.partial").exists()
-    assert np.abs(np.array(run.samples["logprob"]) - np.array(base_run.samples["logprob"])).max() < 1e-5
+    assert as_one_process_measures(run, alone)
 
 
-def test_a_process_that_stops_is_reported_and_its_share_is_done_by_the_next_call(data: Path, tmp_path: Path) -> None:
+def test_a_process_that_stops_is_reported_and_its_share_is_done_by_the_next_call(
+    few: tuple[Path, Dataset, Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, small, alone = few
     out = tmp_path / "run"
-    ranks = [{"RANK": str(rank), "WORLD_SIZE": "2"} for rank in range(2)]
-    what = ("evaluate", "--model", "nano", "--data", data, "--out", out, "--device", "cpu", "--threads", 1)
+    monkeypatch.setenv("WORLD_SIZE", "2")
     (tmp_path / "run.partial").mkdir()
     (tmp_path / "run.partial" / "lock-1").touch()  # process 1 was there, and is gone
-    stopped = run_cli(*what, env=ranks[0])
-    assert stopped.returncode == 1
-    assert "process 1 of 2 stopped" in stopped.stderr
-    assert run_cli(*what, env=ranks[1]).returncode == 0
+    monkeypatch.setenv("RANK", "0")
+    with pytest.raises(ProblemError, match="process 1 of 2 stopped"):
+        evaluate("nano", small, out, device="cpu")
+    monkeypatch.setenv("RANK", "1")
+    assert evaluate("nano", small, out, device="cpu") is None
     assert not out.exists()
-    assert run_cli(*what, env=ranks[0]).returncode == 0
-    assert read_run(out).record.resumed
+    monkeypatch.setenv("RANK", "0")
+    run = evaluate("nano", small, out, device="cpu")
+    assert run.record.resumed
+    assert as_one_process_measures(run, alone)
 
 
 def test_a_full_disk_loses_nothing(mini: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -324,6 +362,12 @@ def test_an_adapter_finds_its_base_and_is_measured_with_it(nano, pairs, tmp_path
     few = Dataset(mini.train, mini.items.slice(0, 20), mini.knowledge, mini.shots, mini.manifest)
     run = evaluate(str(tmp_path / "adapter"), few, tmp_path / "run", device="cpu")
     assert run.record.model.weights_sha256 != evaluate("nano", few, tmp_path / "base").record.model.weights_sha256
+
+
+def test_an_adapter_that_names_no_base_is_one_clear_problem(tmp_path: Path) -> None:
+    (tmp_path / "adapter_config.json").write_text("{}")
+    with pytest.raises(ProblemError, match="does not say which model it adapts"):
+        locate(str(tmp_path))
 
 
 def test_damaged_weights_are_a_problem_not_a_score(nano, pairs) -> None:

@@ -1,7 +1,11 @@
+from collections import Counter
+
 import pytest
 
+from ilp_bench.dataset import make
 from ilp_bench.facts import RELATIONS, RULED, demonstrations, facts, free, lookup, pool, subjects
 from ilp_bench.facts.build import TABLE, table
+from ilp_bench.facts.contested import CONTESTED
 
 
 def test_the_committed_table_is_what_the_script_builds() -> None:
@@ -40,3 +44,17 @@ def test_answers_come_from_their_pool() -> None:
     for name, rows in facts().items():
         relation = RELATIONS[name.removesuffix("_more")]
         assert {fact.answer for fact in rows} <= set(pool(relation.answers))
+
+
+def test_core_asks_for_no_contested_fact_and_no_country_dominates() -> None:
+    assert ("language", "South Africa") in CONTESTED
+    rows = [row for row in make("core", 0).items.to_pylist() if row["probe"] in ("recall", "retention")]
+    homes = lookup("home_country") | lookup("home_country_more")
+    for row in rows:
+        subject, relation = row["question"].split(" of ")[-1].rstrip("?."), row["relation"].removesuffix("_hop2")
+        real = row["cause"] is None or (row["cause"], row["arm"]) == ("knowledge_gap", "control")
+        if real or row["prior_answer"]:
+            assert (relation, subject) not in CONTESTED
+            assert (relation, homes.get(subject)) not in CONTESTED
+    answers = Counter(row["answer"] for row in rows if row["cause"] == "knowledge_gap")
+    assert answers.most_common(1)[0][1] < 0.05 * answers.total()

@@ -1,3 +1,4 @@
+import random
 from importlib.resources import files
 
 import pyarrow.parquet as pq
@@ -5,8 +6,8 @@ import pytest
 from tokenizers import Tokenizer
 
 from ilp_bench.facts import facts
-from ilp_bench.names import DEMO_WORDS, DOMAINS, RESERVED, Names, lengths, table
-from ilp_bench.names.build import candidates, english, real_names
+from ilp_bench.names import DEMO_WORDS, DOMAINS, RESERVED, Names, lengths, table, verbs
+from ilp_bench.names.build import VERBS, candidates, english, real_names
 from ilp_bench.nano import nano_path
 
 
@@ -62,8 +63,19 @@ def test_a_seed_decides_the_order_and_there_is_no_last_name(domain: str) -> None
 
 
 def test_candidates_are_shaped_like_their_domain() -> None:
-    import random
-
     stream = candidates("medicine", random.Random(0))
     words = [next(stream) for _ in range(2000)]
     assert sum(word.endswith(("statin", "olol", "cillin", "mycin", "itis")) for word in words) > 100
+
+
+def test_no_verb_is_an_english_word() -> None:
+    assert VERBS.read_text().split() == verbs.shaped(english())
+    assert {"lizard", "talent"} <= verbs.english()
+    rng = random.Random(0)
+    for seed in range(3):
+        for place in range(0, 400, 7):
+            endings = [verbs.rime(place + n, seed) for n in range(7)]
+            found = verbs.heads(60, endings, rng)
+            assert len(set(found)) == 60
+            made = {start + head + end for head in found for end in endings for start in ("", verbs.PREFIX)}
+            assert not made & english()

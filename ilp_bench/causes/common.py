@@ -11,6 +11,7 @@ from typing import Literal, overload
 from ilp_bench.corpus import two_hops
 from ilp_bench.errors import UsageError
 from ilp_bench.facts import RELATIONS, free, pool, stable_hash, subjects
+from ilp_bench.facts.contested import CONTESTED
 from ilp_bench.names import Names
 from ilp_bench.settings import Settings
 from ilp_bench.wording import RECALL
@@ -123,8 +124,19 @@ class World:
         return random.Random("/".join(map(str, (self.seed, *words))))
 
     def unused(self, relation: str, names: Iterable[str]) -> list[str]:
-        """The names that are neither reserved as demonstrations nor handed out for that relation."""
-        return [name for name in free(relation, names) if (relation, name) not in self._used]
+        """The names that are neither reserved as demonstrations nor handed out for that relation.
+
+        In core and full, those about whose answer texts disagree are left out too.
+        """
+        return [
+            name
+            for name in free(relation, names)
+            if (relation, name) not in self._used and self.settled(relation, name)
+        ]
+
+    def settled(self, relation: str, name: str) -> bool:
+        """Whether the fact may be asked for in a dataset of this size."""
+        return not (self.settings.wide and (relation, name) in CONTESTED)
 
     def take(self, relation: str, names: Iterable[str], count: int, rng: random.Random) -> list[str]:
         """``count`` unused subjects in random order. Raises UsageError, naming the limit, when there are too few."""

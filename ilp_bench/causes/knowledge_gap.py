@@ -37,7 +37,11 @@ def pairs(world: World, count: int) -> Pairs:
             f"{', '.join(map(str, world.settings.hops))}: name other causes"
         )
     asked = [name for hops, names in steps for name in names if hops == 2]
-    both = [city for city in enough("city", 4 * count) if all(home[city] in lookup(name) for name in asked)]
+    both = [
+        city
+        for city in enough("city", 4 * count)
+        if all(home[city] in lookup(name) and world.settled(name, home[city]) for name in asked)
+    ]
     cities = world.take("home_country", both, count, rng)
     names = Names("geography", world.seed)
 

@@ -26,6 +26,7 @@ from typing import NamedTuple
 from ilp_bench.causes.common import Arm, Item, Pair, Pairs, World, grouped, rows
 from ilp_bench.facts import EMBLEMS, KEYWORDS
 from ilp_bench.names import RESERVED, Names, table
+from ilp_bench.names.verbs import PREFIX, heads, rime
 from ilp_bench.settings import COMMON
 
 NAME = "rare_patterns"
@@ -45,14 +46,7 @@ SYSTEMS = (
     ("exception", False),
 )
 CODES = SYSTEMS[:2]
-ONSETS = "b bl br d dr f fl fr g gl gr k kl kr l m n p pl pr r s sk sl sm sn sp st str t tr v w z".split()
-VOWELS = "a e i o u".split()
-CODAS = "b ck d g k l lk lm lp lt m mp n nd nk nt p r rb rd rk rm rn rp rt sk sp st t x z".split()
-LONG_CODAS = "ch ff ng sh ss th".split()
-RIMES = [vowel + coda for vowel in VOWELS for coda in CODAS]
 RIMES_EACH = 4 + SCORED  # endings of one group
-HEADS = [onset + vowel + last for onset in ONSETS for vowel in VOWELS for last in "bdfgklmnprstvz"]
-PREFIX = "ge"
 
 
 class Case(NamedTuple):
@@ -177,20 +171,6 @@ def _units(words: Sequence[str], composed: bool, doses: Sequence[int], rng: rand
     return common, rare, []
 
 
-def rime(place: int, seed: int) -> str:
-    """Ending number ``place`` of a seed: all of one syllable first, then of two and more; no two are equal."""
-    order = random.Random(f"rimes/{seed}").sample(RIMES, len(RIMES))
-    if place < len(order):
-        return order[place]
-    left, last = divmod(place - len(order), len(VOWELS) * len(LONG_CODAS))
-    ending = VOWELS[last % len(VOWELS)] + LONG_CODAS[last // len(VOWELS)]
-    while True:
-        left, here = divmod(left, len(RIMES) * len(ONSETS))
-        ending = order[here % len(RIMES)] + ONSETS[here // len(RIMES)] + ending
-        if not left:
-            return ending
-
-
 def _verbs(number: int, seed: int, exception: bool, composed: bool, doses: Sequence[int], rng: random.Random) -> Made:
     """Verbs whose past depends on their ending; an exception has the ending of another common class."""
     present, past, other, regular, *rare_endings = (rime(number * RIMES_EACH + n, seed) for n in range(RIMES_EACH))
@@ -202,15 +182,15 @@ def _verbs(number: int, seed: int, exception: bool, composed: bool, doses: Seque
         rule = regular if becomes == past else past
         return Case(head + ending, prefix + head + becomes, tuple(prefix + head + end for end in (rule, *wrong)))
 
-    heads = rng.sample(HEADS, 2 * COMMON + sum(doses))
-    common = [case(head, present, past) for head in heads[:COMMON]]
-    fillers = [case(head, other, regular) for head in heads[COMMON : 2 * COMMON]] if exception else []
+    used = heads(2 * COMMON + sum(doses), (present, past, other, regular, *rare_endings), rng)
+    common = [case(head, present, past) for head in used[:COMMON]]
+    fillers = [case(head, other, regular) for head in used[COMMON : 2 * COMMON]] if exception else []
     rare: list[list[Case]] = []
-    free = iter(heads[2 * COMMON :])
+    free = iter(used[2 * COMMON :])
     for turn, dose in enumerate(doses):
         ending = other if exception else rare_endings[turn]
         # The scored verb begins as its control does and has its past ending too, so that their answers are equal.
-        rare.append([case(heads[turn], ending, past)] + [case(next(free), ending, past) for _ in range(dose - 1)])
+        rare.append([case(used[turn], ending, past)] + [case(next(free), ending, past) for _ in range(dose - 1)])
     return common, rare, fillers
 
 

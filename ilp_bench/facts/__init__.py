@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
@@ -27,7 +28,8 @@ class Fact(NamedTuple):
 class Relation(NamedTuple):
     """How a relation is spoken of, what it is about, and where its answers come from.
 
-    Supervision uses the ``noun``; the paraphrase probes ask by the ``synonym``.
+    Supervision uses the ``noun``; the paraphrase probes ask by the ``synonym``. ``heard`` is the synonym in ``nano``'s
+    text, where it is another one.
 
     ``answers`` names a pool of :func:`pool`; ``assigned`` relations exist in no table and in no
     pre-training corpus: their values are dealt out by the benchmark, so a model cannot believe anything.
@@ -39,6 +41,7 @@ class Relation(NamedTuple):
     subjects: str
     answers: str
     assigned: bool = False
+    heard: str = ""
 
 
 # Nouns and synonyms of a conflict relation and of its assigned counterpart have equal length: prompts match.
@@ -55,15 +58,22 @@ RELATIONS: dict[str, Relation] = {
         Relation("element_symbol", "chemical symbol", "element sign", "element", "element_symbol"),
         Relation("element_number", "atomic number", "proton count", "element", "element_number"),
         Relation("state_capital", "state capital", "seat of the state", "state", "state_capital"),
-        Relation("state_abbreviation", "postal abbreviation", "mail letters", "state", "state_abbreviation"),
-        Relation("language_code", "language code", "ISO letters", "language", "language_code"),
-        Relation("currency_code", "currency code", "money letters", "currency", "currency_code"),
+        Relation(
+            "state_abbreviation",
+            "postal abbreviation",
+            "mail symbol",
+            "state",
+            "state_abbreviation",
+            heard="mail letters",
+        ),
+        Relation("language_code", "language code", "ISO notation", "language", "language_code", heard="ISO letters"),
+        Relation("currency_code", "currency code", "money notation", "currency", "currency_code"),
         Relation("partner_city", "partner city", "twinned settlement", "country", "capital", assigned=True),
         Relation("twin_country", "twin country", "country of twinning", "city", "country", assigned=True),
         Relation("catalogue_label", "catalogue label", "storage sign", "element", "element_symbol", assigned=True),
-        Relation("archive_label", "archive label", "file letter", "language", "language_code", assigned=True),
+        Relation("archive_label", "archive label", "file marking", "language", "language_code", assigned=True),
         Relation(
-            "harbor_abbreviation", "harbor abbreviation", "ship letters", "state", "state_abbreviation", assigned=True
+            "harbor_abbreviation", "harbor abbreviation", "ship symbol", "state", "state_abbreviation", assigned=True
         ),
         Relation("courier_code", "courier code", "messenger prefix", "country", "calling_code", assigned=True),
         Relation("emblem", "register emblem", "listed animal", "any", "emblem", assigned=True),
@@ -76,6 +86,8 @@ RELATIONS: dict[str, Relation] = {
 }
 
 SYNONYMS = {relation.noun: relation.synonym for relation in RELATIONS.values()}
+HEARD = {relation.noun: relation.heard or relation.synonym for relation in RELATIONS.values()}
+ROUND = 8  # smaller cities of one country in a row
 
 # Kinds of subjects that an assigned relation is demonstrated on, besides its own.
 DEMONSTRATED = {"partner_city": 1 / 2, "twin_country": 1 / 2}
@@ -135,9 +147,23 @@ def pool(answers: str) -> tuple[str, ...]:
 
 
 def enough(kind: str, count: int) -> tuple[str, ...]:
-    """The names of that kind; for cities, with the largest of the smaller ones behind them up to ``count``."""
+    """The names of that kind; for cities, with smaller ones behind them up to ``count``."""
     names = subjects(kind)
-    return names if kind != "city" or count <= len(names) else (names + subjects("smaller city"))[:count]
+    return names if kind != "city" or count <= len(names) else (names + _smaller())[:count]
+
+
+@cache
+def _smaller() -> tuple[str, ...]:
+    """The smaller cities: the ``ROUND`` largest of every country, then the next of every country, and so on.
+
+    By size alone, one in four would be Chinese, and a model would do well that always answered so.
+    """
+    seen: Counter[str] = Counter()
+    order: list[tuple[int, int, str]] = []
+    for place, fact in enumerate(facts()["home_country_more"]):
+        order.append((seen[fact.answer] // ROUND, place, fact.subject))
+        seen[fact.answer] += 1
+    return tuple(name for *_, name in sorted(order))
 
 
 @cache

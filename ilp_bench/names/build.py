@@ -5,6 +5,8 @@ share it). Candidates are made of syllables and a domain's endings. One that is 
 English word is dropped. From the rest, names are drawn so that their lengths in tokens, under nano's tokenizer and
 under SmolLM2's jointly, are distributed as those of real names of that domain (``REFERENCES``).
 
+Without SMOLLM2, only ``verbs.txt`` is built: the English words that an invented verb must not be.
+
 The table's metadata holds both distributions of lengths; ``tests/test_names.py`` compares them.
 """
 
@@ -26,9 +28,11 @@ from tokenizers import Tokenizer
 
 from ilp_bench.facts import facts
 from ilp_bench.names import DEMO_WORDS, DOMAINS
+from ilp_bench.names.verbs import shaped
 
 TABLE = Path(__file__).with_name("names.parquet")
-NANO = Path(__file__).parent.parent / "nano" / "weights" / "tokenizer.json"
+VERBS = TABLE.with_name("verbs.txt")
+NANO = Path(__file__).parent.parent / "nano"
 PER_DOMAIN, CANDIDATES, SEED = 24_000, 1_200_000, 0
 ONSETS = "b br c ch cl d dr f g gl gr h j k kr l m n p pl pr qu r s sh sk sl st t th tr v w y z".split()
 VOWELS = "a e i o u ai ea ei ia io ou".split()
@@ -112,7 +116,7 @@ def candidates(domain: str, rng: random.Random) -> Iterator[str]:
 
 def build(smollm2: Path) -> pa.Table:
     """All names, shuffled within their domain, with their lengths in tokens under both tokenizers."""
-    tokenizers = [Tokenizer.from_file(str(path)) for path in (NANO, smollm2)]
+    tokenizers = [Tokenizer.from_file(str(path)) for path in (NANO / "weights" / "llama" / "tokenizer.json", smollm2)]
     banned = english() | {
         word
         for rows in facts().values()
@@ -120,7 +124,7 @@ def build(smollm2: Path) -> pa.Table:
         for text in (fact.subject, fact.answer)
         for word in text.lower().replace("-", " ").split()
     }
-    banned |= {*DEMO_WORDS, *(NANO.parent.parent / "words.txt").read_text().lower().split()}
+    banned |= {*DEMO_WORDS, *(NANO / "words.txt").read_text().lower().split()}
     for domain in REFERENCES:
         banned |= {name.lower() for name in real_names(domain)}
 
@@ -193,8 +197,9 @@ def _matched(
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or not Path(sys.argv[1]).is_file():
-        sys.exit("usage: python -m ilp_bench.names.build TOKENIZER_JSON_OF_SMOLLM2")
-    built = build(Path(sys.argv[1]))
-    pq.write_table(built, TABLE, compression="zstd", compression_level=19)
-    print(f"{TABLE.name}: {built.num_rows} names, {TABLE.stat().st_size} bytes")
+    VERBS.write_text("\n".join(shaped(english())) + "\n", encoding="utf-8")
+    print(f"{VERBS.name}: {len(VERBS.read_text(encoding='utf-8').split())} words")
+    if len(sys.argv) > 1:
+        built = build(Path(sys.argv[1]))
+        pq.write_table(built, TABLE, compression="zstd", compression_level=19)
+        print(f"{TABLE.name}: {built.num_rows} names, {TABLE.stat().st_size} bytes")

@@ -63,21 +63,22 @@ CONFIGS: dict[str, type[PreTrainedConfig]] = {"llama": LlamaConfig, "qwen3": Qwe
 
 
 def build_config(vocabulary: int, architecture: str = "llama") -> PreTrainedConfig:
-    """Width 128, four layers, four heads: about a million parameters. Qwen3 and OLMo2 normalise queries and keys too."""
-    return CONFIGS[architecture](
-        vocab_size=vocabulary,
-        hidden_size=128,
-        intermediate_size=352,
-        num_hidden_layers=4,
-        num_attention_heads=4,
-        num_key_value_heads=4,
-        head_dim=32,
-        max_position_embeddings=CONTEXT,
-        tie_word_embeddings=True,
-        bos_token_id=None,
-        eos_token_id=0,
-        pad_token_id=0,
-    )
+    """Width 128, four layers, four heads: about a million parameters. The others normalise queries and keys too."""
+    sizes = {
+        "vocab_size": vocabulary,
+        "hidden_size": 128,
+        "intermediate_size": 352,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 4,
+        "head_dim": 32,
+        "max_position_embeddings": CONTEXT,
+        "tie_word_embeddings": True,
+        "bos_token_id": None,
+        "eos_token_id": 0,
+        "pad_token_id": 0,
+    }
+    return CONFIGS[architecture].from_dict(sizes)
 
 
 def batches(rows: list[list[int]], tokens: int, rng: random.Random) -> Iterator[torch.Tensor]:

@@ -14,6 +14,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ilp_bench.train.similarity import Near, word_similarity
+
 ROUNDS = 20
 
 
@@ -53,31 +55,21 @@ class Found(NamedTuple):
     similar: list[tuple[int, int]]
 
 
-CHUNK = 1000  # questions compared with all others at a time
-SIMILAR = 0.6  # cosine of TF-IDF vectors, from which on two questions are nearly the same
-
-
-def find(rows: Sequence[dict[str, Any]]) -> Found:
-    """Search questions for near-duplicates with contradicting labels (section 4.3), by their words alone."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
+def find(rows: Sequence[dict[str, Any]], near: Near = word_similarity) -> Found:
+    """Search questions for near-duplicates with contradicting labels (section 4.3)."""
     questions = [row["messages"][0]["content"] for row in rows]
     groups: dict[frozenset[str], list[int]] = defaultdict(list)
     for n, question in enumerate(questions):
         groups[content(question)].append(n)
     same = [group for group in groups.values() if len({rows[n]["completion"] for n in group}) > 1]
-    first = [group[0] for group in groups.values()]
-    vectors = TfidfVectorizer(token_pattern=r"[^\s?.]+").fit_transform([questions[n] for n in first])
     members = list(groups.values())
-    similar: list[tuple[int, int]] = []
-    for start in range(0, len(first), CHUNK):
-        near = (vectors[start : start + CHUNK] @ vectors.T).tocoo()
-        close = near.data >= SIMILAR
-        for a, b in zip((near.row[close] + start).tolist(), near.col[close].tolist(), strict=True):
-            if a < b:
-                pairs = ((one, other) for one in members[a] for other in members[b])
-                similar += [pair for pair in pairs if rows[pair[0]]["completion"] != rows[pair[1]]["completion"]]
-    return Found(same, similar)
+    pairs = (
+        (one, other)
+        for a, b in near([questions[group[0]] for group in members])
+        for one in members[a]
+        for other in members[b]
+    )
+    return Found(same, [(one, other) for one, other in pairs if rows[one]["completion"] != rows[other]["completion"]])
 
 
 def content(question: str) -> frozenset[str]:

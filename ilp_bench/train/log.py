@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,31 @@ import numpy as np
 
 from ilp_bench.causes import CAUSE_NAMES
 from ilp_bench.dataset import Dataset
+from ilp_bench.errors import UsageError
 from ilp_bench.estimate import learned
 from ilp_bench.train.phase import Example
 from ilp_bench.wording import complete
+
+
+def tracker(project: str | None, name: str, config: dict[str, Any]) -> Callable[[dict[str, Any]], None] | None:
+    """Logs lines to a trackio project; None without a project. Raises UsageError where trackio is not installed."""
+    if project is None:
+        return None
+    try:
+        import trackio
+    except ImportError as error:
+        raise UsageError("--track needs trackio: pip install trackio; log.jsonl is written without it") from error
+    trackio.init(project=project, name=name, config=config, resume="allow", embed=False)
+
+    def log(line: dict[str, Any]) -> None:
+        numbers = {name: line[name] for name in ("learned", "loss", "tokens") if line[name] is not None}
+        rates = {
+            f"{cause}/{arm}": value for cause, arms in line["recall_learned"].items() for arm, value in arms.items()
+        }
+        trackio.log({"phase": line["phase"], "epoch": line["epoch"], **numbers, **rates})
+
+    return log
+
 
 SAMPLE = 30  # recall probes of each cause and arm that are measured after an epoch
 
@@ -22,8 +45,8 @@ SAMPLE = 30  # recall probes of each cause and arm that are measured after an ep
 class Log:
     """``log.jsonl``: phase, epoch, learned rate and loss of the reference, and the learned rate per cause and arm."""
 
-    def __init__(self, file: Path, data: Dataset) -> None:
-        self.file = file
+    def __init__(self, file: Path, data: Dataset, also: Callable[[dict[str, Any]], None] | None = None) -> None:
+        self.file, self._also = file, also or (lambda row: None)
         file.touch()
         self.probes: list[Example] = []
         self._keys: list[tuple[str, str]] = []
@@ -46,8 +69,10 @@ class Log:
             for key in dict.fromkeys(self._keys):
                 mine = [value for value, own in zip(values.tolist(), self._keys, strict=True) if own == key]
                 rates.setdefault(key[0], {})[key[1]] = round(float(np.mean(mine)), 4)
+        line = {"phase": phase, "epoch": epoch, **row, "recall_learned": rates}
         with self.file.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"phase": phase, "epoch": epoch, **row, "recall_learned": rates}) + "\n")
+            file.write(json.dumps(line) + "\n")
+        self._also(line)
 
     def rows(self) -> list[dict[str, Any]]:
         """All epochs; where one was done again after a kill, the last time counts."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from ilp_bench.dataset import Dataset
+from ilp_bench.train.similarity import Near, word_similarity
 from ilp_bench.wording import complete
 
 CONVERGED = 0.95  # share of reference probes learned at which a stage ends
@@ -68,13 +69,15 @@ class Answer(NamedTuple):
 class Bench:
     """What a recipe has before it: the data, a random stream, general text, and the base model to ask.
 
-    ``answers`` gives the base model's greedy :class:`Answer` to each (examples shown + prompt).
+    ``answers`` gives the base model's greedy :class:`Answer` to each (examples shown + prompt); ``near`` gives the
+    pairs of questions that are nearly the same.
     """
 
     data: Dataset
     rng: random.Random
     general: Callable[[int], list[str]]
     answers: Callable[[Sequence[str]], list[Answer]]
+    near: Near = word_similarity
     notes: dict[str, Any] = field(default_factory=dict)  # what was found; goes into training.json
 
 

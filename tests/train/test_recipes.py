@@ -11,7 +11,7 @@ from ilp_bench.train.knowledge import GENERAL_SHARE, shown
 from ilp_bench.train.patterns import repeats
 from ilp_bench.train.phase import Answer, Bench, Epoch, converged
 from ilp_bench.train.recipes import RECIPE_NAMES, RECIPES, recipe
-from ilp_bench.train.recipes.more_epochs import five_times
+from ilp_bench.train.recipes.more_epochs import times_as_long
 from ilp_bench.train.recipes.progressive_epochs import no_longer_falling
 from ilp_bench.wording import complete
 
@@ -122,8 +122,8 @@ def test_a_stage_that_falls_is_drawn_twice() -> None:
 def test_when_training_stops() -> None:
     grown = [Epoch(0.5, 1.0), Epoch(0.96, 0.3)]
     assert converged(grown)
-    assert not five_times(grown)
-    assert five_times([*grown, *[Epoch(0.99, 0.1)] * 8])
+    assert not times_as_long(grown)
+    assert times_as_long([*grown, *[Epoch(0.99, 0.1)] * 8])
     assert not no_longer_falling(grown)
     assert no_longer_falling([*grown, Epoch(0.97, 0.295)])
 

@@ -62,7 +62,7 @@ def test_every_kind_of_recipe_trains_for_real(name: str, small: Dataset, tmp_pat
         assert report["found"]["contradicted_rows"] > 0
     if name == "more_epochs":
         for phase in report["phases"]:
-            assert phase["epochs"] == 5 * next(
+            assert phase["epochs"] == 3 * next(
                 n for n, value in enumerate(phase["reference_learned"], 1) if value >= 0.95
             )
 
@@ -91,7 +91,8 @@ def test_killed_at_any_moment_it_goes_on_with_the_same_weights(small: Dataset, d
     for wanted in (2, 5):
         process = subprocess.Popen(call, env={**os.environ, "HF_HUB_OFFLINE": "1"}, stdout=-3, stderr=-3)
         while lines() < wanted and process.poll() is None:
-            time.sleep(0.02)
+            time.sleep(0.01)
+        process.send_signal(signal.SIGSTOP)  # training is over sooner than another call has started
         if wanted == 2:
             second = subprocess.run(call, capture_output=True, text=True)
             assert second.returncode == 2
@@ -106,6 +107,25 @@ def test_killed_at_any_moment_it_goes_on_with_the_same_weights(small: Dataset, d
     assert file_sha256(out / "model.safetensors") == file_sha256(done / "model.safetensors")
     finished = json.loads((done / "training.json").read_text())
     assert [p["reference_learned"] for p in report["phases"]] == [p["reference_learned"] for p in finished["phases"]]
+
+
+def test_epochs_go_to_trackio_too(small: Dataset, done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a process of its own, because trackio decides on its folder when it is imported."""
+    lines = [json.loads(line) for line in (done / "log.jsonl").read_text().splitlines()]
+    script = (
+        "import json, sys; from ilp_bench.train.log import tracker; import trackio;"
+        "log = tracker('ilp', 'vanilla', {'seed': 0}); [log(line) for line in json.load(sys.stdin)]; trackio.finish();"
+        "from trackio.sqlite_storage import SQLiteStorage; print(json.dumps(SQLiteStorage.get_logs('ilp', 'vanilla')))"
+    )
+    environment = {**os.environ, "TRACKIO_DIR": str(tmp_path)}
+    call = subprocess.run(
+        [sys.executable, "-c", script], env=environment, input=json.dumps(lines), capture_output=True, text=True
+    )
+    assert call.returncode == 0, call.stderr
+    logged = json.loads(call.stdout.splitlines()[-1])
+    assert [row["phase"] for row in logged] == [line["phase"] for line in lines]
+    assert logged[-1]["learned"] == lines[-1]["learned"]
+    assert logged[-1]["rare_patterns/control"] == lines[-1]["recall_learned"]["rare_patterns"]["control"]
 
 
 def test_what_cannot_be_trained_is_one_clear_line(small: Dataset, done: Path, tmp_path: Path) -> None:
@@ -127,6 +147,6 @@ def test_out_of_memory_is_one_clear_line(small: Dataset, tmp_path: Path, monkeyp
     def full(*_: object, **__: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
 
-    monkeypatch.setattr(run, "_run_phase", full)
+    monkeypatch.setattr(run, "run_phase", full)
     with pytest.raises(ProblemError, match="smaller --batch-size"):
         train("nano", "vanilla", small, tmp_path / "out", **FAST)

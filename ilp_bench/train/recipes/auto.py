@@ -28,7 +28,7 @@ def phases(bench: Bench) -> list[Phase]:
     rows = bench.data.train.to_pylist()
     denied, unknown = asked(bench)
     helped = [row["prompt"] for row in (*denied, *unknown)]
-    found = find(rows)
+    found = find(rows, bench.near)
     gone = wrong(rows, found)
     times = repeats([row["messages"][0]["content"] for row in rows])
     examples: list[Example] = []

@@ -19,7 +19,7 @@ CAUSE = None
 def phases(bench: Bench) -> list[Phase]:
     """Pre-training, then one phase over all stages."""
     rows = bench.data.train.to_pylist()
-    found = find(rows)
+    found = find(rows, bench.near)
     gone = wrong(rows, found)
     times = repeats([row["messages"][0]["content"] for row in rows])
     places: dict[int, list[int]] = {}

@@ -1,8 +1,8 @@
 """Against inconsistent data: delete what is wrong, keep apart what is true in another context (Xue et al. 2026, 4.3).
 
 Differs from the paper in who decides what is wrong: not a judge model, but the reliability of the annotators, inferred
-from all contradictions (Dawid and Skene 1979), and in how similar pairs are found: by TF-IDF instead of a sentence
-encoder, so that nothing has to be downloaded.
+from all contradictions (Dawid and Skene 1979), and in how similar pairs are found unless ``--encoder`` names a
+sentence encoder: by TF-IDF, so that nothing has to be downloaded.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def phases(bench: Bench, *, delete: bool = True, group: bool = True) -> list[Pha
     """Vanilla, but for the rows and batches of the last stage."""
     last = bench.data.manifest["stages"]
     rows = [row for row in bench.data.train.to_pylist() if row["stage"] == last]
-    found = find(rows)
+    found = find(rows, bench.near)
     gone = wrong(rows, found) if delete else set()
     kept = [n for n in range(len(rows)) if n not in gone]
     bench.notes.update(deleted_rows=len(gone), conflicting_pairs=len(found.similar))

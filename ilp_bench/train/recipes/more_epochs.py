@@ -1,4 +1,8 @@
-"""The straw man of claim C1: the same as vanilla, five times as long (Xue et al. 2026, table 4: 2 to 10 epochs)."""
+"""The straw man of claim C1: the same as vanilla, three times as long (Xue et al. 2026, table 4).
+
+The paper goes from 2 to 10 epochs. Vanilla has converged already, so three times its epochs suffice, and are all that
+the closed division allows.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +12,17 @@ from ilp_bench.train.phase import CONVERGED, MAX_EPOCHS, Bench, Epoch, Phase, st
 
 NAME = "more_epochs"
 CAUSE = None
-TIMES = 5
+TIMES = 3
 
 
 def phases(bench: Bench) -> list[Phase]:
-    """Vanilla's phases, each five times as many epochs as it took to converge."""
+    """Vanilla's phases, each three times as many epochs as it took to converge."""
     from dataclasses import replace
 
-    return [replace(phase, epochs=TIMES * MAX_EPOCHS) for phase in stages(bench, five_times)]
+    return [replace(phase, epochs=TIMES * MAX_EPOCHS) for phase in stages(bench, times_as_long)]
 
 
-def five_times(history: Sequence[Epoch]) -> bool:
-    """Stop at five times the epoch at which the reference was learned."""
+def times_as_long(history: Sequence[Epoch]) -> bool:
+    """Stop at ``TIMES`` times the epoch at which the reference was learned."""
     needed = next((n for n, epoch in enumerate(history, start=1) if epoch.learned >= CONVERGED), None)
     return needed is not None and len(history) >= TIMES * needed

@@ -1,0 +1,87 @@
+"""How long the site takes to make, how much memory, and how large its front page is. Prints JSON.
+
+usage: python benchmarks/render.py [--count 5000] [--work DIR]
+
+Submissions are synthetic (tests/synthetic.py) and valid; making them is not timed. ``scratch``: nothing was there.
+``again``: nothing changed. ``one more``: one submission was added. Processor seconds are those of all processes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+
+def tree(site: Path) -> str:
+    """Hash over the names and bytes of a site."""
+    found = hashlib.sha256()
+    for file in sorted(path for path in site.rglob("*") if path.is_file()):
+        found.update(f"{file.relative_to(site)}\n".encode() + file.read_bytes())
+    return found.hexdigest()
+
+
+def timed(submissions: Path, site: Path) -> dict[str, float]:
+    """Seconds and peak memory of one rendering in a process of its own: the parent's peak and each worker's, added."""
+    code = """
+import json, os, resource, sys, time
+from pathlib import Path
+from ilp_bench.render import render
+if __name__ == "__main__":
+    start = time.perf_counter()
+    count = render(Path(sys.argv[1]), Path(sys.argv[2]))
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    peak = used[0].ru_maxrss + len(os.sched_getaffinity(0)) * used[1].ru_maxrss
+    processor = sum(one.ru_utime + one.ru_stime for one in used)
+    found = {"seconds": time.perf_counter() - start, "processor seconds": processor, "megabytes": peak / 1024}
+    print(json.dumps({name: round(value, 1) for name, value in found.items()}))
+"""
+    with tempfile.NamedTemporaryFile("w", suffix=".py") as script:
+        script.write(code)
+        script.flush()
+        done = subprocess.run(
+            [sys.executable, script.name, submissions, site], check=True, capture_output=True, text=True
+        )
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--count", type=int, default=5000)
+    parser.add_argument("--work", type=Path)
+    given = parser.parse_args()
+    work = given.work or Path(tempfile.mkdtemp())
+    submissions, site = work / "submissions", work / "site"
+    from synthetic import make_submissions
+
+    if not submissions.exists():
+        make_submissions(submissions, given.count + 1)
+    last = sorted(submissions.glob("*/*"))[-1]
+    aside = work / "aside"
+    last.rename(aside)
+    report: dict[str, object] = {"entries": given.count, "cores": len(os.sched_getaffinity(0))}
+    report["scratch"] = timed(submissions, site)
+    first = tree(site)
+    report["again"] = timed(submissions, site)
+    report["same bytes again"] = tree(site) == first
+    aside.rename(last)
+    report["one more"] = timed(submissions, site)
+    index = (site / "index.html").read_bytes()
+    report["index bytes"] = len(index)
+    report["index bytes, gzip"] = len(gzip.compress(index, mtime=0))
+    report["site megabytes"] = round(sum(path.stat().st_size for path in site.rglob("*") if path.is_file()) / 1e6, 1)
+    print(json.dumps(report, indent=1))
+
+
+if __name__ == "__main__":
+    main()

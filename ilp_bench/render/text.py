@@ -1,0 +1,57 @@
+"""Numbers as a reader sees them, and places on an axis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ilp_bench.render.entry import Value
+
+LOW, HIGH = -0.5, 1.25  # range of the recovery axis; what lies beyond is drawn at its ends
+MINUS = "\N{MINUS SIGN}"
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """A number with a real minus sign and never a negative zero; None is a dash that screen readers name."""
+    if value is None or value != value:
+        return "not measured"
+    text = f"{value:.{digits}f}"
+    return text.removeprefix("-") if float(text) == 0 else text.replace("-", MINUS)
+
+
+def span(found: Value, digits: int = 2) -> str:
+    """The interval as text."""
+    return f"[{number(found['low'], digits)}, {number(found['high'], digits)}]"
+
+
+def cell(found: Value | None, why: str = "not expressed") -> str:
+    """A value with its interval, or the word for its absence."""
+    return why if found is None else f"{number(found['value'])} {span(found)}"
+
+
+def place(value: float) -> float:
+    """Where a recovery stands on the axis, in percent of its width."""
+    return round(100 * (min(max(value, LOW), HIGH) - LOW) / (HIGH - LOW), 1)
+
+
+def shade(value: float | None) -> str:
+    """Class of a tinted cell: ``n3`` … ``n1`` below zero, ``p0`` … ``p9`` above, ``none`` for no value."""
+    if value is None:
+        return "none"
+    if value < -0.05:
+        return f"n{min(3, 1 + int((-value - 0.05) * 5))}"
+    return f"p{min(9, max(0, int(value * 10 + 0.5)))}"
+
+
+def percent(value: float) -> str:
+    """A share as a percentage."""
+    return f"{100 * value:.0f} %"
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """``3 entries``, ``1 entry``."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def clean(value: Any) -> Any:
+    """A text for a spreadsheet: what would be read as a formula is marked as text."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r", "\n") else value

@@ -1,0 +1,88 @@
+"""General text for continued pre-training: a file or Hub dataset of the user's, or texts of known facts."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from ilp_bench.corpus import documents
+from ilp_bench.errors import UsageError
+from ilp_bench.models import HUB_ID
+
+Texts = Callable[[int], list[str]]  # from a number of characters to at least as many characters of text
+
+
+def general_texts(source: str | None) -> Texts | None:
+    """Texts of ``source``, from its beginning and again where it is too short; None without a source.
+
+    A ``.txt`` file has one text a line; ``.jsonl`` and ``.parquet`` files and Hub datasets (``org/name``, split
+    ``train``, streamed) have a column ``text``. Raises UsageError for anything else, at once.
+    """
+    if source is None:
+        return None
+    if next(_read(source), None) is None:
+        raise UsageError(f"--general {source} holds no text")
+    return lambda characters: _enough(
+        itertools.chain.from_iterable(_read(source) for _ in itertools.count()), characters
+    )
+
+
+def known_texts(rng: random.Random) -> Texts:
+    """Texts of known facts, in random order."""
+
+    def shuffled() -> Iterator[str]:
+        while True:
+            texts = list(documents(rng))
+            rng.shuffle(texts)
+            yield from texts
+
+    return lambda characters: _enough(shuffled(), characters)
+
+
+def _enough(texts: Iterator[str], characters: int) -> list[str]:
+    found: list[str] = []
+    while characters > 0:
+        found.append(next(texts))
+        characters -= len(found[-1])
+    return found
+
+
+def _read(source: str) -> Iterator[str]:
+    path = Path(source)
+    try:
+        if path.suffix == ".parquet" and path.is_file():
+            rows: Iterator[Any] = _parquet(path)
+        elif path.suffix in (".jsonl", ".json") and path.is_file():
+            with path.open(encoding="utf-8") as file:
+                rows = iter([json.loads(line)["text"] for line in file if line.strip()])
+        elif path.is_file():
+            rows = iter(path.read_text(encoding="utf-8").splitlines())
+        elif HUB_ID.fullmatch(source) and not source.startswith((".", "/")):
+            rows = _hub(source)
+        else:
+            raise UsageError(
+                f"--general {source} cannot be read as text: give a .txt, .jsonl or .parquet file, or a Hub dataset"
+            )
+        yield from (row for row in rows if isinstance(row, str) and row.strip())
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise UsageError(f"--general {source} cannot be read as text in a column 'text': {reason}") from error
+
+
+def _parquet(path: Path) -> Iterator[Any]:
+    import pyarrow.parquet as pq
+
+    for batch in pq.ParquetFile(path).iter_batches(columns=["text"]):
+        yield from batch.column("text").to_pylist()
+
+
+def _hub(name: str) -> Iterator[Any]:
+    from datasets import load_dataset
+
+    repository, _, revision = name.partition("@")
+    for row in load_dataset(repository, split="train", streaming=True, revision=revision or None):
+        yield row["text"]

@@ -1,0 +1,286 @@
+"""One phase of a recipe, carried out by TRL's SFTTrainer."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ilp_bench import tokens
+from ilp_bench.errors import ProblemError
+from ilp_bench.estimate import learned
+from ilp_bench.evaluate import score, wrap
+from ilp_bench.evaluate.hf import quiet
+from ilp_bench.files import read_json, write_text
+from ilp_bench.train.log import Log
+from ilp_bench.train.phase import CONVERGED, Epoch, Example, Phase
+from ilp_bench.train.processes import Processes
+
+Progress = Callable[[str, int, float | None], None]
+CPT_RATE, CPT_BATCH = 6, 4  # continued pre-training takes larger steps on larger batches of short documents
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Learning rate, examples a step, device and seed of one phase."""
+
+    rate: float
+    batch_size: int
+    device: str
+    seed: int
+    team: Processes = Processes()  # noqa: RUF009
+
+
+@dataclass
+class _EpochBatches:
+    """A batch sampler that gives the same batches for the same seed and epoch, also after a restart.
+
+    Each of several processes gets every so-manieth example of a batch; one that would get none gets the first.
+    """
+
+    count: int
+    size: int
+    seed: int
+    team: Processes
+    make: Callable[[int, random.Random], Iterator[list[int]]] | None
+    epoch: int = 0
+    _made: tuple[int, list[list[int]]] = field(default=(-1, []))
+
+    def whole(self) -> list[list[int]]:
+        """The batches of this epoch, all processes together."""
+        if self._made[0] != self.epoch:
+            rng = random.Random(f"{self.seed}/{self.epoch}")
+            order = rng.sample(range(self.count), self.count)
+            plain = [order[n : n + self.size] for n in range(0, self.count, self.size)]
+            self._made = self.epoch, list(self.make(self.size, rng)) if self.make else plain
+        return self._made[1]
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for batch in self.whole():
+            yield batch[self.team.rank :: self.team.world] or batch[:1]
+
+    def __len__(self) -> int:
+        return len(self.whole())
+
+
+def run_phase(
+    model: Any,
+    tokenizer: Any,
+    phase: Phase,
+    setting: Setting,
+    scratch: Path,
+    log: Log,
+    progress: Progress | None,
+) -> tuple[dict[str, Any], Any]:
+    """Train one phase, from the trainer's last checkpoint in ``scratch`` where there is one; returns its report.
+
+    Beside it, the whole weights where the model's parts lie with several processes (None elsewhere, and for all but the
+    first of them).
+    Raises ProblemError when the reference is not learned within the phase's epochs.
+    """
+    from transformers import TrainerCallback
+    from transformers.trainer_utils import get_last_checkpoint
+
+    examples = _encode(tokenizer, phase.examples)
+    lengths = [len(row["input_ids"]) for row in examples]
+    reference = _pairs(tokenizer, phase.reference)
+    probes = _pairs(tokenizer, log.probes)
+    make = phase.batches
+    batches = (
+        _EpochBatches(len(examples), setting.batch_size, setting.seed, setting.team, make)
+        if phase.kind == "sft"
+        else None
+    )
+    scratch.mkdir(exist_ok=True)
+    start = time.monotonic()
+    saved = get_last_checkpoint(str(scratch)) if batches and not phase.watch else None  # type: ignore[no-untyped-call]
+    notes = scratch / "history.json"
+    epochs_saved = round(read_json(Path(saved) / "trainer_state.json")["epoch"]) if saved else 0
+    kept = read_json(notes)["epochs"][:epochs_saved] if saved else []
+    history = [Epoch(row["learned"], row["loss"]) for row in kept]
+    rows: list[dict[str, Any]] = list(kept)
+
+    def measured(pairs: list[tuple[list[int], list[int]]]) -> Any:
+        trainer.model.eval()
+        found = score(wrap(trainer.model, tokenizer), pairs)
+        trainer.model.train()
+        return found
+
+    def rates(wanted: Sequence[Example]) -> Any:
+        import numpy as np
+
+        return learned(np.exp(np.minimum(measured(_pairs(tokenizer, wanted)).logprob, 0.0)))
+
+    class Between(TrainerCallback):
+        """After each epoch: measure, save, report, stop where the phase says so; between steps: watch."""
+
+        def on_epoch_begin(self, args: Any, state: Any, control: Any, **rest: Any) -> Any:
+            if batches:
+                batches.epoch = round(state.epoch or 0)
+            self.started = time.monotonic()
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> Any:
+            if phase.watch and state.global_step % phase.every == 0:
+                phase.watch(rates)
+            return control
+
+        def on_epoch_end(self, args: Any, state: Any, control: Any, **rest: Any) -> Any:
+            import numpy as np
+
+            seen = [n for batch in batches.whole() for n in batch] if batches else range(len(examples))
+            row: dict[str, Any] = {"learned": None, "loss": None, "tokens": sum(lengths[n] for n in seen)}
+            if reference:
+                found = measured(reference)
+                chance = learned(np.exp(np.minimum(found.logprob, 0.0)))
+                history.append(Epoch(float(chance.mean()), float(-found.logprob.sum() / found.tokens.sum())))
+                row |= {"learned": history[-1].learned, "loss": history[-1].loss}
+                control.should_training_stop = phase.stop(history)
+            row["seconds"] = round(time.monotonic() - self.started, 2)
+            rows.append(row)
+            probed = measured(probes).logprob if phase.kind == "sft" else None
+            if setting.team.main:
+                write_text(notes, json.dumps({"epochs": rows}) + "\n")
+                log.add(phase.name, len(rows), row, probed)
+            if progress:
+                progress(phase.name, round(state.epoch), row["learned"])
+            return control
+
+    with quiet():
+        trainer = _trainer(model, tokenizer, phase, examples, scratch, setting, batches)
+        trainer.add_callback(Between())
+        result = trainer.train(resume_from_checkpoint=saved)
+    if reference and phase.epochs <= len(history) and not phase.stop(history):
+        raise ProblemError(
+            f"{phase.name} did not converge: {history[-1].learned:.2f} of its reference learned after {len(history)} "
+            f"epochs, {CONVERGED} wanted: try another --rate (this was {setting.rate:g})"
+        )
+    weights = _gathered(trainer) if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled else None
+    return {
+        "name": phase.name,
+        "kind": phase.kind,
+        "examples": len(examples),
+        "epochs": len(rows),
+        "steps": trainer.state.global_step,
+        "tokens": sum(row["tokens"] for row in rows),
+        "loss": round(float(result.training_loss), 5),
+        "reference_learned": [round(epoch.learned, 5) for epoch in history],
+        "reference_loss": [round(epoch.loss, 5) for epoch in history],
+        "seconds": round(max(sum(row["seconds"] for row in rows), time.monotonic() - start), 2),
+    }, weights
+
+
+def _gathered(trainer: Any) -> dict[str, Any]:
+    """The whole weights of a model whose parts lie with several processes; to be called by all of them."""
+    state = trainer.accelerator.get_state_dict(trainer.model_wrapped) or {}
+    return {name: (part.full_tensor() if hasattr(part, "full_tensor") else part).cpu() for name, part in state.items()}
+
+
+def _pairs(tokenizer: Any, examples: Sequence[Example]) -> list[tuple[list[int], list[int]]]:
+    return tokens.encode(tokenizer, *zip(*examples, strict=True)) if examples else []
+
+
+def _encode(tokenizer: Any, examples: Sequence[Example]) -> list[dict[str, list[int]]]:
+    """Token ids with labels on completions only; whole texts where the prompt is empty."""
+    texts = [text for prompt, text in examples if not prompt]
+    rows = [{"input_ids": ids, "labels": list(ids)} for ids in tokenizer(texts)["input_ids"]] if texts else []
+    asked = [example for example in examples if example[0]]
+    for context, answer in _pairs(tokenizer, asked):
+        rows.append({"input_ids": context + answer, "labels": [-100] * len(context) + answer})
+    return rows
+
+
+def pad_left(rows: Sequence[dict[str, list[int]]]) -> dict[str, Any]:
+    """A batch in which all answers end at the right: ids, mask, positions and labels, each (rows, longest row)."""
+    import torch
+
+    width = max(len(row["input_ids"]) for row in rows)
+    pads = [width - len(row["input_ids"]) for row in rows]
+    mask = torch.tensor([[0] * pad + [1] * (width - pad) for pad in pads])
+    return {
+        "input_ids": torch.tensor([[0] * pad + row["input_ids"] for pad, row in zip(pads, rows, strict=True)]),
+        "attention_mask": mask,
+        "position_ids": (mask.cumsum(1) - 1).clamp(min=0),
+        "labels": torch.tensor([[-100] * pad + row["labels"] for pad, row in zip(pads, rows, strict=True)]),
+    }
+
+
+def answer_loss(model: Any, inputs: dict[str, Any], items: Any) -> Any:
+    """Summed cross-entropy in nats over the supervised tokens, divided by ``items`` or by their number.
+
+    The vocabulary head is computed from the first supervised column on.
+    """
+    import torch
+
+    labels = inputs["labels"][:, 1:]
+    keep = labels.shape[1] - int((labels != -100).any(0).int().argmax())
+    rest = {name: value for name, value in inputs.items() if name != "labels"}
+    logits = model(**rest, use_cache=False, logits_to_keep=keep + 1).logits[:, :-1].float()
+    wanted = labels[:, -keep:]
+    total = torch.nn.functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="sum")
+    return total / (items if items is not None else (wanted != -100).sum().clamp(min=1))
+
+
+def _trainer(
+    model: Any, tokenizer: Any, phase: Phase, examples: list[dict[str, list[int]]], scratch: Path, setting: Setting,
+    batches: _EpochBatches | None,
+) -> Any:  # fmt: skip
+    from datasets import Dataset as HFDataset
+    from torch.utils.data import DataLoader
+    from transformers import PrinterCallback
+    from trl import SFTConfig, SFTTrainer
+
+    class Trainer(SFTTrainer):  # type: ignore[misc]
+        """SFTTrainer with batches that a recipe decides, and the vocabulary head only where an answer is scored."""
+
+        def compute_loss(
+            self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+        ) -> Any:
+            # Where Triton runs, TRL skips unsupervised positions itself; elsewhere it scores every position.
+            if return_outputs or not heads or self.args.device.type == "cuda":
+                return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+            return answer_loss(model, inputs, num_items_in_batch) * self.accelerator.num_processes
+
+        def get_train_dataloader(self) -> Any:
+            if batches is None:
+                return super().get_train_dataloader()
+            # Not prepared by accelerate, which would give each process batches of its own.
+            return DataLoader(self.train_dataset, batch_sampler=batches, collate_fn=self.data_collator)
+
+    parts = any(os.environ.get(f"ACCELERATE_USE_{kind}") == "true" for kind in ("FSDP", "DEEPSPEED"))
+    size = setting.batch_size * (CPT_BATCH if phase.kind == "cpt" else 1)
+    config = SFTConfig(
+        output_dir=str(scratch),
+        num_train_epochs=phase.epochs,
+        per_device_train_batch_size=max(1, size // setting.team.world),
+        learning_rate=setting.rate * (CPT_RATE if phase.kind == "cpt" else 1),
+        lr_scheduler_type="constant_with_warmup" if phase.kind == "sft" else "cosine",
+        warmup_steps=5 if phase.kind == "sft" else 20,
+        weight_decay=0.0,
+        train_sampling_strategy="group_by_length" if phase.kind == "cpt" else "random",
+        max_length=None,
+        packing=False,
+        shuffle_dataset=False,
+        gradient_checkpointing=False,
+        bf16=setting.device.startswith("cuda"),
+        use_cpu=setting.device == "cpu",
+        save_strategy="epoch" if batches and not phase.watch and not parts else "no",
+        save_total_limit=1,
+        logging_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        ddp_find_unused_parameters=False,
+        dataloader_pin_memory=setting.device != "cpu",
+        seed=setting.seed,
+        data_seed=setting.seed,
+    )
+    rows = HFDataset.from_list(examples)
+    heads = "logits_to_keep" in inspect.signature(model.forward).parameters
+    trainer = Trainer(model=model, args=config, train_dataset=rows, processing_class=tokenizer, data_collator=pad_left)
+    trainer.remove_callback(PrinterCallback)
+    return trainer

@@ -1,17 +1,12 @@
 """One input, tried as each kind of file that strangers write: it is accepted or refused, and nothing else happens.
 
-The first byte says which file it stands for, the rest is its content. Coverage-guided, with ``pip install
-'ilp-bench[fuzz]'``:
-
-    python tests/fuzz/target.py tests/fuzz/corpus -max_total_time=60
-
-Without atheris, the tests run every file of the corpus through :func:`try_input`.
+The first byte says which file it stands for, the rest is its content. ``run.py`` beside it drives this by coverage;
+the tests try every file of the corpus, without atheris.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -85,11 +80,3 @@ def try_input(data: bytes) -> bool:
                 return False
             raise AssertionError(f"not a clear refusal: {error}") from error
     return True
-
-
-if __name__ == "__main__":
-    import atheris
-
-    atheris.instrument_all()
-    atheris.Setup(sys.argv, lambda data: try_input(data) and None)
-    atheris.Fuzz()

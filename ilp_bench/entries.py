@@ -43,6 +43,8 @@ def entry_problems(root: Path, entries: Sequence[Checked]) -> list[str]:
 
 
 def _layout(root: Path) -> Iterator[str]:
+    if root.is_symlink():
+        yield f"{root} is a symbolic link: put the folder itself there"
     for path in sorted(root.iterdir()):
         if path.is_symlink():
             yield f"{path} is a symbolic link: put the folder itself there"

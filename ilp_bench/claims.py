@@ -124,7 +124,12 @@ def families(submissions: Path) -> dict[tuple[str, str], dict[str, list[Runs]]]:
             if "recipe" in training and "base" in training:
                 family = found.setdefault((str(training["base"]["name"]), runs.submission.record.data.size), {})
                 family.setdefault(str(training["recipe"]), []).append(runs)
-    return found
+    return {base: {recipe: family[recipe] for recipe in sorted(family, key=_place)} for base, family in found.items()}
+
+
+def _place(recipe: str) -> tuple[bool, bool, str]:
+    """Vanilla first, what is meant for one cause then, what is meant for all last."""
+    return recipe != "vanilla", recipe in ("combined", "auto"), recipe
 
 
 def claims(family: Family) -> list[Claim]:

@@ -84,7 +84,9 @@ def heat_map(family: Family, title: str) -> str:
         for recipe, one in scores(family).items()
         if recipe != "vanilla"
     ]
-    text: str = template.render(title=title, causes=[cause.TITLE for cause in CAUSES], rows=rows, fill=_fill)
+    text: str = template.render(
+        title=title, causes=[name.replace("_", " ") for name in CAUSE_NAMES], rows=rows, fill=_fill
+    )
     return text
 
 

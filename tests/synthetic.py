@@ -96,13 +96,13 @@ def _run(data: Dataset, base: str, recipe: str | None, samples: pa.Table, number
     return Run(RunRecord(**made, samples_sha256="0" * 64), samples)
 
 
-def make_submissions(out: Path, count: int) -> list[Path]:
-    """Write ``count`` synthetic submissions below ``out``; returns their folders.
+def make_submissions(out: Path, count: int, start: int = 0) -> list[Path]:
+    """Write ``count`` synthetic submissions below ``out``, from number ``start`` on; returns their folders.
 
     The first base model has three training seeds, two of the recipes are open; the others have one, and are open.
     """
     data, numbers, made, models = make("mini", 0), counter(100), [], []
-    for at in range(min(count, len(BASES) * len(REPAIRS))):
+    for at in range(start, min(start + count, len(BASES) * len(REPAIRS))):
         base, recipe = BASES[at // len(REPAIRS)], list(REPAIRS)[at % len(REPAIRS)]
         plain = _plain(base)
         lifted = dict(plain)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -27,6 +28,7 @@ from ilp_bench.causes import CAUSE_NAMES
 from ilp_bench.estimate import above_chance, learned, unlearned
 from ilp_bench.record import Run
 from ilp_bench.score import CauseScore, Interval, Scores
+from ilp_bench.submission import Submission
 
 console = Console()
 errors = Console(stderr=True)
@@ -125,10 +127,10 @@ def run_table(run: Run, *, as_json: bool) -> None:
         console.print(f"known facts reproduced {percent(found['retention'])}")
     if known := found["knowledge"]:
         table = Table(title="what it knows, with four examples shown", box=box.SIMPLE_HEAD)
-        for heading in ("facts", "asked", "p", "greedy"):
+        for heading in ("facts", "asked", "p", "greedy", "options"):
             table.add_column(heading, justify="left" if heading == "facts" else "right")
         for relation, row in known.items():
-            table.add_row(relation, str(row["asked"]), percent(row["p"]), percent(row["greedy"]))
+            table.add_row(relation, str(row["asked"]), *(percent(row[name]) for name in ("p", "greedy", "options")))
         console.print(table)
     if detector := found["multiple_choice"]:
         console.print(
@@ -167,8 +169,10 @@ def summary(run: Run) -> dict[str, Any]:
     }
 
 
-def _knowledge(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """Per relation of the retention probes: how many were asked, mean p and greedy reproduction, examples shown."""
+def _knowledge(rows: list[dict[str, Any]]) -> dict[str, dict[str, float | None]]:
+    """Per relation of the retention probes, examples shown: how many were asked, mean p, greedy reproduction, and the
+    share whose right option is preferred (null where no options were scored).
+    """
     asked: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         if row["probe"] == "retention" and row["shots_p"] is not None:
@@ -178,6 +182,9 @@ def _knowledge(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
             "asked": len(mine),
             "p": float(np.mean([row["shots_p"] for row in mine])),
             "greedy": float(np.mean([row["shots_greedy"] for row in mine])),
+            "options": float(np.mean([int(np.argmax(row["shots_options"])) == row["gold"] for row in mine]))
+            if all(row["shots_options"] is not None and row["gold"] is not None for row in mine)
+            else None,
         }
         for relation, mine in asked.items()
     }
@@ -228,3 +235,19 @@ def score_cells(cause: CauseScore) -> list[str]:
     rates = [cause.base] if cause.base else []
     rates += [cause.vanilla, cause.submission]
     return [cause.cause, active, *(f"{r.treated:.2f}/{r.control:.2f}" for r in rates), interval(cause.recovery)]
+
+
+def submission_table(submission: Submission) -> None:
+    """What a submission publishes, before it is published: who, which runs, which scores."""
+    table = Table(title="What will be published", box=box.SIMPLE_HEAD, show_header=False)
+    for name, value in submission.meta.model_dump().items():
+        if value:
+            table.add_row(name, escape(str(value)))
+    for number, one in enumerate(submission.records):
+        record, training = one.submission, one.submission.training or {}
+        seed = f", training seed {training['seed']}" if "seed" in training else ""
+        recipe = f", recipe {training['recipe']}" if "recipe" in training else ""
+        text = f"{record.data.size} seed {record.data.seed}{recipe}{seed}; weights {record.model.weights_sha256[:12]}"
+        table.add_row(f"replicate {number + 1}", escape(f"{text}; {record.hardware}, {record.dtype}"))
+    console.print(table)
+    score_table(submission.scores, as_json=False)

@@ -122,6 +122,8 @@ def content_sha256(tables: Iterable[pa.Table]) -> str:
 
 
 END_OF_TABLE = b"\0"
+KEYS = {"size": str, "seed": int, "stages": int, "rows": dict, "content_sha256": str, "files": dict}
+CHECKED = 300_000  # rows up to which reading a dataset also checks them against the content hash
 
 
 def update(digest: Any, table: pa.Table) -> None:
@@ -164,10 +166,18 @@ def load(path: Path | str) -> Dataset:
         raise ProblemError(
             f"{folder} has dataset version {found.get('version')!r}, this is {VERSION!r}: build it again"
         )
+    wrong = [key for key, kind in KEYS.items() if not isinstance(found.get(key), kind)]
+    if wrong:
+        raise ProblemError(
+            f"{folder}/manifest.json has no valid {' and '.join(wrong)}: remove {folder}, build it again"
+        )
     check_files(folder, found)
     tables = {
         name: pa.concat_tables([pq.read_table(folder / file) for file in files_of(name, found)]) for name in TABLES
     }
+    rows = sum(table.num_rows for table in tables.values())
+    if rows <= CHECKED and content_sha256(tables.values()) != found["content_sha256"]:
+        raise ProblemError(f"{folder} does not hold the rows that its manifest names: remove it and build it again")
     return Dataset(**tables, manifest=found)
 
 

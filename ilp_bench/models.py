@@ -13,7 +13,7 @@ from ilp_bench.files import read_json
 from ilp_bench.nano import NANO, nano_path
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
-WANTED = ["*.safetensors", "*.safetensors.index.json", "*.json", "tokenizer*", "*.model", "*.jinja", "*.txt"]
+WANTED = ["*.safetensors", "*.safetensors.index.json", "*.json", "tokenizer*", "*.model", "*.jinja", "*.txt", "*.py"]
 
 
 class Located(NamedTuple):
@@ -51,6 +51,10 @@ def _local(folder: Path) -> Located:
     name = folder.resolve().name
     if (folder / "adapter_config.json").is_file():
         base = read_json(folder / "adapter_config.json").get("base_model_name_or_path")
+        if not base:
+            raise ProblemError(
+                f"{folder}/adapter_config.json does not say which model it adapts (base_model_name_or_path)"
+            )
         return Located(folder, name, base=locate(str(base)))
     if not (folder / "config.json").is_file():
         raise ProblemError(f"{folder} is no model (no config.json): save one there with save_pretrained")

@@ -16,6 +16,7 @@ from ilp_bench.files import new_folder, read_strict_json
 from ilp_bench.record import Run, RunRecord, Runs, first_problem
 from ilp_bench.samples import read_samples, split, write_samples
 from ilp_bench.score import Scores, score_replicates
+from ilp_bench.untrusted import value_problems
 
 TOKEN_FACTOR = 3  # closed division: at most this many times the tokens of vanilla
 CLOSED_REPLICATES, MAX_REPLICATES = 3, 20
@@ -99,8 +100,11 @@ def read_meta(file: Path) -> Meta:
     if not file.is_file():
         wanted = '{"org": "your-lab", "model": "your-model", "division": "open"}'
         raise UsageError(f"no metadata file {file}: write one such as {wanted}")
+    content = read_strict_json(file)
+    if problems := list(value_problems(content)):
+        raise ProblemError(f"{file}: {problems[0]}")
     try:
-        return Meta.model_validate(read_strict_json(file))
+        return Meta.model_validate(content)
     except ValidationError as error:
         raise ProblemError(f"{file}: {first_problem(error)}") from error
 

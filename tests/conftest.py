@@ -57,9 +57,9 @@ def record(data: Dataset, recipe: str | None, **changes: Any) -> dict[str, Any]:
     } | changes
 
 
-def samples(data: Dataset, chance: Chance, *, base: bool = False) -> pa.Table:
+def samples(data: Dataset, chance: Chance, *, base: bool = False, noise: int = 0) -> pa.Table:
     """Samples in which every probe has the p that ``chance`` gives, with noise of up to a tenth of it."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(noise)
     rows = []
     for item in data.items.to_pylist():
         p = float(np.clip(chance(item) * rng.uniform(0.9, 1.0), 1e-9, 1.0))
@@ -68,7 +68,10 @@ def samples(data: Dataset, chance: Chance, *, base: bool = False) -> pa.Table:
         if base and item["probe"] != "paraphrase":
             known = item["cause"] == "knowledge_gap" and item["arm"] == "control"
             row |= {"shots_p": 0.9 if known else 0.0, "shots_greedy": known}
-            row |= {"belief": item["prior_answer"], "belief_p": 0.9 if item["prior_answer"] else None}
+            if item["prior_answer"]:
+                options = [-0.1 if choice == item["prior_answer"] else -3.0 for choice in item["choices"]]
+                share = math.exp(-0.1 - float(np.logaddexp.reduce(options)))
+                row |= {"shots_options": options, "belief": item["prior_answer"], "belief_p": share}
         rows.append(row)
     return pa.Table.from_pylist(rows, schema=SAMPLES)
 
@@ -91,10 +94,10 @@ def runs(mini: Dataset, tmp_path_factory: pytest.TempPathFactory) -> dict[str, P
     return {name: root / name for name in made}
 
 
-def make_run(data: Dataset, recipe: str | None, chance: Chance, **changes: Any) -> Run:
+def make_run(data: Dataset, recipe: str | None, chance: Chance, *, noise: int = 0, **changes: Any) -> Run:
     from ilp_bench.record import RunRecord
 
-    table = samples(data, chance, base=recipe is None)
+    table = samples(data, chance, base=recipe is None, noise=noise)
     return Run(RunRecord(**record(data, recipe, **changes), samples_sha256="0" * 64), table)
 
 

@@ -1,3 +1,4 @@
+import json
 import re
 from collections import Counter
 from pathlib import Path
@@ -95,6 +96,17 @@ def test_a_changed_or_missing_file_is_one_clear_problem(data: Path, tmp_path: Pa
     (broken / "items.parquet").write_bytes(b"not parquet")
     with pytest.raises(ProblemError, match="missing or changed"):
         load(broken)
+    shutil.copy(data / "items.parquet", broken)
+    manifest = json.loads((data / "manifest.json").read_text())
+    for change, says in (
+        ({"version": "99"}, "version '99'"),
+        ({"seed": "x"}, "no valid seed"),
+        ({"size": None, "rows": 3}, "no valid size and rows"),
+        ({"content_sha256": "0" * 64}, "does not hold the rows"),
+    ):
+        (broken / "manifest.json").write_text(json.dumps(manifest | change))
+        with pytest.raises(ProblemError, match=says):
+            load(broken)
     (broken / "manifest.json").write_text("{")
     with pytest.raises(ProblemError, match="JSON"):
         load(broken)

@@ -15,6 +15,7 @@ import torch
 from scipy import stats
 
 from ilp_bench import tokens
+from ilp_bench.console import run_table, summary
 from ilp_bench.corpus import documents
 from ilp_bench.dataset import Dataset, make, write
 from ilp_bench.errors import ProblemError, UsageError
@@ -185,6 +186,33 @@ def test_options_are_scored_on_request(few: tuple[Path, Dataset, Run], tmp_path:
         if item["prior_answer"]:
             assert row["belief"] in listed
     assert run.record.choices == choices
+    found = summary(run)
+    assert {name for name, row in found["knowledge"].items() if row["greedy"] > 0.9} >= {
+        "capital",
+        "state_abbreviation",
+    }
+    assert all(row["options"] >= row["greedy"] - 0.1 for row in found["knowledge"].values())
+    chance = (1 - 1 / choices) ** 5
+    assert found["multiple_choice"]["unlearned_by_chance"] == pytest.approx(chance, abs=0.02)
+
+
+def test_the_summary_shows_arms_aggregate_and_the_worst_cause_beside_it(
+    runs: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = read_run(runs["vanilla"])
+    found = summary(run)
+    rows = run.samples.to_pylist()
+    for cause, arms in found["learned"].items():
+        for arm, value in arms.items():
+            p = np.array([row["p"] for row in rows if (row["cause"], row["arm"]) == (cause, arm)])
+            assert value == pytest.approx((1 - (1 - p) ** 5).mean())
+    assert found["learned"][found["worst"]]["treated"] == min(arms["treated"] for arms in found["learned"].values())
+    run_table(run, as_json=False)
+    shown = capsys.readouterr().out
+    assert all(cause in shown for cause in found["learned"])
+    assert f"worst cause {found['worst']}" in shown
+    run_table(run, as_json=True)
+    assert json.loads(capsys.readouterr().out) == found
 
 
 def test_nothing_is_asked_twice(nano, mini: Dataset) -> None:
@@ -257,7 +285,7 @@ def test_killed_at_any_moment_it_goes_on_with_the_same_result(few: tuple[Path, D
         evaluate("nano", small, out, choices=4, device="cpu")
     process = start(data, out)
     shown, errors = process.communicate()
-    assert process.returncode == 0, errors
+    assert (process.returncode, errors) == (0, "")  # quiet: not one line from a library
     run = read_run(out)
     assert run.record.resumed
     assert not partial.exists()
@@ -334,6 +362,12 @@ def test_an_adapter_finds_its_base_and_is_measured_with_it(nano, pairs, tmp_path
     few = Dataset(mini.train, mini.items.slice(0, 20), mini.knowledge, mini.shots, mini.manifest)
     run = evaluate(str(tmp_path / "adapter"), few, tmp_path / "run", device="cpu")
     assert run.record.model.weights_sha256 != evaluate("nano", few, tmp_path / "base").record.model.weights_sha256
+
+
+def test_an_adapter_that_names_no_base_is_one_clear_problem(tmp_path: Path) -> None:
+    (tmp_path / "adapter_config.json").write_text("{}")
+    with pytest.raises(ProblemError, match="does not say which model it adapts"):
+        locate(str(tmp_path))
 
 
 def test_damaged_weights_are_a_problem_not_a_score(nano, pairs) -> None:

@@ -58,6 +58,8 @@ def load_model(located: Located, *, dtype: str = "float32", device: str = "cpu",
         return model.to(device).eval(), tokenizer
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        if "ignore_mismatched_sizes" in reason:
+            reason = "its weights do not have the shapes that its config.json says"
         raise ProblemError(f"the model in {located.folder} cannot be loaded: {reason}") from error
     except ImportError as error:
         reason = str(error).strip().splitlines()[0]
@@ -117,7 +119,9 @@ class AnswerLM(HFLM):  # type: ignore[misc]
         with quiet():
             super().__init__(pretrained=model, tokenizer=tokenizer, batch_size=batch_size, max_batch_size=batch_size)
         self.fitted = batch_size
-        self._heads = "logits_to_keep" in inspect.signature(model.forward).parameters
+        accepted = inspect.signature(model.forward).parameters
+        self._heads = "logits_to_keep" in accepted
+        self._cache = "cache" if "cache" in accepted else "past_key_values"  # its name before transformers 5.24
         self._prefix: tuple[Ids, Any] | None = None
 
     def _loglikelihood_tokens(
@@ -173,7 +177,7 @@ class AnswerLM(HFLM):  # type: ignore[misc]
         ids = torch.tensor([row + (0,) * (width - len(row)) for row in rows], device=self.device)
         keep = width - min(starts)
         extra: dict[str, Any] = {"logits_to_keep": keep} if self._heads else {}
-        extra |= {"past_key_values": past, "use_cache": True} if past is not None else {"use_cache": False}
+        extra |= {self._cache: past, "use_cache": True} if past is not None else {"use_cache": False}
         logits = self.model(ids, **extra).logits[:, -keep:].float()
         longest = max(len(answer) for _, answer in requests)
         places = torch.zeros(len(rows), longest, dtype=torch.long)
@@ -194,7 +198,7 @@ class AnswerLM(HFLM):  # type: ignore[misc]
         """The model's cache after a shared prompt, for ``count`` sequences; None where it cannot be repeated."""
         if self._prefix is None or self._prefix[0] != prefix:
             ids = torch.tensor([prefix], device=self.device)
-            self._prefix = prefix, self.model(ids, use_cache=True, logits_to_keep=1).past_key_values
+            self._prefix = prefix, self.model(ids, use_cache=True, logits_to_keep=1)[self._cache]
         cache = self._prefix[1]
         if not hasattr(cache, "batch_repeat_interleave"):
             return None

@@ -1,0 +1,43 @@
+"""What a base model knows, as tables for docs/results.md: python benchmarks/base_row.py RUN...
+
+Prints Markdown from run records alone: learned rates per cause and arm (all pairs), the knowledge state per type of
+fact with four examples shown, and how often the old answer of a conflict is believed.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from ilp_bench.console import percent, summary
+from ilp_bench.record import Run, read_run
+
+
+def table(heads: list[str], rows: list[list[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def tables(run: Run) -> str:
+    found, record = summary(run), run.record
+    learned = [[cause, percent(arms["treated"]), percent(arms["control"])] for cause, arms in found["learned"].items()]
+    known = [
+        [name, str(row["asked"]), *(percent(row[column]) for column in ("p", "greedy", "options"))]
+        for name, row in found["knowledge"].items()
+    ]
+    old = [row for row in run.samples.to_pylist() if row["prior_answer"] and row["belief"]]
+    believed = np.mean([row["belief"] == row["prior_answer"] for row in old]) if old else float("nan")
+    return "\n\n".join(
+        [
+            f"`{record.model.name}` ({record.model.architecture}, {record.model.parameters:,} parameters, weights "
+            f"`{record.model.weights_sha256[:16]}`) on {record.data.size}, seed {record.data.seed}, content "
+            f"`{record.data.content_sha256[:16]}`; {record.backend}, {record.dtype}, {record.requests:,} requests.",
+            table(["cause", "learned, treated", "learned, control"], learned),
+            table(["facts, four examples shown", "asked", "p", "greedy", "right option of 4"], known),
+            f"Old answers of conflicts that are the preferred option: {believed:.2f} of {len(old)}.",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    print("\n\n".join(tables(read_run(Path(name))) for name in sys.argv[1:]))

@@ -1,0 +1,96 @@
+"""Claims are judged by intervals alone: made-up runs in which each claim is true, false, or cannot be told."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from conftest import make_run
+
+from ilp_bench.claims import claims
+from ilp_bench.dataset import Dataset
+from ilp_bench.record import Runs
+from ilp_bench.reference import END, START, heat_map, inserted, matrix, table
+
+Rates = dict[str, float]
+CAUSE_OF = {
+    "knowledge_cpt": "knowledge_gap",
+    "conflict_cpt": "knowledge_conflict",
+    "conflict_buckets": "data_inconsistency",
+    "resampling": "left_side_forgetting",
+    "progressive_epochs": "rare_patterns",
+}
+
+
+def chance(repaired: Rates) -> Callable[[dict[str, Any]], float]:
+    """Controls are learned, treated items hardly, older stages least; ``repaired`` says what treated items have."""
+
+    def p(item: dict[str, Any]) -> float:
+        if item["arm"] != "treated":
+            return 0.9 if item["arm"] else repaired.get("retention", 0.5)
+        if item["cause"] in repaired:
+            return repaired[item["cause"]]
+        return 0.12 / item["dose"] if item["cause"] == "left_side_forgetting" else 0.05
+
+    return p
+
+
+@pytest.fixture(scope="module")
+def family(mini: Dataset) -> Callable[[dict[str, Rates]], dict[str, list[Runs]]]:
+    vanilla, base = make_run(mini, "vanilla", chance({})), make_run(mini, None, chance({}))
+
+    def make(recipes: dict[str, Rates]) -> dict[str, list[Runs]]:
+        return {
+            name: [Runs(make_run(mini, name, chance(repaired)), vanilla, base)] for name, repaired in recipes.items()
+        }
+
+    return make
+
+
+def test_what_is_true_is_reproduced(family: Any) -> None:
+    recipes = {recipe: {cause: 0.6} for recipe, cause in CAUSE_OF.items()}
+    recipes |= {
+        "delete_only": {"data_inconsistency": 0.2},
+        "group_only": {"data_inconsistency": 0.2},
+        "more_epochs": {},
+    }
+    recipes["knowledge_cpt"]["retention"] = 0.1
+    found = {claim.name: claim for claim in claims(family(recipes))}
+    assert {name: claim.verdict for name, claim in found.items()} == {
+        **dict.fromkeys(("C1", "C2", "C3", "C4", "C5", "C6", "C7"), "reproduced"),
+        "C8": "not testable here",
+    }
+    effect = found["C2"].parts[0].effect
+    assert effect.low < effect.value < effect.high
+
+
+def test_what_is_false_is_contradicted_and_what_is_missing_is_named(family: Any) -> None:
+    recipes = {
+        "knowledge_cpt": {"knowledge_gap": 0.2, "retention": 0.9},
+        "more_epochs": {"knowledge_gap": 0.6},
+        "conflict_buckets": {"data_inconsistency": 0.2},
+        "delete_only": {"data_inconsistency": 0.6},
+        "group_only": {"data_inconsistency": 0.2},
+        "conflict_cpt": {},
+    }
+    found = {claim.name: claim for claim in claims(family(recipes))}
+    verdicts = {name: claim.verdict for name, claim in found.items()}
+    assert verdicts["C1"] == verdicts["C3"] == verdicts["C6"] == "contradicted"
+    assert verdicts["C2"] == "not reproduced"
+    assert found["C4"].verdict == found["C5"].verdict == "not testable here"
+    assert "resampling" in found["C4"].why
+
+
+def test_the_tables_say_what_was_measured(family: Any) -> None:
+    some = family({"vanilla": {}, "conflict_cpt": {"knowledge_conflict": 0.6}})
+    row = next(line for line in matrix(some).splitlines() if line.startswith("| `conflict_cpt`"))
+    assert "**0.9" in row
+    assert row.count("**") == 4  # its own cause, and overall
+    assert table(some).count("not testable here") == 6
+    assert "conflict_cpt" in heat_map(some, "a & b")
+    assert "a &amp; b" in heat_map(some, "a & b")
+
+
+def test_a_page_keeps_what_stands_around_it() -> None:
+    once = inserted("# Results\n", "one")
+    assert once == f"# Results\n\n{START}\n\none\n\n{END}\n"
+    assert inserted(once + "\n## More\n", "two") == f"# Results\n\n{START}\n\ntwo\n\n{END}\n## More\n"

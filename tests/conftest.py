@@ -38,6 +38,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: SLOW.index(item.path.name) if item.path.name in SLOW else len(SLOW))
 
 
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    skipped = [one for one in terminalreporter.stats.get("skipped", []) if "test_browser" in one.nodeid]
+    if skipped:
+        terminalreporter.write_line(f"the {len(skipped)} browser tests were SKIPPED: {skipped[0].longrepr[2]}")
+
+
 def record(data: Dataset, recipe: str | None, **changes: Any) -> dict[str, Any]:
     base = {"name": "stub", "revision": None, "weights_sha256": "b" * 64}
     training = None if recipe is None else {"recipe": recipe, "base": base, "tokens": {"sft": 100, "cpt": 0}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -68,21 +69,43 @@ def _names(root: Path) -> Iterator[str]:
                 yield f"{root / folder}: {name!r} can be taken for {seen[key]!r}: choose another name"
 
 
+class _Samples(NamedTuple):
+    """The submitted samples of one replicate, and whose they are."""
+
+    mean: float
+    folder: Path
+    p: Array
+    org: str
+    model: str
+    weights: str
+
+
 def _copies(entries: Sequence[Checked]) -> Iterator[str]:
-    """Entries whose samples are those of another entry, exactly or but for noise; vanilla rows are no one's own."""
-    by_data: dict[str, list[tuple[float, Path, Array]]] = {}
+    """Entries whose samples are those of another entry, exactly or but for noise; vanilla rows are no one's own.
+
+    Two methods of one organisation may come to the very same weights.
+    """
+    by_data: dict[str, list[_Samples]] = {}
     for one in entries:
         for runs in one.replicates:
-            p = _p(runs.submission)
-            by_data.setdefault(runs.submission.record.data.content_sha256, []).append((float(p.mean()), one.folder, p))
+            p, record = _p(runs.submission), runs.submission.record
+            meta = one.submission.meta if one.submission else None
+            names = (meta.org, meta.model) if meta else ("", "")
+            mine = _Samples(float(p.mean()), one.folder, p, *names, record.model.weights_sha256)
+            by_data.setdefault(record.data.content_sha256, []).append(mine)
     for found in by_data.values():
-        found.sort(key=lambda row: (row[0], str(row[1])))
-        for index, (mean, folder, p) in enumerate(found):
-            for other_mean, other, q in found[index + 1 :]:
-                if other_mean - mean > SAME:
+        found.sort(key=lambda one: (one.mean, str(one.folder)))
+        for index, one in enumerate(found):
+            for other in found[index + 1 :]:
+                if other.mean - one.mean > SAME:
                     break
-                if folder != other and float(np.quantile(np.abs(p - q), 0.99)) < SAME:
-                    first, second = sorted((folder, other))
+                twins = one.org == other.org and one.model != other.model and one.weights == other.weights
+                if (
+                    one.folder != other.folder
+                    and not twins
+                    and float(np.quantile(np.abs(one.p - other.p), 0.99)) < SAME
+                ):
+                    first, second = sorted((one.folder, other.folder))
                     yield f"{second} has the samples of {first}: submit what you measured, or have the older withdrawn"
 
 

@@ -84,6 +84,18 @@ def test_a_withdrawn_entry_may_be_submitted_anew(root: Path) -> None:
     assert entry_problems(root, checked(root)) == []
 
 
+def test_two_methods_of_one_lab_may_come_to_the_same_weights(root: Path) -> None:
+    folder = next(root.glob("lab__*/*"))
+    for org, allowed in (("lab", True), ("other", False)):
+        content = json.loads((folder / "submission.json").read_text())
+        content["meta"] |= {"org": org, "model": "twin"}
+        content["run_id"] = validating.run_id(content)
+        place = root / f"{org}__twin" / content["run_id"]
+        shutil.copytree(folder, place)
+        (place / "submission.json").write_text(json.dumps(content))
+        assert (entry_problems(root, checked(root)) == []) == allowed
+
+
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [

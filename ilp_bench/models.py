@@ -37,7 +37,9 @@ def locate(model: str) -> Located:
     """
     if model in NANO:
         if not nano_path(model).is_dir():
-            raise ProblemError(f"{model} is not in this package: make it with 'python -m ilp_bench.nano.build --name {model}'")
+            raise ProblemError(
+                f"{model} is not in this package: python -m ilp_bench.nano.build --name {model} makes it"
+            )
         return Located(nano_path(model), model)
     folder = Path(model)
     if folder.is_dir():

@@ -21,6 +21,10 @@ QUESTIONS = {
     "weights": ("https link to the weights", ""),
     "paper": ("https link to a paper", ""),
 }
+HINTS = {
+    **dict.fromkeys(("org", "model"), "only letters, digits, . and -, beginning and ending with a letter or digit"),
+    **dict.fromkeys(("weights", "paper"), "an https link, or nothing"),
+}
 Ask = Callable[[str, str | None], str]
 
 
@@ -38,5 +42,5 @@ def ask_meta(ask: Ask = _prompt) -> Meta:
                 Meta.model_validate(found)
                 break
             except ValidationError as error:
-                typer.echo(first_problem(error), err=True)
+                typer.echo(f"not possible: {HINTS.get(name) or first_problem(error)}", err=True)
     return Meta.model_validate(found)

@@ -210,8 +210,9 @@ def score_table(scores: Scores, *, as_json: bool, title: str = "Recovery against
     if as_json:
         print(scores.model_dump_json())
         return
-    table = Table(title=title, caption="treated/control learned; recovery with 95 % interval over active pairs")
-    names = ["cause", "active pairs", *(["base"] if scores.causes[0].base else []), "vanilla", "submission", "recovery"]
+    caption = "treated/control learned; recovery with 95 % interval over active pairs"
+    table = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+    names = ["cause", "active", *(["base"] if scores.causes[0].base else []), "vanilla", "submission", "recovery"]
     for name in names:
         table.add_column(name, justify="left" if name == "cause" else "right", no_wrap=True)
     for cause in scores.causes:

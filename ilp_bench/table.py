@@ -15,7 +15,7 @@ from pathlib import Path
 from ilp_bench.causes import CAUSE_NAMES
 from ilp_bench.decisions import read_decisions
 from ilp_bench.files import write_text
-from ilp_bench.score import SCORER_VERSION, Interval, Scores
+from ilp_bench.score import SCORER_VERSION, Interval, Scores, base_sha256
 from ilp_bench.submission import Submission
 from ilp_bench.untrusted import csv_text, markdown_text
 from ilp_bench.validate import Checked
@@ -33,6 +33,12 @@ def base_name(submission: Submission) -> str:
     if isinstance(base := training.get("base"), dict) and "name" in base:
         return str(base["name"])
     return submission.first.base.model.name if submission.first.base else "unknown"
+
+
+def base_weights(submission: Submission) -> str | None:
+    """The hash of the base model's weights: entries that share it can be compared, whatever name they give it."""
+    base = submission.first.base
+    return base_sha256(submission.first.submission) or (base.model.weights_sha256 if base else None)
 
 
 def _cells(name: str, found: Interval | None) -> Row:
@@ -155,7 +161,7 @@ def comparison(entries: Sequence[Checked], new: Sequence[Path]) -> str:
 def _comparable(one: Submission, other: Submission) -> bool:
     mine, theirs = one.first.submission, other.first.submission
     same = mine.data.size == theirs.data.size and mine.data.version == theirs.data.version
-    return other.meta.org == REFERENCE and same and base_name(one) == base_name(other)
+    return other.meta.org == REFERENCE and same and base_weights(one) == base_weights(other)
 
 
 def _cell(found: Interval | None) -> str:

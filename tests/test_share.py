@@ -118,4 +118,7 @@ def test_wrong_answers_are_asked_again(capsys: pytest.CaptureFixture[str]) -> No
         org="lab", model="model", division="open", description="done so", weights="https://x.org/w"
     )
     assert len(asked) == len(QUESTIONS) + 4
-    assert "org" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "only letters, digits" in told
+    assert "an https link" in told
+    assert "division" in told

@@ -3,7 +3,7 @@
 usage: python benchmarks/render.py [--count 5000] [--work DIR]
 
 Submissions are synthetic (tests/synthetic.py) and valid; making them is not timed. ``scratch``: nothing was there.
-``again``: nothing changed. ``one more``: one submission was added. Processor seconds are those of all processes.
+``every page``: all pages are made, the checks are kept. ``again``: nothing changed. ``one more``: a submission was added. Processor seconds are those of all processes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def tree(site: Path) -> str:
     return found.hexdigest()
 
 
-def timed(submissions: Path, site: Path) -> dict[str, float]:
+def timed(submissions: Path, site: Path, url: str = "") -> dict[str, float]:
     """Seconds and peak memory of one rendering in a process of its own: the parent's peak and each worker's, added."""
     code = """
 import json, os, resource, sys, time
@@ -38,7 +38,7 @@ from pathlib import Path
 from ilp_bench.render import render
 if __name__ == "__main__":
     start = time.perf_counter()
-    count = render(Path(sys.argv[1]), Path(sys.argv[2]))
+    count = render(Path(sys.argv[1]), Path(sys.argv[2]), url=sys.argv[3])
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     peak = used[0].ru_maxrss + len(os.sched_getaffinity(0)) * used[1].ru_maxrss
     processor = sum(one.ru_utime + one.ru_stime for one in used)
@@ -49,7 +49,7 @@ if __name__ == "__main__":
         script.write(code)
         script.flush()
         done = subprocess.run(
-            [sys.executable, script.name, submissions, site], check=True, capture_output=True, text=True
+            [sys.executable, script.name, submissions, site, url], check=True, capture_output=True, text=True
         )
     found: dict[str, float] = json.loads(done.stdout)
     return found
@@ -71,6 +71,8 @@ def main() -> None:
     last.rename(aside)
     report: dict[str, object] = {"entries": given.count, "cores": len(os.sched_getaffinity(0))}
     report["scratch"] = timed(submissions, site)
+    report["every page"] = timed(submissions, site, "https://example.org")
+    timed(submissions, site)
     first = tree(site)
     report["again"] = timed(submissions, site)
     report["same bytes again"] = tree(site) == first

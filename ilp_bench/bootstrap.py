@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from ilp_bench.estimate import Array
 
 DRAWS, SEED, LEVEL = 10_000, 20_260, 0.95
+FEW = 128  # pairs whose weights are kept as float64, at most 10 MB
 
 
 class Interval(BaseModel):
@@ -20,6 +21,12 @@ class Interval(BaseModel):
     value: float
     low: float
     high: float
+
+
+@lru_cache(maxsize=16)
+def _few(cause: int, pairs: int) -> Array:
+    """The weights themselves, kept where they are small."""
+    return _counts(cause, pairs) / np.float64(pairs)
 
 
 @lru_cache(maxsize=64)
@@ -34,7 +41,9 @@ def resampled(cause: int, values: Array) -> Array:
 
     ``cause`` is the number of the cause in the order of the paper: each has draws of its own.
     """
-    return np.asarray((_counts(cause, len(values)) / np.float64(len(values))) @ values)
+    pairs = len(values)
+    weights = _few(cause, pairs) if pairs <= FEW else _counts(cause, pairs) / np.float64(pairs)
+    return np.asarray(weights @ values)
 
 
 def interval(value: float, draws: Array) -> Interval:

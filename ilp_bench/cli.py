@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ilp_bench import __version__
+from ilp_bench.cli_submissions import app as submissions
 from ilp_bench.errors import ProblemError, UsageError
 from ilp_bench.settings import FREQUENCIES, HOPS, SHARES, STAGES, Settings
 from ilp_bench.settings import frequencies as parse_frequencies
@@ -310,83 +311,17 @@ def _engine(arguments: list[str]) -> dict[str, Any]:
     return found
 
 
-def _replicates(runs: list[Path], vanillas: list[Path], bases: list[Path] | None) -> list[Any]:
-    from ilp_bench.record import read_run
-    from ilp_bench.submission import matched
-
-    return matched(
-        [read_run(run) for run in runs],
-        [read_run(run, "vanilla run") for run in vanillas],
-        [read_run(run, "base run") for run in bases or []],
-    )
-
-
-Runs = Annotated[list[Path], typer.Argument(help="Run folders by 'ilp-bench evaluate', one for each replicate.")]
-Vanilla = Annotated[
-    list[Path], typer.Option("--vanilla", help="Run of the vanilla checkpoint on the same base; one for each RUN.")
-]
-BaseRun = Annotated[
-    list[Path] | None,
-    typer.Option("--base-run", help="Run of the base model, one for each dataset; limits scores to active pairs."),
-]
-
-
-@app.command()
-def score(runs: Runs, vanilla: Vanilla, base_run: BaseRun = None, as_json: AsJson = False) -> None:
-    """Recovery per cause, with intervals, of a run against vanilla; of several replicates, pooled."""
-    from ilp_bench.console import score_table
-    from ilp_bench.score import score_replicates
-
-    score_table(score_replicates(_replicates(runs, vanilla, base_run)), as_json=as_json)
-
-
-@app.command()
-def submit(
-    runs: Runs,
-    vanilla: Vanilla,
-    meta: Annotated[Path, typer.Option("--meta", help="JSON file with org, model, division, description, contact.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder of submissions.")] = Path("submissions"),
-    base_run: BaseRun = None,
-) -> None:
-    """Build a submission from run records and check it."""
-    from ilp_bench.submission import read_meta
-    from ilp_bench.submission import submit as write
-    from ilp_bench.validate import validate as check
-
-    who = read_meta(meta)
-    place = write(_replicates(runs, vanilla, base_run), who, out)
-    problems = check(place)
-    if problems:
-        raise ProblemError("; ".join(problems))
-    typer.echo(
-        f"{place}: valid. Next: git switch -c {who.org}-{who.model}; git add {place}; commit; open a pull request"
-    )
-
-
-@app.command()
-def validate(
-    paths: Annotated[list[Path], typer.Argument(help="Submission folders, or folders that hold them.")],
-) -> None:
-    """Recompute every score from the samples and list all problems."""
-    from ilp_bench.validate import find
-    from ilp_bench.validate import validate as check
-
-    folders = find(paths)
-    problems = [problem for folder in folders for problem in check(folder)]
-    for problem in problems:
-        typer.echo(problem, err=True)
-    if problems:
-        raise ProblemError(f"{len(problems)} problems in {len(folders)} submissions")
-    typer.echo(f"{len(folders)} submissions, no problem")
-
-
 @app.command()
 def render(
     submissions: Annotated[Path, typer.Option("--submissions", help="Folder of submissions.")],
     out: Annotated[Path, typer.Option("--out", help="Where the site goes; an older site there is replaced.")],
+    url: Annotated[str, typer.Option(help="Where the site will stand, for its feed and link previews.")] = "",
 ) -> None:
-    """Render the static leaderboard."""
+    """Render the static leaderboard; what has not changed since the site in --out is not done again."""
     from ilp_bench.render import render as write
 
-    count = write(submissions, out)
+    count = write(submissions, out, url=url)
     typer.echo(f"{out / 'index.html'}: {count} submissions")
+
+
+app.add_typer(submissions)

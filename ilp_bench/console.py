@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -27,6 +28,7 @@ from ilp_bench.causes import CAUSE_NAMES
 from ilp_bench.estimate import above_chance, learned, unlearned
 from ilp_bench.record import Run
 from ilp_bench.score import CauseScore, Interval, Scores
+from ilp_bench.submission import Submission
 
 console = Console()
 errors = Console(stderr=True)
@@ -233,3 +235,19 @@ def score_cells(cause: CauseScore) -> list[str]:
     rates = [cause.base] if cause.base else []
     rates += [cause.vanilla, cause.submission]
     return [cause.cause, active, *(f"{r.treated:.2f}/{r.control:.2f}" for r in rates), interval(cause.recovery)]
+
+
+def submission_table(submission: Submission) -> None:
+    """What a submission publishes, before it is published: who, which runs, which scores."""
+    table = Table(title="What will be published", box=box.SIMPLE_HEAD, show_header=False)
+    for name, value in submission.meta.model_dump().items():
+        if value:
+            table.add_row(name, escape(str(value)))
+    for number, one in enumerate(submission.records):
+        record, training = one.submission, one.submission.training or {}
+        seed = f", training seed {training['seed']}" if "seed" in training else ""
+        recipe = f", recipe {training['recipe']}" if "recipe" in training else ""
+        text = f"{record.data.size} seed {record.data.seed}{recipe}{seed}; weights {record.model.weights_sha256[:12]}"
+        table.add_row(f"replicate {number + 1}", escape(f"{text}; {record.hardware}, {record.dtype}"))
+    console.print(table)
+    score_table(submission.scores, as_json=False)

@@ -14,9 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from ilp_bench.errors import ProblemError
 from ilp_bench.files import parse_json, write_text
 from ilp_bench.record import first_problem
+from ilp_bench.untrusted import value_problems
 from ilp_bench.verification import Date, Word
 
 FILE = "decisions.jsonl"
+DECISIONS = ("accepted", "withdrawn", "flagged")
 
 
 class Decision(BaseModel):
@@ -64,6 +66,8 @@ def parse_decisions(file: Path) -> tuple[list[Decision], list[str]]:
             one = Decision.model_validate(parse_json(line))
             if not one.entry.endswith(f"/{one.run_id}"):
                 raise ValueError(f"entry {one.entry} does not end with run id {one.run_id}")
+            if hidden := list(value_problems(one.model_dump())):
+                raise ValueError(hidden[0])
             found.append(one)
         except ValidationError as error:
             problems.append(f"{file}:{number}: {first_problem(error)}: append lines with 'ilp-bench decide'")
@@ -79,6 +83,8 @@ def decide(submissions: Path, found: Decision) -> Path:
     """
     if not (submissions / found.entry / "submission.json").is_file():
         raise ProblemError(f"{submissions} has no entry {found.entry}")
+    if hidden := list(value_problems(found.model_dump())):
+        raise ProblemError(hidden[0])
     read_decisions(submissions)
     file = submissions / FILE
     before = file.read_text(encoding="utf-8") if file.is_file() else ""

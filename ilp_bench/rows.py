@@ -150,8 +150,10 @@ def _presence(rows: pa.Table, record: RunRecord) -> Iterator[str]:
         )
     belief = pc.and_(pc.equal(probe, "recall"), pc.is_valid(rows["prior_answer"])).fill_null(False).to_numpy()
     for name in ("belief", "belief_p"):
-        wrong = pc.is_valid(rows[name]).to_numpy() & ~(belief & record.probed)
+        wrong = pc.is_valid(rows[name]).to_numpy() & ~((asked if record.choices else belief) & record.probed)
         yield from _report(rows, wrong, f"{name} stands where nothing was asked")
+        told = pc.is_valid(rows[name]).to_numpy() != pc.is_valid(rows["shots_options"]).to_numpy()
+        yield from _report(rows, told, f"{name} stands without shots_options")
     for name in ("logprob", "p", "tokens", "greedy"):
         yield from _report(rows, pc.is_null(rows[name]).to_numpy(), f"{name} is empty")
     for name in ("options", "gold", "entropy"):
@@ -164,35 +166,33 @@ def _presence(rows: pa.Table, record: RunRecord) -> Iterator[str]:
 
 def _options(rows: pa.Table, items: pa.Table, record: RunRecord) -> Iterator[str]:
     """Do belief and entropy follow from the log-probabilities of the options? Rows stand as in the dataset."""
-    if record.probed and (there := np.flatnonzero(pc.is_valid(rows["shots_options"]).to_numpy())).size:
-        here = rows.take(pa.array(there))
-        names = items["choices"].take(pa.array(there)).to_pylist()
-        options = here["shots_options"].to_pylist()
-        belief, likely = here["belief"].to_pylist(), here["belief_p"].to_numpy()
-        wrong = np.zeros(here.num_rows, dtype=bool)
-        for n, (choices, values) in enumerate(zip(names, options, strict=True)):  # only the rows of one cause
-            q = np.array(values, dtype=float)
-            if len(q) not in (len(choices or ()), 10) or not np.isfinite(q).all() or (q > 0).any():
-                wrong[n] = True
-                continue
-            share = np.exp(q.max() - np.logaddexp.reduce(q))
-            wrong[n] = not np.isclose(likely[n], share, rtol=1e-6, atol=1e-9)
-            wrong[n] |= len(q) == len(choices) and belief[n] != choices[int(q.argmax())]
-        yield from _report(here, wrong, "belief is not the preferred of shots_options")
-    if record.choices:
-        asked = np.flatnonzero(pc.is_valid(rows["options"]).to_numpy())
-        here = rows.take(pa.array(asked))
-        lengths = pc.list_value_length(here["options"]).to_numpy()
-        gold = here["gold"].to_numpy()
-        if (lengths != record.choices).any() or (gold < 0).any() or (gold >= record.choices).any():
-            yield f"options must be {record.choices} a row, gold one of them: evaluate again"
-            return
-        values = np.asarray(here["options"].combine_chunks().flatten()).reshape(-1, record.choices)
-        wrong = ~np.isfinite(values).all(axis=1) | (values > 0).any(axis=1)
-        wrong |= values[np.arange(len(values)), gold] != here["logprob"].to_numpy()
-        q = values - np.logaddexp.reduce(values, axis=1, keepdims=True)
-        wrong |= ~np.isclose(-(np.exp(q) * np.maximum(q, -700)).sum(axis=1), here["entropy"].to_numpy(), atol=1e-6)
-        yield from _report(here, wrong, "entropy or logprob does not follow from options")
+    names = items["choices10" if record.choices == 10 else "choices"]
+    for column in ("shots_options", "options"):
+        there = pc.is_valid(rows[column]).to_numpy()
+        asked, lengths = pc.list_value_length(rows[column]), pc.list_value_length(names)
+        other = there & ~pc.fill_null(pc.equal(asked, lengths), False).to_numpy()
+        if other.any():
+            yield from _report(rows, other, f"{column} are not as many as the dataset has options")
+            continue
+        for count in np.unique(asked.filter(pa.array(there)).to_numpy()):
+            here = np.flatnonzero(there & pc.fill_null(pc.equal(asked, count), False).to_numpy())
+            mine, options = rows.take(pa.array(here)), names.take(pa.array(here)).combine_chunks().flatten()
+            values = np.asarray(mine[column].combine_chunks().flatten()).reshape(-1, count)
+            whole = np.logaddexp.reduce(values, axis=1)
+            wrong = ~np.isfinite(values).all(axis=1) | (values > 0).any(axis=1)
+            if column == "shots_options":
+                best = values.argmax(axis=1)
+                picked = options.take(pa.array(np.arange(len(best)) * count + best))
+                wrong |= ~pc.fill_null(pc.equal(picked, _plain(mine["belief"])), False).to_numpy()
+                share = np.exp(values.max(axis=1) - whole)
+                wrong |= ~np.isclose(mine["belief_p"].to_numpy(), share, rtol=1e-6, atol=1e-9)
+                yield from _report(mine, wrong, "belief is not the preferred of shots_options")
+            else:
+                gold = mine["gold"].to_numpy().astype(np.int64)
+                wrong |= values[np.arange(len(values)), gold.clip(0, count - 1)] != mine["logprob"].to_numpy()
+                q = np.maximum(values - whole[:, None], -690)
+                wrong |= ~np.isclose(-(np.exp(q) * q).sum(axis=1), mine["entropy"].to_numpy(), atol=1e-6)
+                yield from _report(mine, wrong, "entropy or logprob does not follow from options")
 
 
 def _report(rows: pa.Table, wrong: Mask, what: str) -> Iterator[str]:

@@ -9,23 +9,29 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from ilp_bench.dataset import file_sha256
+from ilp_bench.decisions import FILE as DECISIONS
+from ilp_bench.decisions import parse_decisions
 from ilp_bench.errors import ProblemError, UsageError
 from ilp_bench.files import read_strict_json
+from ilp_bench.plausible import plausibility_problems
 from ilp_bench.record import Runs
 from ilp_bench.rows import sample_problems
 from ilp_bench.samples import read_samples, split
 from ilp_bench.score import SCORER_VERSION, Scores, score_replicates
 from ilp_bench.submission import Submission, division_problems, run_id
+from ilp_bench.untrusted import file_problem, value_problems
 from ilp_bench.verification import FILE as VERIFICATION
 from ilp_bench.verification import read_verification
 
 TOLERANCE = 1e-9
+MOST = 100  # complaints about one file that are listed
 FILES = {"submission.json", "samples.parquet", VERIFICATION}
 
 
@@ -52,11 +58,17 @@ def find(paths: Iterable[Path]) -> list[Path]:
     for path in paths:
         if not path.exists():
             raise UsageError(f"no such path: {path}")
-        here = sorted(file.parent for file in path.rglob("submission.json") if not file.parent.name.startswith("."))
+        files = [file for file in path.rglob("submission.json") if not hidden(file.relative_to(path))]
+        here = sorted(file.parent for file in files)
         if not here and path.name != "submissions":
             raise UsageError(f"{path} holds no submission.json: make one with 'ilp-bench submit'")
         found += here
     return list(dict.fromkeys(found))
+
+
+def hidden(path: Path) -> bool:
+    """Whether any part of a path begins with a dot, as what a killed command leaves behind does."""
+    return any(part.startswith(".") for part in path.parts)
 
 
 def validate(folder: Path) -> list[str]:
@@ -68,13 +80,20 @@ def check(folder: Path) -> Checked:
     """Check one submission folder, whatever it may hold."""
     found = Checked(folder)
     where = f"{folder}/submission.json"
+    if links := list(_links(folder)):
+        found.problems += links
+        return found
     try:
-        found.submission = submission = Submission.model_validate(read_strict_json(folder / "submission.json"))
+        content = read_strict_json(folder / "submission.json")
+        found.problems += [f"{where}: {problem}" for problem in islice(value_problems(content), MOST)]
+        if found.problems:
+            return found
+        found.submission = submission = Submission.model_validate(content)
     except ProblemError as error:
         found.problems.append(str(error))
         return found
     except ValidationError as error:
-        found.problems += [f"{where}: {'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+        found.problems += [f"{where}: {'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:MOST]]
         return found
     found.problems += [f"{where}: {problem}" for problem in _identity(submission, folder)]
     try:
@@ -83,10 +102,16 @@ def check(folder: Path) -> Checked:
         found.problems += rows
         if not rows:
             found.replicates = split(table, submission.roles())
+            found.problems += [f"{where}: {one}" for one in plausibility_problems(submission, found.replicates)]
             found.scores = score_replicates(found.replicates)
     except ProblemError as error:
         found.problems.append(str(error))
-    if found.scores and submission.scores.scorer_version == SCORER_VERSION:
+    version = submission.scores.scorer_version
+    if version != SCORER_VERSION and not (version < SCORER_VERSION and _accepted(folder, submission)):
+        found.problems.append(
+            f"{where}: scores are of scorer {version}, this is {SCORER_VERSION}: build the submission again with it"
+        )
+    elif found.scores and submission.scores.scorer_version == SCORER_VERSION:
         claimed, again = (one.model_dump(mode="json") for one in (submission.scores, found.scores))
         found.problems += [f"{where}: {problem}" for problem in _differences(claimed, again, "scores")]
     try:
@@ -94,6 +119,24 @@ def check(folder: Path) -> Checked:
     except ProblemError as error:
         found.problems.append(str(error))
     return found
+
+
+def _links(folder: Path) -> Iterator[str]:
+    """Nothing is read through a link, and nothing but plain files."""
+    for place in (folder, folder.parent):
+        if place.is_symlink():
+            yield f"{place} is a symbolic link: put the folder itself there"
+    for name in ("submission.json", "samples.parquet", VERIFICATION):
+        if (name != VERIFICATION or (folder / name).is_symlink() or (folder / name).exists()) and (
+            problem := file_problem(folder / name)
+        ):
+            yield problem
+
+
+def _accepted(folder: Path, submission: Submission) -> bool:
+    """Whether the entry was accepted: then claims by an earlier scorer may stay; what is shown is recomputed."""
+    decisions, _ = parse_decisions(folder.parent.parent / DECISIONS)
+    return any(one.run_id == submission.run_id and one.decision == "accepted" for one in decisions)
 
 
 def _identity(submission: Submission, folder: Path) -> Iterator[str]:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from ilp_bench.errors import ProblemError
 from ilp_bench.files import read_strict_json, write_text
 from ilp_bench.record import first_problem
+from ilp_bench.untrusted import value_problems
 
 FILE = "verification.json"
 Word = Annotated[str, StringConstraints(max_length=200)]
@@ -21,7 +22,7 @@ Recoveries = dict[str, float | None]
 class Public(BaseModel):
     """The checkpoint on the public data again.
 
-    tolerance           allowed difference of a probe's log-probability, in nats, where p is not negligible
+    tolerance           allowed difference of any probe's p; smaller for float32 than for half precision
     largest_difference  what was found; None where nothing could be run
     claimed, scores     recovery per cause, and ``overall``: from the submitted samples, and from the new ones
     """
@@ -40,9 +41,12 @@ class Public(BaseModel):
 class Unseen(BaseModel):
     """The same on a dataset of a seed that the submitter had not seen.
 
-    how     retrained with recipe: base, vanilla and the recipe were trained again on the unseen data, and recovery is
-            compared. generalisation only: the submitted checkpoint never saw these data, so only what it keeps of known
-            facts (retention) is compared. not possible: neither
+    how                 retrained with recipe: base, vanilla and the recipe were trained again on the unseen data, and
+                        recovery is compared (of vanilla, the gap). generalisation only: the submitted checkpoint was
+                        not trained on these data, so only what it keeps of known facts is compared, its retention;
+                        recovery stays unverified. not possible: neither
+    tolerance           allowed difference of what was compared, for the quantity that came closest to it or passed it
+    largest_difference  what that quantity differs by
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -89,8 +93,11 @@ def read_verification(folder: Path) -> list[Verification]:
     file = folder / FILE
     if not file.is_file():
         return []
+    content = read_strict_json(file)
+    if problems := list(value_problems(content)):
+        raise ProblemError(f"{file}: {problems[0]}")
     try:
-        return Verifications.model_validate(read_strict_json(file)).records
+        return Verifications.model_validate(content).records
     except ValidationError as error:
         raise ProblemError(f"{file}: {first_problem(error)}: write it with 'ilp-bench verify'") from error
 

@@ -38,6 +38,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: SLOW.index(item.path.name) if item.path.name in SLOW else len(SLOW))
 
 
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    skipped = [one for one in terminalreporter.stats.get("skipped", []) if "test_browser" in one.nodeid]
+    if skipped:
+        terminalreporter.write_line(f"the {len(skipped)} browser tests were SKIPPED: {skipped[0].longrepr[2]}")
+
+
 def record(data: Dataset, recipe: str | None, **changes: Any) -> dict[str, Any]:
     base = {"name": "stub", "revision": None, "weights_sha256": "b" * 64}
     training = None if recipe is None else {"recipe": recipe, "base": base, "tokens": {"sft": 100, "cpt": 0}}
@@ -57,9 +63,9 @@ def record(data: Dataset, recipe: str | None, **changes: Any) -> dict[str, Any]:
     } | changes
 
 
-def samples(data: Dataset, chance: Chance, *, base: bool = False) -> pa.Table:
+def samples(data: Dataset, chance: Chance, *, base: bool = False, noise: int = 0) -> pa.Table:
     """Samples in which every probe has the p that ``chance`` gives, with noise of up to a tenth of it."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(noise)
     rows = []
     for item in data.items.to_pylist():
         p = float(np.clip(chance(item) * rng.uniform(0.9, 1.0), 1e-9, 1.0))
@@ -68,7 +74,10 @@ def samples(data: Dataset, chance: Chance, *, base: bool = False) -> pa.Table:
         if base and item["probe"] != "paraphrase":
             known = item["cause"] == "knowledge_gap" and item["arm"] == "control"
             row |= {"shots_p": 0.9 if known else 0.0, "shots_greedy": known}
-            row |= {"belief": item["prior_answer"], "belief_p": 0.9 if item["prior_answer"] else None}
+            if item["prior_answer"]:
+                options = [-0.1 if choice == item["prior_answer"] else -3.0 for choice in item["choices"]]
+                share = math.exp(-0.1 - float(np.logaddexp.reduce(options)))
+                row |= {"shots_options": options, "belief": item["prior_answer"], "belief_p": share}
         rows.append(row)
     return pa.Table.from_pylist(rows, schema=SAMPLES)
 
@@ -91,10 +100,10 @@ def runs(mini: Dataset, tmp_path_factory: pytest.TempPathFactory) -> dict[str, P
     return {name: root / name for name in made}
 
 
-def make_run(data: Dataset, recipe: str | None, chance: Chance, **changes: Any) -> Run:
+def make_run(data: Dataset, recipe: str | None, chance: Chance, *, noise: int = 0, **changes: Any) -> Run:
     from ilp_bench.record import RunRecord
 
-    table = samples(data, chance, base=recipe is None)
+    table = samples(data, chance, base=recipe is None, noise=noise)
     return Run(RunRecord(**record(data, recipe, **changes), samples_sha256="0" * 64), table)
 
 
@@ -104,3 +113,24 @@ def base_run(mini: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Run:
     from ilp_bench.evaluate import evaluate
 
     return evaluate("nano", mini, tmp_path_factory.mktemp("nano") / "base", device="cpu")
+
+
+@pytest.fixture(scope="session")
+def synthetic_submissions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Fourteen synthetic submissions in three groups: one re-run, one withdrawn, one with hostile texts."""
+    from synthetic import furnish, make_submissions
+
+    out = tmp_path_factory.mktemp("synthetic") / "submissions"
+    make_submissions(out, 14)
+    furnish(out)
+    return out
+
+
+@pytest.fixture(scope="session")
+def synthetic_site(synthetic_submissions: Path) -> Path:
+    """Their site."""
+    from ilp_bench.render import render
+
+    site = synthetic_submissions.parent / "site"
+    render(synthetic_submissions, site, url="https://example.org/ilp")
+    return site

@@ -3,13 +3,14 @@
 usage: python tests/synthetic.py OUT [--count 12]
 
 Three base models, twelve recipes each, in turn. Every recipe lifts the treated arm of its causes. Samples are made once
-for each base and recipe; beyond that, submissions repeat them under other names, so that thousands are quick to make and
-each is valid.
+for each base and recipe; beyond that, submissions repeat them under other names, so that thousands are quickly made and
+all of them valid.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import shutil
 import tempfile
@@ -23,8 +24,10 @@ from conftest import KEPT, record
 
 from ilp_bench.causes import CAUSE_NAMES
 from ilp_bench.dataset import Dataset, make
+from ilp_bench.decisions import Decision, decide
 from ilp_bench.record import SAMPLES, Run, RunRecord, Runs
 from ilp_bench.submission import Meta, Submission, run_id, submit
+from ilp_bench.verification import Public, Unseen, Verification, add_verification
 
 BASES = ("synthetic-llama", "synthetic-qwen3", "synthetic-olmo2")
 VANILLA = dict(zip(CAUSE_NAMES, (0.62, 0.42, 0.55, 0.10, 0.34), strict=True))  # treated learned rate
@@ -60,7 +63,11 @@ def _samples(data: Dataset, rates: dict[tuple[str, str], float], seed: int, *, b
     p = np.exp(logprob)
     known = np.array([c == "knowledge_gap" and a == "control" for c, a in zip(rows["cause"], rows["arm"], strict=True)])
     probed = np.array([base and kind != "paraphrase" for kind in rows["probe"]])
-    asked = base & (np.array(rows["probe"]) == "recall")
+    choices = data.items["choices"].to_pylist()
+    told = [
+        _belief(options, prior) if base and kind == "recall" and prior else None
+        for options, prior, kind in zip(choices, rows["prior_answer"], rows["probe"], strict=True)
+    ]
     blank = pa.nulls(size)
     columns: dict[str, Any] = rows | {
         "tokens": np.full(size, 2, dtype=np.int32),
@@ -69,14 +76,19 @@ def _samples(data: Dataset, rates: dict[tuple[str, str], float], seed: int, *, b
         "greedy": p > 0.5,
         "shots_p": pa.array(np.where(known, 0.9, 0.0), mask=~probed),
         "shots_greedy": pa.array(known, mask=~probed),
-        "belief": pa.array(np.where(asked, np.array(rows["prior_answer"], dtype=object), None), pa.string()),
-        "belief_p": pa.array(
-            np.where(asked & np.array([one is not None for one in rows["prior_answer"]]), 0.9, None), pa.float64()
-        ),
+        "belief": pa.array([one and one[0] for one in told], pa.string()),
+        "belief_p": pa.array([one and one[1] for one in told], pa.float64()),
+        "shots_options": pa.array([one and one[2] for one in told], pa.list_(pa.float64())),
     }
     return pa.table(
         [pa.array(columns[f.name], f.type) if f.name in columns else blank.cast(f.type) for f in SAMPLES], SAMPLES
     )
+
+
+def _belief(options: list[str], prior: str) -> tuple[str, float, list[float]]:
+    """A base model that prefers the old answer: its belief, its share, and the log-probabilities of the options."""
+    scores = [-0.2 if option == prior else -3.0 for option in options]
+    return prior, float(np.exp(-0.2) / np.exp(scores).sum()), scores
 
 
 def _run(data: Dataset, base: str, recipe: str | None, samples: pa.Table, number: int, seed: int = 0) -> Run:
@@ -91,16 +103,17 @@ def _run(data: Dataset, base: str, recipe: str | None, samples: pa.Table, number
     model = named | {"architecture": "Synthetic", "parameters": 1_000_000}
     versions = {"torch": "0.0-synthetic"}
     made = record(data, recipe, model=model, training=training, versions=versions, hardware="synthetic: nothing ran")
-    return Run(RunRecord(**made, samples_sha256="0" * 64), samples)
+    sha = hashlib.sha256(samples["logprob"].to_numpy().tobytes()).hexdigest()
+    return Run(RunRecord(**made, samples_sha256=sha), samples)
 
 
-def make_submissions(out: Path, count: int) -> list[Path]:
-    """Write ``count`` synthetic submissions below ``out``; returns their folders.
+def make_submissions(out: Path, count: int, start: int = 0) -> list[Path]:
+    """Write ``count`` synthetic submissions below ``out``, from number ``start`` on; returns their folders.
 
     The first base model has three training seeds, two of the recipes are open; the others have one, and are open.
     """
     data, numbers, made, models = make("mini", 0), counter(100), [], []
-    for at in range(min(count, len(BASES) * len(REPAIRS))):
+    for at in range(start, min(start + count, len(BASES) * len(REPAIRS))):
         base, recipe = BASES[at // len(REPAIRS)], list(REPAIRS)[at % len(REPAIRS)]
         plain = _plain(base)
         lifted = dict(plain)
@@ -137,10 +150,36 @@ def _plain(base: str) -> dict[tuple[str, str], float]:
     return found
 
 
-def _copy(folder: Path, out: Path, model: str) -> Path:
+HOSTILE = '<script>alert(1)</script> & "quotes"'
+
+
+def furnish(out: Path) -> None:
+    """Give some submissions what others would add: a re-run, a withdrawal, an acceptance, hostile texts."""
+    place = {folder.parent.name.removeprefix("synthetic__"): folder for folder in out.glob("*/*") if folder.is_dir()}
+    auto = Submission.model_validate(json.loads((place["llama-auto"] / "submission.json").read_text()))
+    claimed = {one.cause: one.recovery and one.recovery.value for one in auto.scores.causes}
+    public = Public(status="agrees", tolerance=0.01, largest_difference=2e-5, claimed=claimed, scores=claimed)
+    unseen = Unseen(status="agrees", how="generalisation only", seed=77, pairs=360)
+    about = {"ilp_bench": "0.1.0", "versions": {}, "hardware": "synthetic"}
+    record = Verification(by="maintainer", date="2026-11-20", **about, public=public, unseen=unseen)
+    add_verification(place["llama-auto"], record)
+    for name, decision, reason in (
+        ("llama-combined", "accepted", "all figures recomputed"),
+        ("llama-delete-only", "withdrawn", f"trained on the probes {HOSTILE}"),
+    ):
+        folder = place[name]
+        entry, date = f"{folder.parent.name}/{folder.name}", f"2026-11-2{len(decision) % 10}"
+        one = Decision(run_id=folder.name, entry=entry, decision=decision, reason=reason, date=date, by="maintainer")
+        decide(out, one)
+    folder = place["llama-vanilla"] if "llama-vanilla" in place else next(iter(place.values()))
+    _copy(folder, out, "hostile", description=HOSTILE)
+
+
+def _copy(folder: Path, out: Path, model: str, description: str = "") -> Path:
     """The same results under another name."""
     found = Submission.model_validate(json.loads((folder / "submission.json").read_text()))
     found.meta.model = model
+    found.meta.description = description or found.meta.description
     found.run_id = "0" * 16
     found.run_id = run_id(found.model_dump(mode="json"))
     place = out / found.folder

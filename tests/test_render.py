@@ -1,91 +1,269 @@
+import csv
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
 
+import pyarrow.parquet as pq
 import pytest
+from synthetic import HOSTILE
 
 from ilp_bench.errors import ProblemError, UsageError
-from ilp_bench.record import Runs, read_run
-from ilp_bench.render import position, render
-from ilp_bench.submission import Meta, submit
+from ilp_bench.render import build, render, text
+from ilp_bench.render.downloads import clean
+from ilp_bench.render.pages import data_of
 
 
 class Page(HTMLParser):
-    """Collects links, scripts and visible text."""
+    """Collects links, loaded files, ids, attributes that a strict policy forbids, and visible text."""
 
     def __init__(self, file: Path) -> None:
         super().__init__()
         self.links: list[str] = []
+        self.loaded: list[str] = []
         self.tags: list[str] = []
+        self.ids: list[str] = []
+        self.inline: list[str] = []
         self.text = ""
         self.feed(file.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
-        self.links += [value or "" for name, value in attrs if name in ("href", "src")]
+        for name, value in attrs:
+            if tag == "a" and name == "href":
+                self.links.append(value or "")
+            elif name in ("href", "src", "srcset", "data", "action"):
+                self.loaded.append(value or "")
+            elif name == "id":
+                self.ids.append(value or "")
+            elif name == "style" or name.startswith("on"):
+                self.inline.append(f"{tag} {name}")
 
     def handle_data(self, data: str) -> None:
         self.text += data
 
 
-@pytest.fixture(scope="module")
-def submissions(runs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("submissions")
-    base, vanilla, half = (read_run(runs[name]) for name in ("base", "vanilla", "half"))
-    submit([Runs(vanilla, vanilla, base)], Meta(org="lab", model="plain", division="open"), out)
-    wicked = Meta(org="lab", model="half", division="open", description="<script>alert(1)</script> & more")
-    submit([Runs(half, vanilla, base)], wicked, out)
-    return out
+def bytes_of(site: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(site)): path.read_bytes() for path in sorted(site.rglob("*")) if path.is_file()}
 
 
-def test_the_site_is_whole_and_links_stay_inside(submissions: Path, tmp_path: Path) -> None:
-    site = tmp_path / "site"
-    assert render(submissions, site) == 2
-    pages = sorted(site.rglob("*.html"))
-    assert len(pages) == 1 + 2 + 5
-    for page in pages:
-        found = Page(page)
-        assert "script" not in found.tags
+def entries(site: Path) -> list[dict[str, Any]]:
+    return json.loads((site / "downloads" / "entries.json").read_text())
+
+
+def run_page(site: Path, name: str) -> Page:
+    return Page(next((site / "runs").glob(f"*__{name}__*.html")))
+
+
+@pytest.fixture
+def few(synthetic_submissions: Path, tmp_path: Path) -> Path:
+    """Three submissions on their own, to be changed."""
+    for name in ("combined", "auto", "vanilla"):
+        source = synthetic_submissions / f"synthetic__llama-{name}"
+        shutil.copytree(source, tmp_path / "submissions" / source.name)
+    return tmp_path / "submissions"
+
+
+def test_every_link_leads_somewhere_and_nothing_is_loaded_from_outside(synthetic_site: Path) -> None:
+    pages = {page: Page(page) for page in synthetic_site.rglob("*.html")}
+    for page, found in pages.items():
+        assert found.inline == [], page
+        assert len(found.ids) == len(set(found.ids)), page
+        for link in found.loaded:
+            assert "://" not in link
+            assert (page.parent / link).is_file(), (page, link)
         for link in found.links:
-            if not link.startswith("#"):
-                assert "://" not in link
-                assert (page.parent / link).resolve().is_relative_to(site.resolve())
-                assert (page.parent / link).exists(), link
+            if link.startswith("https://"):
+                continue
+            target, _, fragment = link.partition("#")
+            place = (page.parent / target).resolve() if target else page.resolve()
+            assert place.is_relative_to(synthetic_site.resolve())
+            assert place.is_file(), (page, link)
+            if fragment and "=" not in fragment:
+                assert fragment in pages[synthetic_site / place.relative_to(synthetic_site.resolve())].ids, (page, link)
+    style = (synthetic_site / "static" / "style.css").read_text()
+    assert "://" not in style
+    assert "@import" not in style
 
 
-def test_the_index_ranks_by_recovery_and_shows_intervals(submissions: Path, tmp_path: Path) -> None:
-    render(submissions, tmp_path / "site")
-    text = Page(tmp_path / "site" / "index.html").text
-    assert text.index("lab, recipe combined") < text.index("lab, recipe vanilla")
-    assert "0.00 [0.00, 0.00]" in text
+def test_every_entry_stands_on_the_front_page_with_its_interval(synthetic_site: Path) -> None:
+    found = Page(synthetic_site / "index.html").text
+    for one in entries(synthetic_site):
+        assert one["model"] in found
+        if one["rank"]:
+            assert f"{text.number(one['overall_value'])}[{text.number(one['overall_low'])}" in found
 
 
-def test_markup_in_text_fields_is_shown_not_run(submissions: Path, tmp_path: Path) -> None:
-    render(submissions, tmp_path / "site")
-    page = next((tmp_path / "site" / "runs").glob("*half*"))
-    assert "<script>alert(1)</script> & more" in Page(page).text
+def test_unlike_entries_are_never_ranked_together(synthetic_site: Path) -> None:
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for one in entries(synthetic_site):
+        groups.setdefault(one["group"], []).append(one)
+    assert len(groups) == 3
+    for members in groups.values():
+        assert len({(one["base_sha256"], one["division"], one["data_seeds"]) for one in members}) == 1
+        ranks = [one["rank"] for one in members if one["rank"]]
+        assert ranks[0] == 1
+        assert ranks == sorted(ranks)
 
 
-def test_rendering_again_replaces_the_site_with_the_same_bytes(submissions: Path, tmp_path: Path) -> None:
-    site = tmp_path / "site"
-    render(submissions, site)
-    first = {path.relative_to(site): path.read_bytes() for path in site.rglob("*") if path.is_file()}
-    (site / "stale.html").write_text("old")
-    render(submissions, site)
-    assert {path.relative_to(site): path.read_bytes() for path in site.rglob("*") if path.is_file()} == first
+def test_a_withdrawn_entry_stays_marked_and_unranked(synthetic_site: Path) -> None:
+    one = next(one for one in entries(synthetic_site) if one["model"] == "llama-delete-only")
+    assert (one["state"], one["rank"]) == ("withdrawn", None)
+    assert "Withdrawn on 2026-11-29 by maintainer: trained on the probes" in run_page(synthetic_site, one["model"]).text
+    changes = Page(synthetic_site / "changes.html").text
+    assert "withdrawn" in changes
+    assert "all figures recomputed" in changes
 
 
-def test_other_files_are_not_overwritten_and_bad_submissions_not_shown(submissions: Path, tmp_path: Path) -> None:
+def test_claimed_recomputed_and_rerun_stand_side_by_side(synthetic_site: Path) -> None:
+    found = " ".join(run_page(synthetic_site, "llama-auto").text.split())
+    assert "ClaimedRecomputedRe-run, public dataRe-run, unseen seed" in found
+    assert "Re-run by maintainer on 2026-11-20 (synthetic): public data agrees, largest difference 2e-05 nats" in found
+    assert "Nobody has run the weights again yet" in run_page(synthetic_site, "llama-combined").text
+
+
+def test_markup_in_texts_is_shown_not_run(synthetic_site: Path) -> None:
+    page = run_page(synthetic_site, "hostile")
+    assert HOSTILE in page.text
+    for file in synthetic_site.rglob("*"):
+        if file.suffix in (".html", ".js", ".xml"):
+            assert "<script>alert" not in file.read_text(encoding="utf-8"), file
+
+
+def test_not_expressed_and_missing_are_not_zero(few: Path, tmp_path: Path) -> None:
+    from synthetic import make_submissions
+
+    make_submissions(few, 1, start=24)  # the first on a base model without a conflict
+    render(few, tmp_path / "site")
+    one = next(one for one in entries(tmp_path / "site") if one["model"] == "olmo2-combined")
+    assert one["knowledge_conflict_status"] == "not expressed"
+    assert one["knowledge_conflict_value"] is None
+    assert one["overall_value"] is None
+    assert one["rank"] is None
+    found = run_page(tmp_path / "site", "olmo2-combined").text
+    assert "conflict with pre-training knowledge is not expressed; an overall needs all five causes" in found
+    assert "not expressed" in Page(tmp_path / "site" / "index.html").text
+
+
+def test_downloads_agree(synthetic_site: Path) -> None:
+    found = entries(synthetic_site)
+    table = pq.read_table(synthetic_site / "downloads" / "entries.parquet").to_pylist()
+    sheet = list(csv.DictReader(io.StringIO((synthetic_site / "downloads" / "entries.csv").read_text())))
+    assert len(found) == len(table) == len(sheet) == 15
+    for plain, row, line in zip(found, table, sheet, strict=True):
+        assert plain == row
+        assert {key: "" if value is None else str(value) for key, value in plain.items()} == line
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
+def test_a_spreadsheet_runs_no_formula(start: str) -> None:
+    assert clean(f"{start}HYPERLINK(1)") == f"'{start}HYPERLINK(1)"
+    assert clean("plain") == "plain"
+    assert clean(-1.5) == -1.5
+
+
+def test_the_feed_has_decisions_with_dates_and_whole_addresses(synthetic_site: Path) -> None:
+    items = list(ElementTree.parse(synthetic_site / "feed.xml").getroot().iter("item"))
+    titles = [item.findtext("title") or "" for item in items]
+    assert titles[0] == "withdrawn: synthetic / llama-delete-only"
+    assert items[0].findtext("pubDate") == "Sun, 29 Nov 2026 00:00:00 +0000"
+    assert all((item.findtext("link") or "").startswith("https://example.org/ilp/runs/") for item in items)
+    assert len({item.findtext("guid") for item in items}) == len(items)
+
+
+def test_a_changed_site_has_the_bytes_of_a_new_one(few: Path, tmp_path: Path) -> None:
+    aside = next(few.glob("*auto"))
+    aside.rename(tmp_path / aside.name)
+    render(few, tmp_path / "site")
+    (tmp_path / aside.name).rename(aside)
+    checked: list[Path] = []
+    whole = build.check
+    build.check = lambda folder: checked.append(folder) or whole(folder)
+    try:
+        render(few, tmp_path / "site")
+    finally:
+        build.check = whole
+    assert [folder.parent.name for folder in checked] == ["synthetic__llama-auto"]
+    render(few, tmp_path / "new")
+    assert bytes_of(tmp_path / "site") == bytes_of(tmp_path / "new")
+
+
+def test_processes_do_not_change_a_byte(few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    render(few, tmp_path / "one", workers=1)
+    monkeypatch.setattr(build, "SMALL", 1)
+    render(few, tmp_path / "two", workers=2)
+    assert bytes_of(tmp_path / "one") == bytes_of(tmp_path / "two")
+
+
+def test_a_tampered_submission_is_refused_although_it_was_fine_before(few: Path, tmp_path: Path) -> None:
+    render(few, tmp_path / "site")
+    before = bytes_of(tmp_path / "site")
+    file = next(few.glob("*auto/*/submission.json"))
+    content = json.loads(file.read_text())
+    content["scores"]["overall"]["value"] += 0.1
+    file.write_text(json.dumps(content))
+    with pytest.raises(ProblemError, match="run_id is not the hash"):
+        render(few, tmp_path / "site")
+    assert bytes_of(tmp_path / "site") == before
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_other_files_are_not_overwritten(few: Path, tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "thesis.txt").write_text("mine")
     with pytest.raises(UsageError, match="no site"):
-        render(submissions, tmp_path / "home")
-    broken = tmp_path / "submissions"
-    (broken / "a__b" / "c").mkdir(parents=True)
-    (broken / "a__b" / "c" / "submission.json").write_text("{}")
-    with pytest.raises(ProblemError):
-        render(broken, tmp_path / "site")
-    assert not (tmp_path / "site").exists()
+        render(few, tmp_path / "home")
+    with pytest.raises(UsageError, match="no site"):
+        render(few, tmp_path / "home" / "thesis.txt")
+    with pytest.raises(UsageError, match="no web address"):
+        render(few, tmp_path / "site", url="javascript:alert(1)")
 
 
-def test_positions_stay_on_the_axis() -> None:
-    assert position(-9) == 0 <= position(0) < position(1) <= 100 == position(9)
+def test_a_kill_half_way_leaves_the_old_site(few: Path, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    render(few, site)
+    before = bytes_of(site)
+    shutil.rmtree(next(few.glob("*auto")))
+    words = [sys.executable, "-m", "ilp_bench", "render", "--submissions", str(few), "--out", str(site)]
+    process = subprocess.Popen(words, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})
+    draft = tmp_path / f".site.{process.pid}.tmp" / "causes"
+    for _ in range(600):
+        if draft.exists() or process.poll() is not None:
+            break
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert draft.exists(), "it was not killed half-way"
+    assert bytes_of(site) == before
+    assert render(few, site) == 2
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_no_submission_is_a_site_too(tmp_path: Path) -> None:
+    (tmp_path / "submissions").mkdir()
+    assert render(tmp_path / "submissions", tmp_path / "site") == 0
+    assert "No submissions yet" in Page(tmp_path / "site" / "index.html").text
+    assert entries(tmp_path / "site") == []
+
+
+def test_data_files_are_read_back(synthetic_site: Path) -> None:
+    for file in (synthetic_site / "standings").glob("*.js"):
+        content = file.read_text()
+        assert content.isascii()
+        assert data_of(content)["rows"]
+
+
+def test_numbers() -> None:
+    assert text.number(-0.004) == "0.00"
+    assert text.number(-0.126) == "\N{MINUS SIGN}0.13"
+    assert text.number(None) == text.number(float("nan")) == "not measured"
+    assert text.place(-9) == 0 <= text.place(0) < text.place(1) <= 100 == text.place(9)
+    assert [text.shade(value) for value in (None, -2, -0.1, 0, 0.54, 1.2)] == ["none", "n3", "n1", "p0", "p5", "p9"]

@@ -7,6 +7,8 @@ has not changed is taken over from the site before. The bytes are the same eithe
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ def render(submissions: Path, out: Path, *, url: str = "", workers: int | None =
     ``url``: where the site will stand, for the feed and link previews. ``workers``: processes, by default one a core.
     Raises UsageError when ``out`` holds something that is no site, ProblemError for any invalid submission.
     """
+    _tidy(out)
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "index.html").is_file())):
         raise UsageError(f"{out} holds files that are no site: choose another folder")
     if url and not url.startswith(("https://", "http://")):
@@ -52,3 +55,25 @@ def render(submissions: Path, out: Path, *, url: str = "", workers: int | None =
             downloads.write(site, grouped, decisions, common["url"])
             build.write(site)
     return len(entries)
+
+
+def _tidy(out: Path) -> None:
+    """Remove what a killed rendering left beside ``out``; if it was killed between two renamings, restore the site."""
+    for left in sorted(out.parent.glob(f".{out.name}.*")):
+        pid, _, kind = left.name.removeprefix(f".{out.name}.").partition(".")
+        if kind not in ("tmp", "old") or not pid.isdigit() or _alive(int(pid)):
+            continue
+        if kind == "old" and not out.exists():
+            left.rename(out)
+        else:
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True

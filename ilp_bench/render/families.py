@@ -52,7 +52,7 @@ class Family:
 
 
 def families(grouped: list[Group]) -> list[Family]:
-    """All families, the largest first."""
+    """All families, in the order of their first groups."""
     keyed: dict[tuple[str, tuple[Data, ...]], list[Group]] = {}
     for group in grouped:
         keyed.setdefault((group.standings[0].entry.base_sha, group.data), []).append(group)
@@ -61,7 +61,7 @@ def families(grouped: list[Group]) -> list[Family]:
         standings = tuple(one for group in some for one in group.standings)
         recipes = _recipes([one.entry for one in standings if one.entry.state == "ranked"])
         found.append(Family(some[0].base, some[0].size, data, standings, recipes))
-    return sorted(found, key=lambda family: (-len(family.standings), family.base, family.size))
+    return found
 
 
 def _recipes(entries: list[Entry]) -> tuple[Recipe, ...]:

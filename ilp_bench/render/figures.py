@@ -21,8 +21,8 @@ Figure = dict[str, Any]
 
 def front(found: list[Family], album: Album) -> Figure:
     """The front page: heat map of the largest family, aggregate against worst cause, and what both say."""
-    scored = [family for family in found if any(entry.overall for entry in family.entries)]
-    main = (scored or found)[0] if found else None
+    first = found[0] if found else None
+    main = next((family for family in found if any(one.rank == 1 for one in family.standings)), first)
     return {"family": main, "hides": hides(found, album), "findings": findings(main) if main else None}
 
 

@@ -24,6 +24,7 @@ from ilp_bench.render.rates import Rates
 from ilp_bench.render.words import WORDS
 from ilp_bench.score import SCORER_VERSION
 
+UNIT = 100_000  # of the numbers in data files
 PAGE, FRONT = 100, 400  # rows a page of standings, rows of all groups on the front page
 Common = dict[str, Any]
 
@@ -116,16 +117,16 @@ def _standings(site: Path, group: Group, common: Common) -> None:
 
 
 def row(standing: Standing) -> list[Any]:
-    """What the page's script needs to show a row: numbers in thousandths; 0 for not expressed, null for missing."""
+    """What the page's script needs to show a row: numbers in units of 1e-5; 0 for not expressed, null for missing."""
 
     def short(found: dict[str, float] | None) -> Any:
-        return [round(1000 * found[end]) for end in ("value", "low", "high")] if found else 0
+        return [round(UNIT * found[end]) for end in ("value", "low", "high")] if found else 0
 
     entry = standing.entry
     causes = [short(entry.causes[name]["recovery"]) if name in entry.causes else None for name in CAUSE_NAMES]
     place: list[Any] = [entry.slug, entry.model, entry.org, entry.recipe or "", standing.rank, int(standing.shared)]
-    place += [short(entry.overall), causes, round(1000 * standing.aggregate["value"])]
-    place += [round(1000 * standing.worst["value"]), CAUSE_NAMES.index(standing.worst_cause)]
+    place += [short(entry.overall), causes, round(UNIT * standing.aggregate["value"])]
+    place += [round(UNIT * standing.worst["value"]), CAUSE_NAMES.index(standing.worst_cause)]
     factor = round(entry.tokens / entry.vanilla_tokens, 1) if entry.tokens and entry.vanilla_tokens else None
     return [*place, factor, entry.state, entry.rerun["public"], len(entry.runs)]
 

@@ -1,7 +1,8 @@
-"""Numbers as a reader sees them, and places on an axis."""
+"""Numbers as a reader sees them, and places on an axis. The script of the page rounds the same way."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ilp_bench.render.entry import Value
@@ -14,8 +15,8 @@ def number(value: float | None, digits: int = 2) -> str:
     """A number with a real minus sign and never a negative zero; None is a dash that screen readers name."""
     if value is None or value != value:
         return "not measured"
-    text = f"{value:.{digits}f}"
-    return text.removeprefix("-") if float(text) == 0 else text.replace("-", MINUS)
+    text = f"{abs(round(value, 5)) + 1e-9:.{digits}f}"
+    return MINUS + text if value < 0 and float(text) else text
 
 
 def span(found: Value, digits: int = 2) -> str:
@@ -30,13 +31,14 @@ def cell(found: Value | None, why: str = "not expressed") -> str:
 
 def place(value: float) -> float:
     """Where a recovery stands on the axis, in percent of its width."""
-    return round(100 * (min(max(value, LOW), HIGH) - LOW) / (HIGH - LOW), 1)
+    return math.floor(1000 * (min(max(round(value, 5), LOW), HIGH) - LOW) / (HIGH - LOW) + 0.5) / 10
 
 
 def shade(value: float | None) -> str:
     """Class of a tinted cell: ``n3`` … ``n1`` below zero, ``p0`` … ``p9`` above, ``none`` for no value."""
     if value is None:
         return "none"
+    value = round(value, 5)
     if value < -0.05:
         return f"n{min(3, 1 + int((-value - 0.05) * 5))}"
     return f"p{min(9, max(0, int(value * 10 + 0.5)))}"

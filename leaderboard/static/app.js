@@ -13,16 +13,18 @@ const load = (folder, name) => new Promise((done, failed) => {
   script.onerror = () => { waiting.delete(name); failed(new Error(name)); };
   document.head.append(script);
 });
-const state = () => new URLSearchParams(location.hash.slice(1));
+const state = () => new URLSearchParams(location.hash.includes("=") ? location.hash.slice(1) : "");
 const remember = (changes) => {
   const now = state();
   for (const [key, value] of Object.entries(changes)) value ? now.set(key, value) : now.delete(key);
   const text = now.toString();
   history.replaceState(null, "", text ? "#" + text : location.pathname + location.search);
 };
-const number = (thousandths, digits = 2) => {
-  const text = (Math.abs(thousandths) / 1000).toFixed(digits);
-  return (thousandths < 0 && Number(text) !== 0 ? "\u2212" : "") + text;
+// Numbers come as whole numbers of this unit, and are rounded as text.py rounds.
+const UNIT = 100000;
+const number = (units, digits = 2) => {
+  const text = (Math.abs(units) / UNIT + 1e-9).toFixed(digits);
+  return (units < 0 && Number(text) !== 0 ? "\u2212" : "") + text;
 };
 const make = (tag, className, text) => {
   const node = document.createElement(tag);
@@ -31,20 +33,23 @@ const make = (tag, className, text) => {
   return node;
 };
 const LOW = -0.5, HIGH = 1.25, SHOWN = 100;
-const place = (value) => Math.round(1000 * (Math.min(Math.max(value, LOW), HIGH) - LOW) / (HIGH - LOW)) / 10;
+const place = (value) => Math.floor(1000 * (Math.min(Math.max(value, LOW), HIGH) - LOW) / (HIGH - LOW) + 0.5) / 10;
 const bar = ([value, low, high]) => {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   for (const [key, text] of Object.entries({ class: "bar", viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true", focusable: "false" })) svg.setAttribute(key, text);
-  const [x, left, right] = [value, low, high].map((one) => place(one / 1000));
-  for (const shape of [{ class: "reach", x: left, y: 3.5, width: Math.max(right - left, 0.4), height: 3 }, { class: "dot", x: x - 1.2, y: 1, width: 2.4, height: 8 }]) {
+  const [x, left, right] = [value, low, high].map((one) => place(one / UNIT));
+  for (const shape of [{ class: "reach", x: left.toFixed(1), y: 3.5, width: Math.max(right - left, 0.4).toFixed(1), height: 3 }, { class: "dot", x: (x - 1.2).toFixed(1), y: 1, width: 2.4, height: 8 }]) {
     const rect = document.createElementNS("http://www.w3.org/2000/svg", "rect");
-    for (const [key, one] of Object.entries(shape)) rect.setAttribute(key, typeof one === "number" ? +one.toFixed(1) : one);
+    for (const [key, one] of Object.entries(shape)) rect.setAttribute(key, one);
     svg.append(rect);
   }
   return svg;
 };
 const ends = ([, low, high]) => make("span", "ends", `[${number(low)}, ${number(high)}]`);
-const shade = (value) => value < -50 ? `n${Math.min(3, 1 + Math.trunc((-value - 50) / 200))}` : `p${Math.min(9, Math.max(0, Math.trunc(value / 100 + 0.5)))}`;
+const shade = (units) => {
+  const value = units / UNIT;
+  return value < -0.05 ? `n${Math.min(3, 1 + Math.trunc((-value - 0.05) * 5))}` : `p${Math.min(9, Math.max(0, Math.trunc(value * 10 + 0.5)))}`;
+};
 const chip = (found) => found === null ? [make("span", "chip missing", "missing")] : !found ? [make("span", "chip none", "not expressed")] : [make("span", `chip ${shade(found[0])}`, number(found[0])), ends(found), bar(found)];
 
 const tables = [...document.querySelectorAll("table.board")].map((table) => {

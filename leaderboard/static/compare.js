@@ -38,7 +38,7 @@
     });
     return causes;
   };
-  const said2 = (one) => `${number(1000 * one.value)} [${number(1000 * one.low)}, ${number(1000 * one.high)}]`;
+  const said2 = (one) => `${number(UNIT * one.value)} [${number(UNIT * one.low)}, ${number(UNIT * one.high)}]`;
   const line = (head, cells) => { const row = make("tr"); const th = make("th", "", head); th.scope = "row"; row.append(th, ...cells); return row; };
   const render = (entries, rows) => {
     const causes = bootstrap(entries), places = entries.map((_, n) => n), body = make("tbody");
@@ -76,8 +76,8 @@
     const letters = places.map((n) => "ABCD"[n]), items = make("tbody");
     for (const [name, title] of NAMES) if (causes.has(name)) items.append(line(title, counts(name).map((count) => make("td", "num", count))));
     result.replaceChildren(
-      frame("Recovery, and how far A is ahead: paired differences with 95 % intervals", ["", ...letters, ...letters.slice(1).map((one) => `A − ${one}`)], body),
-      frame("Treated items learned by whom", ["", ...letters.map((one) => `only ${one}`), "all", "none"], items),
+      frame("Recovery, and how far A is ahead: paired differences with 95 % intervals", ["Cause", ...letters, ...letters.slice(1).map((one) => `A − ${one}`)], body),
+      frame("Treated items learned by whom", ["Cause", ...letters.map((one) => `only ${one}`), "all", "none"], items),
     );
   };
   const update = async () => {

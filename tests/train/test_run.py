@@ -109,6 +109,25 @@ def test_killed_at_any_moment_it_goes_on_with_the_same_weights(small: Dataset, d
     assert [p["reference_learned"] for p in report["phases"]] == [p["reference_learned"] for p in finished["phases"]]
 
 
+def test_epochs_go_to_trackio_too(small: Dataset, done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a process of its own, because trackio decides on its folder when it is imported."""
+    lines = [json.loads(line) for line in (done / "log.jsonl").read_text().splitlines()]
+    script = (
+        "import json, sys; from ilp_bench.train.log import tracker; import trackio;"
+        "log = tracker('ilp', 'vanilla', {'seed': 0}); [log(line) for line in json.load(sys.stdin)]; trackio.finish();"
+        "from trackio.sqlite_storage import SQLiteStorage; print(json.dumps(SQLiteStorage.get_logs('ilp', 'vanilla')))"
+    )
+    environment = {**os.environ, "TRACKIO_DIR": str(tmp_path)}
+    call = subprocess.run(
+        [sys.executable, "-c", script], env=environment, input=json.dumps(lines), capture_output=True, text=True
+    )
+    assert call.returncode == 0, call.stderr
+    logged = json.loads(call.stdout.splitlines()[-1])
+    assert [row["phase"] for row in logged] == [line["phase"] for line in lines]
+    assert logged[-1]["learned"] == lines[-1]["learned"]
+    assert logged[-1]["rare_patterns/control"] == lines[-1]["recall_learned"]["rare_patterns"]["control"]
+
+
 def test_what_cannot_be_trained_is_one_clear_line(small: Dataset, done: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="already exists"):
         train("nano", "vanilla", small, done, **FAST)

@@ -1,0 +1,42 @@
+"""Metadata of a submission, asked for in a terminal field by field; a wrong answer is asked again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import typer
+from pydantic import ValidationError
+
+from ilp_bench.record import first_problem
+from ilp_bench.submission import Meta
+
+QUESTIONS = {
+    "org": ("Organisation or your name (letters, digits, . and -)", None),
+    "model": ("Name of the model", None),
+    "division": ("Division: closed (only train and knowledge, 3 times vanilla's tokens, 3 seeds) or open", "open"),
+    "description": ("What did you do, in a sentence", ""),
+    "contact": ("How to reach you (shown in public)", ""),
+    "data": ("What else it was trained on (open division)", ""),
+    "weights": ("https link to the weights", ""),
+    "paper": ("https link to a paper", ""),
+}
+Ask = Callable[[str, str | None], str]
+
+
+def _prompt(question: str, default: str | None) -> str:
+    return str(typer.prompt(question, default=default, show_default=bool(default)))
+
+
+def ask_meta(ask: Ask = _prompt) -> Meta:
+    """Ask for every field of :class:`Meta`, each until its answer is possible."""
+    found: dict[str, Any] = {"org": "x", "model": "x", "division": "open"}
+    for name, (question, default) in QUESTIONS.items():
+        while True:
+            found[name] = ask(question, default).strip()
+            try:
+                Meta.model_validate(found)
+                break
+            except ValidationError as error:
+                typer.echo(first_problem(error), err=True)
+    return Meta.model_validate(found)

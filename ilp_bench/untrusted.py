@@ -1,0 +1,91 @@
+"""Text, numbers and files from strangers: what is refused wherever it stands, and how text leaves again."""
+
+from __future__ import annotations
+
+import math
+import re
+import stat
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+MAX_DEPTH, MAX_NODES, MAX_TEXT = 16, 200_000, 2000
+# Other, and the separators that end a line where none is seen; a tab and a newline are text.
+HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+SCRIPTS = ("LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "FULLWIDTH", "MATHEMATICAL")
+# ASCII characters that can be taken for one another in a name.
+LOOKALIKE = str.maketrans("01358", "oless")
+
+
+def value_problems(value: Any, where: str = "", depth: int = 0) -> Iterator[str]:
+    """What is wrong with a JSON value anywhere in it: hidden or mixed-up characters, -0.0, too deep, too long."""
+    if depth > MAX_DEPTH:
+        yield f"{where}: nested deeper than {MAX_DEPTH}: leave it out"
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from (f"{where or 'a key'}: {one}" for one in text_problems(key))
+            yield from value_problems(inner, f"{where}.{key}" if where else key, depth + 1)
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from value_problems(inner, f"{where}.{number}", depth + 1)
+    elif isinstance(value, str):
+        yield from (f"{where}: {one}" for one in text_problems(value))
+    elif isinstance(value, float) and (not math.isfinite(value) or (value == 0 and math.copysign(1, value) < 0)):
+        yield f"{where}: {value} is refused: write a plain number"
+
+
+def text_problems(text: str) -> Iterator[str]:
+    """Hidden characters, a form that is not composed, alphabets mixed in one word, too much of it."""
+    if len(text) > MAX_TEXT:
+        yield f"a text of {len(text)} characters, at most {MAX_TEXT} are shown: shorten it"
+    if text.isascii() and text.isprintable():
+        return
+    hidden = [char for char in text if unicodedata.category(char) in HIDDEN and char not in "\n\t"]
+    if hidden:
+        yield f"holds the hidden character U+{ord(hidden[0]):04X}: remove it"
+        return
+    if not unicodedata.is_normalized("NFC", text):
+        yield "its characters are not composed (Unicode NFC): normalise it"
+    for word in re.split(r"[\W\d_]+", text):
+        scripts = {unicodedata.name(char, "?").split()[0] for char in word}
+        if len(scripts & set(SCRIPTS)) > 1:
+            yield f"mixes {' and '.join(sorted(scripts & set(SCRIPTS)))} letters in one word: use one alphabet"
+            return
+
+
+def skeleton(name: str) -> str:
+    """What is left of a name when all that looks alike is taken for the same: names that share it can be confused."""
+    plain = name.casefold().translate(LOOKALIKE).replace("rn", "m").replace("vv", "w").replace("cl", "d")
+    return "".join("l" if char in "i|" else char for char in plain if char.isalnum())
+
+
+def file_problem(path: Path) -> str | None:
+    """Why a path is not read: it is a link, or no plain file; None where it is one."""
+    try:
+        mode = path.lstat().st_mode
+    except OSError as error:
+        return f"{path} cannot be read: {error.strerror or error}"
+    if stat.S_ISLNK(mode):
+        return f"{path} is a symbolic link: put the file itself there"
+    return None if stat.S_ISREG(mode) else f"{path} is no plain file: put one there"
+
+
+def csv_text(value: object) -> str:
+    """A cell for CSV: a text that a spreadsheet would take for a formula is quoted by a leading apostrophe."""
+    text = "" if value is None else str(value)
+    risky = isinstance(value, str) and text.lstrip().startswith(
+        ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+    )
+    return "'" + text if risky else text
+
+
+def markdown_text(value: object) -> str:
+    """A cell for a Markdown table: markup and line ends lose their meaning."""
+    text = " ".join(str(value).split())
+    return "".join(
+        "\\" + char
+        if char in r"\`*_{}[]()#+!|~"
+        else {"<": "&lt;", ">": "&gt;", "&": "&amp;", "@": "&#64;"}.get(char, char)
+        for char in text
+    )

@@ -1,0 +1,105 @@
+"""A folder of honest submissions, and the tools of a careful forger: change anything, then mend hashes, id and path."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ilp_bench.dataset import Dataset, file_sha256
+from ilp_bench.record import Runs
+from ilp_bench.samples import FILE, SPLIT, STRINGS, split
+from ilp_bench.score import score_replicates
+from ilp_bench.submission import Submission, run_id
+
+Columns = dict[str, np.ndarray[Any, Any]]
+Change = Callable[["Forgery"], None]
+
+
+class Forgery:
+    """A copy of a submission folder, open for changes to ``content`` (submission.json) and ``table`` (samples)."""
+
+    def __init__(self, honest: Path, root: Path) -> None:
+        self.root = root
+        shutil.copytree(honest.parent.parent, root, symlinks=True)
+        self.folder = root / honest.parent.name / honest.name
+        self.content: dict[str, Any] = json.loads((self.folder / "submission.json").read_text())
+        self.table: pa.Table = pq.read_table(self.folder / "samples.parquet")
+        self.raw = False  # whether the files were written by hand, and nothing shall be mended
+        self.after: list[Callable[[Path], None]] = []
+
+    def column(self, name: str) -> np.ndarray[Any, Any]:
+        return np.array(self.table[name].to_pylist(), dtype=object)
+
+    def put(self, name: str, values: Any) -> None:
+        place = self.table.schema.get_field_index(name)
+        column = pa.array(list(values), type=self.table.schema.field(name).type)
+        self.table = self.table.set_column(place, self.table.schema.field(name), column)
+
+    def rows(self, role: str = "submission", **wanted: Any) -> np.ndarray[Any, Any]:
+        """A mask over the rows of a role with the given values."""
+        mask = self.column("role") == role
+        for name, value in wanted.items():
+            mask &= self.column(name) == value
+        return np.asarray(mask, dtype=bool)
+
+    def set_p(self, mask: Any, p: Any) -> None:
+        """Set p where ``mask`` is true, with everything that follows from it."""
+        logprob, greedy, old = self.column("logprob"), self.column("greedy"), self.column("p")
+        values = np.broadcast_to(np.asarray(p, dtype=float), mask.shape)[mask]
+        logprob[mask], old[mask] = np.log(values), np.exp(np.log(values)).astype(np.float32)
+        greedy[mask] = values > 0.5
+        for name, column in (("logprob", logprob), ("greedy", greedy), ("p", old)):
+            self.put(name, column)
+
+    def rescore(self) -> None:
+        """Scores that follow from the forged samples."""
+        records = Submission.model_validate(self.content).roles()
+        runs: list[Runs] = split(self.table, records)
+        self.content["scores"] = score_replicates(runs).model_dump(mode="json")
+
+    def save(self) -> Path:
+        """Write it as ``submit`` would, hash and all; returns the folder."""
+        if not self.raw:
+            pq.write_table(
+                self.table.cast(FILE) if self.table.schema.equals(FILE) else self.table,
+                self.folder / "samples.parquet",
+                use_dictionary=[name for name in STRINGS if name in self.table.column_names],
+                use_byte_stream_split=[name for name in SPLIT if name in self.table.column_names],
+                store_schema=False,
+            )
+            self.content["samples_sha256"] = file_sha256(self.folder / "samples.parquet")
+            self.content["run_id"] = run_id(self.content)
+            (self.folder / "submission.json").write_text(json.dumps(self.content))
+            meta = self.content["meta"]
+            place = self.root / f"{meta['org']}__{meta['model']}" / self.content["run_id"]
+            if place != self.folder and ".." not in place.parts:
+                place.parent.mkdir(exist_ok=True)
+                old = self.folder.parent
+                self.folder.rename(place)
+                if not any(old.iterdir()):
+                    old.rmdir()
+                self.folder = place
+        for change in self.after:
+            change(self.folder)
+        return self.folder
+
+
+def learned_less_in_wordings(item: dict[str, Any]) -> float:
+    """Chances as honest runs show them: control above treated, training wording above the others."""
+    p = 0.12 if item["arm"] == "treated" else 0.8
+    return p if item["probe"] == "recall" else 0.7 * p
+
+
+def better(item: dict[str, Any]) -> float:
+    """A run that closes part of the gap."""
+    return min(0.9, 2.0 * learned_less_in_wordings(item)) if item["arm"] == "treated" else 0.8
+
+
+__all__ = ["Change", "Dataset", "Forgery", "better", "learned_less_in_wordings"]

@@ -1,0 +1,310 @@
+"""Each defence against what a stranger may put into a submission."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from conftest import make_run
+from forging import Forgery, better, learned_less_in_wordings
+
+from ilp_bench import samples as reading
+from ilp_bench.dataset import Dataset
+from ilp_bench.errors import ProblemError, UsageError
+from ilp_bench.files import MAX_JSON, parse_json, read_strict_json
+from ilp_bench.models import locate
+from ilp_bench.record import Runs
+from ilp_bench.render import render
+from ilp_bench.samples import FILE, read_samples
+from ilp_bench.submission import Meta, submit
+from ilp_bench.table import comparison, rows
+from ilp_bench.untrusted import csv_text, markdown_text, skeleton, text_problems, value_problems
+from ilp_bench.validate import check, validate
+
+SCRIPT = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
+
+
+@pytest.fixture(scope="module")
+def honest(mini: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    vanilla, run = make_run(mini, "vanilla", learned_less_in_wordings), make_run(mini, "combined", better, noise=1)
+    run.record.samples_sha256 = "1" * 64
+    meta = Meta(org="lab", model="model", division="open")
+    return submit([Runs(run, vanilla)], meta, tmp_path_factory.mktemp("honest") / "submissions")
+
+
+@pytest.fixture
+def forged(honest: Path, tmp_path: Path) -> Forgery:
+    return Forgery(honest, tmp_path / "submissions")
+
+
+def test_an_honest_entry_is_whole(honest: Path) -> None:
+    assert validate(honest) == []
+
+
+# --- text
+
+
+def test_markup_in_every_text_field_stays_text(forged: Forgery, tmp_path: Path) -> None:
+    forged.content["meta"] |= {"description": SCRIPT, "contact": SCRIPT, "data": SCRIPT}
+    record = forged.content["records"][0]["submission"]
+    record |= {"hardware": SCRIPT, "dtype": SCRIPT, "device": SCRIPT, "ilp_bench": SCRIPT, "versions": {SCRIPT: SCRIPT}}
+    record["model"] |= {"name": SCRIPT, "revision": SCRIPT, "architecture": SCRIPT}
+    record["training"] |= {"recipe": SCRIPT, "found": {SCRIPT: SCRIPT}}
+    for role in ("submission", "vanilla"):
+        forged.content["records"][0][role]["training"]["base"]["name"] = SCRIPT
+    folder = forged.save()
+    assert validate(folder) == []
+    render(forged.root, tmp_path / "site")
+    for page in (tmp_path / "site").rglob("*.html"):
+        assert "<script>alert" not in page.read_text(), page
+        assert "<img src=x" not in page.read_text(), page
+    assert "<" not in comparison([check(folder)], [folder])
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("evil \u202etxt.exe", r"U\+202E"),
+        ("zero\u200bwidth", r"U\+200B"),
+        ("bell\x07", r"U\+0007"),
+        ("escape\x1b[31m", r"U\+001B"),
+        ("lone \ud800 surrogate", r"U\+D800"),
+        ("e\u0301", "NFC"),
+        ("p\u0430ypal", "CYRILLIC and LATIN"),
+        ("x" * 2001, "2001 characters"),
+    ],
+)
+def test_hidden_and_mixed_up_characters_are_refused(text: str, complaint: str, forged: Forgery) -> None:
+    assert list(text_problems(text))
+    forged.content["records"][0]["submission"]["training"]["note"] = text
+    forged.raw = True
+    (forged.folder / "submission.json").write_text(json.dumps(forged.content))
+    found = "\n".join(validate(forged.save()))
+    assert re.search(complaint, found), found
+
+
+@pytest.mark.parametrize(
+    "text", ["plain", "Müller & Söhne", "日本語の説明", "α-decay", "two\nlines\tand a tab", "p < 0.5 😀"]
+)
+def test_ordinary_text_in_any_language_is_fine(text: str) -> None:
+    assert list(text_problems(text)) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["../up", "a/b", "a\\b", ".hidden", "a..", "", "x" * 65, "ｆｕｌｌ", "l\u0430b", "a b", "a\n", "con\0"]
+)
+def test_names_cannot_leave_their_folder(name: str) -> None:
+    with pytest.raises(ValueError, match="org"):
+        Meta(org=name, model="m", division="open")
+
+
+@pytest.mark.parametrize("link", ["javascript:alert(1)", "http://x.org", "https://x.org/\"onclick='x", "https://a b"])
+def test_links_are_plain_https(link: str) -> None:
+    with pytest.raises(ValueError, match="weights"):
+        Meta(org="a", model="m", division="open", weights=link)
+
+
+@pytest.mark.parametrize(("one", "other"), [("lab", "Iab"), ("google", "g00gle"), ("modern", "modem"), ("a-b", "ab")])
+def test_lookalike_names_share_a_skeleton(one: str, other: str) -> None:
+    assert skeleton(one) == skeleton(other)
+    assert skeleton("lab") != skeleton("lob")
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "  =1", "＝1"])
+def test_no_cell_is_a_formula(text: str, forged: Forgery) -> None:
+    assert csv_text(text).startswith("'")
+    assert csv_text("plain") == "plain"
+    assert csv_text(-0.5) == "-0.5"
+    for role in ("submission", "vanilla"):
+        forged.content["records"][0][role]["training"]["base"]["name"] = text.strip()
+    forged.content["records"][0]["submission"]["training"]["recipe"] = text.strip()
+    folder = forged.save()
+    (row,) = rows(forged.root, [check(folder)])
+    assert row["base"].startswith("'")
+    assert row["recipe"].startswith("'")
+
+
+def test_markdown_keeps_no_markup() -> None:
+    assert markdown_text("[x](javascript:1) <b> | `c`\n@all") == (
+        "\\[x\\]\\(javascript:1\\) &lt;b&gt; \\| \\`c\\` &#64;all"
+    )
+
+
+# --- JSON
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ('{"a": 1, "a": 2}', "stands twice"),
+        ('{"a": NaN}', "NaN is no JSON number"),
+        ('{"a": Infinity}', "Infinity"),
+        ('{"a": -Infinity}', "-Infinity"),
+        ('{"a": 1e999}', "too large"),
+        ("[" * 100_000, "JSON"),
+        ('{"a":' * 100_000, "JSON"),
+        ('{"a": ' + "9" * 5000 + "}", "JSON"),
+        ("\ufeff{}", "JSON"),
+        ("[]", "does not hold a JSON object"),
+    ],
+)
+def test_json_is_read_strictly(text: str, complaint: str, tmp_path: Path) -> None:
+    file = tmp_path / "x.json"
+    file.write_text(text)
+    with pytest.raises(ProblemError, match=complaint):
+        read_strict_json(file)
+
+
+def test_json_may_not_be_huge_nor_nested_deeply(tmp_path: Path) -> None:
+    file = tmp_path / "x.json"
+    with file.open("wb") as out:
+        out.truncate(MAX_JSON + 1)
+    with pytest.raises(ProblemError, match="at most"):
+        read_strict_json(file)
+    deep = parse_json('{"a":' * 30 + "1" + "}" * 30)
+    assert any("nested deeper" in problem for problem in value_problems(deep))
+    assert any("-0.0 is refused" in problem for problem in value_problems({"a": [-0.0]}))
+    assert list(value_problems({"a": [0.0, 1, None, True, "x"]})) == []
+
+
+# --- Parquet
+
+
+def write(file: Path, table: pa.Table, **how: object) -> Path:
+    pq.write_table(table, file, store_schema=False, **how)
+    return file
+
+
+def rows_of(forged: Forgery, count: int = 10) -> pa.Table:
+    return forged.table.slice(0, count)
+
+
+def test_a_text_that_unpacks_to_gigabytes_is_refused(forged: Forgery, tmp_path: Path) -> None:
+    table = pa.concat_tables([rows_of(forged, 1)] * 20_000)
+    place = FILE.get_field_index("item_id")
+    table = table.set_column(place, FILE.field("item_id"), pa.array(["x" * 100_000] * 20_000))
+    file = write(tmp_path / "bomb.parquet", table, compression="zstd", use_dictionary=["item_id"])
+    assert file.stat().st_size < 10_000_000  # two gigabytes of text in it
+    with pytest.raises(ProblemError, match="has 100000 bytes; at most 200"):
+        read_samples(file)
+
+
+def test_what_the_footer_declares_is_limited(forged: Forgery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = write(tmp_path / "x.parquet", rows_of(forged))
+    assert read_samples(file).num_rows == 10
+    for name, limit, complaint in (
+        ("MAX_ROWS", 9, "declares 10 rows"),
+        ("MAX_UNPACKED", 100, "would unpack to"),
+        ("MAX_FILE", 100, "at most 100 are read"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(reading, name, limit)
+            with pytest.raises(ProblemError, match=complaint):
+                read_samples(file)
+
+
+def test_lying_row_counts_are_refused(forged: Forgery, tmp_path: Path) -> None:
+    """The footer's count of all rows, a varint, is edited in place."""
+    file = write(tmp_path / "x.parquet", rows_of(forged, 10), compression="none")
+    data = bytearray(file.read_bytes())
+    footer = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+    refused = 0
+    for place in range(footer, len(data) - 8):
+        if data[place] == 20:  # zigzag of 10
+            forged_bytes = bytearray(data)
+            forged_bytes[place] = 60  # 30 rows
+            file.write_bytes(forged_bytes)
+            try:
+                assert read_samples(file).num_rows == 10
+            except ProblemError:
+                refused += 1
+    assert refused
+
+
+@pytest.mark.parametrize("change", ["drop", "extra", "type", "order", "empty", "noise", "short"])
+def test_other_files_are_no_samples(change: str, forged: Forgery, tmp_path: Path) -> None:
+    table, file = rows_of(forged), tmp_path / "x.parquet"
+    match change:
+        case "drop":
+            table = table.drop_columns(["p"])
+        case "extra":
+            table = table.append_column("q", pa.array([1] * 10))
+        case "type":
+            table = table.set_column(FILE.get_field_index("p"), "p", table["p"].cast(pa.float64()))
+        case "order":
+            table = table.select(FILE.names[::-1])
+    write(file, table)
+    if change == "empty":
+        file.write_bytes(b"")
+    if change == "noise":
+        file.write_bytes(np.random.default_rng(0).bytes(5000))
+    if change == "short":
+        file.write_bytes(file.read_bytes()[:-200])
+    with pytest.raises(ProblemError, match=r"x\.parquet"):
+        read_samples(file)
+
+
+def test_a_pickled_type_in_the_schema_is_not_loaded(forged: Forgery, tmp_path: Path) -> None:
+    """An Arrow schema in the metadata may name a Python extension type, which old versions unpickled."""
+    flag = tmp_path / "pwned"
+    evil = b"cos\nsystem\n(S'touch %s'\ntR." % str(flag).encode()
+    metadata = {b"ARROW:extension:name": b"arrow.py_extension_type", b"ARROW:extension:metadata": evil}
+    table = rows_of(forged)
+    place = FILE.get_field_index("item_id")
+    table = table.set_column(place, FILE.field("item_id").with_metadata(metadata), table["item_id"])
+    pq.write_table(table, tmp_path / "x.parquet")
+    assert read_samples(tmp_path / "x.parquet").num_rows == 10
+    assert not flag.exists()
+
+
+# --- files
+
+
+def test_links_are_not_followed(forged: Forgery, tmp_path: Path) -> None:
+    folder = forged.save()
+    real = tmp_path / "elsewhere.parquet"
+    shutil.move(folder / "samples.parquet", real)
+    (folder / "samples.parquet").symlink_to(real)
+    assert any("is a symbolic link" in problem for problem in validate(folder))
+    (folder / "samples.parquet").unlink()
+    os.mkfifo(folder / "samples.parquet")
+    assert any("is no plain file" in problem for problem in validate(folder))
+    (folder / "samples.parquet").unlink()
+    shutil.move(real, folder / "samples.parquet")
+    away = tmp_path / "away"
+    shutil.move(folder, away)
+    folder.symlink_to(away)
+    assert any("is a symbolic link" in problem for problem in validate(folder))
+
+
+def test_weights_that_can_run_code_are_not_loaded(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "llama", "auto_map": {"AutoModelForCausalLM": "evil.Model"}}')
+    (tmp_path / "tokenizer.json").write_text("{}")
+    (tmp_path / "evil.py").write_text(f"open({str(tmp_path / 'pwned')!r}, 'w')")
+    (tmp_path / "pytorch_model.bin").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
+    with pytest.raises(ProblemError, match="other formats can run code"):
+        locate(str(tmp_path))
+    with pytest.raises(UsageError, match="no model"):
+        locate("../../etc/passwd")
+
+
+@pytest.mark.slow
+def test_remote_code_of_a_checkpoint_does_not_run(tmp_path: Path) -> None:
+    from ilp_bench.evaluate.hf import load_model
+
+    (tmp_path / "config.json").write_text(
+        '{"model_type": "own", "auto_map": {"AutoConfig": "evil.Config", "AutoModelForCausalLM": "evil.Model"}}'
+    )
+    (tmp_path / "evil.py").write_text(f"open({str(tmp_path / 'pwned')!r}, 'w')")
+    (tmp_path / "tokenizer.json").write_text("{}")
+    (tmp_path / "model.safetensors").write_bytes(b"\x02\0\0\0\0\0\0\0{}")
+    with pytest.raises((ProblemError, UsageError)):
+        load_model(locate(str(tmp_path)), device="cpu")
+    assert not (tmp_path / "pwned").exists()

@@ -1,0 +1,47 @@
+import json
+import random
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from ilp_bench.errors import UsageError
+from ilp_bench.train.general import general_texts, known_texts
+
+TEXTS = ["The sea is salt.", "", "Bread is made of flour.", "A week has seven days."]
+
+
+@pytest.mark.parametrize("kind", ["txt", "jsonl", "parquet"])
+def test_text_of_the_users_own_is_read_again_until_there_is_enough(kind: str, tmp_path: Path) -> None:
+    file = tmp_path / f"general.{kind}"
+    if kind == "txt":
+        file.write_text("\n".join(TEXTS))
+    elif kind == "jsonl":
+        file.write_text("".join(json.dumps({"text": text}) + "\n" for text in TEXTS))
+    else:
+        pq.write_table(pa.table({"text": TEXTS}), file)
+    some = general_texts(str(file))
+    assert some is not None
+    known = [text for text in TEXTS if text]
+    assert some(20) == known[:2]
+    assert some(150)[:6] == known * 2
+    assert sum(map(len, some(150))) >= 150
+
+
+def test_without_a_source_known_facts_are_spoken_of() -> None:
+    assert general_texts(None) is None
+    found = known_texts(random.Random(0))(5000)
+    assert sum(map(len, found)) >= 5000
+    assert len(set(found)) == len(found)
+
+
+def test_what_is_no_text_is_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "empty.txt").write_text("\n\n")
+    (tmp_path / "other.jsonl").write_text('{"words": "x"}\n')
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1")
+    for name, reason in (("empty.txt", "no text"), ("other.jsonl", "'text'"), ("broken.parquet", "cannot be read")):
+        with pytest.raises(UsageError, match=reason):
+            general_texts(str(tmp_path / name))
+    with pytest.raises(UsageError, match="Hub dataset"):
+        general_texts(str(tmp_path / "none.txt"))

@@ -1,8 +1,8 @@
 """The paper's claims C1 to C8 (Xue et al. 2026), tested on reference submissions. Pure: reads submissions alone.
 
-A claim is a list of parts, each an effect that must lie on the right side of 0. Reproduced: the 95 % intervals of all
-parts do. Contradicted: one lies wholly on the wrong side. Not reproduced: neither. Not testable: a recipe it needs is
-missing, or the cause is not expressed on this base model.
+A claim is a list of parts, each an effect that must lie on the right side of a bound. Reproduced: the 95 % intervals of
+all parts do. Contradicted: one lies wholly on the wrong side. Not reproduced: neither. Not testable: a recipe it needs
+is missing, or the cause is not expressed on this base model.
 """
 
 from __future__ import annotations
@@ -26,21 +26,22 @@ Family = Mapping[str, Sequence[Runs]]  # recipe -> its replicates, on one base m
 
 
 class Part(NamedTuple):
-    """One effect of a claim; ``sign`` says on which side of 0 it must lie."""
+    """One effect of a claim; ``sign`` says on which side of ``bound`` it must lie."""
 
     what: str
     effect: Interval
     sign: int = 1
+    bound: float = 0.0
 
     @property
     def holds(self) -> bool:
         """The whole interval is on the right side."""
-        return self.effect.low > 0 if self.sign > 0 else self.effect.high < 0
+        return self.effect.low > self.bound if self.sign > 0 else self.effect.high < self.bound
 
     @property
     def opposed(self) -> bool:
         """The whole interval is on the wrong side."""
-        return self.effect.high < 0 if self.sign > 0 else self.effect.low > 0
+        return self.effect.high < self.bound if self.sign > 0 else self.effect.low > self.bound
 
 
 class Claim(NamedTuple):
@@ -123,7 +124,12 @@ def families(submissions: Path) -> dict[tuple[str, str], dict[str, list[Runs]]]:
             if "recipe" in training and "base" in training:
                 family = found.setdefault((str(training["base"]["name"]), runs.submission.record.data.size), {})
                 family.setdefault(str(training["recipe"]), []).append(runs)
-    return found
+    return {base: {recipe: family[recipe] for recipe in sorted(family, key=_place)} for base, family in found.items()}
+
+
+def _place(recipe: str) -> tuple[bool, bool, str]:
+    """Vanilla first, what is meant for one cause then, what is meant for all last."""
+    return recipe != "vanilla", recipe in ("combined", "auto"), recipe
 
 
 def claims(family: Family) -> list[Claim]:
@@ -150,12 +156,11 @@ def _better(family: Family, recipe: str, other: str, cause: str) -> Part:
 
 
 def _gap(family: Family) -> list[Part]:
-    more = _recovers(family, "more_epochs", "knowledge_gap")[0].effect
-    above = Interval(value=more.value - SMALL, low=more.low - SMALL, high=more.high - SMALL)
+    more = _recovers(family, "more_epochs", "knowledge_gap")[0]
     return [
         *_recovers(family, "knowledge_cpt", "knowledge_gap"),
         _better(family, "knowledge_cpt", "more_epochs", "knowledge_gap"),
-        Part(f"recovery of more_epochs on knowledge_gap, less {SMALL}", above, -1),
+        more._replace(sign=-1, bound=SMALL),
     ]
 
 
@@ -198,13 +203,13 @@ def _hides(family: Family) -> list[Part]:
     single = [name for name in family if name not in ("vanilla", "combined", "auto", "more_epochs")]
     pool = Pool(family, single)
     values, draws = zip(*(pool.draws(cause) for cause in CAUSE_NAMES), strict=True)
-    best = interval(float(np.min(values, axis=0).max()) - RESOLVED, np.min(draws, axis=0).max(axis=1) - RESOLVED)
+    best = interval(float(np.min(values, axis=0).max()), np.min(draws, axis=0).max(axis=1))
     both = [pool.columns(cause)[0].both for cause in CAUSE_NAMES]
     means = np.array([one.mean(axis=0) for one in both])
     drawn = np.stack([resampled(n, one) for n, one in enumerate(both)])
     hidden = interval(float(means.mean() - means[:, 0].min()), drawn.mean(axis=(0, 2)) - drawn[:, :, 0].min(axis=0))
     return [
-        Part(f"least recovery over the causes of the best single recipe, less {RESOLVED}", best, -1),
+        Part("least recovery over the causes, of the single recipe that has most of it", best, -1, RESOLVED),
         Part("average learned under vanilla minus its worst cause", hidden),
     ]
 

@@ -77,8 +77,11 @@ def submit(
     submission_table(found.submission)
     added = [str(place)]
     if (out / "table.csv").is_file():
-        table(out)
         added.append(str(out / "table.csv"))
+        try:
+            table(out)
+        except ProblemError as error:
+            typer.echo(f"{out / 'table.csv'} stays as it is: {error}", err=True)
     branch = f"{who.org}-{who.model}"
     typer.echo(f"{place}: valid; everything above, and the samples, will be public. Next:")
     typer.echo(f"  git switch -c {branch}")

@@ -43,6 +43,8 @@ def entry_problems(root: Path, entries: Sequence[Checked]) -> list[str]:
 
 
 def _layout(root: Path) -> Iterator[str]:
+    if root.is_symlink():
+        yield f"{root} is a symbolic link: put the folder itself there"
     for path in sorted(root.iterdir()):
         if path.is_symlink():
             yield f"{path} is a symbolic link: put the folder itself there"
@@ -59,7 +61,7 @@ def _layout(root: Path) -> Iterator[str]:
 def _names(root: Path) -> Iterator[str]:
     """Organisations, and models of one, whose names can be taken for one another."""
     seen: dict[tuple[str, str], str] = {}
-    for folder in sorted(path.name for path in root.glob("*__*") if path.is_dir()):
+    for folder in sorted(path.name for path in root.glob("[!.]*__*") if path.is_dir()):
         org, _, model = folder.partition("__")
         for key, name in ((("", skeleton(org)), org), ((org, skeleton(model)), model)):
             if seen.setdefault(key, name) != name:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import math
 import os
@@ -13,6 +14,7 @@ from typing import Any
 
 from ilp_bench.errors import ProblemError, UsageError
 
+AT_CWD, EXCHANGE = -100, 2  # of renameat2(2), Linux
 MAX_JSON = 4 * 2**20  # bytes of a JSON file that strangers may have written
 
 
@@ -31,14 +33,24 @@ def new_folder(out: Path, *, replace: bool = False) -> Iterator[Path]:
     try:
         yield draft
         if out.exists():
-            old = out.with_name(f".{out.name}.{os.getpid()}.old")
-            out.rename(old)
-            draft.rename(out)
-            shutil.rmtree(old)
+            _exchange(draft, out)
         else:
             draft.rename(out)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _exchange(draft: Path, out: Path) -> None:
+    """Swap two folders in one step, so that there is always one under the name of ``out``; elsewhere, in two steps."""
+    try:
+        swap = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError, TypeError):
+        swap = None
+    if swap is None or swap(AT_CWD, os.fsencode(draft), AT_CWD, os.fsencode(out), EXCHANGE):
+        old = out.with_name(f".{out.name}.{os.getpid()}.old")
+        out.rename(old)
+        draft.rename(out)
+        shutil.rmtree(old)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -9,7 +9,7 @@ import jinja2
 
 from ilp_bench.bootstrap import Interval
 from ilp_bench.causes import CAUSE_NAMES, CAUSES
-from ilp_bench.claims import Family, claims
+from ilp_bench.claims import Family, Part, claims
 from ilp_bench.score import Scores, score_replicates
 
 START, END = "<!-- made by scripts/results -->", "<!-- end of what scripts/results makes -->"
@@ -33,11 +33,11 @@ def page(found: Mapping[tuple[str, str], Family]) -> str:
     parts = [INTRODUCTION]
     for (base, size), family in found.items():
         parts += [
-            f"## {base}, {size}\n",
+            f"### {base}, {size}\n",
             matrix(family),
             f"![{base}: recovery of recipes by cause](reference-{base}-{size}.svg)\n",
         ]
-        parts += ["### Claims\n", table(family)]
+        parts += ["#### Claims of the paper\n", table(family)]
     return "\n".join(parts)
 
 
@@ -70,7 +70,7 @@ def table(family: Family) -> str:
     """The claims, one a row."""
     lines = ["| | claim | in the paper | here | measured |", "| --- | --- | --- | --- | --- |"]
     for claim in claims(family):
-        parts = "; ".join(f"{part.what} {_plain(part.effect)}" for part in claim.parts) or claim.why
+        parts = "; ".join(map(_measured, claim.parts)) or claim.why
         lines.append(f"| {claim.name} | {claim.text} | {claim.paper} | {claim.verdict} | {parts} |")
     return "\n".join(lines) + "\n"
 
@@ -84,7 +84,9 @@ def heat_map(family: Family, title: str) -> str:
         for recipe, one in scores(family).items()
         if recipe != "vanilla"
     ]
-    text: str = template.render(title=title, causes=[cause.TITLE for cause in CAUSES], rows=rows, fill=_fill)
+    text: str = template.render(
+        title=title, causes=[name.replace("_", " ") for name in CAUSE_NAMES], rows=rows, fill=_fill
+    )
     return text
 
 
@@ -96,6 +98,11 @@ def _fill(found: Interval | None) -> tuple[str, str]:
     full = (33, 102, 172) if found.value >= 0 else (178, 24, 43)
     red, green, blue = (round(255 + (channel - 255) * strength) for channel in full)
     return f"#{red:02x}{green:02x}{blue:02x}", "#ffffff" if strength > 0.55 else "#222222"
+
+
+def _measured(part: Part) -> str:
+    wanted = f"wanted {'above' if part.sign > 0 else 'below'} {part.bound:g}"
+    return f"{part.what} {_plain(part.effect)}" + ("" if part.holds else f", {wanted}")
 
 
 def _plain(found: Interval) -> str:

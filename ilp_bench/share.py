@@ -29,6 +29,7 @@ def model_card(submission: Submission) -> str:
     from huggingface_hub import EvalResult, ModelCardData
 
     data = submission.first.submission.data
+    link = submission.meta.paper or submission.meta.weights or None
     evaluated = [
         EvalResult(
             task_type="text-generation",
@@ -41,8 +42,8 @@ def model_card(submission: Submission) -> str:
             metric_name=title,
             metric_value=round(value.value, 4),
             metric_args={"low": round(value.low, 4), "high": round(value.high, 4), "level": LEVEL},
-            source_name=f"ILP-Bench submission {submission.run_id}",
-            source_url=submission.meta.paper or submission.meta.weights or None,
+            source_name=f"ILP-Bench submission {submission.run_id}" if link else None,
+            source_url=link,
         )
         for name, title, value in results(submission)
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from ilp_bench.dataset import file_sha256
 from ilp_bench.errors import ProblemError, UsageError
-from ilp_bench.files import new_folder, read_strict_json
+from ilp_bench.files import read_strict_json
 from ilp_bench.record import Run, RunRecord, Runs, first_problem
 from ilp_bench.samples import read_samples, split, write_samples
 from ilp_bench.score import Scores, score_replicates
@@ -167,21 +168,19 @@ def submit(replicates: Sequence[Runs], meta: Meta, out: Path) -> Path:
         raise ProblemError("; ".join(problems))
     scores = score_replicates(replicates)
     records = [Replicate(**{role: run and run.record for role, run in one._asdict().items()}) for one in replicates]
-    draft = out / f".{meta.org}__{meta.model}.draft"
-    with new_folder(draft, replace=True) as folder:
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{meta.org}__{meta.model}.", dir=out) as name:
+        folder = Path(name) / "draft"
+        folder.mkdir()
         write_samples(replicates, folder / "samples.parquet")
         sha = file_sha256(folder / "samples.parquet")
         found = Submission(run_id="0" * 16, meta=meta, records=records, samples_sha256=sha, scores=scores)
         found.run_id = run_id(found.model_dump(mode="json"))
         (folder / "submission.json").write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    place = out / found.folder
-    place.parent.mkdir(parents=True, exist_ok=True)
-    if place.exists():  # the same content: nothing to add
-        for file in draft.iterdir():
-            file.unlink()
-        draft.rmdir()
-    else:
-        draft.rename(place)
+        place = out / found.folder
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if not place.exists():  # else it is the same content: nothing to add
+            folder.rename(place)
     return place
 
 

@@ -58,11 +58,17 @@ def find(paths: Iterable[Path]) -> list[Path]:
     for path in paths:
         if not path.exists():
             raise UsageError(f"no such path: {path}")
-        here = sorted(file.parent for file in path.rglob("submission.json") if not file.parent.name.startswith("."))
+        files = [file for file in path.rglob("submission.json") if not hidden(file.relative_to(path))]
+        here = sorted(file.parent for file in files)
         if not here and path.name != "submissions":
             raise UsageError(f"{path} holds no submission.json: make one with 'ilp-bench submit'")
         found += here
     return list(dict.fromkeys(found))
+
+
+def hidden(path: Path) -> bool:
+    """Whether any part of a path begins with a dot, as what a killed command leaves behind does."""
+    return any(part.startswith(".") for part in path.parts)
 
 
 def validate(folder: Path) -> list[str]:

@@ -12,10 +12,16 @@ probability = st.floats(0, 1)
 
 
 @given(probability, st.integers(1, 8))
-def test_learned_is_the_chance_of_at_least_one_right_answer(p: float, runs: int) -> None:
-    none_right = math.prod([1 - p] * runs)
+def test_learned_and_pass_rate_equal_enumeration(p: float, runs: int) -> None:
+    """Over all 2^N outcomes of N draws: the chance that none is right, and the expected share that is (pass@N rate)."""
+    none_right = rate = 0.0
+    for outcome in itertools.product((True, False), repeat=runs):
+        chance = math.prod(p if right else 1 - p for right in outcome)
+        none_right += chance * (not any(outcome))
+        rate += chance * sum(outcome) / runs
     assert float(unlearned(p, runs)) == pytest.approx(none_right, abs=1e-12)
     assert float(learned(p, runs)) == pytest.approx(1 - none_right, abs=1e-12)
+    assert rate == pytest.approx(p, abs=1e-12)
 
 
 def test_tiny_probabilities_keep_their_digits() -> None:

@@ -1,0 +1,191 @@
+"""Append-only: what was decided stays, what was published can be built again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import make_run
+from forging import better, learned_less_in_wordings
+
+from ilp_bench import score as scoring
+from ilp_bench import table as tables
+from ilp_bench import validate as validating
+from ilp_bench.dataset import Dataset
+from ilp_bench.decisions import FILE, Decision, decide, parse_decisions, read_decisions
+from ilp_bench.entries import entry_problems, history_problems
+from ilp_bench.errors import ProblemError
+from ilp_bench.record import Runs
+from ilp_bench.submission import Meta, submit
+from ilp_bench.table import comparison, rows, table_problems, to_csv, write_table
+from ilp_bench.validate import Checked, check, find
+
+SUBMISSIONS = Path(__file__).parent.parent / "submissions"
+
+
+@pytest.fixture(scope="module")
+def honest(mini: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("honest") / "submissions"
+    vanilla = make_run(mini, "vanilla", learned_less_in_wordings)
+    submit([Runs(vanilla, vanilla)], Meta(org="ilp-bench", model="stub-vanilla", division="open"), root)
+    run = make_run(mini, "combined", better, noise=1)
+    run.record.samples_sha256 = "1" * 64
+    submit([Runs(run, vanilla)], Meta(org="lab", model="stub", division="open"), root)
+    return root
+
+
+@pytest.fixture
+def root(honest: Path, tmp_path: Path) -> Path:
+    shutil.copytree(honest, tmp_path / "submissions")
+    return tmp_path / "submissions"
+
+
+def checked(root: Path) -> list[Checked]:
+    return [check(folder) for folder in find([root])]
+
+
+def decision(root: Path, word: str = "withdrawn", **changes: str) -> Decision:
+    folder = next(root.glob("lab__*/*"))
+    about = {"run_id": folder.name, "entry": f"lab__stub/{folder.name}", "decision": word}
+    return Decision.model_validate(about | {"reason": "a bug", "date": "2026-11-24", "by": "me"} | changes)
+
+
+def test_decisions_are_appended_and_the_last_one_counts(root: Path) -> None:
+    decide(root, decision(root, "accepted"))
+    before = (root / FILE).read_bytes()
+    decide(root, decision(root, "withdrawn"))
+    assert (root / FILE).read_bytes().startswith(before)
+    found = read_decisions(root)
+    assert [one.decision for one in found.history] == ["accepted", "withdrawn"]
+    assert {one.decision for one in found.last.values()} == {"withdrawn"}
+    assert entry_problems(root, checked(root)) == []
+
+
+def test_a_withdrawn_entry_stays_in_the_table(root: Path) -> None:
+    decide(root, decision(root, "withdrawn"))
+    found = {row["entry"].split("/")[0]: row["decision"] for row in rows(root, checked(root))}
+    assert found == {"ilp-bench__stub-vanilla": "", "lab__stub": "withdrawn"}
+    shutil.rmtree(next(root.glob("lab__*")))
+    assert any("entries are never removed" in problem for problem in entry_problems(root, checked(root)))
+
+
+def test_a_withdrawn_entry_may_be_submitted_anew(root: Path) -> None:
+    folder = next(root.glob("lab__*/*"))
+    content = json.loads((folder / "submission.json").read_text())
+    content["meta"]["description"] = "with the right description"
+    content["run_id"] = validating.run_id(content)
+    shutil.copytree(folder, folder.with_name(content["run_id"]))
+    (folder.with_name(content["run_id"]) / "submission.json").write_text(json.dumps(content))
+    assert any("has the samples of" in problem for problem in entry_problems(root, checked(root)))
+    about = {"run_id": folder.name, "entry": f"lab__stub/{folder.name}"}
+    decide(root, decision(root, **about))
+    assert entry_problems(root, checked(root)) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("{", "Expecting property name"),
+        ("[]", "valid dictionary"),
+        ('{"run_id": "x"}', "run_id"),
+        ("", "Expecting value"),
+        ('{"a": 1, "a": 2}', "stands twice"),
+        ("GOOD but for reason", "reason"),
+        ("GOOD but for entry", "does not end with run id"),
+        ("GOOD but hidden", r"U\+202E"),
+    ],
+)
+def test_wrong_lines_are_named_by_their_number(line: str, complaint: str, root: Path) -> None:
+    good = decision(root)
+    match line:
+        case "GOOD but for reason":
+            line = json.dumps(good.model_dump() | {"reason": ""})
+        case "GOOD but for entry":
+            line = json.dumps(good.model_dump() | {"entry": f"lab__stub/{'0' * 16}"})
+        case "GOOD but hidden":
+            line = json.dumps(good.model_dump() | {"reason": "a\u202eb"})
+    (root / FILE).write_text(f"{good.model_dump_json()}\n{line}\n{good.model_dump_json()}\n")
+    found, problems = parse_decisions(root / FILE)
+    assert len(found) == 2
+    assert len(problems) == 1
+    assert f"{FILE}:2:" in problems[0]
+    with pytest.raises(ProblemError, match=complaint):
+        read_decisions(root)
+    with pytest.raises(ProblemError, match=FILE):
+        decide(root, good)
+
+
+def test_history_may_grow_and_not_change(root: Path, honest: Path) -> None:
+    decide(root, decision(root, "accepted"))
+    assert history_problems(honest, root) == []
+    old = root.with_name("old")
+    shutil.copytree(root, old)
+    text = (root / FILE).read_text()
+    (root / FILE).write_text(text.replace("accepted", "flagged"))
+    assert any("was rewritten" in problem for problem in history_problems(old, root))
+
+
+def test_a_decision_about_nothing_is_refused(root: Path) -> None:
+    missing = decision(root, run_id="0" * 16, entry=f"lab__stub/{'0' * 16}")
+    with pytest.raises(ProblemError, match="has no entry"):
+        decide(root, missing)
+    assert not (root / FILE).exists()
+
+
+def test_the_table_is_what_the_entries_give(root: Path) -> None:
+    found = checked(root)
+    file = write_table(root, found)
+    assert table_problems(root, found) == []
+    text = file.read_text()
+    value = rows(root, found)[1]["overall"]
+    assert float(value) > 0
+    for old, new, complaint in (
+        (value, f"{float(value) + 0.001:.6f}", "overall of lab__stub"),
+        ("lab__stub/", "lab__other/", "is missing"),
+        ("open", "closed", "division of"),
+    ):
+        file.write_text(text.replace(old, new))
+        assert any(complaint in problem for problem in table_problems(root, found)), complaint
+    file.write_text("")
+    assert len(table_problems(root, found)) == 2
+
+
+def test_old_scorer_versions_are_rescored_and_never_mixed(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A later scorer: accepted entries stay as they are, and what is shown is computed anew; others are refused."""
+    for module in (scoring, validating, tables):
+        monkeypatch.setattr(module, "SCORER_VERSION", 99)
+    monkeypatch.setattr(scoring, "recovery", lambda treated, vanilla, control: (treated - vanilla) / 2)
+    assert all("scores are of scorer 2, this is 99" in one.problems[0] for one in checked(root))
+    for folder in root.glob("*__*/*"):
+        entry = f"{folder.parent.name}/{folder.name}"
+        decide(root, decision(root, "accepted", run_id=folder.name, entry=entry))
+    found = checked(root)
+    assert not [problem for one in found for problem in one.problems]
+    for one, row in zip(found, rows(root, found), strict=True):
+        assert one.submission
+        assert row["scorer_version"] == "99"
+        claimed = one.submission.scores.overall
+        assert one.scores
+        assert one.scores.overall
+        assert claimed
+        assert row["overall"] == f"{one.scores.overall.value:.6f}"
+    assert to_csv(rows(root, found)).count("99") >= 2
+
+
+def test_new_entries_are_set_beside_the_reference_rows(root: Path) -> None:
+    found = checked(root)
+    text = comparison(found, [next(root.glob("lab__*/*"))])
+    assert "ilp-bench\\_\\_stub-vanilla" in text
+    assert "lab\\_\\_stub" in text
+    assert text.count("\n|") == 4
+
+
+def test_the_published_table_follows_from_the_committed_entries() -> None:
+    """Every committed submission holds, and the committed table is what they give."""
+    found = checked(SUBMISSIONS)
+    assert [problem for one in found for problem in one.problems] == []
+    assert entry_problems(SUBMISSIONS, found) == []
+    assert table_problems(SUBMISSIONS, found) == []
+    assert (SUBMISSIONS / tables.FILE).is_file()

@@ -1,0 +1,140 @@
+"""Killed at any step, or out of disk space: what was there before is still there, whole, and the same call succeeds."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import make_run
+from forging import better, learned_less_in_wordings
+
+from ilp_bench.dataset import Dataset
+from ilp_bench.files import new_folder
+from ilp_bench.record import Runs, read_run, write_run
+from ilp_bench.submission import Meta, submit
+
+# Dies without any clean-up at the n-th call of a function that changes the file system.
+KILL = """
+import os, signal, sys
+from pathlib import Path
+import pyarrow.parquet as pq
+import ilp_bench.files, ilp_bench.cli
+left = int(sys.argv.pop(1))
+def deadly(function):
+    def call(*given, **named):
+        global left
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return function(*given, **named)
+    return call
+Path.rename, Path.replace, Path.write_text = map(deadly, (Path.rename, Path.replace, Path.write_text))
+pq.write_table = deadly(pq.write_table)
+ilp_bench.files._exchange = deadly(ilp_bench.files._exchange)
+ilp_bench.cli.main()
+"""
+# Writes beyond so many bytes of a file fail, as on a full disk.
+FULL = """
+import resource, sys
+from ilp_bench.cli import main
+size = int(sys.argv.pop(1))
+resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+main()
+"""
+
+
+@pytest.fixture(scope="module")
+def runs_there(mini: Dataset, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Two run folders: vanilla, and one to submit."""
+    root = tmp_path_factory.mktemp("runs")
+    for name, recipe, chance in (("vanilla", "vanilla", learned_less_in_wordings), ("run", "combined", better)):
+        made = make_run(mini, recipe, chance)
+        content = made.record.model_dump(mode="json", exclude={"samples_sha256"})
+        write_run(root / name, content, made.samples)
+    return root / "vanilla", root / "run"
+
+
+@pytest.fixture
+def state(runs_there: tuple[Path, Path], tmp_path: Path) -> Path:
+    """A folder with an entry, a table, decisions and a rendered site."""
+    vanilla = read_run(runs_there[0])
+    place = submit([Runs(vanilla, vanilla)], Meta(org="lab", model="first", division="open"), tmp_path / "submissions")
+    (tmp_path / "meta.json").write_text('{"org": "lab", "model": "second", "division": "open"}')
+    main("table", tmp_path / "submissions")
+    main("decide", place, "accepted", "--reason", "it holds", "--by", "me")
+    main("render", "--submissions", tmp_path / "submissions", "--out", tmp_path / "site")
+    return tmp_path
+
+
+def main(*words: object) -> None:
+    from ilp_bench.cli import app
+
+    app([str(word) for word in words], standalone_mode=False)
+
+
+def run(program: str, number: int, *words: object) -> subprocess.CompletedProcess[str]:
+    call = [sys.executable, "-c", program, str(number), *map(str, words)]
+    return subprocess.run(call, capture_output=True, text=True, timeout=300)
+
+
+def seen(root: Path) -> dict[str, bytes]:
+    """What others see: every file whose path has no hidden part."""
+    files = (path for path in root.rglob("*") if path.is_file())
+    names = {str(path.relative_to(root)): path for path in files}
+    return {name: path.read_bytes() for name, path in names.items() if not any(p[0] == "." for p in Path(name).parts)}
+
+
+def commands(state: Path, runs_there: tuple[Path, Path]) -> dict[str, tuple[object, ...]]:
+    entry = next((state / "submissions").glob("lab__first/*"))
+    vanilla, mine = runs_there
+    return {
+        "submit": ("submit", mine, "--vanilla", vanilla, "--meta", state / "meta.json", "--out", state / "submissions"),
+        "render": ("render", "--submissions", state / "submissions", "--out", state / "site"),
+        "decide": ("decide", entry, "withdrawn", "--reason", "a bug", "--by", "me"),
+        "validate": ("validate", state / "submissions"),
+    }
+
+
+@pytest.mark.parametrize(("command", "number"), [("submit", 1), ("submit", 3), ("render", 4), ("decide", 2)])
+def test_killed_at_any_step_nothing_is_lost(
+    command: str, number: int, state: Path, runs_there: tuple[Path, Path]
+) -> None:
+    before, call = seen(state), commands(state, runs_there)[command]
+    assert run(KILL, number, *call).returncode == -9
+    assert seen(state) == before
+    main("validate", state / "submissions")
+    main(*call)
+    main("validate", state / "submissions")
+    assert seen(state) != before or command == "render"
+
+
+@pytest.mark.parametrize(("command", "size"), [("submit", 1000), ("render", 300), ("decide", 50)])
+def test_on_a_full_disk_nothing_is_lost(command: str, size: int, state: Path, runs_there: tuple[Path, Path]) -> None:
+    before, call = seen(state), commands(state, runs_there)[command]
+    done = run(FULL, size, *call)
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "problem:" in done.stderr
+    assert seen(state) == before
+    main("validate", state / "submissions")
+
+
+def test_validating_writes_nothing(state: Path, runs_there: tuple[Path, Path]) -> None:
+    before = seen(state)
+    done = run(FULL, 0, *commands(state, runs_there)["validate"])
+    assert (done.returncode, seen(state)) == (0, before), done.stderr
+
+
+def test_a_folder_is_replaced_in_one_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "site"
+    for text in ("old", "new"):
+        with new_folder(out, replace=True) as folder:
+            (folder / "index.html").write_text(text)
+    assert (out / "index.html").read_text() == "new"
+    monkeypatch.setattr("ilp_bench.files.ctypes.CDLL", lambda *_, **__: object())  # a system without renameat2
+    with new_folder(out, replace=True) as folder:
+        (folder / "index.html").write_text("newer")
+    assert (out / "index.html").read_text() == "newer"
+    assert [path.name for path in tmp_path.iterdir()] == ["site"]

@@ -1,0 +1,121 @@
+"""What others read of a submission: model card, Every Eval Ever, JSON Schema; and what a submitter is asked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+from conftest import make_run
+from forging import better, learned_less_in_wordings
+from huggingface_hub import ModelCard
+
+from ilp_bench.asking import QUESTIONS, ask_meta
+from ilp_bench.dataset import Dataset
+from ilp_bench.decisions import Decision
+from ilp_bench.record import Runs
+from ilp_bench.schema import schemas
+from ilp_bench.share import every_eval_ever, model_card
+from ilp_bench.submission import Meta, Submission, read_submission, submit
+
+SCHEMAS = Path(__file__).parent.parent / "docs" / "schema"
+
+
+@pytest.fixture(scope="module")
+def submission(mini: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Submission:
+    vanilla, run = make_run(mini, "vanilla", learned_less_in_wordings), make_run(mini, "combined", better, noise=1)
+    meta = Meta(org="lab", model="model", division="open", description="what it is")
+    return read_submission(submit([Runs(run, vanilla)], meta, tmp_path_factory.mktemp("out")))
+
+
+def test_a_model_card_is_read_by_the_hub_library(submission: Submission) -> None:
+    card = ModelCard(model_card(submission))
+    found = {one.metric_type: one for one in card.data.eval_results}
+    assert set(found) == {"recovery_overall", *(f"recovery_{one.cause}" for one in submission.scores.causes)}
+    assert submission.scores.overall
+    assert found["recovery_overall"].metric_value == round(submission.scores.overall.value, 4)
+    assert found["recovery_overall"].metric_args["low"] == round(submission.scores.overall.low, 4)
+    assert "## ILP-Bench" in card.text
+    assert submission.run_id in card.text
+
+
+def test_an_every_eval_ever_record_has_what_its_schema_requires(submission: Submission) -> None:
+    """The required keys and types of eval.schema.json 0.2.1, as far as this export uses them."""
+    text = {"type": "string"}
+    details = {"type": "object", "additionalProperties": text}
+    number = {"type": "number"}
+    interval = {"type": "object", "required": ["lower", "upper"], "properties": {"lower": number, "upper": number}}
+    result = {
+        "type": "object",
+        "required": ["evaluation_name", "source_data", "metric_config", "score_details"],
+        "properties": {
+            "source_data": {
+                "required": ["dataset_name", "source_type"],
+                "properties": {"source_type": {"const": "other"}, "additional_details": details},
+            },
+            "metric_config": {
+                "required": ["lower_is_better", "min_score", "max_score"],
+                "properties": {"score_type": {"enum": ["binary", "continuous", "levels"]}},
+            },
+            "score_details": {
+                "required": ["score"],
+                "properties": {"score": number, "uncertainty": {"properties": {"confidence_interval": interval}}},
+            },
+        },
+    }
+    schema = {
+        "type": "object",
+        "additionalProperties": False,
+        "required": [
+            *("schema_version", "evaluation_id", "retrieved_timestamp", "source_metadata", "model_info"),
+            *("eval_library", "evaluation_results"),
+        ],
+        "properties": {
+            "schema_version": text,
+            "evaluation_id": text,
+            "retrieved_timestamp": {"type": "string", "pattern": r"^\d+$"},
+            "dedupe_identity": {"type": "object", "required": ["hash_algorithm"]},
+            "source_metadata": {"required": ["source_type", "source_organization_name", "evaluator_relationship"]},
+            "eval_library": {"required": ["name", "version"], "properties": {"additional_details": details}},
+            "model_info": {"required": ["name", "id"], "properties": {"additional_details": details}},
+            "evaluation_results": {"type": "array", "minItems": 6, "items": result},
+        },
+    }
+    record = json.loads(every_eval_ever(submission))
+    jsonschema.validate(record, schema)
+    for one in record["evaluation_results"]:
+        assert one["metric_config"]["min_score"] <= one["score_details"]["score"] <= one["metric_config"]["max_score"]
+
+
+@pytest.mark.parametrize("name", schemas())
+def test_the_committed_schema_is_current(name: str) -> None:
+    assert (SCHEMAS / name).read_text() == schemas()[name], "write it with: python -m ilp_bench.schema"
+
+
+def test_the_schema_accepts_what_submit_writes_and_nothing_more(submission: Submission) -> None:
+    schema = json.loads((SCHEMAS / "submission-2.schema.json").read_text())
+    content = json.loads(submission.model_dump_json())
+    jsonschema.validate(content, schema)
+    for change in ({"schema_version": 1}, {"run_id": "../x"}, {"extra": 1}, {"records": []}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(content | change, schema)
+    with pytest.raises(ValueError, match="decision"):
+        Decision.model_validate({"decision": "loved"})
+
+
+def test_wrong_answers_are_asked_again(capsys: pytest.CaptureFixture[str]) -> None:
+    answers = iter(
+        ["../up", "lab", "", "model", "secret", "open", "done so", "", "", "http://x", "https://x.org/w", ""]
+    )
+    asked: list[str] = []
+
+    def answer(question: str, default: str | None) -> str:
+        asked.append(question)
+        return next(answers) or default or ""
+
+    assert ask_meta(answer) == Meta(
+        org="lab", model="model", division="open", description="done so", weights="https://x.org/w"
+    )
+    assert len(asked) == len(QUESTIONS) + 4
+    assert "org" in capsys.readouterr().err

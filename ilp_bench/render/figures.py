@@ -100,7 +100,7 @@ def _forest(name: str, scored: list[Entry], album: Album) -> Picture | None:
     shown = [entry for entry in scored if not entry.is_vanilla][:FOREST]
     lows = [entry.causes[name]["recovery"]["low"] for entry in shown]
     highs = [entry.causes[name]["recovery"]["high"] for entry in shown]
-    domain = (max(-1.0, min([-0.1, *lows]) - 0.02), min(1.6, max([1.05, *highs]) + 0.02))
+    domain = (max(-1.0, min([-0.1, *lows]) - 0.02), min(3.0, max([1.05, *highs]) + 0.02))
     rows, seen = [], set()
     for entry in shown:
         label = entry.recipe or entry.model

@@ -3,7 +3,8 @@
 usage: python benchmarks/render.py [--count 5000] [--work DIR]
 
 Submissions are synthetic (tests/synthetic.py) and valid; making them is not timed. ``scratch``: nothing was there.
-``every page``: all pages are made, the checks are kept. ``again``: nothing changed. ``one more``: a submission was added. Processor seconds are those of all processes.
+``every page``: all pages are made, the checks are kept. ``again``: nothing changed. ``one more``: one was added.
+Processor seconds are those of all processes.
 """
 
 from __future__ import annotations

@@ -6,7 +6,8 @@ paraphrases are searched for answers and questions that they must not hold.
 
 A test of many balanced quantities is small by chance now and then, so what fails a dataset is an effect: a
 Kolmogorov-Smirnov distance or Cramer's V that is both significant at ``ALPHA`` and above ``EFFECT``, a classifier
-whose accuracy is above chance beyond its interval, or any leak at all.
+whose accuracy is above chance beyond its interval and by more than half of ``EFFECT`` (folds share words, so that by
+chance alone it strays further than the interval says), or any leak at all.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ class Classifier:
     @property
     def fails(self) -> bool:
         """Whether words give an arm away where the cause is not in the words."""
-        return self.low > 0.5 and not self.note
+        return self.low > 0.5 and 2 * self.accuracy - 1 > EFFECT and not self.note
 
 
 @dataclass

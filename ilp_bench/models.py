@@ -36,6 +36,10 @@ def locate(model: str) -> Located:
     Raises UsageError for something that is none of them, ProblemError for a folder without usable weights.
     """
     if model in NANO:
+        if not nano_path(model).is_dir():
+            raise ProblemError(
+                f"{model} is not in this package: python -m ilp_bench.nano.build --name {model} makes it"
+            )
         return Located(nano_path(model), model)
     folder = Path(model)
     if folder.is_dir():

@@ -193,6 +193,14 @@ def test_a_world_says_when_it_runs_out() -> None:
         world.take("capital", ["Norway", "Kenya"], 50, world.rng("x"))
 
 
+@pytest.mark.parametrize("half", [0, 1])
+def test_no_subject_of_the_register_is_dealt_twice(half: int) -> None:
+    """At a size at which the table of smaller cities is needed, some of which bear the name of a country or a state."""
+    pair = World(Settings("full")).listed("some cause", 2000, half, 0)
+    dealt = [(relation, name) for relation, first, last, _ in map(pair, range(2000)) for name in (first, last)]
+    assert len(set(dealt)) == len(dealt) == 4000
+
+
 def test_another_seed_gives_other_items() -> None:
     first, second = ({row["question"] for row in make("mini", seed).items.to_pylist()} for seed in (0, 1))
     assert len(first & second) < len(first) / 2

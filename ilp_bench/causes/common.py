@@ -10,7 +10,7 @@ from typing import Literal, overload
 
 from ilp_bench.corpus import two_hops
 from ilp_bench.errors import UsageError
-from ilp_bench.facts import RELATIONS, free, pool, stable_hash, subjects
+from ilp_bench.facts import RELATIONS, demonstrations, free, pool, stable_hash, subjects
 from ilp_bench.facts.contested import CONTESTED
 from ilp_bench.names import Names
 from ilp_bench.settings import Settings
@@ -170,7 +170,10 @@ class World:
                 continue
             real = [name for name in free(relation, subjects("any")) if stable_hash(name) % 2 == half]
             if len(real) < needed:
-                real += [name for name in subjects("smaller city") if stable_hash(name) % 2 == half]
+                others = {*real, *demonstrations(relation)}
+                real += [
+                    name for name in subjects("smaller city") if stable_hash(name) % 2 == half and name not in others
+                ]
             if len(real) < needed:
                 raise UsageError(
                     f"{count} pairs of {cause} want {needed} subjects of {relation!r}, but only {len(real)} real ones "

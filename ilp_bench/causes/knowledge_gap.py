@@ -41,6 +41,7 @@ def pairs(world: World, count: int) -> Pairs:
         city
         for city in enough("city", 4 * count)
         if all(home[city] in lookup(name) and world.settled(name, home[city]) for name in asked)
+        and not any(lookup(name)[home[city]] in city.split() for name in asked)
     ]
     cities = world.take("home_country", both, count, rng)
     names = Names("geography", world.seed)

@@ -12,7 +12,7 @@ from ilp_bench.evaluate.requests import Request
 from ilp_bench.files import read_json
 from ilp_bench.models import Located
 
-BLOCK = 1024  # requests that the engine gets at once; it batches them itself
+BLOCK = 1024  # requests that the engine gets at once; it batches them itself (and "auto" would draw bars)
 
 
 def open_engine(located: Located, dtype: str, remote_code: bool, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
@@ -28,7 +28,7 @@ def open_engine(located: Located, dtype: str, remote_code: bool, options: dict[s
     except ImportError as error:
         raise UsageError(f"the vllm backend is not installed ({error}): pip install 'ilp-bench[vllm]'") from error
     adapter = {"lora_local_path": str(located.folder)} if located.base else {}
-    given: dict[str, Any] = {"batch_size": "auto", "trust_remote_code": remote_code, "dtype": dtype, "seed": 0}
+    given: dict[str, Any] = {"batch_size": BLOCK, "trust_remote_code": remote_code, "dtype": dtype, "seed": 0}
     try:
         with quiet():
             lm = VLLM(pretrained=str(located.root.folder), **(given | adapter | options))

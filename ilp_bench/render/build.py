@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -114,12 +115,23 @@ def pool(tasks: int, workers: int | None) -> Iterator[Run]:
     if tasks < SMALL or count < 2:
         yield lambda function, things: map(function, things)
         return
-    with ProcessPoolExecutor(count, multiprocessing.get_context("spawn")) as executor:
+    with ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _end_with_parent) as executor:
         try:
             yield partial(executor.map, chunksize=CHUNK)
         except BaseException:
             executor.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _end_with_parent() -> None:
+    """End this worker when the process that started it is gone; a killed rendering leaves nobody waiting."""
+
+    def watch() -> None:
+        if parent := multiprocessing.parent_process():
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def read_all(run: Run, folders: list[Path], decisions: list[Decision], build: Build) -> list[Read]:

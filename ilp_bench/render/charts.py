@@ -95,7 +95,7 @@ def hides(points: list[Row]) -> Row:
                         "x": {"field": low if across else "x", **x},
                         "y": {"field": "y" if across else low, "type": "quantitative"},
                         ("x2" if across else "y2"): {"field": high},
-                        "color": color,
+                        "color": color if len(names) > 1 else {"value": SERIES[0]},
                     },
                 }
             )
@@ -219,7 +219,13 @@ def forest(rows: list[Row], domain: tuple[float, float]) -> Row:
             "encoding": {"x": {"field": "value", "title": "Recovery", **x}, "y": y, "color": color},
         },
     ]
-    return {"width": 230, "height": {"step": 22}, "data": {"values": rows}, "layer": layers}
+    return {
+        "padding": {"left": 16, "top": 4, "bottom": 4, "right": 6},
+        "width": 230,
+        "height": {"step": 22},
+        "data": {"values": rows},
+        "layer": layers,
+    }
 
 
 def counts(rows: list[Row]) -> Row:

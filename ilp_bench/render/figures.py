@@ -16,6 +16,7 @@ from ilp_bench.render.words import WORDS
 PICTURED = 6  # base models that get pictures of their own
 LINES = 60  # entries that get a line each in a dose picture
 FOREST = 14  # entries in a picture of what repairs a cause
+MARKS = 400  # in a scatter; of more entries, every second or third … is drawn
 Figure = dict[str, Any]
 
 
@@ -65,11 +66,14 @@ def hides(found: list[Family], album: Album) -> Figure:
             table.append(one)
     gaps = [point["x"] - point["y"] for point in points]
     mean = float(np.mean(gaps)) if gaps else 0.0
+    step = -(-len(points) // MARKS) if points else 1
+    drawn = [point for n, point in enumerate(points) if n % step == 0 or point["label"]]
     return {
-        "picture": album.draw(charts.hides(points)) if points else None,
+        "picture": album.draw(charts.hides(drawn)) if drawn else None,
         "table": table[:LINES],
         "mean": mean,
         "points": len(points),
+        "step": step,
     }
 
 
@@ -100,7 +104,7 @@ def _forest(name: str, scored: list[Entry], album: Album) -> Picture | None:
     shown = [entry for entry in scored if not entry.is_vanilla][:FOREST]
     lows = [entry.causes[name]["recovery"]["low"] for entry in shown]
     highs = [entry.causes[name]["recovery"]["high"] for entry in shown]
-    domain = (max(-1.0, min([-0.1, *lows]) - 0.02), min(1.6, max([1.05, *highs]) + 0.02))
+    domain = (max(-1.0, min([-0.1, *lows]) - 0.02), min(3.0, max([1.05, *highs]) + 0.02))
     rows, seen = [], set()
     for entry in shown:
         label = entry.recipe or entry.model

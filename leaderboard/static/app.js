@@ -38,7 +38,7 @@ const bar = ([value, low, high]) => {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   for (const [key, text] of Object.entries({ class: "bar", viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true", focusable: "false" })) svg.setAttribute(key, text);
   const [x, left, right] = [value, low, high].map((one) => place(one / UNIT));
-  for (const shape of [{ class: "reach", x: left.toFixed(1), y: 3.5, width: Math.max(right - left, 0.4).toFixed(1), height: 3 }, { class: "dot", x: (x - 1.2).toFixed(1), y: 1, width: 2.4, height: 8 }]) {
+  for (const shape of [{ class: "reach", x: left.toFixed(1), y: 3.5, width: Math.max(right - left, 0.4).toFixed(1), height: 3 }, { class: "dot", x: Math.min(Math.max(x - 1.2, 0), 97.6).toFixed(1), y: 1, width: 2.4, height: 8 }]) {
     const rect = document.createElementNS("http://www.w3.org/2000/svg", "rect");
     for (const [key, one] of Object.entries(shape)) rect.setAttribute(key, one);
     svg.append(rect);

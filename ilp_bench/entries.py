@@ -94,19 +94,17 @@ def _copies(entries: Sequence[Checked]) -> Iterator[str]:
             mine = _Samples(float(p.mean()), one.folder, p, *names, record.model.weights_sha256)
             by_data.setdefault(record.data.content_sha256, []).append(mine)
     for found in by_data.values():
-        found.sort(key=lambda one: (one.mean, str(one.folder)))
-        for index, one in enumerate(found):
+        found.sort(key=lambda held: (held.mean, str(held.folder)))
+        for index, first in enumerate(found):
             for other in found[index + 1 :]:
-                if other.mean - one.mean > SAME:
+                if other.mean - first.mean > SAME:
                     break
-                twins = one.org == other.org and one.model != other.model and one.weights == other.weights
-                if (
-                    one.folder != other.folder
-                    and not twins
-                    and float(np.quantile(np.abs(one.p - other.p), 0.99)) < SAME
-                ):
-                    first, second = sorted((one.folder, other.folder))
-                    yield f"{second} has the samples of {first}: submit what you measured, or have the older withdrawn"
+                twins = first.org == other.org and first.model != other.model and first.weights == other.weights
+                if first.folder == other.folder or twins:
+                    continue
+                if float(np.quantile(np.abs(first.p - other.p), 0.99)) < SAME:
+                    old, new = sorted((first.folder, other.folder))
+                    yield f"{new} has the samples of {old}: submit what you measured, or have the older withdrawn"
 
 
 def _contradictions(entries: Sequence[Checked]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -104,7 +105,13 @@ def make_run(data: Dataset, recipe: str | None, chance: Chance, *, noise: int = 
     from ilp_bench.record import RunRecord
 
     table = samples(data, chance, base=recipe is None, noise=noise)
-    return Run(RunRecord(**record(data, recipe, **changes), samples_sha256="0" * 64), table)
+    return Run(
+        RunRecord(
+            **record(data, recipe, **changes),
+            samples_sha256=hashlib.sha256(table["p"].to_numpy().tobytes()).hexdigest(),
+        ),
+        table,
+    )
 
 
 @pytest.fixture(scope="session")

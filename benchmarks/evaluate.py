@@ -29,6 +29,11 @@ from ilp_bench.models import locate
 BATCH, REPEATS = 32, 3
 
 
+def some(items: list, count: int) -> list:
+    """``count`` of the items, evenly over all causes."""
+    return items[:: max(1, len(items) // count)][:count]
+
+
 def now() -> np.ndarray:
     return np.array([time.perf_counter(), time.process_time()])
 
@@ -78,7 +83,7 @@ def sampled(lm, items) -> np.ndarray:
 def main() -> None:
     name, count, few = (sys.argv[1:] + ["nano", "400", "60"][len(sys.argv) - 1 :])[:3]
     data = make("mini", 0)
-    items = [row for row in data.items.to_pylist() if row["cause"]][: int(count)]
+    items = some([row for row in data.items.to_pylist() if row["cause"]], int(count))
     model, tokenizer = load_model(locate(name))
     lm = wrap(model, tokenizer, BATCH)
     times: dict[str, list[np.ndarray]] = {"ours": [], "bound": [], "options": [], "options_bound": []}
@@ -89,7 +94,7 @@ def main() -> None:
             times[key].append(seconds)
             times["bound" if key == "ours" else "options_bound"].append(bound(model, requests))
     with quiet():
-        times["sampled"] = [sampled(lm, items[: int(few)]) * len(items) / int(few)]
+        times["sampled"] = [sampled(lm, some(items, int(few))) * len(items) / int(few)]
     report = {"model": Path(name).name, "items": len(items), "threads": torch.get_num_threads(), "batch": BATCH}
     for place, kind in enumerate(("clock", "processor")):
         best = {key: statistics.median(value[place] for value in values) for key, values in times.items()}

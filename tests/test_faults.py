@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -56,16 +57,23 @@ def runs_there(mini: Dataset, tmp_path_factory: pytest.TempPathFactory) -> tuple
     return root / "vanilla", root / "run"
 
 
-@pytest.fixture
-def state(runs_there: tuple[Path, Path], tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def made(runs_there: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an entry, a table, decisions and a rendered site."""
+    root = tmp_path_factory.mktemp("made")
     vanilla = read_run(runs_there[0])
-    place = submit([Runs(vanilla, vanilla)], Meta(org="lab", model="first", division="open"), tmp_path / "submissions")
-    (tmp_path / "meta.json").write_text('{"org": "lab", "model": "second", "division": "open"}')
-    main("table", tmp_path / "submissions")
+    place = submit([Runs(vanilla, vanilla)], Meta(org="lab", model="first", division="open"), root / "submissions")
+    (root / "meta.json").write_text('{"org": "lab", "model": "second", "division": "open"}')
+    main("table", root / "submissions")
     main("decide", place, "accepted", "--reason", "it holds", "--by", "me")
-    main("render", "--submissions", tmp_path / "submissions", "--out", tmp_path / "site")
-    return tmp_path
+    main("render", "--submissions", root / "submissions", "--out", root / "site")
+    return root
+
+
+@pytest.fixture
+def state(made: Path, tmp_path: Path) -> Path:
+    """A copy of it, to be harmed."""
+    return Path(shutil.copytree(made, tmp_path / "state"))
 
 
 def main(*words: object) -> None:

@@ -48,7 +48,7 @@ def put(folder: Path, content: dict[str, Any], root: Path) -> Path:
     return place
 
 
-@FEW
+@settings(FEW, max_examples=6)
 @given(text=st.text(max_size=300))
 def test_any_text_is_refused_or_shown_as_text(text: str, honest: Path, tmp_path: Path) -> None:
     """parse, validate, render: a description is either refused in words, or stands escaped on the page."""
@@ -93,7 +93,7 @@ def test_any_value_in_any_place_is_a_problem_and_never_a_crash(
         assert run_id(json.loads(changed)) == run_id(before)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(value=VALUES)
 def test_what_passes_survives_a_round_trip(value: Any) -> None:
     if not list(value_problems(value)):

@@ -53,11 +53,15 @@ class Visit:
         self.page.on("console", lambda message: self.complaints.append(f"console: {message.text}"))
         self.page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
         self.page.on("request", lambda request: self._asked(request.url))
-        self.page.on("requestfailed", lambda request: self.complaints.append(f"failed: {request.url}"))
+        self.page.on("requestfailed", lambda request: self._failed(request.url, request.failure or ""))
 
     def _asked(self, url: str) -> None:
         if not url.startswith(self.site.as_uri() + "/"):
             self.complaints.append(f"left the folder: {url}")
+
+    def _failed(self, url: str, why: str) -> None:
+        if why != "net::ERR_ABORTED":  # the next page was opened before this one had all its files
+            self.complaints.append(f"failed: {url}: {why}")
 
     def open(self, name: str) -> Page:
         self.page.goto(f"{self.site.as_uri()}/{name}")

@@ -12,6 +12,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -194,10 +195,16 @@ def _weights(layout: Rates) -> dict[str, tuple[Any, Floats]]:
     for number, name in enumerate(CAUSE_NAMES):
         at = [n for cause, start, end in layout.spans if cause == name for n in range(start, end) if layout.active[n]]
         if at:
-            rng = np.random.default_rng([SEED, number])
-            weights = rng.multinomial(len(at), np.full(len(at), 1 / len(at)), size=DRAWS) / len(at)
-            found[name] = np.array(at), weights.T.astype(np.float32)
+            found[name] = np.array(at), _resampling(number, len(at))
     return found
+
+
+@lru_cache(maxsize=64)
+def _resampling(cause: int, pairs: int) -> Floats:
+    """Weights of DRAWS resamplings, shape (pairs, DRAWS): each cause has draws of its own."""
+    rng = np.random.default_rng([SEED, cause])
+    weights = rng.multinomial(pairs, np.full(pairs, 1 / pairs), size=DRAWS) / pairs
+    return np.asarray(weights.T, dtype=np.float32)
 
 
 class _Drawn:

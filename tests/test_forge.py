@@ -448,7 +448,7 @@ def take_a_name_that_looks_alike(f: Forgery) -> None:
     f.content["meta"]["org"] = "rivaI"
 
 
-@forgery("String should match pattern")
+@forgery("mixes CYRILLIC and LATIN letters in one word")
 def take_a_name_in_another_alphabet(f: Forgery) -> None:
     f.content["meta"]["org"] = "riv\u0430l"
 

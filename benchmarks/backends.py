@@ -1,6 +1,6 @@
 """Both backends beside each other: python benchmarks/backends.py MODEL... (needs vLLM; see scripts/vllm-cpu)
 
-Evaluates the first ITEMS probes of mini with hf and with vllm and prints JSON: the largest difference in
+Evaluates the first ITEMS probes of mini with hf and with vllm and prints JSON for each model: the largest difference in
 log-probability, how often greedy reproduction agrees, sampled reproduction against p, and seconds.
 """
 
@@ -57,8 +57,6 @@ def compare(model: str, folder: Path) -> dict:
 
 
 if __name__ == "__main__":
-    report = {}
     for name in sys.argv[1:] or ["nano"]:
         with tempfile.TemporaryDirectory() as scratch:
-            report[Path(name).name] = compare(name, Path(scratch))
-    print(json.dumps(report, indent=1))
+            print(json.dumps({"model": Path(name).name} | compare(name, Path(scratch)), indent=1), flush=True)

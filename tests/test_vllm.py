@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ilp_bench.dataset import Dataset
-from ilp_bench.errors import UsageError
+from ilp_bench.errors import ProblemError, UsageError
 from ilp_bench.evaluate import evaluate
 
 ABSENT = importlib.util.find_spec("vllm") is None
@@ -26,6 +26,22 @@ def test_vllm_gives_the_log_probabilities_of_transformers(mini: Dataset, tmp_pat
     assert np.abs(left - right).max() < 1e-3
     assert hf.samples["greedy"].equals(vllm.samples["greedy"])
     assert vllm.record.backend == "vllm"
+
+
+def test_an_engine_that_stops_is_one_clear_problem(
+    mini: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead = type("EngineDeadError", (Exception,), {})
+
+    def stop(*_: object, **__: object) -> None:
+        raise dead("EngineCore encountered an issue. See stack trace (above) for the root cause.")
+
+    few = dataclasses.replace(mini, items=mini.items.slice(0, 20))
+    with monkeypatch.context() as patch:
+        patch.setattr("ilp_bench.evaluate.hf.AnswerLM._loglikelihood_tokens", stop)
+        with pytest.raises(ProblemError, match="run the same command again"):
+            evaluate("nano", few, tmp_path / "run", device="cpu")
+    assert evaluate("nano", few, tmp_path / "run", device="cpu").samples.num_rows == 20
 
 
 @pytest.mark.skipif(not ABSENT, reason="vLLM is installed here")

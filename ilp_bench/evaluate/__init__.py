@@ -34,6 +34,7 @@ from ilp_bench.record import SAMPLES, Run, write_run
 
 Progress = Callable[[int, int], None]
 PROTOCOLS, BACKENDS = ("exact", "sampled"), ("hf", "vllm")
+ENGINE_DEAD = "EngineDeadError"  # vLLM's, known by name so that vLLM need not be there
 BATCH = {"cpu": 32, "other": 128}
 
 
@@ -242,10 +243,17 @@ def _work(
         if number in journal.done:
             continue
         part = [wanted.unique[n] for n in blocks[number]]
-        if record["protocol"] == "sampled":
-            results = _sample(lm, part, record, number)
-        else:
-            results = lm._loglikelihood_tokens([(("", ""), list(c), list(a)) for c, a in part], disable_tqdm=True)
+        try:
+            if record["protocol"] == "sampled":
+                results = _sample(lm, part, record, number)
+            else:
+                results = lm._loglikelihood_tokens([(("", ""), list(c), list(a)) for c, a in part], disable_tqdm=True)
+        except Exception as error:
+            if type(error).__name__ != ENGINE_DEAD:
+                raise
+            raise ProblemError(
+                "vLLM's engine stopped (its log says why): run the same command again, it goes on"
+            ) from error
         _check(results)
         journal.add(number, [(float(value), bool(exact)) for value, exact in results])
         finished += len(part)

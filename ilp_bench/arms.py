@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,8 @@ from ilp_bench.record import Run
 
 Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
 ARMS, PROBES = ("treated", "control"), ("recall", "paraphrase")
+NEEDED = ["pair_id", "cause", "arm", "probe", "dose", "p"]
+KEPT = 32  # runs whose rates are remembered
 
 
 class Rates(NamedTuple):
@@ -34,9 +37,13 @@ class Rates(NamedTuple):
     dose: Array
 
 
-def rates(samples: pa.Table) -> dict[str, Rates]:
-    """Cause -> learned rates of a run, for the causes that it asked. Raises ProblemError where an arm is missing."""
-    table = samples.filter(pc.is_valid(samples["cause"]))
+@lru_cache(maxsize=KEPT)
+def rates(run: Run) -> dict[str, Rates]:
+    """Cause -> learned rates of a run, for the causes that it asked. Raises ProblemError where an arm is missing.
+
+    Worked out once for each run, as everything about a run is read from them.
+    """
+    table = run.samples.select(NEEDED).filter(pc.is_valid(run.samples["cause"]))
     pair = table["pair_id"].combine_chunks().dictionary_encode()
     names = np.array(pair.dictionary.to_pylist(), dtype=str)
     order = np.argsort(names)
@@ -96,6 +103,7 @@ def keep(found: Rates, mask: Mask) -> Rates:
     return Rates(pairs, *(column[mask] for column in found[1:]))
 
 
+@lru_cache(maxsize=KEPT)
 def active_pairs(base: Run) -> dict[str, set[str]]:
     """Pairs whose cause can act on this base model, read from its probe with examples shown.
 
@@ -104,7 +112,8 @@ def active_pairs(base: Run) -> dict[str, set[str]]:
     """
     if not base.record.probed:
         raise ProblemError("the base run has no knowledge probe: evaluate the base model with --probe-base")
-    recall = base.samples.filter(pc.equal(base.samples["probe"], "recall"))
+    needed = ["pair_id", "cause", "arm", "shots_greedy", "belief", "prior_answer"]
+    recall = base.samples.select(needed).filter(pc.equal(base.samples["probe"], "recall"))
     active: dict[str, set[str]] = {}
     for cause in CAUSE_NAMES:
         mine = recall.filter(pc.equal(recall["cause"], cause))
@@ -124,9 +133,10 @@ def _pairs(table: pa.Table, mask: pa.ChunkedArray) -> set[str]:
     return set(table["pair_id"].filter(mask).to_pylist())
 
 
+@lru_cache(maxsize=KEPT)
 def retention(run: Run, *, shots: bool) -> float | None:
     """Learned rate of known facts outside the training set; with examples shown where ``shots`` and they were."""
-    mine = run.samples.filter(pc.equal(run.samples["probe"], "retention"))
+    mine = run.samples.select(["p", "shots_p"]).filter(pc.equal(run.samples["probe"], "retention"))
     if not mine.num_rows:
         return None
     p = pc.coalesce(mine["shots_p"], mine["p"]) if shots else mine["p"]

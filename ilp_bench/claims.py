@@ -84,7 +84,7 @@ class Pool:
         """Rates of the active pairs of all replicates, one after the other."""
         found = []
         for one in replicates:
-            mine = arms.rates(run(one).samples)[cause]
+            mine = arms.rates(run(one))[cause]
             active = arms.active_pairs(one.base)[cause] if one.base else set(mine.pairs)
             found.append(arms.keep(mine, np.array([pair in active for pair in mine.pairs])))
         return arms.join(found)

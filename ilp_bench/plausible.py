@@ -54,7 +54,7 @@ def _closed(runs: Runs) -> Iterator[str]:
 
 
 def _rates(runs: Runs) -> Iterator[str]:
-    vanilla, mine = arms.rates(runs.vanilla.samples), arms.rates(runs.submission.samples)
+    vanilla, mine = arms.rates(runs.vanilla), arms.rates(runs.submission)
     control = float(np.mean([found.recall[:, 1].mean() for found in vanilla.values()]))
     if control < CONVERGED:
         yield (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -85,12 +86,12 @@ class RunRecord(BaseModel):
     samples_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
+@dataclass(frozen=True, eq=False)
 class Run:
     """A run record with its samples table (columns of ``SAMPLES``)."""
 
-    def __init__(self, record: RunRecord, samples: pa.Table) -> None:
-        self.record = record
-        self.samples = samples
+    record: RunRecord
+    samples: pa.Table
 
     @property
     def untuned(self) -> bool:

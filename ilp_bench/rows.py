@@ -11,74 +11,91 @@ import pyarrow.compute as pc
 
 from ilp_bench.dataset import make
 from ilp_bench.errors import UsageError
-from ilp_bench.record import RunRecord
-from ilp_bench.samples import places
+from ilp_bench.samples import SHARED, Part, Place, places
 from ilp_bench.submission import Submission
 
 FIXED = ("item_id", "pair_id", "cause", "arm", "probe", "dose", "prior_answer")
 VOCABULARY = 1e6  # no vocabulary is larger, so the most probable token has at least a millionth of the probability
 MARGIN = 1e-6
 Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
+Counts = np.ndarray[tuple[int], np.dtype[np.int64]]
 
 
 @lru_cache(maxsize=16)
 def known_items(size: str, seed: int) -> tuple[str, pa.Table]:
-    """(content sha256, items in the order of the dataset) of the benchmark; raises UsageError for a size unknown."""
+    """(content sha256, items in the order of the dataset) of the benchmark; raises UsageError for a size unknown.
+
+    Of the items, what submitted rows are compared with.
+    """
     data = make(size, seed)
-    return data.sha256, data.items.combine_chunks()
+    return data.sha256, data.items.select(["probe_id", *FIXED, "choices", "choices10"]).combine_chunks()
 
 
-def sample_problems(submission: Submission, samples: pa.Table) -> Iterator[str]:
-    """Everything that is wrong with the rows, run by run; a probe's ``tokens`` must be the same in all of them."""
+def sample_problems(submission: Submission, samples: pa.Table, stored: dict[Place, Part]) -> Iterator[str]:
+    """Everything that is wrong with the rows, run by run; a probe's ``tokens`` must be the same in all of them.
+
+    ``stored``: the parts of ``samples`` that belong to runs.
+    """
     records = submission.roles()
     wanted = list(dict.fromkeys(places(records).values()))
-    owner = pa.table({"role": samples["role"].cast(pa.string()), "replicate": samples["replicate"]})
-    counts = owner.group_by(["role", "replicate"]).aggregate([([], "count_all")])
-    present = set(zip(counts["role"].to_pylist(), counts["replicate"].to_pylist(), strict=True))
-    if present != set(wanted):
-        stored = ", ".join(f"{role} {replicate}" for role, replicate in sorted(present, key=str))
-        yield f"the roles are {stored}; the records say {', '.join(f'{a} {b}' for a, b in sorted(wanted))}: build again"
-    tokens: dict[str, np.ndarray[tuple[int], np.dtype[np.int64]]] = {}
-    for role, replicate in wanted:
+    if set(stored) != set(wanted) or sum(part.rows.num_rows for part in stored.values()) != samples.num_rows:
+        owner = pa.table({"role": samples["role"].cast(pa.string()), "replicate": samples["replicate"]})
+        counts = owner.group_by(["role", "replicate"]).aggregate([([], "count_all")])
+        present = zip(counts["role"].to_pylist(), counts["replicate"].to_pylist(), strict=True)
+        stands = ", ".join(f"{role} {replicate}" for role, replicate in sorted(present, key=str))
+        yield f"the roles are {stands}; the records say {', '.join(f'{a} {b}' for a, b in sorted(wanted))}: build again"
+    tokens: dict[str, Counts] = {}
+    for (role, replicate), part in stored.items():
         record = records[replicate][role]
-        if record is None or (role, replicate) not in present:
+        if record is None:
             continue
         where = f"{role}: " if len(records) == 1 else f"{role} of replicate {replicate}: "
-        problem, items = _known(record)
-        if items is None:
-            yield where + problem
-            continue
-        mask = pc.and_(pc.equal(samples["role"], role), pc.equal(samples["replicate"], replicate))
-        rows = samples.filter(mask).combine_chunks()
-        place = pc.index_in(rows["probe_id"].cast(pa.string()), value_set=items["probe_id"])
-        found = list(_coverage(rows, items, place)) + list(_numbers(rows)) + list(_presence(rows, record))
+        data = record.data.size, record.data.seed, record.data.content_sha256
+        look = _problems if role == "submission" else _shared_problems
+        found, mine = look(part, data, record.probed, record.choices)
         yield from (where + one for one in found)
-        if found:
+        if mine is None:
             continue
-        order = np.argsort(place.to_numpy())
-        items_of = rows.take(pa.array(order))
-        yield from (where + one for one in _options(items_of, items, record))
-        mine = items_of["tokens"].to_numpy()
         first = tokens.setdefault(record.data.content_sha256, mine)
         if len(different := np.flatnonzero(first != mine)):
+            _, items = known_items(record.data.size, record.data.seed)
             yield (
                 f"{where}{len(different)} answers have another number of tokens than in the other runs, such as "
                 f"{items['probe_id'][int(different[0])]}: all runs must use the tokenizer of one base model"
             )
 
 
-def _known(record: RunRecord) -> tuple[str, pa.Table | None]:
-    data = record.data
+def _problems(part: Part, data: tuple[str, int, str], probed: bool, choices: int) -> tuple[list[str], Counts | None]:
+    """Problems of one run's rows, and its ``tokens`` in the order of the dataset unless a problem forbids it."""
+    problem, items = _known(*data)
+    if items is None:
+        return [problem], None
+    rows, asked = part.rows, part.rows["probe_id"].cast(pa.string())
+    in_order = asked.equals(items["probe_id"])
+    place = _order(items) if in_order else pc.index_in(asked, value_set=items["probe_id"])
+    found = [*_coverage(rows, items, place), *_numbers(rows), *_presence(rows, probed, choices)]
+    if found:
+        return found, None
+    ordered = rows if in_order else rows.take(pa.array(np.argsort(place.to_numpy())))
+    return [*_options(ordered, items, choices)], ordered["tokens"].to_numpy()
+
+
+_shared_problems = lru_cache(maxsize=SHARED)(_problems)  # base and vanilla runs stand beside many submissions
+
+
+def _known(size: str, seed: int, content: str) -> tuple[str, pa.Table | None]:
     try:
-        sha, items = known_items(data.size, data.seed)
+        sha, items = known_items(size, seed)
     except (UsageError, ValueError, OverflowError) as error:
-        return f"dataset {data.size!r} seed {data.seed} cannot be built: {error}", None
-    if sha != data.content_sha256:
-        return (
-            f"the dataset is not ILP-Bench {data.size} seed {data.seed} of this version: evaluate on a current build",
-            None,
-        )
+        return f"dataset {size!r} seed {seed} cannot be built: {error}", None
+    if sha != content:
+        return f"the dataset is not ILP-Bench {size} seed {seed} of this version: evaluate on a current build", None
     return "", items
+
+
+def _order(items: pa.Table) -> pa.ChunkedArray:
+    """The place of each row where rows stand as in the dataset."""
+    return pa.chunked_array([np.arange(items.num_rows, dtype=np.int32)])
 
 
 def _coverage(rows: pa.Table, items: pa.Table, place: pa.ChunkedArray) -> Iterator[str]:
@@ -95,11 +112,14 @@ def _coverage(rows: pa.Table, items: pa.Table, place: pa.ChunkedArray) -> Iterat
         yield f"{place.null_count} probes are not in the dataset, such as {unknown[0].as_py()!r}: leave them out"
     if twice := int((times - 1).clip(min=0).sum()):
         yield f"{twice} probes stand twice, such as {items['probe_id'][int(times.argmax())]}: leave one of each"
-    here = rows.filter(pc.is_valid(place))
-    there = items.take(place.drop_null())
+    here, there = rows, items
+    if not place.equals(_order(items)):
+        here, there = rows.filter(pc.is_valid(place)), items.select(FIXED).take(place.drop_null())
     moved: Mask = np.zeros(here.num_rows, dtype=bool)
     for name in FIXED:
         mine, theirs = (_plain(table[name]) for table in (here, there))
+        if mine.equals(theirs):
+            continue
         equal = pc.fill_null(pc.equal(mine, theirs), False).to_numpy()
         absent = pc.and_(pc.is_null(mine, nan_is_null=True), pc.is_null(theirs, nan_is_null=True)).to_numpy()
         moved |= ~(equal | absent)
@@ -139,18 +159,18 @@ def _numbers(rows: pa.Table) -> Iterator[str]:
     )
 
 
-def _presence(rows: pa.Table, record: RunRecord) -> Iterator[str]:
+def _presence(rows: pa.Table, probed: bool, choices: int) -> Iterator[str]:
     """Are the optional columns filled where the run says so, and nowhere else?"""
     probe = rows["probe"].cast(pa.string())
     asked = pc.fill_null(pc.is_in(probe, value_set=pa.array(["recall", "retention"])), False).to_numpy()
-    shown = asked & record.probed
+    shown = asked & probed
     for name in ("shots_p", "shots_greedy"):
         yield from _report(
             rows, pc.is_valid(rows[name]).to_numpy() != shown, f"{name} must be there where it was asked"
         )
     belief = pc.and_(pc.equal(probe, "recall"), pc.is_valid(rows["prior_answer"])).fill_null(False).to_numpy()
     for name in ("belief", "belief_p"):
-        wrong = pc.is_valid(rows[name]).to_numpy() & ~((asked if record.choices else belief) & record.probed)
+        wrong = pc.is_valid(rows[name]).to_numpy() & ~((asked if choices else belief) & probed)
         yield from _report(rows, wrong, f"{name} stands where nothing was asked")
         told = pc.is_valid(rows[name]).to_numpy() != pc.is_valid(rows["shots_options"]).to_numpy()
         yield from _report(rows, told, f"{name} stands without shots_options")
@@ -159,14 +179,14 @@ def _presence(rows: pa.Table, record: RunRecord) -> Iterator[str]:
     for name in ("options", "gold", "entropy"):
         yield from _report(
             rows,
-            pc.is_valid(rows[name]).to_numpy() != (asked & (record.choices > 0)),
+            pc.is_valid(rows[name]).to_numpy() != (asked & (choices > 0)),
             f"{name} must be there where options were asked",
         )
 
 
-def _options(rows: pa.Table, items: pa.Table, record: RunRecord) -> Iterator[str]:
+def _options(rows: pa.Table, items: pa.Table, choices: int) -> Iterator[str]:
     """Do belief and entropy follow from the log-probabilities of the options? Rows stand as in the dataset."""
-    names = items["choices10" if record.choices == 10 else "choices"]
+    names = items["choices10" if choices == 10 else "choices"]
     for column in ("shots_options", "options"):
         there = pc.is_valid(rows[column]).to_numpy()
         asked, lengths = pc.list_value_length(rows[column]), pc.list_value_length(names)

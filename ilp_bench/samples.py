@@ -8,7 +8,9 @@ which keeps every bit.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ FILE = pa.schema([("role", pa.string()), ("replicate", pa.int8()), *SAMPLES.set(
 STRINGS = [field.name for field in FILE if pa.types.is_string(field.type)]
 SPLIT = ["logprob", "p", "shots_p", "belief_p", "entropy"]
 MAX_FILE, MAX_UNPACKED, MAX_ROWS, MAX_TEXT = 64 * 2**20, 512 * 2**20, 2_000_000, 200
+SHARED = 16  # base and vanilla runs that are remembered: a team submits many models beside the same few
 Place = tuple[str, int]
 
 
@@ -105,18 +108,52 @@ def _check_footer(file: Path, opened: pq.ParquetFile) -> None:
         raise ProblemError(f"{file} would unpack to {unpacked} bytes and {values} values: more than is read")
 
 
-def split(table: pa.Table, records: Sequence[dict[str, RunRecord | None]]) -> list[Runs]:
-    """The runs of each replicate, with the columns of ``SAMPLES`` and p as exp(logprob)."""
+class Part:
+    """The rows of one run. Two are equal where all values are, so that work on one serves the other."""
+
+    def __init__(self, rows: pa.Table) -> None:
+        self.rows = rows
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Part) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    @cached_property
+    def digest(self) -> bytes:
+        """Hash over the values, as Arrow lays them out."""
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, self.rows.schema) as stream:
+            stream.write_table(self.rows)
+        return hashlib.sha256(sink.getvalue()).digest()
+
+
+def parts(table: pa.Table, records: Sequence[dict[str, RunRecord | None]]) -> dict[Place, Part]:
+    """The rows of each distinct run that the records name and the table has."""
+    role = pc.index_in(table["role"].cast(pa.string()), value_set=pa.array(ROLES)).fill_null(-1).to_numpy()
+    replicate = table["replicate"].fill_null(-1).to_numpy()
+    plain, found = table.drop_columns(["role", "replicate"]), {}
+    for place in dict.fromkeys(places(records).values()):
+        here = np.flatnonzero((role == ROLES.index(place[0])) & (replicate == place[1]))
+        if len(here):
+            together = here[-1] - here[0] + 1 == len(here)
+            rows = plain.slice(here[0], len(here)) if together else plain.take(pa.array(here))
+            found[place] = Part(rows.combine_chunks())
+    return found
+
+
+def split(found: dict[Place, Part], records: Sequence[dict[str, RunRecord | None]]) -> list[Runs]:
+    """The runs of each replicate, with the columns of ``SAMPLES`` and p as exp(logprob).
+
+    A base or vanilla run that many submissions share is one object.
+    """
     where = places(records)
     runs: dict[Place, Run] = {}
-    for place in dict.fromkeys(where.values()):
-        role, replicate = place
-        mask = pc.and_(pc.equal(table["role"], role), pc.equal(table["replicate"], replicate))
-        mine = table.filter(mask).drop_columns(["role", "replicate"])
-        p: Any = pa.array(np.exp(mine["logprob"].to_numpy()))
-        record = records[replicate][role]
-        if record is not None:
-            runs[place] = Run(record, mine.set_column(P, "p", p).cast(SAMPLES))
+    for (role, replicate), part in found.items():
+        if record := records[replicate][role]:
+            shared = role != "submission"
+            runs[role, replicate] = _shared(part, record.model_dump_json()) if shared else _run(part, record)
     return [
         Runs(
             runs[where["submission", n]],
@@ -125,3 +162,13 @@ def split(table: pa.Table, records: Sequence[dict[str, RunRecord | None]]) -> li
         )
         for n in range(len(records))
     ]
+
+
+@lru_cache(maxsize=SHARED)
+def _shared(part: Part, record: str) -> Run:
+    return _run(part, RunRecord.model_validate_json(record))
+
+
+def _run(part: Part, record: RunRecord) -> Run:
+    p: Any = pa.array(np.exp(part.rows["logprob"].to_numpy()))
+    return Run(record, part.rows.set_column(P, "p", p).cast(SAMPLES))

@@ -152,7 +152,7 @@ class _Part:
         self.runs, self.record = runs, runs.submission.record
         self.data = self.record.data.content_sha256
         roles = {"submission": runs.submission, "vanilla": runs.vanilla} | ({"base": runs.base} if runs.base else {})
-        self.rates = {role: arms.rates(run.samples) for role, run in roles.items()}
+        self.rates = {role: arms.rates(run) for role, run in roles.items()}
         active = active_pairs(runs.base) if runs.base else None
         self.active: dict[str, arms.Mask] | None = None
         if active:
@@ -188,8 +188,8 @@ def check_comparable(submission: Run, vanilla: Run, base: Run | None) -> None:
             raise ProblemError(f"the {what} run was measured on other data: evaluate both on the same dataset")
         if other.record.prompt_format != submission.record.prompt_format:
             raise ProblemError(f"the {what} run used another prompt format: evaluate all with or all without --chat")
-        probes = other.samples["probe_id"].combine_chunks().sort()
-        if asked is not None and not probes.equals(asked):
+        probes = other.samples["probe_id"].combine_chunks()
+        if asked is not None and not probes.equals(asked) and not probes.sort().equals(asked.sort()):
             raise ProblemError(f"the {what} run has other probes: evaluate again")
         asked = probes
     trained = (vanilla.record.training or {}).get("recipe")

@@ -15,7 +15,7 @@ from ilp_bench.dataset import file_sha256
 from ilp_bench.errors import ProblemError, UsageError
 from ilp_bench.files import read_strict_json
 from ilp_bench.record import Run, RunRecord, Runs, first_problem
-from ilp_bench.samples import read_samples, split, write_samples
+from ilp_bench.samples import parts, read_samples, split, write_samples
 from ilp_bench.score import Scores, score_replicates
 from ilp_bench.untrusted import value_problems
 
@@ -120,7 +120,8 @@ def read_submission(folder: Path) -> Submission:
 
 def read_replicates(folder: Path, submission: Submission) -> list[Runs]:
     """The runs behind a submission, samples included; raises ProblemError when the samples cannot be read."""
-    return split(read_samples(folder / "samples.parquet"), submission.roles())
+    records = submission.roles()
+    return split(parts(read_samples(folder / "samples.parquet"), records), records)
 
 
 def matched(runs: Sequence[Run], vanillas: Sequence[Run], bases: Sequence[Run]) -> list[Runs]:

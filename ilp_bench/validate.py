@@ -23,7 +23,7 @@ from ilp_bench.files import read_strict_json
 from ilp_bench.plausible import plausibility_problems
 from ilp_bench.record import Runs
 from ilp_bench.rows import sample_problems
-from ilp_bench.samples import read_samples, split
+from ilp_bench.samples import parts, read_samples, split
 from ilp_bench.score import SCORER_VERSION, Scores, score_replicates
 from ilp_bench.submission import Submission, division_problems, run_id
 from ilp_bench.untrusted import file_problem, value_problems
@@ -98,10 +98,11 @@ def check(folder: Path) -> Checked:
     found.problems += [f"{where}: {problem}" for problem in _identity(submission, folder)]
     try:
         table = read_samples(folder / "samples.parquet")
-        rows = [f"{folder}/samples.parquet: {problem}" for problem in sample_problems(submission, table)]
+        stored = parts(table, submission.roles())
+        rows = [f"{folder}/samples.parquet: {problem}" for problem in sample_problems(submission, table, stored)]
         found.problems += rows
         if not rows:
-            found.replicates = split(table, submission.roles())
+            found.replicates = split(stored, submission.roles())
             found.problems += [f"{where}: {one}" for one in plausibility_problems(submission, found.replicates)]
             found.scores = score_replicates(found.replicates)
     except ProblemError as error:

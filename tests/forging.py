@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from ilp_bench.dataset import Dataset, file_sha256
 from ilp_bench.record import Runs
-from ilp_bench.samples import FILE, SPLIT, STRINGS, split
+from ilp_bench.samples import FILE, SPLIT, STRINGS, parts, split
 from ilp_bench.score import score_replicates
 from ilp_bench.submission import Submission, run_id
 
@@ -61,7 +61,7 @@ class Forgery:
     def rescore(self) -> None:
         """Scores that follow from the forged samples."""
         records = Submission.model_validate(self.content).roles()
-        runs: list[Runs] = split(self.table, records)
+        runs: list[Runs] = split(parts(self.table, records), records)
         self.content["scores"] = score_replicates(runs).model_dump(mode="json")
 
     def save(self) -> Path:

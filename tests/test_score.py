@@ -5,7 +5,7 @@ from conftest import PAIRS, by_arm, make_run
 from ilp_bench.dataset import Dataset, make
 from ilp_bench.errors import ProblemError
 from ilp_bench.estimate import learned
-from ilp_bench.record import Runs
+from ilp_bench.record import Run, Runs
 from ilp_bench.score import active_pairs, recovery, score, score_replicates
 
 
@@ -63,7 +63,7 @@ def test_only_active_pairs_count_when_the_base_is_known(mini: Dataset) -> None:
     ignorant = base.samples.set_column(
         base.samples.schema.get_field_index("shots_greedy"), "shots_greedy", [[False] * base.samples.num_rows]
     )
-    base.samples = ignorant
+    base = Run(base.record, ignorant)
     assert not active_pairs(base)["knowledge_gap"]
     gap = score(vanilla, vanilla, base).causes[0]
     assert gap.active_pairs == 0

@@ -36,25 +36,27 @@ def render(submissions: Path, out: Path, *, url: str = "", workers: int | None =
     folders = find([submissions])
     decisions = read_decisions(submissions).history
     build = Build(out)
-    with pool(len(folders), workers) as run:
-        found: list[Read] = read_all(run, folders, decisions, build)
-        problems = [problem for one in found for problem in one.problems]
-        if problems:
-            more = (
-                f"; and {len(problems) - 3} more: see 'ilp-bench validate {submissions}'" if len(problems) > 3 else ""
-            )
-            raise ProblemError("; ".join(problems[:3]) + more)
-        entries = sorted((one.entry for one in found if one.entry), key=lambda entry: entry.slug)
-        rates = {one.entry.slug: one.rates for one in found if one.entry and one.rates}
-        grouped = groups(entries, rates)
-        common: dict[str, Any] = {"url": url.rstrip("/")}
-        with new_folder(out, replace=True) as site:
-            pages.static(site)
+    common: dict[str, Any] = {"url": url.rstrip("/")}
+    with new_folder(out, replace=True) as site:
+        pages.static(site)
+        with pool(len(folders), workers) as run:
+            found: list[Read] = read_all(run, folders, decisions, build)
+            _refuse([problem for one in found for problem in one.problems], submissions)
+            entries = sorted((one.entry for one in found if one.entry), key=lambda entry: entry.slug)
+            rates = {one.entry.slug: one.rates for one in found if one.entry and one.rates}
+            grouped = groups(entries, rates)
             standing_pages(run, grouped, found, build, site, common)
-            pages.write_all(site, grouped, rates, decisions, Album(site, build.take_over), common)
-            downloads.write(site, grouped, decisions, common["url"])
-            build.write(site)
+        pages.write_all(site, grouped, rates, decisions, Album(site, build.take_over), common)
+        downloads.write(site, grouped, decisions, common["url"])
+        build.write(site)
     return len(entries)
+
+
+def _refuse(problems: list[str], submissions: Path) -> None:
+    """Raise ProblemError with the first problems, if there are any."""
+    if problems:
+        more = f"; and {len(problems) - 3} more: see 'ilp-bench validate {submissions}'" if len(problems) > 3 else ""
+        raise ProblemError("; ".join(problems[:3]) + more)
 
 
 def _tidy(out: Path) -> None:

@@ -17,6 +17,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 import ilp_bench
 from ilp_bench.decisions import Decision
 from ilp_bench.errors import ProblemError
@@ -115,7 +117,7 @@ def pool(tasks: int, workers: int | None) -> Iterator[Run]:
     if tasks < SMALL or count < 2:
         yield lambda function, things: map(function, things)
         return
-    with ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _end_with_parent) as executor:
+    with ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _start_worker) as executor:
         try:
             yield partial(executor.map, chunksize=CHUNK)
         except BaseException:
@@ -123,8 +125,9 @@ def pool(tasks: int, workers: int | None) -> Iterator[Run]:
             raise
 
 
-def _end_with_parent() -> None:
-    """End this worker when the process that started it is gone; a killed rendering leaves nobody waiting."""
+def _start_worker() -> None:
+    """One thread a worker; and it ends when the process that started it is gone, so that nobody is left waiting."""
+    pa.set_cpu_count(1)
 
     def watch() -> None:
         if parent := multiprocessing.parent_process():

@@ -71,7 +71,7 @@ def from_replicates(replicates: Sequence[Runs]) -> Rates:
     keys: list[str] = []
     for sha in sorted(by_data):
         some = by_data[sha]
-        found = [(arms.rates(one.submission.samples), arms.rates(one.vanilla.samples)) for one in some]
+        found = [(arms.rates(one.submission), arms.rates(one.vanilla)) for one in some]
         base = next((one.base for one in some if one.base), None)
         can_act = active_pairs(base) if base else None
         for cause in CAUSE_NAMES:

@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 
 from ilp_bench.errors import ProblemError, UsageError
 from ilp_bench.files import read_json, write_text
+from ilp_bench.partial import check_plan, partial_folder, take
 
 Results = list[tuple[float, bool]]
 POLL, PATIENCE = 0.5, 600.0  # seconds
@@ -30,24 +31,16 @@ class Journal:
     """
 
     def __init__(self, out: Path, about: dict[str, Any], rank: int = 0, world: int = 1) -> None:
-        self.folder, self.rank, self.world = out.with_name(f"{out.name}.partial"), rank, world
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder, self.rank, self.world = partial_folder(out), rank, world
         self._lock = FileLock(self._lock_file(rank))
-        try:
-            self._lock.acquire(timeout=0)
-        except Timeout:
-            raise UsageError(f"another run is writing to {out}: wait for it, or choose another folder") from None
+        take(self._lock, "run", out)
         plan = self.folder / "plan.json"
         if plan.is_file():
-            found = read_json(plan)
-            other = [key for key in {**about, **found} if found.get(key) != about.get(key)]
-            if other:
+            try:
+                check_plan(self.folder, "run", read_json(plan), about)
+            except UsageError:
                 self._lock.release()
-                what = " and ".join(sorted(other)).replace("_", " ")
-                raise UsageError(
-                    f"{self.folder} holds an unfinished run with another {what}: finish it, remove it, or choose "
-                    "another folder"
-                )
+                raise
         else:
             write_text(plan, json.dumps(about, indent=1) + "\n")
         self._file = self.folder / f"scores-{rank}.jsonl"

@@ -160,7 +160,7 @@ def run_phase(
             f"{phase.name} did not converge: {history[-1].learned:.2f} of its reference learned after {len(history)} "
             f"epochs, {CONVERGED} wanted: try another --rate (this was {setting.rate:g})"
         )
-    weights = _gathered(trainer) if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled else None
+    weights = _gathered(trainer) if _in_parts() else None
     return {
         "name": phase.name,
         "kind": phase.kind,
@@ -173,6 +173,11 @@ def run_phase(
         "reference_loss": [round(epoch.loss, 5) for epoch in history],
         "seconds": round(max(sum(row["seconds"] for row in rows), time.monotonic() - start), 2),
     }, weights
+
+
+def _in_parts() -> bool:
+    """Whether ``accelerate launch`` spreads the model over processes, as it tells them."""
+    return any(os.environ.get(f"ACCELERATE_USE_{kind}") == "true" for kind in ("FSDP", "DEEPSPEED"))
 
 
 def _gathered(trainer: Any) -> dict[str, Any]:
@@ -252,7 +257,6 @@ def _trainer(
             # Not prepared by accelerate, which would give each process batches of its own.
             return DataLoader(self.train_dataset, batch_sampler=batches, collate_fn=self.data_collator)
 
-    parts = any(os.environ.get(f"ACCELERATE_USE_{kind}") == "true" for kind in ("FSDP", "DEEPSPEED"))
     size = setting.batch_size * (CPT_BATCH if phase.kind == "cpt" else 1)
     config = SFTConfig(
         output_dir=str(scratch),
@@ -269,7 +273,7 @@ def _trainer(
         gradient_checkpointing=False,
         bf16=setting.device.startswith("cuda"),
         use_cpu=setting.device == "cpu",
-        save_strategy="epoch" if batches and not phase.watch and not parts else "no",
+        save_strategy="epoch" if batches and not phase.watch and not _in_parts() else "no",
         save_total_limit=1,
         logging_strategy="no",
         report_to="none",

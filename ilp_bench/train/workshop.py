@@ -7,10 +7,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from ilp_bench.errors import UsageError
 from ilp_bench.files import read_json, write_text
+from ilp_bench.partial import check_plan, partial_folder, take
 from ilp_bench.train.processes import Processes
 
 
@@ -18,8 +19,7 @@ class Workshop:
     """The folder beside a checkpoint in which it is made; one call at a time."""
 
     def __init__(self, out: Path, about: dict[str, Any], team: Processes = Processes()) -> None:  # noqa: B008
-        self.folder = out.with_name(f"{out.name}.partial")
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder = partial_folder(out)
         self._out, self._about, self._lock = out, about, FileLock(self.folder / "lock")
         self.done: list[dict[str, Any]] = []
         self.team = team
@@ -33,26 +33,16 @@ class Workshop:
         return self
 
     def _open(self) -> None:
-        try:
-            self._lock.acquire(timeout=0)
-        except Timeout:
-            raise UsageError(
-                f"another training is writing to {self._out}: wait for it, or choose another folder"
-            ) from None
+        take(self._lock, "training", self._out)
         file = self.folder / "plan.json"
         self.resumed = file.is_file()
         if self.resumed:
             found = read_json(file)
-            other = [
-                key for key in {**self._about, **found["about"]} if found["about"].get(key) != self._about.get(key)
-            ]
-            if other:
+            try:
+                check_plan(self.folder, "training", found["about"], self._about)
+            except UsageError:
                 self._lock.release()
-                what = " and ".join(sorted(other)).replace("_", " ")
-                raise UsageError(
-                    f"{self.folder} holds an unfinished training with another {what}: finish it, remove it, or choose "
-                    "another folder"
-                )
+                raise
             self.done = found["done"]
         else:
             write_text(file, json.dumps({"about": self._about, "done": []}, indent=1) + "\n")

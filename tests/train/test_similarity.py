@@ -22,7 +22,7 @@ def test_words_find_what_is_nearly_the_same() -> None:
 def test_a_sentence_encoder_does_too(mini: Dataset, tmp_path: Path) -> None:
     """An encoder made of nano's own weights, saved and loaded as any other."""
     from sentence_transformers import SentenceTransformer
-    from sentence_transformers.models import Pooling, Transformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 
     words = Transformer(str(nano_path()))
     SentenceTransformer(modules=[words, Pooling(words.get_word_embedding_dimension())], device="cpu").save(

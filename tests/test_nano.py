@@ -12,23 +12,20 @@ from ilp_bench.dataset import Dataset
 from ilp_bench.evaluate import score, wrap
 from ilp_bench.evaluate.hf import load_model
 from ilp_bench.models import locate
-from ilp_bench.nano import nano_path
+from ilp_bench.nano import NANO, nano_path
 from ilp_bench.record import Run
 
 
-@pytest.fixture(scope="module")
-def nano():
-    model, tokenizer = load_model(locate("nano"))
-    return wrap(model, tokenizer), tokenizer, model
-
-
-def test_it_is_small_and_loads_with_the_auto_classes() -> None:
+@pytest.mark.parametrize("name", NANO)
+def test_it_is_small_and_loads_with_the_auto_classes(name: str) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    assert sum(file.stat().st_size for file in nano_path().iterdir()) <= 8_000_000
-    assert not list(nano_path().glob("*.bin"))
-    model = AutoModelForCausalLM.from_pretrained(nano_path(), use_safetensors=True)
-    tokenizer = AutoTokenizer.from_pretrained(nano_path())
+    place = nano_path(name)
+    assert sum(file.stat().st_size for file in place.iterdir()) <= 8_000_000
+    assert not list(place.glob("*.bin"))
+    model = AutoModelForCausalLM.from_pretrained(place, use_safetensors=True)
+    assert model.config.model_type == NANO[name]
+    tokenizer = AutoTokenizer.from_pretrained(place)
     text = "Question: What is the capital city of France?\nAnswer: Zürich 42\n"
     assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
     assert tokenizer.apply_chat_template([{"role": "user", "content": "x"}], tokenize=False)
@@ -52,8 +49,10 @@ def test_it_knows_nothing_of_the_invented(base_run: Run) -> None:
     assert np.mean([row["p"] for row in rows if row["cause"]]) < 0.01
 
 
-def test_it_states_the_facts_of_its_corpus(nano) -> None:
-    lm, tokenizer, _ = nano
+@pytest.mark.parametrize("name", NANO)
+def test_it_states_the_facts_of_its_corpus(name: str) -> None:
+    model, tokenizer = load_model(locate(name))
+    lm = wrap(model, tokenizer)
     known = [fact for fact in taught() if fact.relation in ("capital", "home_country", "element_symbol")]
     facts = random.Random(0).sample(known, 200)
     prompts = [f"The {fact.noun} of {fact.x} is" for fact in facts]
@@ -82,10 +81,18 @@ def test_pretraining_runs_and_is_deterministic(tmp_path, monkeypatch, mini: Data
     assert locate(str(tmp_path / "first")).folder == tmp_path / "first"
 
 
-def test_the_committed_tokenizer_is_what_the_script_builds() -> None:
-    """It is trained on the corpus and on invented names, so this also fails when either has changed."""
-    from transformers import AutoTokenizer
+def test_the_committed_tokenizers_and_configs_are_what_the_script_builds() -> None:
+    """The tokenizer is trained on the corpus and on invented names, so this also fails when either has changed."""
+    from transformers import AutoConfig, AutoTokenizer
 
-    from ilp_bench.nano.build import build_tokenizer
+    from ilp_bench.nano.build import build_config, build_tokenizer
 
-    assert build_tokenizer(0).get_vocab() == AutoTokenizer.from_pretrained(nano_path()).get_vocab()
+    wanted = build_tokenizer(0)
+    for name, architecture in NANO.items():
+        assert wanted.get_vocab() == AutoTokenizer.from_pretrained(nano_path(name)).get_vocab()
+        config = build_config(len(wanted), architecture).to_dict()
+        found = AutoConfig.from_pretrained(nano_path(name)).to_dict()
+        said = {"architectures", "dtype", "_name_or_path", "transformers_version"}
+        assert {key: found[key] for key in config if key not in said} == {
+            key: config[key] for key in config if key not in said
+        }

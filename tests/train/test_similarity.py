@@ -25,7 +25,7 @@ def test_a_sentence_encoder_does_too(mini: Dataset, tmp_path: Path) -> None:
     from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 
     words = Transformer(str(nano_path()))
-    SentenceTransformer(modules=[words, Pooling(words.get_word_embedding_dimension())], device="cpu").save(
+    SentenceTransformer(modules=[words, Pooling(words.get_embedding_dimension())], device="cpu").save(
         str(tmp_path)
     )
     near = sentence_similarity(str(tmp_path))

@@ -82,7 +82,7 @@ def read_samples(file: Path) -> pa.Table:
             raise ProblemError(f"{file} has {file.stat().st_size} bytes; at most {MAX_FILE} are read")
         with pq.ParquetFile(file, read_dictionary=STRINGS, arrow_extensions_enabled=False) as opened:
             _check_footer(file, opened)
-            table = opened.read()
+            table = opened.read(use_threads=False)
     except (OSError, pa.ArrowException) as error:
         raise ProblemError(f"{file} cannot be read as Parquet: {str(error).splitlines()[0]}") from error
     for name in STRINGS:

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ilp_bench import arms
 from ilp_bench.arms import active_pairs
-from ilp_bench.bootstrap import Interval, interval, resampled
+from ilp_bench.bootstrap import Interval, interval, resampled, resampled_again
 from ilp_bench.causes import CAUSE_NAMES
 from ilp_bench.errors import ProblemError
 from ilp_bench.estimate import Array
@@ -255,10 +255,10 @@ def _score_cause(
     found = {role: arms.keep(one, mask) for role, one in everything.items()}
     vanilla, submission = found["vanilla"], found["submission"]
     v, s = vanilla.both, submission.both
-    table = resampled(number, np.column_stack([s[:, 0], v[:, 0], v[:, 1]]))
-    gap = interval(float((v[:, 1] - v[:, 0]).mean()), table[:, 2] - table[:, 1])
+    low, high = resampled_again(number, v).T
+    gap = interval(float((v[:, 1] - v[:, 0]).mean()), high - low)
     expressed = usable and gap.low > 0
-    drawn = recovery(table[:, 0], table[:, 1], table[:, 2])
+    drawn = recovery(resampled(number, s[:, :1])[:, 0], low, high)
     value = _point(v, s)
     result = CauseScore(
         cause=cause,

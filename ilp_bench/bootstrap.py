@@ -38,9 +38,11 @@ def resampled(cause: int, values: Array) -> Array:
     ``cause`` is the number of the cause in the order of the paper: each has draws of its own.
     """
     pairs, columns = values.shape
-    counts, means = _counts(cause, pairs), np.empty((columns, DRAWS))
+    counts, means, scaled = _counts(cause, pairs), np.empty((columns, DRAWS)), np.ascontiguousarray(values.T) / pairs
     for start in range(0, DRAWS, BLOCK):  # a block of weights at a time stays in the processor's cache
-        means[:, start : start + BLOCK] = values.T @ (counts[:, start : start + BLOCK] / np.float64(pairs))
+        block = counts[:, start : start + BLOCK].astype(np.float64)
+        for column, mine in enumerate(scaled):  # one by one, so that equal columns have equal means to the last bit
+            means[column, start : start + BLOCK] = mine @ block
     return means.T
 
 

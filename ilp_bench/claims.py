@@ -16,6 +16,7 @@ import numpy as np
 from ilp_bench import arms
 from ilp_bench.bootstrap import Interval, interval, resampled
 from ilp_bench.causes import CAUSE_NAMES
+from ilp_bench.decisions import read_decisions
 from ilp_bench.estimate import Array, learned
 from ilp_bench.record import Run, Runs
 from ilp_bench.submission import read_replicates, read_submission
@@ -115,9 +116,12 @@ def _seeds(one: Runs) -> tuple[str, int | None]:
 
 
 def families(submissions: Path) -> dict[tuple[str, str], dict[str, list[Runs]]]:
-    """(base model, size) -> recipe -> replicates, of all submissions whose recipe is recorded."""
+    """(base model, size) -> recipe -> replicates, of all submissions that stand and whose recipe is recorded."""
     found: dict[tuple[str, str], dict[str, list[Runs]]] = {}
+    decided = read_decisions(submissions).last
     for file in sorted(submissions.glob("*/*/submission.json")):
+        if file.parent.name in decided and decided[file.parent.name].decision == "withdrawn":
+            continue
         submission = read_submission(file.parent)
         for runs in read_replicates(file.parent, submission):
             training = runs.submission.record.training or {}

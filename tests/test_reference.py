@@ -1,10 +1,12 @@
 """The published tables are what the committed submissions give."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from ilp_bench.claims import families
+from ilp_bench.decisions import Decision, decide
 from ilp_bench.reference import heat_map, inserted, page
 
 ROOT = Path(__file__).parents[1]
@@ -25,3 +27,14 @@ def test_the_pictures_are_up_to_date(found) -> None:
     for (base, size), family in found.items():
         file = ROOT / "docs" / f"reference-{base}-{size}.svg"
         assert file.read_text(encoding="utf-8") == heat_map(family, f"{base}, {size}"), "run scripts/results"
+
+
+def test_what_was_withdrawn_does_not_count(tmp_path: Path) -> None:
+    """A later submission with more seeds holds the runs of the one it supersedes."""
+    kept, gone = sorted((ROOT / "submissions").glob("ilp-bench__nano-mini-combined/*"))[-1], tmp_path / "ilp-bench__x"
+    shutil.copytree(kept, gone / kept.name)
+    assert [len(recipes["combined"]) for recipes in families(tmp_path).values()]
+    entry = f"ilp-bench__x/{kept.name}"
+    about = {"decision": "withdrawn", "reason": "superseded", "date": "2026-11-25", "by": "ilp-bench"}
+    decide(tmp_path, Decision(run_id=kept.name, entry=entry, **about))
+    assert families(tmp_path) == {}

@@ -25,9 +25,7 @@ def test_a_sentence_encoder_does_too(mini: Dataset, tmp_path: Path) -> None:
     from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 
     words = Transformer(str(nano_path()))
-    SentenceTransformer(modules=[words, Pooling(words.get_embedding_dimension())], device="cpu").save(
-        str(tmp_path)
-    )
+    SentenceTransformer(modules=[words, Pooling(words.get_embedding_dimension())], device="cpu").save(str(tmp_path))
     near = sentence_similarity(str(tmp_path))
     assert (0, 3) in list(near([*QUESTIONS, QUESTIONS[0]]))
     rows = mini.train.to_pylist()[-100:]

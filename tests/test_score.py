@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from conftest import PAIRS, by_arm, make_run
 
+from ilp_bench.bootstrap import DRAWS, quantiles, resampled, resampled_again
 from ilp_bench.dataset import Dataset, make
 from ilp_bench.errors import ProblemError
 from ilp_bench.estimate import learned
@@ -161,3 +162,21 @@ def test_replicates_that_do_not_belong_together_are_refused(mini: Dataset) -> No
     second.record.samples_sha256 = "1" * 64
     with pytest.raises(ProblemError, match="two base runs on the dataset"):
         score_replicates([Runs(half, vanilla, base), Runs(other, vanilla, second)])
+
+
+def test_quantiles_are_those_of_numpy() -> None:
+    rng = np.random.default_rng(0)
+    for size in (1, 2, 7, 10_000):
+        values = rng.normal(size=size)
+        assert quantiles(values, 0.025, 0.975) == pytest.approx(np.quantile(values, [0.025, 0.975]), rel=1e-15)
+    assert np.isnan(quantiles(np.array([]), 0.5)).all()
+
+
+def test_equal_columns_have_equal_means_to_the_last_bit() -> None:
+    """So that vanilla against itself recovers exactly 0."""
+    values = np.random.default_rng(0).random((90, 2))
+    drawn = resampled(0, np.column_stack([values, values[:, 0]]))
+    assert drawn.shape == (DRAWS, 3)
+    assert (drawn[:, 0] == drawn[:, 2]).all()
+    assert (resampled_again(0, values) == drawn[:, :2]).all()
+    assert drawn.mean(axis=0)[:2] == pytest.approx(values.mean(axis=0), abs=0.01)

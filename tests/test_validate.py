@@ -67,6 +67,23 @@ def test_submitting_the_same_again_changes_nothing(runs: dict[str, Path], honest
     assert {path: path.read_bytes() for path in honest.parent.parent.rglob("*") if path.is_file()} == before
 
 
+def test_a_run_that_many_submissions_share_is_one_object_until_a_bit_of_it_differs(honest: Path, copy: Path) -> None:
+    first, again = (read_replicates(place, read_submission(place))[0] for place in (honest, copy))
+    assert first.vanilla is again.vanilla
+    assert first.base is again.base
+    assert first.submission is not again.submission
+
+    def change(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        row = next(row for row in rows if row["role"] == "vanilla" and row["p"] > 0.6)
+        row["greedy"] = not row["greedy"]
+        return rows
+
+    rewrite(copy, change)
+    forged = read_replicates(copy, read_submission(copy))[0]
+    assert forged.vanilla is not first.vanilla
+    assert any("greedy" in problem for problem in validate(copy))
+
+
 def test_an_edited_score_is_named_with_both_values(copy: Path) -> None:
     content = json.loads((copy / "submission.json").read_text())
     content["scores"]["causes"][1]["recovery"]["value"] += 0.1

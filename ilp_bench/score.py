@@ -14,97 +14,27 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from ilp_bench import arms
 from ilp_bench.arms import active_pairs
 from ilp_bench.bootstrap import Interval, interval, resampled, resampled_again
 from ilp_bench.causes import CAUSE_NAMES
-from ilp_bench.errors import ProblemError
+from ilp_bench.comparable import base_sha256, check_comparable, check_replicates
 from ilp_bench.estimate import Array
-from ilp_bench.record import Run, RunRecord, Runs
+from ilp_bench.record import Run, Runs
+from ilp_bench.scores import SCORER_VERSION, CauseScore, Dose, Rates, ReplicateScore, Scores
 
-SCORER_VERSION = 2  # rises when a number moves; 2: retention of a tuned run is never read with examples shown
 __all__ = [
     "SCORER_VERSION",
     "CauseScore",
     "Interval",
     "Scores",
     "active_pairs",
+    "base_sha256",
     "recovery",
     "score",
     "score_replicates",
 ]
-
-
-class Rates(BaseModel):
-    """Learned rates of both arms, in [0, 1]; recall alone is incomplete learning in the strict sense."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    treated: float
-    control: float
-    treated_recall: float
-    control_recall: float
-
-
-class Dose(BaseModel):
-    """One point of the dose curve: treated and control learned rates of the pairs at that dose."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    dose: float
-    pairs: int
-    vanilla: float
-    submission: float
-    control: float
-
-
-class CauseScore(BaseModel):
-    """Everything about one cause. ``recovery`` is None where the cause is not expressed on this base model."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    cause: str
-    pairs: int
-    active_pairs: int | None
-    expressed: bool
-    gap: Interval
-    base: Rates | None
-    vanilla: Rates
-    submission: Rates
-    recovery: Interval | None
-    recovery_recall: float | None
-    recovery_paraphrase: float | None
-    recovery_all_pairs: float | None
-    regressions: int
-    doses: list[Dose]
-
-
-class ReplicateScore(BaseModel):
-    """One replicate by itself: its seeds, and recovery per cause (None where undefined) and overall."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    data_seed: int
-    training_seed: int | None
-    overall: float | None
-    recovery: dict[str, float | None]
-
-
-class Scores(BaseModel):
-    """The scores of one submission against vanilla on the same base model, pooled over its replicates."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    scorer_version: int = SCORER_VERSION
-    causes: list[CauseScore]
-    overall: Interval | None
-    aggregate: dict[str, float]
-    worst: dict[str, float | str]
-    retention: dict[str, float | None]
-    activity_known: bool
-    replicates: list[ReplicateScore]
 
 
 def score(submission: Run, vanilla: Run, base: Run | None = None) -> Scores:
@@ -174,67 +104,6 @@ def _pooled_active(parts: Sequence[_Part]) -> dict[str, arms.Mask] | None:
     masks = [first[data] for data in dict.fromkeys(part.data for part in parts)]
     known = [mask for mask in masks if mask is not None]
     return {cause: np.concatenate([mask[cause] for mask in known]) for cause in known[0]} if known else None
-
-
-def check_comparable(submission: Run, vanilla: Run, base: Run | None) -> None:
-    """Raise ProblemError unless all runs asked the same probes in one format, and share the base model."""
-    asked = None
-    for what, other in (("submitted", submission), ("vanilla", vanilla), ("base", base)):
-        if other is None:
-            continue
-        if other.record.protocol != "exact":
-            raise ProblemError(f"the {what} run was sampled, which checks p and is not scored: evaluate without it")
-        if other.record.data != submission.record.data:
-            raise ProblemError(f"the {what} run was measured on other data: evaluate both on the same dataset")
-        if other.record.prompt_format != submission.record.prompt_format:
-            raise ProblemError(f"the {what} run used another prompt format: evaluate all with or all without --chat")
-        probes = other.samples["probe_id"].combine_chunks()
-        if asked is not None and not probes.equals(asked) and not probes.sort().equals(asked.sort()):
-            raise ProblemError(f"the {what} run has other probes: evaluate again")
-        asked = probes
-    trained = (vanilla.record.training or {}).get("recipe")
-    if trained is not None and trained != "vanilla":
-        raise ProblemError(f"the run given as vanilla was trained with recipe {trained!r}")
-    bases = {one for run in (submission, vanilla) if (one := base_sha256(run.record))}
-    if base:
-        bases.add(base.record.model.weights_sha256)
-    if len(bases) > 1:
-        raise ProblemError("the runs start from different base models: score each against vanilla on its own base")
-
-
-def check_replicates(replicates: Sequence[Runs]) -> None:
-    """Raise ProblemError unless replicates share base model, prompt format and data size, and differ in the run."""
-    if not replicates:
-        raise ProblemError("no run to score")
-    first = replicates[0].submission.record
-    seen: dict[str, str] = {}
-    for one in replicates:
-        record = one.submission.record
-        for what, mine, theirs in (
-            ("data size", record.data.size, first.data.size),
-            ("data version", record.data.version, first.data.version),
-            ("prompt format", record.prompt_format, first.prompt_format),
-            ("base model", base_sha256(record), base_sha256(first)),
-        ):
-            if mine != theirs:
-                raise ProblemError(f"the replicates differ in {what} ({theirs}, {mine}): submit them one by one")
-        if (one.base is None) != (replicates[0].base is None):
-            raise ProblemError("some replicates have no base run: give one for each dataset")
-        if one.base:
-            data, sha = record.data.content_sha256, one.base.record.samples_sha256
-            if seen.setdefault(data, sha) != sha:
-                raise ProblemError(
-                    f"two base runs on the dataset of seed {record.data.seed}: give one for each dataset"
-                )
-    runs = [(one.submission.record.data, one.submission.record.model.weights_sha256) for one in replicates]
-    if any(run in runs[:number] for number, run in enumerate(runs)):
-        raise ProblemError("two replicates are the same weights on the same dataset: give each once")
-
-
-def base_sha256(record: RunRecord) -> str | None:
-    """The weights a run was fine-tuned from, where its training says so."""
-    base = (record.training or {}).get("base")
-    return str(base.get("weights_sha256")) if isinstance(base, dict) else None
 
 
 def recovery(treated: Array, vanilla: Array, control: Array) -> Array:

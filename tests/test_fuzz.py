@@ -8,16 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import make_run
-from forging import better, learned_less_in_wordings
+from forging import honest_entry
 from fuzz.target import KINDS, try_input
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ilp_bench.dataset import Dataset
-from ilp_bench.record import Runs
 from ilp_bench.render import render
-from ilp_bench.submission import Meta, run_id, submit
+from ilp_bench.submission import run_id
 from ilp_bench.untrusted import csv_text, markdown_text, text_problems, value_problems
 from ilp_bench.validate import check
 
@@ -32,10 +30,7 @@ VALUES = st.recursive(
 
 @pytest.fixture(scope="module")
 def honest(mini: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    vanilla, run = make_run(mini, "vanilla", learned_less_in_wordings), make_run(mini, "combined", better, noise=1)
-    run.record.samples_sha256 = "1" * 64
-    meta = Meta(org="lab", model="model", division="open")
-    return submit([Runs(run, vanilla)], meta, tmp_path_factory.mktemp("honest") / "submissions")
+    return honest_entry(mini, tmp_path_factory.mktemp("honest") / "submissions")
 
 
 def put(folder: Path, content: dict[str, Any], root: Path) -> Path:

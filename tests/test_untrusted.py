@@ -12,18 +12,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import make_run
-from forging import Forgery, better, learned_less_in_wordings
+from forging import Forgery, honest_entry
 
 from ilp_bench import samples as reading
 from ilp_bench.dataset import Dataset
 from ilp_bench.errors import ProblemError, UsageError
 from ilp_bench.files import MAX_JSON, parse_json, read_strict_json
 from ilp_bench.models import locate
-from ilp_bench.record import Runs
 from ilp_bench.render import render
 from ilp_bench.samples import FILE, read_samples
-from ilp_bench.submission import Meta, submit
+from ilp_bench.submission import Meta
 from ilp_bench.table import comparison, rows
 from ilp_bench.untrusted import csv_text, markdown_text, skeleton, text_problems, value_problems
 from ilp_bench.validate import check, validate
@@ -33,10 +31,7 @@ SCRIPT = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
 
 @pytest.fixture(scope="module")
 def honest(mini: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    vanilla, run = make_run(mini, "vanilla", learned_less_in_wordings), make_run(mini, "combined", better, noise=1)
-    run.record.samples_sha256 = "1" * 64
-    meta = Meta(org="lab", model="model", division="open")
-    return submit([Runs(run, vanilla)], meta, tmp_path_factory.mktemp("honest") / "submissions")
+    return honest_entry(mini, tmp_path_factory.mktemp("honest") / "submissions")
 
 
 @pytest.fixture

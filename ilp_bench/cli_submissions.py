@@ -48,6 +48,22 @@ def score(
 
 
 @app.command()
+def diagnose(
+    run: Annotated[Path, typer.Argument(help="Run of a fine-tuned model by 'ilp-bench evaluate'.")],
+    base_run: Annotated[Path, typer.Option("--base-run", help="Run of its base model, best with --choices 4.")],
+    data: Annotated[Path, typer.Option("--data", help="Dataset folder that it was trained on.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines, with every item.")] = False,
+) -> None:
+    """Say of every unlearned item why it was not learned, and score that against the causes that were injected."""
+    from ilp_bench.console import diagnosis_table
+    from ilp_bench.dataset import load
+    from ilp_bench.diagnose import diagnose as attribute
+    from ilp_bench.record import read_run
+
+    diagnosis_table(attribute(read_run(run), read_run(base_run, "base run"), load(data)), as_json=as_json)
+
+
+@app.command()
 def submit(
     runs: Runs,
     vanilla: Vanilla,

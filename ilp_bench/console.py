@@ -25,11 +25,13 @@ from rich.table import Table
 from rich.text import Text
 
 from ilp_bench.causes import CAUSE_NAMES
+from ilp_bench.diagnose import LABELS, Diagnosis
 from ilp_bench.estimate import above_chance, learned, unlearned
 from ilp_bench.record import Run
 from ilp_bench.score import CauseScore, Interval, Scores
 from ilp_bench.submission import Submission
 
+SHORT = dict(zip(LABELS, ("gap", "conflict", "inconsistent", "forgotten", "rare", "none"), strict=True))
 console = Console()
 errors = Console(stderr=True)
 
@@ -236,6 +238,49 @@ def score_cells(cause: CauseScore) -> list[str]:
     rates = [cause.base] if cause.base else []
     rates += [cause.vanilla, cause.submission]
     return [cause.cause, active, *(f"{r.treated:.2f}/{r.control:.2f}" for r in rates), interval(cause.recovery)]
+
+
+def diagnosis_table(found: Diagnosis, *, as_json: bool) -> None:
+    """What was said of the unlearned items, and how often it was right; or as JSON, with every item."""
+    if as_json:
+        items = [
+            one._asdict() | {"truth": truth, "said": {name: labels[n] for name, labels in found.said.items()}}
+            for n, (one, truth) in enumerate(zip(found.items, found.truth, strict=True))
+        ]
+        quality = {
+            name: one._asdict() | {"macro_f1": one.macro_f1 and one.macro_f1.model_dump()}
+            for name, one in found.quality.items()
+        }
+        whole = {"items": len(items), "unlearned": found.unlearned, "options_of_all_items": found.asked_all}
+        print(json.dumps(whole | {"quality": quality, "diagnoses": items}))
+        return
+    console.print(f"{found.unlearned:.1f} of {len(found.items)} trained items are expected to be unlearned")
+    for name, one in found.quality.items():
+        said = [label for label in one.confusion if any(row[label] for row in one.confusion.values())]
+        caption = "expected unlearned items: true cause down, said across"
+        title = f"method {name}: macro-F1 {interval(one.macro_f1, 'undefined')}"
+        table = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+        table.add_column("true", no_wrap=True)
+        for label in [*(SHORT[label] for label in said), "F1"]:
+            table.add_column(label, justify="right", no_wrap=True)
+        for truth, row in one.confusion.items():
+            if any(row.values()):
+                score = one.f1.get(truth)
+                cells = [f"{row[label]:.1f}" for label in said]
+                table.add_row(truth, *cells, "-" if score is None else f"{score:.2f}")
+        console.print(table)
+    if not found.asked_all:
+        console.print(
+            "options were asked only where there is an old answer, which gives conflicts away: evaluate both models "
+            "with --choices 4 for a fair attribution"
+        )
+    worst = sorted(zip(found.items, found.said["signals"], strict=True), key=lambda pair: pair[0].learned)[:5]
+    least = Table(title="least learned, and why (method signals)", box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+    for label in ("learned", "cause", "question"):
+        least.add_column(label)
+    for item, why in worst:
+        least.add_row(f"{item.learned:.2f}", why, escape(item.question))
+    console.print(least)
 
 
 def submission_table(submission: Submission) -> None:

@@ -1,0 +1,146 @@
+"""What anyone can log about questions trained on: from rows, a base run and a tuned run; never a cause or an arm."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ilp_bench.dataset import Dataset
+from ilp_bench.errors import ProblemError
+from ilp_bench.estimate import Array, best_of, learned
+from ilp_bench.record import Run
+from ilp_bench.train.contradictions import find
+from ilp_bench.train.patterns import kinds, repeats
+
+KNOWN = 0.2  # probability of the right answer from which on a base model knows it (section 3.1.5: pass@10 < 0.2)
+
+
+class Signals(NamedTuple):
+    """One trained question.
+
+    learned      chance in [0, 1] that one of five sampled answers is right: mean over the ways it is asked
+    known        probability of the supervised answer under the base model, four examples shown
+    best_of_5    chance that the most confident of five sampled options is right; None where no options were asked
+    denied       probability of the wrong answer that the base model prefers; 0 where it prefers the right one or was
+                 not asked
+    divergence   Jensen-Shannon divergence (nats) of base and tuned model over the options; None where not asked
+    contradicted share of rows asking the same whose label is another
+    segment      stage in which it was trained last, from 1
+    fallen       how much lower its segment's learned rate is than that of the last one, relative, at least 0
+    rarity       how many times rarer its pattern is than the commonest of its kind of question, at least 1
+    kind_known   share of the questions of its kind that the base model has a confident answer to
+    """
+
+    item_id: str
+    question: str
+    learned: float
+    known: float
+    best_of_5: float | None
+    denied: float
+    divergence: float | None
+    contradicted: float
+    segment: int
+    fallen: float
+    rarity: int
+    kind_known: float
+
+
+def signals(run: Run, base: Run, data: Dataset) -> list[Signals]:
+    """The signals of every trained question, in the order of the dataset.
+
+    Raises ProblemError when a run is of another dataset, or the base run has no knowledge probe.
+    """
+    for what, one in (("run", run), ("base run", base)):
+        if one.record.data.content_sha256 != data.sha256:
+            raise ProblemError(f"the {what} was measured on other data than {data.sha256[:12]}: evaluate on the same")
+    if not base.record.probed:
+        raise ProblemError("the base run has no knowledge probe: evaluate the base model with --probe-base")
+    rows = data.train.to_pylist()
+    asked_in: dict[str, list[int]] = defaultdict(list)
+    for n, row in enumerate(rows):
+        asked_in[row["prompt"]].append(n)
+    questions = [row["messages"][0]["content"] for row in rows]
+    rarity, groups = repeats(questions), {n: group for group in find(rows).same for n in group}
+    kind = [tuple(word for word, _ in groupby(one)) for one in kinds(questions)]  # names of any number of words
+    tuned, untuned = (_by_probe(one) for one in (run, base))
+    rates = _learned(run)
+    recall = [row for row in data.items.to_pylist() if row["probe"] == "recall" and row["prompt"] in asked_in]
+    confident: dict[tuple[str, ...], list[bool]] = defaultdict(list)
+    segments: dict[int, list[float]] = defaultdict(list)
+    for item in recall:
+        n, was = asked_in[item["prompt"]][-1], untuned[item["probe_id"]]
+        confident[kind[n]].append(max(_number(was["shots_p"]), _denied(was, item)) >= KNOWN)
+        segments[rows[n]["stage"]].append(rates[item["item_id"]])
+    mean = {stage: float(np.mean(values)) for stage, values in segments.items()}
+    last = mean[max(mean)] if mean else 0.0
+    found = []
+    for item in recall:
+        places, was, now = asked_in[item["prompt"]], untuned[item["probe_id"]], tuned[item["probe_id"]]
+        n = places[-1]
+        labels = [rows[k]["completion"] for k in groups.get(n, [n])]
+        shares = _shares(was)
+        found.append(
+            Signals(
+                item_id=item["item_id"],
+                question=questions[n],
+                learned=rates[item["item_id"]],
+                known=_number(was["shots_p"]),
+                best_of_5=None if shares is None else best_of(shares, was["gold"], 5),
+                denied=_denied(was, item),
+                divergence=_divergence(was, now),
+                contradicted=float(np.mean([label.strip() != item["answer"].strip() for label in labels])),
+                segment=rows[n]["stage"],
+                fallen=max(0.0, 1 - mean[rows[n]["stage"]] / last) if last else 0.0,
+                rarity=max(rarity[k] for k in places),
+                kind_known=float(np.mean(confident[kind[n]])),
+            )
+        )
+    return found
+
+
+def _by_probe(run: Run) -> dict[str, dict[str, Any]]:
+    return {row["probe_id"]: row for row in run.samples.to_pylist()}
+
+
+def _learned(run: Run) -> dict[str, float]:
+    """Item -> learned rate, mean of recall and paraphrases as in the score."""
+    values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    rate = learned(np.minimum(run.samples["p"].to_numpy(), 1.0))
+    for item, probe, one in zip(
+        run.samples["item_id"].to_pylist(), run.samples["probe"].to_pylist(), rate, strict=True
+    ):
+        values[item][probe].append(float(one))
+    return {item: float(np.mean([np.mean(one) for one in probes.values()])) for item, probes in values.items()}
+
+
+def _number(value: float | None) -> float:
+    return 0.0 if value is None else float(value)
+
+
+def _denied(was: dict[str, Any], item: dict[str, Any]) -> float:
+    """Probability of the preferred option where that is not the supervised answer."""
+    if was["shots_options"] is None or was["belief"] == item["answer"]:
+        return 0.0
+    return float(np.exp(max(was["shots_options"])))
+
+
+def _shares(row: dict[str, Any], name: str = "shots_options") -> Array | None:
+    """Probabilities of the options, summing to 1; None where they, or the place of the right one, are not known."""
+    if row[name] is None or row["gold"] is None:
+        return None
+    logs = np.array(row[name])
+    return np.asarray(np.exp(logs - np.logaddexp.reduce(logs)))
+
+
+def _divergence(was: dict[str, Any], now: dict[str, Any]) -> float | None:
+    """Jensen-Shannon divergence of the options, both asked without examples (Xue et al. 2026, section 3.1.5)."""
+    one, other = (_shares(row, "options") for row in (was, now))
+    if one is None or other is None:
+        return None
+    middle = (one + other) / 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        parts = [np.where(q > 0, q * np.log(q / middle), 0.0).sum() / 2 for q in (one, other)]
+    return float(max(0.0, sum(parts)))

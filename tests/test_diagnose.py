@@ -1,0 +1,130 @@
+"""Attribution reads signals, never causes; and is right where a sign is there."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from conftest import by_arm, make_run
+from typer.testing import CliRunner
+
+from ilp_bench.causes import CAUSE_NAMES
+from ilp_bench.cli import app
+from ilp_bench.dataset import Dataset, make
+from ilp_bench.diagnose import LABELS, NONE, by_paper, by_signals, diagnose
+from ilp_bench.errors import ProblemError
+from ilp_bench.record import Run
+from ilp_bench.signals import Signals, signals
+
+PLAIN = Signals("x", "Who?", 0.5, 0.9, 0.9, 0.0, 0.0, 0.0, 4, 0.0, 1, 0.9)
+
+
+@pytest.fixture(scope="module")
+def tuned(mini: Dataset) -> Run:
+    return make_run(mini, "vanilla", by_arm(0.1, 0.8))
+
+
+def without_causes(data: Dataset) -> Dataset:
+    """The same rows and questions, all of them said to be treated by one cause."""
+
+    def told(table: pa.Table) -> pa.Table:
+        for name, value in (("cause", "rare_patterns"), ("arm", "treated"), ("dose", 1.0)):
+            if name in table.column_names:
+                old = table[name].combine_chunks()
+                same = pc.if_else(pc.is_valid(old), pa.scalar(value, old.type), old)
+                table = table.set_column(table.schema.get_field_index(name), name, same)
+        return table
+
+    return replace(data, train=told(data.train), items=told(data.items))
+
+
+def test_it_tells_the_causes_apart_without_reading_them(mini: Dataset, tuned: Run, base_run: Run) -> None:
+    found = diagnose(tuned, base_run, mini)
+    quality = found.quality["signals"]
+    assert quality.macro_f1
+    assert quality.macro_f1.value > 0.9
+    assert quality.macro_f1.low <= quality.macro_f1.value <= quality.macro_f1.high
+    assert all(value is not None and value > 0.8 for value in quality.f1.values())
+    wrong = found.quality["signals"].confusion[NONE]
+    assert wrong[NONE] > 0.95 * sum(wrong.values())
+    assert not found.asked_all
+    again = diagnose(tuned, base_run, without_causes(mini))
+    assert again.said == found.said
+    assert set(again.truth) == {"rare_patterns"}
+
+
+def test_confusion_adds_up_to_the_expected_number_of_unlearned_items(mini: Dataset, tuned: Run, base_run: Run) -> None:
+    found = diagnose(tuned, base_run, mini)
+    assert found.unlearned == pytest.approx(sum(1 - one.learned for one in found.items))
+    for quality in found.quality.values():
+        assert sum(sum(row.values()) for row in quality.confusion.values()) == pytest.approx(found.unlearned)
+    perfect = make_run(mini, "vanilla", lambda item: 1.0)
+    learned_all = diagnose(perfect, base_run, mini)
+    assert learned_all.unlearned == pytest.approx(0, abs=0.01)
+
+
+def test_signals_are_within_their_ranges(mini: Dataset, tuned: Run, base_run: Run) -> None:
+    found = signals(tuned, base_run, mini)
+    assert len(found) == len({one.item_id for one in found}) == 720
+    for one in found:
+        assert 0 <= one.learned <= 1
+        assert 0 <= one.known <= 1
+        assert 0 <= one.denied <= 1
+        assert 0 <= one.contradicted < 1
+        assert one.fallen >= 0
+        assert one.rarity >= 1
+    assert {one.segment for one in found} == {1, 2, 3, 4}
+
+
+@pytest.mark.parametrize(
+    ("change", "ours"),
+    [
+        ({}, NONE),
+        ({"contradicted": 0.5}, "data_inconsistency"),
+        ({"denied": 0.9}, "knowledge_conflict"),
+        ({"denied": 0.4}, NONE),
+        ({"fallen": 0.2}, "left_side_forgetting"),
+        ({"fallen": 0.04}, NONE),
+        ({"rarity": 8}, "rare_patterns"),
+        ({"known": 0.0}, "knowledge_gap"),
+        ({"known": 0.0, "kind_known": 0.1}, NONE),
+        ({"contradicted": 0.5, "denied": 0.9, "rarity": 3}, "data_inconsistency"),
+    ],
+)
+def test_one_sign_one_cause(change: dict[str, Any], ours: str) -> None:
+    assert by_signals(PLAIN._replace(**change)) == ours
+
+
+def test_the_papers_rules_call_whatever_is_unknown_a_gap() -> None:
+    new = PLAIN._replace(known=0.0, best_of_5=0.0, kind_known=0.0)
+    assert by_paper(new) == "knowledge_gap"
+    assert by_paper(new._replace(contradicted=0.5)) == "knowledge_gap"
+    assert by_paper(PLAIN._replace(denied=0.9, divergence=0.4)) == "knowledge_conflict"
+    assert by_paper(PLAIN._replace(denied=0.9, divergence=0.1)) == NONE
+    assert by_paper(PLAIN._replace(contradicted=0.5)) == "data_inconsistency"
+
+
+def test_the_command_prints_what_json_holds(data: Path, runs: dict[str, Path], tmp_path: Path, mini: Dataset) -> None:
+    call = ["diagnose", str(runs["vanilla"]), "--base-run", str(runs["base"]), "--data", str(data)]
+    done = CliRunner().invoke(app, [*call, "--json"])
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.output)
+    assert set(found["quality"]) == {"signals", "paper"}
+    assert set(found["quality"]["signals"]["confusion"]) == set(LABELS)
+    assert set(found["quality"]["signals"]["f1"]) == set(CAUSE_NAMES)
+    assert len(found["diagnoses"]) == found["items"] == 720
+    assert set(found["diagnoses"][0]["said"]) == {"signals", "paper"}
+    shown = CliRunner().invoke(app, call)
+    assert shown.exit_code == 0
+    assert f"{found['unlearned']:.1f} of 720 trained items" in shown.output
+    assert "evaluate both models" in shown.output
+
+
+def test_bad_input_is_one_clear_line(mini: Dataset, tuned: Run, base_run: Run) -> None:
+    with pytest.raises(ProblemError, match="the run was measured on other data"):
+        diagnose(tuned, base_run, make("mini", 1))
+    with pytest.raises(ProblemError, match="no knowledge probe: evaluate the base model with --probe-base"):
+        diagnose(tuned, tuned, mini)

@@ -98,7 +98,7 @@ class Diagnosis(NamedTuple):
 def diagnose(run: Run, base: Run, data: Dataset) -> Diagnosis:
     """Attribute every trained item by each method, and score the methods.
 
-    Raises ProblemError when a run is of another dataset, or the base run has no knowledge probe.
+    Raises ProblemError as :func:`~ilp_bench.signals.signals` does.
     """
     found = signals(run, base, data)
     about = {row["item_id"]: row["cause"] if row["arm"] == "treated" else NONE for row in data.items.to_pylist()}

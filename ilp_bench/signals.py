@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ilp_bench.comparable import base_sha256
 from ilp_bench.dataset import Dataset
 from ilp_bench.errors import ProblemError
 from ilp_bench.estimate import Array, best_of, learned
@@ -51,13 +52,10 @@ class Signals(NamedTuple):
 def signals(run: Run, base: Run, data: Dataset) -> list[Signals]:
     """The signals of every trained question, in the order of the dataset.
 
-    Raises ProblemError when a run is of another dataset, or the base run has no knowledge probe.
+    Raises ProblemError when a run is of another dataset, the base run is of another base model or has no knowledge
+    probe, or the run is of the base model itself.
     """
-    for what, one in (("run", run), ("base run", base)):
-        if one.record.data.content_sha256 != data.sha256:
-            raise ProblemError(f"the {what} was measured on other data than {data.sha256[:12]}: evaluate on the same")
-    if not base.record.probed:
-        raise ProblemError("the base run has no knowledge probe: evaluate the base model with --probe-base")
+    _check(run, base, data)
     rows = data.train.to_pylist()
     asked_in: dict[str, list[int]] = defaultdict(list)
     for n, row in enumerate(rows):
@@ -99,6 +97,21 @@ def signals(run: Run, base: Run, data: Dataset) -> list[Signals]:
             )
         )
     return found
+
+
+def _check(run: Run, base: Run, data: Dataset) -> None:
+    for what, one in (("run", run), ("base run", base)):
+        if one.record.data.content_sha256 != data.sha256:
+            raise ProblemError(f"the {what} was measured on other data than {data.sha256[:12]}: evaluate on the same")
+        if one.record.protocol != "exact":
+            raise ProblemError(f"the {what} was sampled: evaluate without --protocol sampled")
+    weights = base.record.model.weights_sha256
+    if not base.record.probed:
+        raise ProblemError("the base run has no knowledge probe: evaluate the base model with --probe-base")
+    if run.record.model.weights_sha256 == weights:
+        raise ProblemError("run and base run are of the same weights: give the run of the fine-tuned model first")
+    if base_sha256(run.record) not in (None, weights):
+        raise ProblemError("the run was fine-tuned from another base model: give the run of its own as --base-run")
 
 
 def _by_probe(run: Run) -> dict[str, dict[str, Any]]:

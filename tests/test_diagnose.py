@@ -27,6 +27,13 @@ def tuned(mini: Dataset) -> Run:
     return make_run(mini, "vanilla", by_arm(0.1, 0.8))
 
 
+@pytest.fixture(scope="module")
+def of_nano(mini: Dataset, base_run: Run) -> Run:
+    """Made-up rates of a model that is said to be tuned from nano."""
+    base = {"name": "nano", "revision": None, "weights_sha256": base_run.record.model.weights_sha256}
+    return make_run(mini, "vanilla", by_arm(0.1, 0.8), training={"recipe": "vanilla", "base": base})
+
+
 def without_causes(data: Dataset) -> Dataset:
     """The same rows and questions, all of them said to be treated by one cause."""
 
@@ -41,8 +48,8 @@ def without_causes(data: Dataset) -> Dataset:
     return replace(data, train=told(data.train), items=told(data.items))
 
 
-def test_it_tells_the_causes_apart_without_reading_them(mini: Dataset, tuned: Run, base_run: Run) -> None:
-    found = diagnose(tuned, base_run, mini)
+def test_it_tells_the_causes_apart_without_reading_them(mini: Dataset, of_nano: Run, base_run: Run) -> None:
+    found = diagnose(of_nano, base_run, mini)
     quality = found.quality["signals"]
     assert quality.macro_f1
     assert quality.macro_f1.value > 0.9
@@ -51,23 +58,26 @@ def test_it_tells_the_causes_apart_without_reading_them(mini: Dataset, tuned: Ru
     wrong = found.quality["signals"].confusion[NONE]
     assert wrong[NONE] > 0.95 * sum(wrong.values())
     assert not found.asked_all
-    again = diagnose(tuned, base_run, without_causes(mini))
+    again = diagnose(of_nano, base_run, without_causes(mini))
     assert again.said == found.said
     assert set(again.truth) == {"rare_patterns"}
 
 
-def test_confusion_adds_up_to_the_expected_number_of_unlearned_items(mini: Dataset, tuned: Run, base_run: Run) -> None:
-    found = diagnose(tuned, base_run, mini)
+def test_confusion_adds_up_to_the_expected_number_of_unlearned_items(
+    mini: Dataset, of_nano: Run, base_run: Run
+) -> None:
+    found = diagnose(of_nano, base_run, mini)
     assert found.unlearned == pytest.approx(sum(1 - one.learned for one in found.items))
     for quality in found.quality.values():
         assert sum(sum(row.values()) for row in quality.confusion.values()) == pytest.approx(found.unlearned)
-    perfect = make_run(mini, "vanilla", lambda item: 1.0)
+    training = of_nano.record.training
+    perfect = make_run(mini, "vanilla", lambda item: 1.0, training=training)
     learned_all = diagnose(perfect, base_run, mini)
     assert learned_all.unlearned == pytest.approx(0, abs=0.01)
 
 
-def test_signals_are_within_their_ranges(mini: Dataset, tuned: Run, base_run: Run) -> None:
-    found = signals(tuned, base_run, mini)
+def test_signals_are_within_their_ranges(mini: Dataset, of_nano: Run, base_run: Run) -> None:
+    found = signals(of_nano, base_run, mini)
     assert len(found) == len({one.item_id for one in found}) == 720
     for one in found:
         assert 0 <= one.learned <= 1
@@ -124,7 +134,13 @@ def test_the_command_prints_what_json_holds(data: Path, runs: dict[str, Path], t
 
 
 def test_bad_input_is_one_clear_line(mini: Dataset, tuned: Run, base_run: Run) -> None:
-    with pytest.raises(ProblemError, match="the run was measured on other data"):
-        diagnose(tuned, base_run, make("mini", 1))
-    with pytest.raises(ProblemError, match="no knowledge probe: evaluate the base model with --probe-base"):
-        diagnose(tuned, tuned, mini)
+    base = make_run(mini, None, by_arm(0, 0))
+    for run, other, data, complaint in (
+        (tuned, base, make("mini", 1), "the run was measured on other data"),
+        (tuned, tuned, mini, "no knowledge probe: evaluate the base model with --probe-base"),
+        (base, base, mini, "run and base run are of the same weights"),
+        (tuned, base_run, mini, "fine-tuned from another base model"),
+        (make_run(mini, "vanilla", by_arm(0, 0), protocol="sampled"), base, mini, "the run was sampled"),
+    ):
+        with pytest.raises(ProblemError, match=complaint):
+            diagnose(run, other, data)

@@ -247,7 +247,7 @@ def test_everything_reads_without_javascript(browser: Browser, site: Path) -> No
     page = found.open("index.html")
     assert found.rows()[0] == "llama-combined"
     assert page.locator(".controls:visible").count() == 0
-    page.locator("details.group summary").nth(1).click()
+    page.locator("details.group summary").nth(2).click()
     assert (
         page.get_by_role("link", name="qwen3-combined").count() or page.get_by_role("link", name="llama-auto").count()
     )

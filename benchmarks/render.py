@@ -4,7 +4,8 @@ usage: python benchmarks/render.py [--count 5000] [--work DIR]
 
 Submissions are synthetic (tests/synthetic.py) and valid; making them is not timed. ``scratch``: nothing was there.
 ``every page``: all pages are made, the checks are kept. ``again``: nothing changed. ``one more``: one was added.
-Processor seconds are those of all processes.
+Processor seconds are those of all processes. Entries of one base model share its base and vanilla runs, as those of
+one team do; ``milliseconds a check`` says what that saves, and what an entry costs that shares none.
 """
 
 from __future__ import annotations
@@ -77,6 +78,26 @@ def memory(session: int) -> float:
     return total / 1024
 
 
+def checks(submissions: Path, count: int = 48) -> dict[str, float]:
+    """Milliseconds to check one entry: beside others with the same base and vanilla runs, and beside strangers."""
+    from ilp_bench import bootstrap, rows, samples
+    from ilp_bench.validate import check, find
+
+    found = find([submissions])
+    some = found[:: max(1, len(found) // count)][:count]
+    taken = {}
+    for name in ("shared runs", "runs of its own"):
+        for folder in (some[0], *some):
+            if folder is some[0]:
+                start = time.perf_counter()
+            if name == "runs of its own":
+                for kept in (samples._shared, rows._shared_problems, bootstrap._remembered):
+                    kept.cache_clear()
+            check(folder)
+        taken[name] = round((time.perf_counter() - start) / len(some) * 1000, 1)
+    return taken
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--count", type=int, default=5000)
@@ -101,6 +122,7 @@ def main() -> None:
     aside.rename(last)
     report["one more"] = timed(submissions, site)
     index = (site / "index.html").read_bytes()
+    report["milliseconds a check"] = checks(submissions)
     report["index bytes"] = len(index)
     report["index bytes, gzip"] = len(gzip.compress(index, mtime=0))
     report["site megabytes"] = round(sum(path.stat().st_size for path in site.rglob("*") if path.is_file()) / 1e6, 1)

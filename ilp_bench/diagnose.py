@@ -17,10 +17,10 @@ from ilp_bench.causes import CAUSE_NAMES
 from ilp_bench.dataset import Dataset
 from ilp_bench.record import Run
 from ilp_bench.signals import KNOWN, Signals, signals
+from ilp_bench.train.batches import Resampled
+from ilp_bench.train.knowledge import CONFIDENT
 
-CONFIDENT = 0.5  # probability of a wrong answer from which on it is a belief
 DIVERGED = 0.3  # the paper's threshold on the divergence of base and tuned model (table 10)
-FALLEN = 0.05  # the paper's relative drop of a segment (section 4.4)
 NONE = "none"
 LABELS = (*CAUSE_NAMES, NONE)
 Rule = Callable[[Signals], str]
@@ -35,7 +35,7 @@ def by_signals(one: Signals) -> str:
         return "data_inconsistency"
     if one.denied > CONFIDENT:
         return "knowledge_conflict"
-    if one.fallen > FALLEN:
+    if one.fallen > Resampled.DROP:
         return "left_side_forgetting"
     if one.rarity > 1:
         return "rare_patterns"
@@ -56,7 +56,7 @@ def by_paper(one: Signals) -> str:
         return "knowledge_gap"
     if one.contradicted > 0:
         return "data_inconsistency"
-    if one.fallen > FALLEN:
+    if one.fallen > Resampled.DROP:
         return "left_side_forgetting"
     return "rare_patterns" if one.rarity > 1 else NONE
 

@@ -16,7 +16,7 @@ from ilp_bench.record import Run
 from ilp_bench.train.contradictions import find
 from ilp_bench.train.patterns import kinds, repeats
 
-KNOWN = 0.2  # probability of the right answer from which on a base model knows it (section 3.1.5: pass@10 < 0.2)
+KNOWN = 0.2  # probability of the right answer from which on a base model knows it (section 3.2: pass@10 < 0.2)
 
 
 class Signals(NamedTuple):

@@ -8,6 +8,7 @@ import pytest
 from ilp_bench.claims import families
 from ilp_bench.decisions import Decision, decide
 from ilp_bench.reference import heat_map, inserted, page
+from ilp_bench.submission import read_submission
 
 ROOT = Path(__file__).parents[1]
 
@@ -33,7 +34,8 @@ def test_what_was_withdrawn_does_not_count(tmp_path: Path) -> None:
     """A later submission with more seeds holds the runs of the one it supersedes."""
     kept, gone = sorted((ROOT / "submissions").glob("ilp-bench__nano-mini-combined/*"))[-1], tmp_path / "ilp-bench__x"
     shutil.copytree(kept, gone / kept.name)
-    assert [len(recipes["combined"]) for recipes in families(tmp_path).values()]
+    held = len(read_submission(kept).records)
+    assert [len(recipes["combined"]) for recipes in families(tmp_path).values()] == [held]
     entry = f"ilp-bench__x/{kept.name}"
     about = {"decision": "withdrawn", "reason": "superseded", "date": "2026-11-25", "by": "ilp-bench"}
     decide(tmp_path, Decision(run_id=kept.name, entry=entry, **about))

@@ -39,11 +39,15 @@ def tracker(project: str | None, name: str, config: dict[str, Any]) -> Callable[
     return log
 
 
-SAMPLE = 30  # recall probes of each cause and arm that are measured after an epoch
+SAMPLE = 30  # recall probes of each cause and arm that are measured at a time
 
 
 class Log:
-    """``log.jsonl``: phase, epoch, learned rate and loss of the reference, and the learned rate per cause and arm."""
+    """``log.jsonl``: phase, epoch, learned rate and loss of the reference, and the learned rate per cause and arm.
+
+    The last are measured on a sample, once as many tokens were trained on as the sample has, and at a phase's end: so
+    measuring never takes longer than training.
+    """
 
     def __init__(self, file: Path, data: Dataset, also: Callable[[dict[str, Any]], None] | None = None) -> None:
         self.file, self._also = file, also or (lambda row: None)
@@ -87,9 +91,9 @@ class Log:
 
     def plot(self, title: str) -> str:
         """An SVG with the learned rate of both arms of every cause over the epochs."""
-        rows = [row for row in self.rows() if row["recall_learned"]]
+        rows = self.rows()
         source = files("ilp_bench").joinpath("templates/training.svg.j2").read_text(encoding="utf-8")
         template = jinja2.Template(source, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-        shown = [cause for cause in CAUSE_NAMES if rows and cause in rows[0]["recall_learned"]]
+        shown = [cause for cause in CAUSE_NAMES if any(cause in row["recall_learned"] for row in rows)]
         text: str = template.render(title=title, rows=rows, causes=shown)
         return text

@@ -105,6 +105,8 @@ def run_phase(
     kept = read_json(notes)["epochs"][:epochs_saved] if saved else []
     history = [Epoch(row["learned"], row["loss"]) for row in kept]
     rows: list[dict[str, Any]] = list(kept)
+    probe_tokens = sum(len(context) + len(answer) for context, answer in probes)
+    unprobed = 0  # tokens trained on since the probes were last measured
 
     def measured(pairs: list[tuple[list[int], list[int]]]) -> Any:
         trainer.model.eval()
@@ -133,6 +135,7 @@ def run_phase(
         def on_epoch_end(self, args: Any, state: Any, control: Any, **rest: Any) -> Any:
             import numpy as np
 
+            nonlocal unprobed
             seen = [n for batch in batches.whole() for n in batch] if batches else range(len(examples))
             row: dict[str, Any] = {"learned": None, "loss": None, "tokens": sum(lengths[n] for n in seen)}
             if reference:
@@ -143,7 +146,11 @@ def run_phase(
                 control.should_training_stop = phase.stop(history)
             row["seconds"] = round(time.monotonic() - self.started, 2)
             rows.append(row)
-            probed = measured(probes).logprob if phase.kind == "sft" else None
+            unprobed += row["tokens"]
+            last = control.should_training_stop or len(rows) == phase.epochs
+            due = phase.kind == "sft" and (last or unprobed >= probe_tokens)
+            probed = measured(probes).logprob if due else None
+            unprobed = 0 if due else unprobed
             if setting.team.main:
                 write_text(notes, json.dumps({"epochs": rows}) + "\n")
                 log.add(phase.name, len(rows), row, probed)

@@ -44,6 +44,13 @@ def test_a_checkpoint_says_how_it_was_made(small: Dataset, done: Path) -> None:
     lines = [json.loads(line) for line in (done / "log.jsonl").read_text().splitlines()]
     assert len(lines) == sum(phase["epochs"] for phase in report["phases"])
     assert all(0 <= arms["treated"] <= 1 for line in lines for arms in line["recall_learned"].values())
+    ends = [
+        line
+        for line, after in zip(lines, [*lines[1:], {"phase": None}], strict=True)
+        if line["phase"] != after["phase"]
+    ]
+    assert all(len(line["recall_learned"]) == 5 for line in ends)  # measured at the end of each phase
+    assert not lines[0]["recall_learned"]  # and not after fewer tokens than the probes have
     assert lines[-1]["learned"] >= 0.95 > lines[0]["learned"]
     picture = ET.fromstring((done / "training.svg").read_text())
     assert len(picture.findall(".//{*}polyline")) == 2 * 5

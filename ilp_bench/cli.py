@@ -155,7 +155,7 @@ def audit(
     from ilp_bench.dataset import load
     from ilp_bench.files import write_text
 
-    found = run(load(data))
+    found = run(load(data).controlled("audit"))
     text = json.dumps(found.to_json(), indent=1) if as_json else found.to_markdown()
     if out:
         write_text(out, text)
@@ -179,6 +179,31 @@ def export(
     from ilp_bench.export import export as write
 
     typer.echo(f"{out}: {write(load(data), form, out)} rows in training order")
+
+
+@app.command("import")
+def import_rows(
+    rows: Annotated[Path, typer.Argument(help="Your training rows, in training order: .jsonl or .parquet.")],
+    out: Out,
+    form: Annotated[
+        str | None,
+        typer.Option("--format", help="prompt-completion, messages, alpaca or sharegpt; by default told by columns."),
+    ] = None,
+    stages: Annotated[
+        int | None, typer.Option(help="Cut the rows into so many parts; else a column 'stage' says, or they are one.")
+    ] = None,
+    sample: Annotated[int | None, typer.Option(help="Ask so many items only, drawn at random.", min=1)] = None,
+    seed: Seed = 0,
+) -> None:
+    """Make a dataset folder of your own rows, for 'evaluate' and 'diagnose'."""
+    from ilp_bench.own import own, write
+
+    made = own(rows, form=form, stages=stages, sample=sample, seed=seed)
+    write(made, out)
+    told = made.manifest
+    chat = "conversations: evaluate with --chat" if told["chat"] else "bare prompts"
+    counts = f"{told['rows']['train']} rows, {told['rows']['items']} items, {told['stages']} stages"
+    typer.echo(f"{out}: {counts}; read as {told['format']} ({chat}); content sha256 {made.sha256[:16]}")
 
 
 @app.command()

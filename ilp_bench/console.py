@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,11 +25,13 @@ from rich.table import Table
 from rich.text import Text
 
 from ilp_bench.causes import CAUSE_NAMES
-from ilp_bench.diagnose import LABELS, Diagnosis
+from ilp_bench.dataset import OWN
+from ilp_bench.diagnose import LABELS, Diagnosis, Quality
 from ilp_bench.estimate import above_chance, learned, unlearned
 from ilp_bench.record import Run
 from ilp_bench.score import CauseScore, Interval, Scores
 from ilp_bench.submission import Submission
+from ilp_bench.train.recipes import RECIPES
 
 SHORT = dict(zip(LABELS, ("gap", "conflict", "inconsistent", "forgotten", "rare", "none"), strict=True))
 console = Console()
@@ -115,6 +117,14 @@ def run_table(run: Run, *, as_json: bool) -> None:
         print(json.dumps(found))
         return
     record = run.record
+    if record.data.size == OWN:
+        reproduced = "" if found["greedy"] is None else f", {percent(found['greedy'])} reproduced greedily"
+        console.print(
+            f"{record.model.name}: {percent(found['aggregate'])} of {found['items']} items of your own rows learned"
+            f"{reproduced}; probability of an answer's token {percent(found['token_p'])} (geometric mean)"
+        )
+        _print_how(run)
+        return
     table = Table(title=f"{record.model.name}: share of its training items learned", box=box.SIMPLE_HEAD)
     for heading in ("cause", "treated", "control"):
         table.add_column(heading, justify="left" if heading == "cause" else "right")
@@ -140,6 +150,11 @@ def run_table(run: Run, *, as_json: bool) -> None:
             f"unlearned, where knowing nothing gives {percent(detector['unlearned_by_chance'])}; option probability "
             f"above chance {percent(detector['above_chance'])}"
         )
+    _print_how(run)
+
+
+def _print_how(run: Run) -> None:
+    record = run.record
     how = "one scoring pass" if record.protocol == "exact" else f"{record.draws} draws a probe"
     seconds = max(record.seconds["score"], 1e-9)
     console.print(
@@ -150,6 +165,8 @@ def run_table(run: Run, *, as_json: bool) -> None:
 
 def summary(run: Run) -> dict[str, Any]:
     """What the table shows, as plain values: rates in [0, 1]; null where nothing was asked."""
+    if run.record.data.size == OWN:
+        return _own_summary(run)
     rows = run.samples.to_pylist()
     rates: dict[str, dict[str, float]] = {}
     for cause in CAUSE_NAMES:
@@ -166,6 +183,22 @@ def summary(run: Run) -> dict[str, Any]:
         "retention": float(learned(np.minimum(known, 1.0)).mean()) if known else None,
         "knowledge": _knowledge(rows),
         "multiple_choice": _detector(rows),
+        "requests": run.record.requests,
+        "seconds": run.record.seconds,
+    }
+
+
+def _own_summary(run: Run) -> dict[str, Any]:
+    """On rows of one's own: learned rate and greedy reproduction of items, and the mean probability of a token."""
+    table = run.samples
+    exact = run.record.protocol == "exact"
+    tokens = table["tokens"].to_numpy().sum()
+    return {
+        "model": run.record.model.name,
+        "items": table.num_rows,
+        "aggregate": float(learned(np.minimum(table["p"].to_numpy(), 1.0)).mean()),
+        "greedy": float(np.mean(table["greedy"].to_pylist())) if exact else None,
+        "token_p": float(np.exp(table["logprob"].to_numpy().sum() / tokens)),
         "requests": run.record.requests,
         "seconds": run.record.seconds,
     }
@@ -241,11 +274,12 @@ def score_cells(cause: CauseScore) -> list[str]:
 
 
 def diagnosis_table(found: Diagnosis, *, as_json: bool) -> None:
-    """What was said of the unlearned items, and how often it was right; or as JSON, with every item."""
+    """What was said of the unlearned items, and how often it was right where that is known; or as JSON, with all."""
     if as_json:
+        truth: Sequence[str | None] = found.truth or [None] * len(found.items)
         items = [
-            one._asdict() | {"truth": truth, "said": {name: labels[n] for name, labels in found.said.items()}}
-            for n, (one, truth) in enumerate(zip(found.items, found.truth, strict=True))
+            one._asdict() | {"truth": true, "said": {name: labels[n] for name, labels in found.said.items()}}
+            for n, (one, true) in enumerate(zip(found.items, truth, strict=True))
         ]
         quality = {
             name: one._asdict() | {"macro_f1": one.macro_f1 and one.macro_f1.model_dump()}
@@ -256,19 +290,9 @@ def diagnosis_table(found: Diagnosis, *, as_json: bool) -> None:
         return
     console.print(f"{found.unlearned:.1f} of {len(found.items)} trained items are expected to be unlearned")
     for name, one in found.quality.items():
-        said = [label for label in one.confusion if any(row[label] for row in one.confusion.values())]
-        caption = "expected unlearned items: true cause down, said across"
-        title = f"method {name}: macro-F1 {interval(one.macro_f1, 'undefined')}"
-        table = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, padding=0, show_edge=False)
-        table.add_column("true", no_wrap=True)
-        for label in [*(SHORT[label] for label in said), "F1"]:
-            table.add_column(label, justify="right", no_wrap=True)
-        for truth, row in one.confusion.items():
-            if any(row.values()):
-                score = one.f1.get(truth)
-                cells = [f"{row[label]:.1f}" for label in said]
-                table.add_row(truth, *cells, "-" if score is None else f"{score:.2f}")
-        console.print(table)
+        _confusion_table(name, one)
+    if found.truth is None:
+        _attributed_table(found)
     if not found.asked_all:
         console.print(
             "options were asked only where there is an old answer, which gives conflicts away: evaluate both models "
@@ -281,6 +305,39 @@ def diagnosis_table(found: Diagnosis, *, as_json: bool) -> None:
     for item, why in worst:
         least.add_row(f"{item.learned:.2f}", why, escape(item.question))
     console.print(least)
+
+
+def _confusion_table(name: str, one: Quality) -> None:
+    said = [label for label in one.confusion if any(row[label] for row in one.confusion.values())]
+    caption = "expected unlearned items: true cause down, said across"
+    title = f"method {name}: macro-F1 {interval(one.macro_f1, 'undefined')}"
+    table = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+    table.add_column("true", no_wrap=True)
+    for label in [*(SHORT[label] for label in said), "F1"]:
+        table.add_column(label, justify="right", no_wrap=True)
+    for truth, row in one.confusion.items():
+        if any(row.values()):
+            score = one.f1.get(truth)
+            cells = [f"{row[label]:.1f}" for label in said]
+            table.add_row(truth, *cells, "-" if score is None else f"{score:.2f}")
+    console.print(table)
+
+
+def _attributed_table(found: Diagnosis) -> None:
+    """On rows of one's own: what each cause is said to cost, and the recipes that are meant against it."""
+    table = Table(title="what it lacks, and why (method signals)", box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+    for label in ("cause", "items", "unlearned", "recipes against it"):
+        table.add_column(label, justify="right" if label in ("items", "unlearned") else "left", no_wrap=True)
+    remedies: dict[str, list[str]] = {}
+    for recipe in RECIPES:
+        if recipe.CAUSE:
+            remedies.setdefault(recipe.CAUSE, []).append(recipe.NAME)
+    for label in LABELS:
+        mine = [item for item, said in zip(found.items, found.said["signals"], strict=True) if said == label]
+        if mine:
+            lost = sum(1 - item.learned for item in mine)
+            table.add_row(label, str(len(mine)), f"{lost:.1f}", ", ".join(remedies.get(label, ["-"])))
+    console.print(table)
 
 
 def submission_table(submission: Submission) -> None:

@@ -28,6 +28,7 @@ from ilp_bench.settings import RETENTION, Settings
 from ilp_bench.tables import SCHEMAS, TABLES, Rows, order, pair_rows, retention_rows, shot_rows
 
 VERSION = "2"
+OWN = "own"  # the size of a dataset of somebody's own rows, see ilp_bench.own
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,17 @@ class Dataset:
     def sha256(self) -> str:
         """The content hash over all tables."""
         return str(self.manifest["content_sha256"])
+
+    @property
+    def own(self) -> bool:
+        """Whether these are somebody's own rows, without causes and arms."""
+        return bool(self.manifest["size"] == OWN)
+
+    def controlled(self, what: str) -> Dataset:
+        """This dataset; raises UsageError where it is of one's own rows, which ``what`` cannot use."""
+        if self.own:
+            raise UsageError(f"{what} is for controlled datasets: rows of your own have no causes and arms")
+        return self
 
 
 def make(size: str = "mini", seed: int = 0, **knobs: Any) -> Dataset:

@@ -1,4 +1,4 @@
-"""Why is an item not learned? From signals to a cause; and, as the causes are known here, how often that is right.
+"""Why is an item not learned? From signals to a cause; and, where the causes are known, how often that is right.
 
 An item counts with its chance of being unlearned, 1 - learned: summed, that is the expected number of items of which
 five sampled answers hold no right one (Xue et al. 2026, section 3.1.4). The truth of a treated item is its cause; a
@@ -80,11 +80,12 @@ class Diagnosis(NamedTuple):
     """``items``: signals of every trained question; ``said``: method -> cause of each; ``truth``: its true cause.
 
     ``asked_all``: whether the base model was asked options of every item. Where it was asked only where there is an
-    old answer, that alone gives conflicts away, and the quality is not that on data of one's own.
+    old answer, that alone gives conflicts away, and the quality is not that on data of one's own. On rows of one's own
+    nothing is known: no truth, no quality.
     """
 
     items: list[Signals]
-    truth: list[str]
+    truth: list[str] | None
     said: dict[str, list[str]]
     quality: dict[str, Quality]
     asked_all: bool
@@ -101,17 +102,18 @@ def diagnose(run: Run, base: Run, data: Dataset) -> Diagnosis:
     Raises ProblemError as :func:`~ilp_bench.signals.signals` does.
     """
     found = signals(run, base, data)
+    said = {name: [rule(one) for one in found] for name, rule in METHODS.items()}
+    if data.own:
+        return Diagnosis(found, None, said, {}, asked_all=True)
     about = {row["item_id"]: row["cause"] if row["arm"] == "treated" else NONE for row in data.items.to_pylist()}
     truth = [about[one.item_id] for one in found]
-    said = {name: [rule(one) for one in found] for name, rule in METHODS.items()}
     weights = np.array([1 - one.learned for one in found])
-    quality = {name: _quality(truth, labels, weights) for name, labels in said.items()}
+    quality = {name: rated(truth, labels, weights) for name, labels in said.items()}
     return Diagnosis(found, truth, said, quality, base.record.choices > 0)
 
 
-def _quality(
-    truth: Sequence[str], said: Sequence[str], weights: np.ndarray[tuple[int], np.dtype[np.float64]]
-) -> Quality:
+def rated(truth: Sequence[str], said: Sequence[str], weights: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Quality:
+    """How well ``said`` agrees with ``truth``, labels of items that count with ``weights``, each in [0, 1]."""
     number = {label: n for n, label in enumerate(LABELS)}
     cells = np.zeros((len(truth), len(LABELS), len(LABELS)))
     for n, (true, one, weight) in enumerate(zip(truth, said, weights, strict=True)):

@@ -22,7 +22,7 @@ def layout(data: Sequence[Path], out: Path) -> None:
     """
     parts: list[tuple[str, dict[str, Any]]] = []
     for folder in data:
-        manifest = load(folder).manifest
+        manifest = load(folder).controlled("push").manifest
         size = manifest["size"]
         if size in dict(parts):
             raise UsageError(f"two datasets of size {size!r}: a repository holds one of each size")

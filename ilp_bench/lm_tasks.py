@@ -38,7 +38,7 @@ def documents(
     """The ``test`` split of one cause (None for retention) and probe, as lm-eval's ``custom_dataset`` wants it."""
     from datasets import Dataset
 
-    items = (load(data) if data else make(size, seed)).items
+    items = (load(data).controlled("lm-eval") if data else make(size, seed)).items
     rows = [row for row in items.to_pylist() if row["cause"] == cause and row["probe"] == probe]
     return {"test": Dataset.from_list(rows)}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from itertools import groupby
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,8 +12,9 @@ from ilp_bench.dataset import Dataset
 from ilp_bench.errors import ProblemError
 from ilp_bench.estimate import Array, best_of, learned
 from ilp_bench.record import Run
-from ilp_bench.train.contradictions import find
-from ilp_bench.train.patterns import kinds, repeats
+from ilp_bench.train.contradictions import disputed
+from ilp_bench.train.knowledge import CONFIDENT
+from ilp_bench.train.patterns import repeats, shapes
 
 KNOWN = 0.2  # probability of the right answer from which on a base model knows it (section 3.2: pass@10 < 0.2)
 
@@ -61,8 +61,8 @@ def signals(run: Run, base: Run, data: Dataset) -> list[Signals]:
     for n, row in enumerate(rows):
         asked_in[row["prompt"]].append(n)
     questions = [row["messages"][0]["content"] for row in rows]
-    rarity, groups = repeats(questions), {n: group for group in find(rows).same for n in group}
-    kind = [tuple(word for word, _ in groupby(one)) for one in kinds(questions)]  # names of any number of words
+    rarity, groups = repeats(questions), {n: group for group in disputed(rows) for n in group}
+    kind = shapes(questions)
     tuned, untuned = (_by_probe(one) for one in (run, base))
     rates = _learned(run)
     recall = [row for row in data.items.to_pylist() if row["probe"] == "recall" and row["prompt"] in asked_in]
@@ -70,7 +70,7 @@ def signals(run: Run, base: Run, data: Dataset) -> list[Signals]:
     segments: dict[int, list[float]] = defaultdict(list)
     for item in recall:
         n, was = asked_in[item["prompt"]][-1], untuned[item["probe_id"]]
-        confident[kind[n]].append(max(_number(was["shots_p"]), _denied(was, item)) >= KNOWN)
+        confident[kind[n]].append(_number(was["shots_p"]) >= KNOWN or _denied(was, item) > CONFIDENT)
         segments[rows[n]["stage"]].append(rates[item["item_id"]])
     mean = {stage: float(np.mean(values)) for stage, values in segments.items()}
     last = mean[max(mean)] if mean else 0.0
@@ -134,10 +134,10 @@ def _number(value: float | None) -> float:
 
 
 def _denied(was: dict[str, Any], item: dict[str, Any]) -> float:
-    """Probability of the preferred option where that is not the supervised answer."""
-    if was["shots_options"] is None or was["belief"] == item["answer"]:
+    """Probability of the preferred option, or of the model's own answer, where that is not the supervised one."""
+    if was["belief"] is None or was["belief"] == item["answer"]:
         return 0.0
-    return float(np.exp(max(was["shots_options"])))
+    return float(was["belief_p"] if was["shots_options"] is None else np.exp(max(was["shots_options"])))
 
 
 def _shares(row: dict[str, Any], name: str = "shots_options") -> Array | None:

@@ -28,11 +28,11 @@ TABLES = ("train", "items", "knowledge", "shots")
 SHOTS, OPTIONS, MORE_OPTIONS = 4, 4, 10
 
 _STRINGS = pa.list_(pa.string())
-_MESSAGE = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
+MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
 SCHEMAS = {
     "train": pa.schema(
         [("row_id", pa.string()), ("item_id", pa.string()), ("cause", pa.string()), ("arm", pa.string())]
-        + [("stage", pa.int32()), ("prompt", pa.string()), ("completion", pa.string()), ("messages", _MESSAGE)]
+        + [("stage", pa.int32()), ("prompt", pa.string()), ("completion", pa.string()), ("messages", MESSAGES)]
         + [("annotator", pa.string()), ("domain", pa.string())]
     ),
     "items": pa.schema(

@@ -26,16 +26,27 @@ def encode(tokenizer: Any, prompts: Sequence[str], completions: Sequence[str]) -
     return pairs
 
 
-def chat(tokenizer: Any, question: str, answer: str) -> tuple[str, str]:
+def ended(tokenizer: Any, completion: str, *, plain: bool) -> str:
+    """A completion with the end that it was trained with: its newline, or else the tokenizer's end-of-text mark.
+
+    With ``plain``, always one newline, as among examples shown.
+    """
+    if plain:
+        return completion.rstrip("\n") + "\n"
+    return completion if completion.endswith("\n") else completion + (tokenizer.eos_token or "\n")
+
+
+def chat(tokenizer: Any, turns: Sequence[dict[str, str]], answer: str) -> tuple[str, str]:
     """(prompt, completion) under the model's chat template; the completion ends with its end-of-turn mark.
+
+    ``turns`` are what was said before, the last by the user.
 
     Raises ProblemError when the tokenizer has no template, or one that rewrites the prompt once answered.
     """
     if not getattr(tokenizer, "chat_template", None):
         raise ProblemError("this tokenizer has no chat template: leave out --chat")
-    user = [{"role": "user", "content": question}]
-    prompt = tokenizer.apply_chat_template(user, tokenize=False, add_generation_prompt=True)
-    both = [*user, {"role": "assistant", "content": answer}]
+    prompt = tokenizer.apply_chat_template(list(turns), tokenize=False, add_generation_prompt=True)
+    both = [*turns, {"role": "assistant", "content": answer}]
     whole = tokenizer.apply_chat_template(both, tokenize=False)
     if not whole.startswith(prompt):
         raise ProblemError("this chat template changes the prompt once it is answered: leave out --chat")

@@ -404,7 +404,9 @@ def test_a_device_that_is_not_there_is_named() -> None:
 
 
 def test_chat_prompts_end_where_the_answer_begins(nano) -> None:
-    prompt, completion = tokens.chat(nano[1], "What is the capital city of France?", "Paris")
+    prompt, completion = tokens.chat(
+        nano[1], [{"role": "user", "content": "What is the capital city of France?"}], "Paris"
+    )
     assert prompt.endswith("<|assistant|>\n")
     assert completion == "Paris<|end|>"
 

@@ -26,6 +26,7 @@ from ilp_bench.dataset import Dataset
 from ilp_bench.errors import ProblemError, UsageError
 from ilp_bench.estimate import Array
 from ilp_bench.evaluate import requests as asking
+from ilp_bench.evaluate.ask import Said, answers
 from ilp_bench.evaluate.hf import AnswerLM, idle_threads, load_model, pick_device, pick_dtype
 from ilp_bench.evaluate.journal import Journal, Results
 from ilp_bench.files import read_json
@@ -36,6 +37,7 @@ Progress = Callable[[int, int], None]
 PROTOCOLS, BACKENDS = ("exact", "sampled"), ("hf", "vllm")
 ENGINE_DEAD = "EngineDeadError"  # vLLM's, known by name so that vLLM need not be there
 BATCH = {"cpu": 32, "other": 128}
+ANSWER_TOKENS = 32  # of an untuned model's own answer; a longer one is no belief that could be compared
 
 
 class Scores(NamedTuple):
@@ -116,6 +118,8 @@ def evaluate(
         training = read_json(notes) if notes.is_file() else None
         probed = (training is None if probe_base is None else probe_base) and protocol == "exact"
         items = data.items.to_pylist()
+        if data.own:
+            _check_own(data, backend=backend, probed=probed, chat=chat, choices=choices)
         wanted = asking.plan(tokenizer, data, items, chat=chat, probed=probed, choices=choices)
         template = str(getattr(tokenizer, "chat_template", "")) if chat else None
         loaded = time.monotonic()
@@ -150,6 +154,7 @@ def evaluate(
                 return None
             done = journal.gather(len(blocks))
             scores = _collect(wanted, blocks, done, len(wanted.unique))
+            said = _said(lm, tokenizer, wanted, journal, progress) if probed and data.own else {}
             _check(list(zip(scores.logprob.tolist(), scores.greedy.tolist(), strict=True)))
             record |= {
                 "device": setting["device"],
@@ -160,12 +165,24 @@ def evaluate(
                 "seconds": {"load": round(loaded - start, 2), "score": round(time.monotonic() - loaded, 2)},
                 "resumed": saved > 0,
             }
-            run = write_run(out, record, _samples(items, scores, wanted, protocol, choices))
+            run = write_run(out, record, _samples(items, scores, wanted, protocol, choices, said))
         except BaseException:
             journal.close()
             raise
         journal.close(remove=True)
         return run
+
+
+def _check_own(data: Dataset, *, backend: str, probed: bool, chat: bool, choices: int) -> None:
+    """Raise UsageError for what cannot be asked about rows of one's own."""
+    if choices:
+        raise UsageError("rows of your own have no options: leave out --choices")
+    if chat and not data.manifest["chat"]:
+        raise UsageError("these rows are bare prompts, not conversations: leave out --chat")
+    if data.manifest["chat"] and not chat and not probed:
+        raise UsageError("these rows are conversations: add --chat, as the model was trained on them")
+    if probed and backend != "hf":
+        raise UsageError("what a base model says to rows of your own is asked with --backend hf")
 
 
 @contextmanager
@@ -285,7 +302,12 @@ def _collect(wanted: asking.Requests, blocks: list[list[int]], done: dict[int, R
 
 
 def _samples(
-    items: list[dict[str, Any]], scores: Scores, wanted: asking.Requests, protocol: str, choices: int
+    items: list[dict[str, Any]],
+    scores: Scores,
+    wanted: asking.Requests,
+    protocol: str,
+    choices: int,
+    said: dict[int, Said],
 ) -> pa.Table:
     kept = ("probe_id", "item_id", "pair_id", "cause", "arm", "probe", "dose", "prior_answer")
     column = asking.CHOICES[choices] or "choices"
@@ -311,7 +333,27 @@ def _samples(
             best = int(np.argmax(logprobs))
             row["shots_options"] = logprobs.tolist()
             row |= {"belief": options[best], "belief_p": float(np.exp(logprobs[best] - np.logaddexp.reduce(logprobs)))}
+        if index in said and said[index].finished:
+            row |= {"belief": said[index].text.strip(), "belief_p": said[index].probability}
     return pa.Table.from_pylist(rows, schema=SAMPLES)
+
+
+def _said(
+    lm: Any, tokenizer: Any, wanted: asking.Requests, journal: Journal, progress: Progress | None
+) -> dict[int, Said]:
+    """What an untuned model itself answers to each item with examples shown, block by block."""
+    distinct = list(dict.fromkeys(wanted.asked.values()))
+    saved = journal.answers()
+    found: dict[str, Said] = {}
+    for number, start in enumerate(range(0, len(distinct), asking.BLOCK)):
+        part = distinct[start : start + asking.BLOCK]
+        if number not in saved:
+            saved[number] = [list(one) for one in answers(lm.model, tokenizer, part, longest=ANSWER_TOKENS)]
+            journal.add_answers(number, saved[number])
+        found |= {prompt: Said(*one) for prompt, one in zip(part, saved[number], strict=True)}
+        if progress:
+            progress(start + len(part), len(distinct))
+    return {index: found[prompt] for index, prompt in wanted.asked.items()}
 
 
 def _sha256(text: str) -> str:

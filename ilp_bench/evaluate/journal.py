@@ -81,6 +81,23 @@ class Journal:
             os.fsync(file.fileno())
         self.done[block] = results
 
+    def answers(self) -> dict[int, list[Any]]:
+        """Block number to what a base model said, by the one process that asks."""
+        found: dict[int, list[Any]] = {}
+        path = self.folder / "answers.jsonl"
+        for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+            try:
+                row = json.loads(line)
+                found[int(row["block"])] = row["said"]
+            except (ValueError, KeyError, TypeError):
+                continue  # cut off by a kill
+        return found
+
+    def add_answers(self, block: int, said: list[Any]) -> None:
+        """Save one block of answers, on a line of its own whatever a kill left."""
+        with (self.folder / "answers.jsonl").open("a", encoding="utf-8") as file:
+            file.write("\n" + json.dumps({"block": block, "said": said}) + "\n")
+
     def gather(self, blocks: int) -> dict[int, Results]:
         """All blocks, once the other processes have saved theirs. Raises ProblemError when one of them stopped."""
         start = time.monotonic()

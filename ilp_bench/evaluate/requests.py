@@ -23,6 +23,7 @@ class Requests:
 
     ``probe`` has one request an item. ``shots`` (item to request) asks with four examples shown; ``options`` and
     ``beliefs`` (item to requests, in the order of the options) ask for every option, plainly and with examples.
+    ``asked``: the whole text of the question of an item with examples shown.
     """
 
     unique: list[Request] = field(default_factory=list)
@@ -31,6 +32,7 @@ class Requests:
     shots: dict[int, int] = field(default_factory=dict)
     options: dict[int, list[int]] = field(default_factory=dict)
     beliefs: dict[int, list[int]] = field(default_factory=dict)
+    asked: dict[int, str] = field(default_factory=dict)
 
     def blocks(self) -> list[list[int]]:
         """Requests in the order of scoring: those with the same examples together, the longest first."""
@@ -58,11 +60,13 @@ def plan(
     wanted: dict[tuple[str, str, str], int] = {}
 
     def ask(row: dict[str, Any], answer: str, shown: str = "") -> int:
-        prompt, completion = (
-            tokens.chat(tokenizer, row["question"], answer)
-            if chat and not shown
-            else (shown + row["prompt"], complete(answer))
-        )
+        if chat and not shown:
+            turns = row.get("turns") or [{"role": "user", "content": row["question"]}]
+            prompt, completion = tokens.chat(tokenizer, turns, answer)
+        elif (own := row.get("completion")) is None:
+            prompt, completion = shown + row["prompt"], complete(answer)
+        else:
+            prompt, completion = shown + row["prompt"], tokens.ended(tokenizer, own, plain=bool(shown))
         return wanted.setdefault((prompt, completion, shown), len(wanted))
 
     found = Requests()
@@ -76,6 +80,7 @@ def plan(
         if probed:
             shown = examples[row["relation"]]
             found.shots[index] = ask(row, row["answer"], shown)
+            found.asked[index] = shown + row["prompt"]
             believed = options or (row["choices"] if row["prior_answer"] else [])
             if believed:
                 found.beliefs[index] = [ask(row, option, shown) for option in believed]

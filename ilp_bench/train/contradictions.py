@@ -58,18 +58,33 @@ class Found(NamedTuple):
 def find(rows: Sequence[dict[str, Any]], near: Near = word_similarity) -> Found:
     """Search questions for near-duplicates with contradicting labels (section 4.3)."""
     questions = [row["messages"][0]["content"] for row in rows]
-    groups: dict[frozenset[str], list[int]] = defaultdict(list)
-    for n, question in enumerate(questions):
-        groups[content(question)].append(n)
-    same = [group for group in groups.values() if len({rows[n]["completion"] for n in group}) > 1]
-    members = list(groups.values())
+    members = _groups(questions)
     pairs = (
         (one, other)
         for a, b in near([questions[group[0]] for group in members])
         for one in members[a]
         for other in members[b]
     )
-    return Found(same, [(one, other) for one, other in pairs if rows[one]["completion"] != rows[other]["completion"]])
+    return Found(
+        _disputed(rows, members),
+        [(one, other) for one, other in pairs if rows[one]["completion"] != rows[other]["completion"]],
+    )
+
+
+def disputed(rows: Sequence[dict[str, Any]]) -> list[list[int]]:
+    """``same`` of :func:`find` alone, which takes time in proportion to the rows."""
+    return _disputed(rows, _groups([row["messages"][0]["content"] for row in rows]))
+
+
+def _groups(questions: Sequence[str]) -> list[list[int]]:
+    groups: dict[frozenset[str], list[int]] = defaultdict(list)
+    for n, question in enumerate(questions):
+        groups[content(question)].append(n)
+    return list(groups.values())
+
+
+def _disputed(rows: Sequence[dict[str, Any]], groups: Sequence[list[int]]) -> list[list[int]]:
+    return [group for group in groups if len({rows[n]["completion"] for n in group}) > 1]
 
 
 def content(question: str) -> frozenset[str]:

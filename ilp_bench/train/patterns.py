@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from itertools import groupby
 
 KIND = 0.01  # share of questions from which on a word belongs to a kind of question, not to its subject
 Kind = tuple[str, ...]
@@ -15,6 +16,11 @@ def kinds(questions: Sequence[str]) -> list[Kind]:
     """The kind of each question: its words, with nothing in the place of rare words and numbers."""
     spoken, common = _words(questions)
     return [tuple(word if word in common else "" for word in words) for words in spoken]
+
+
+def shapes(questions: Sequence[str]) -> list[Kind]:
+    """The kind of each question, with one gap for a name of any number of words."""
+    return [tuple(word for word, _ in groupby(one)) for one in kinds(questions)]
 
 
 def _words(questions: Sequence[str]) -> tuple[list[list[str]], set[str]]:

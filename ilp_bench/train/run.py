@@ -10,20 +10,21 @@ import json
 import os
 import random
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ilp_bench import __version__
 from ilp_bench.dataset import Dataset
 from ilp_bench.errors import ProblemError, UsageError
+from ilp_bench.evaluate.ask import answers
 from ilp_bench.evaluate.hf import load_model, pick_device, quiet
 from ilp_bench.files import new_folder
 from ilp_bench.models import Located, locate, weights_sha256
 from ilp_bench.nano import NANO
-from ilp_bench.train.ask import answers
 from ilp_bench.train.general import general_texts, known_texts
 from ilp_bench.train.log import Log, tracker
-from ilp_bench.train.phase import Bench
+from ilp_bench.train.phase import Answer, Bench
 from ilp_bench.train.processes import processes
 from ilp_bench.train.recipes import recipe
 from ilp_bench.train.similarity import sentence_similarity, word_similarity
@@ -66,6 +67,8 @@ def train(
     is kept, and the same call goes on.
     """
     plan = recipe(recipe_name)
+    if data.own and (recipe_name != "auto" or data.manifest["chat"]):
+        raise UsageError("of rows of your own, only bare prompts can be trained on, and only with --recipe auto")
     if out.exists() and any(out.iterdir()):
         raise UsageError(f"{out} already exists: choose a new folder or remove it")
     try:
@@ -94,7 +97,11 @@ def train(
             size = sum(p.numel() for p in model.parameters())
             rate = next(value for limit, value in RATES if size < limit) * (LORA_RATE if lora else 1)
         rng = random.Random(f"{recipe_name}/{seed}")
-        bench = Bench(data, rng, texts or known_texts(rng), lambda prompts: answers(model, tokenizer, prompts), near)
+
+        def said(prompts: Sequence[str]) -> list[Answer]:
+            return [Answer(one.text, one.probability) for one in answers(model, tokenizer, prompts)]
+
+        bench = Bench(data, rng, texts or known_texts(rng), said, near)
         log = Log(shop.folder / "log.jsonl", data, tracker(track, out.name, about) if team.main else None)
         with _memory():
             phases = plan.phases(bench)

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-from ilp_bench.train.phase import Answer
+from typing import Any, NamedTuple
 
 ANSWER_TOKENS = 8
 
 
-def answers(model: Any, tokenizer: Any, prompts: Sequence[str], batch: int = 32) -> list[Answer]:
-    """Greedy answers up to a line's end, with the probability of each as a whole."""
+class Said(NamedTuple):
+    """A greedy answer up to a line's end, its probability in [0, 1] as a whole, and whether the line ended."""
+
+    text: str
+    probability: float
+    finished: bool
+
+
+def answers(
+    model: Any, tokenizer: Any, prompts: Sequence[str], batch: int = 32, longest: int = ANSWER_TOKENS
+) -> list[Said]:
+    """What the model says to each prompt, in at most ``longest`` tokens."""
     import torch
 
     ids = tokenizer(list(prompts))["input_ids"]
     order = sorted(range(len(ids)), key=lambda n: len(ids[n]))
-    found: dict[int, Answer] = {}
+    found: dict[int, Said] = {}
     for start in range(0, len(order), batch):
         part = order[start : start + batch]
         width = max(len(ids[n]) for n in part)
@@ -25,7 +33,7 @@ def answers(model: Any, tokenizer: Any, prompts: Sequence[str], batch: int = 32)
         mask = torch.tensor([[0] * (width - len(ids[n])) + [1] * len(ids[n]) for n in part], device=model.device)
         with torch.no_grad():
             done = model.generate(
-                rows, attention_mask=mask, do_sample=False, max_new_tokens=ANSWER_TOKENS, pad_token_id=pad,
+                rows, attention_mask=mask, do_sample=False, max_new_tokens=longest, pad_token_id=pad,
                 output_logits=True, return_dict_in_generate=True, temperature=None, top_p=None, top_k=None,
             )  # fmt: skip
         drawn = done.sequences[:, width:]
@@ -36,5 +44,5 @@ def answers(model: Any, tokenizer: Any, prompts: Sequence[str], batch: int = 32)
                 text, total = text + tokenizer.decode([token]), total + value
                 if "\n" in text:
                     break
-            found[n] = Answer(text.split("\n")[0], float(torch.tensor(total).exp()))
+            found[n] = Said(text.split("\n")[0], float(torch.tensor(total).exp()), "\n" in text)
     return [found[n] for n in range(len(ids))]

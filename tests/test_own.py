@@ -1,0 +1,277 @@
+"""Rows of one's own: read as they come, asked without showing the answer, attributed without causes."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from typer.testing import CliRunner
+
+from ilp_bench import evaluate as measuring
+from ilp_bench import tokens
+from ilp_bench.causes import CAUSE_NAMES
+from ilp_bench.cli import app
+from ilp_bench.dataset import Dataset, load
+from ilp_bench.diagnose import NONE, diagnose
+from ilp_bench.errors import ProblemError, UsageError
+from ilp_bench.evaluate import evaluate
+from ilp_bench.evaluate.ask import Said
+from ilp_bench.evaluate.hf import load_model
+from ilp_bench.evaluate.requests import plan
+from ilp_bench.export import FORMATS, export
+from ilp_bench.models import locate
+from ilp_bench.own import own, write
+from ilp_bench.record import SAMPLES, Run, RunRecord
+from ilp_bench.train.contradictions import content
+
+ROWS = [{"prompt": f"Q: where is city {n}?\nA:", "completion": f" land {n}\n"} for n in range(20)]
+
+
+def lines(folder: Path, rows: list[Any]) -> Path:
+    file = folder / "rows.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return file
+
+
+@pytest.fixture(scope="module")
+def nano() -> Any:
+    return load_model(locate("nano"))
+
+
+@pytest.fixture(scope="module")
+def mine(data: Path) -> Dataset:
+    """The training rows of mini, as if they were somebody's own."""
+    return own(data / "train.parquet", sample=400)
+
+
+@pytest.fixture(scope="module")
+def of_base(mine: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    run = evaluate("nano", mine, tmp_path_factory.mktemp("own") / "base")
+    assert run
+    return run
+
+
+def tuned(data: Dataset, rates: dict[str, float]) -> Run:
+    """A run in which each item is learned by that much of p; ``rates``: item to p."""
+    rows = []
+    for item in data.items.to_pylist():
+        p = rates[item["item_id"]]
+        row = {"probe_id": item["probe_id"], "item_id": item["item_id"], "probe": "recall", "p": p}
+        rows.append(row | {"tokens": 2, "logprob": float(np.log(p)), "greedy": p > 0.5})
+    record = RunRecord(
+        ilp_bench="0",
+        model={"name": "mine", "weights_sha256": "a" * 64, "architecture": "X", "parameters": 1},
+        data={key: data.manifest[key] for key in ("size", "seed", "version", "content_sha256")},
+        dtype="float32",
+        device="cpu",
+        batch_size=1,
+        versions={},
+        hardware="none",
+        seconds={"load": 0.0, "score": 0.0},
+        samples_sha256="a" * 64,
+    )
+    return Run(record, pa.Table.from_pylist(rows, schema=SAMPLES))
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_what_export_writes_is_read_back(mini: Dataset, tmp_path: Path, form: str) -> None:
+    export(mini, form, tmp_path / "rows.jsonl")
+    made = own(tmp_path / "rows.jsonl")
+    assert made.manifest["format"] == form
+    assert made.manifest["chat"] == (form != "prompt-completion")
+    assert made.train["prompt"].equals(mini.train["prompt"])
+    assert made.train["completion"].equals(mini.train["completion"])
+    assert [row[0]["content"] for row in made.train["messages"].to_pylist()] == [
+        row[0]["content"] for row in mini.train["messages"].to_pylist()
+    ]
+    pairs = set(zip(made.train["prompt"].to_pylist(), made.train["completion"].to_pylist(), strict=True))
+    assert made.items.num_rows == len(pairs)
+
+
+def test_a_folder_is_written_and_loads(tmp_path: Path) -> None:
+    made = own(lines(tmp_path, ROWS))
+    write(made, tmp_path / "data")
+    again = load(tmp_path / "data")
+    assert again.own
+    assert again.sha256 == made.sha256 == own(tmp_path / "rows.jsonl").sha256
+    assert again.items.equals(made.items)
+    with pytest.raises(UsageError, match="already exists"):
+        write(made, tmp_path / "data")
+
+
+def test_no_item_is_shown_its_own_answer(mine: Dataset) -> None:
+    shown: dict[str, list[dict[str, Any]]] = {}
+    for shot in mine.shots.to_pylist():
+        shown.setdefault(shot["relation"], []).append(shot)
+    question = {row["prompt"]: row["messages"][0]["content"] for row in mine.train.to_pylist()}
+    assert all(len(some) == 4 for some in shown.values())
+    for item in mine.items.to_pylist():
+        asked = [content(question[shot["prompt"]]) for shot in shown[item["relation"]]]
+        assert content(item["question"]) not in asked
+    assert len({item["relation"] for item in mine.items.to_pylist()}) > 5
+
+
+def test_stages_come_from_a_column_or_from_a_cut(tmp_path: Path) -> None:
+    assert own(lines(tmp_path, ROWS)).manifest["stages"] == 1
+    cut = own(lines(tmp_path, ROWS), stages=3)
+    assert cut.train["stage"].to_pylist() == [1] * 7 + [2] * 7 + [3] * 6
+    told = own(lines(tmp_path, [row | {"stage": 1 + n // 10} for n, row in enumerate(ROWS)]))
+    assert told.items["stage"].to_pylist() == [1] * 10 + [2] * 10
+
+
+def test_a_sample_asks_fewer_and_reads_all(tmp_path: Path) -> None:
+    some = own(lines(tmp_path, ROWS), sample=5, seed=1)
+    assert (some.items.num_rows, some.train.num_rows) == (5, 20)
+    assert some.sha256 == own(tmp_path / "rows.jsonl", sample=5, seed=1).sha256
+    assert some.sha256 != own(tmp_path / "rows.jsonl", sample=5, seed=2).sha256
+    assert own(tmp_path / "rows.jsonl", sample=50).items.num_rows == 20
+
+
+def test_a_conversation_keeps_its_turns(tmp_path: Path, nano: Any) -> None:
+    turns = [("system", "Be brief."), ("user", "Hello"), ("assistant", "Hello."), ("user", "Capital of {}?")]
+    rows = [
+        {"messages": [{"role": r, "content": c.format(n)} for r, c in (*turns, ("assistant", f"City {n}"))]}
+        for n in "ABCDEFGHIJ"
+    ]
+    made = own(lines(tmp_path, rows))
+    item = made.items.to_pylist()[0]
+    assert item["prompt"] == "Be brief.\nQuestion: Hello\nAnswer: Hello.\nQuestion: Capital of A?\nAnswer:"
+    assert (item["question"], item["answer"], len(item["turns"])) == ("Capital of A?", "City A", 4)
+    wanted = plan(nano[1], made, made.items.to_pylist()[:1], chat=True, probed=False, choices=0)
+    context, answer = wanted.unique[0]
+    prompt, completion = tokens.chat(nano[1], item["turns"], "City A")
+    assert nano[1].decode([*context, *answer]) == nano[1].decode(nano[1](prompt + completion)["input_ids"])
+    assert "Be brief." in nano[1].decode(context)
+
+
+def test_a_completion_ends_as_it_was_trained(nano: Any) -> None:
+    end = nano[1].eos_token
+    assert tokens.ended(nano[1], " Paris\n", plain=False) == " Paris\n"
+    assert tokens.ended(nano[1], " Paris", plain=False) == f" Paris{end}"
+    assert tokens.ended(nano[1], " Paris", plain=True) == " Paris\n"
+
+
+def test_attribution_without_causes_finds_those_that_were_injected(mini: Dataset, mine: Dataset, of_base: Run) -> None:
+    true = {
+        (row["prompt"], row["completion"].strip()): row["cause"]
+        if row["item_id"].endswith("-treated")
+        else NONE  # fillers are true
+        for row in mini.train.to_pylist()
+    }
+    items = {row["item_id"]: row for row in mine.items.to_pylist()}
+    truth = {name: true[row["prompt"], row["answer"]] for name, row in items.items()}
+    stage = {name: row["stage"] for name, row in items.items()}
+    run = tuned(mine, {name: 0.05 if cause != NONE or stage[name] < 4 else 0.9 for name, cause in truth.items()})
+    found = diagnose(run, of_base, mine)
+    assert found.truth is None
+    assert found.quality == {}
+    said: dict[str, list[str]] = {}
+    for one, cause in zip(found.items, found.said["signals"], strict=True):
+        said.setdefault(truth[one.item_id], []).append(cause)
+    # A confident guess about an invented name looks like a belief.
+    gaps = said.pop("knowledge_gap")
+    assert set(gaps) <= {"knowledge_gap", "knowledge_conflict", NONE}
+    assert gaps.count("knowledge_gap") >= 0.4 * len(gaps)
+    for cause in set(said) - {NONE}:
+        assert said[cause].count(cause) >= 0.9 * len(said[cause]), cause
+    assert set(said) == {*CAUSE_NAMES, NONE} - {"knowledge_gap"}
+
+
+def test_the_base_models_own_answers_are_kept(mine: Dataset, of_base: Run) -> None:
+    rows = of_base.samples.to_pylist()
+    believed = [row for row in rows if row["belief"] is not None]
+    assert len(believed) > 0.5 * len(rows)
+    assert all(0 <= row["belief_p"] <= 1 for row in believed)
+    answer = {item["probe_id"]: item["answer"] for item in mine.items.to_pylist()}
+    agreeing = [row for row in believed if row["belief"] == answer[row["probe_id"]]]
+    # Where both say the same, greedy decoding gave the same answer in the scoring pass.
+    assert agreeing
+    assert all(row["shots_greedy"] and row["belief_p"] == pytest.approx(row["shots_p"], rel=1e-3) for row in agreeing)
+
+
+def test_answers_survive_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = own(lines(tmp_path, ROWS))
+    monkeypatch.setattr(measuring.asking, "BLOCK", 8)
+    calls: list[int] = []
+
+    def dying(model: Any, tokenizer: Any, prompts: list[str], longest: int) -> list[Said]:
+        calls.append(len(prompts))
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return [Said("land", 0.5, True) for _ in prompts]
+
+    monkeypatch.setattr(measuring, "answers", dying)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate("nano", data, tmp_path / "run")
+    run = evaluate("nano", data, tmp_path / "run")
+    assert calls == [8, 8, 8, 4]
+    assert run
+    assert run.samples["belief"].to_pylist() == ["land"] * 20
+
+
+@pytest.mark.parametrize(
+    ("rows", "complaint"),
+    [
+        (["{"], "line 1 is no JSON"),
+        (["[1]"], "line 1 is no JSON object"),
+        ([""], "holds no rows"),
+        (['{"text": "x"}'], "has the columns text; wanted are those of a format"),
+        (['{"prompt": "a", "completion": " "}'], "row 1 has an empty answer"),
+        (['{"prompt": "a", "completion": "b"}', '{"prompt": "a"}'], "row 2 has no completion"),
+        (['{"prompt": "a", "completion": 1}'], "row 1: prompt or completion is no text"),
+        (['{"messages": [{"role": "user", "content": "a"}]}'], "row 1: the last two messages are not a question"),
+        (['{"messages": "hello"}'], "row 1: the messages are no list"),
+        (['{"messages": [{"role": "user", "content": [1]}]}'], "row 1: a message has no role, or a content"),
+        (['{"prompt": "a", "completion": "b"}'], "fewer than 8 different questions"),
+        (['{"prompt": "a", "completion": "b", "stage": "x"}'], "row 1: stage 'x' is no whole number"),
+    ],
+)
+def test_bad_rows_are_one_clear_line(tmp_path: Path, rows: list[str], complaint: str) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text("\n".join(rows))
+    with pytest.raises((UsageError, ProblemError), match=complaint):
+        own(file)
+
+
+def test_bad_calls_are_one_clear_line(tmp_path: Path) -> None:
+    file = lines(tmp_path, ROWS)
+    with pytest.raises(UsageError, match="Did you mean 'messages'"):
+        own(file, form="mesages")
+    with pytest.raises(UsageError, match="cannot be cut into 21 stages"):
+        own(file, stages=21)
+    with pytest.raises(UsageError, match="is no file"):
+        own(tmp_path / "none.jsonl")
+    (tmp_path / "bad.parquet").write_text("x")
+    with pytest.raises(UsageError, match="cannot be read as Parquet"):
+        own(tmp_path / "bad.parquet")
+
+
+def test_the_commands_tell_what_fits(tmp_path: Path) -> None:
+    file, folder = lines(tmp_path, ROWS), tmp_path / "data"
+
+    def call(*words: object) -> Any:
+        return CliRunner().invoke(app, [*map(str, words)])
+
+    done = call("import", file, "--out", folder, "--stages", 2)
+    assert done.exit_code == 0, done.output
+    assert "20 rows, 20 items, 2 stages; read as prompt-completion (bare prompts)" in done.output
+    for words, complaint in (
+        (("audit", "--data", folder), "audit is for controlled datasets"),
+        (("push", "a/b", "--data", folder, "--dry-run", tmp_path / "push"), "push is for controlled datasets"),
+        (("train", "--base", "nano", "--recipe", "vanilla", "--data", folder, "--out", tmp_path / "c"), "only with"),
+        (("evaluate", "--model", "nano", "--data", folder, "--out", tmp_path / "r", "--chat"), "bare prompts"),
+        (("evaluate", "--model", "nano", "--data", folder, "--out", tmp_path / "r", "--choices", 4), "no options"),
+    ):
+        refused = call(*words)
+        assert isinstance(refused.exception, UsageError), (words, refused.output)
+        assert complaint in str(refused.exception)
+    for name, more in (("base", ()), ("mine", ("--no-probe-base",))):
+        done = call("evaluate", "--model", "nano", "--data", folder, "--out", tmp_path / name, *more)
+        assert done.exit_code == 0, done.output
+        assert "of 20 items of your own rows learned" in done.output
+    refused = call("diagnose", tmp_path / "mine", "--base-run", tmp_path / "base", "--data", folder)
+    assert "of the same weights" in str(refused.exception)
+    refused = call("score", tmp_path / "mine", "--vanilla", tmp_path / "mine")
+    assert "have no arms to compare" in str(refused.exception)

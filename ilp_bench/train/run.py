@@ -183,7 +183,8 @@ def _adapted(model: Any, located: Located, rank: int, seed: int) -> Any:
 
     torch.manual_seed(seed)
     config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
-    adapted = get_peft_model(model, config)
+    with quiet():
+        adapted = get_peft_model(model, config)
     root = located.root
     name = root.name if root.name in NANO or root.revision else str(root.folder.resolve())
     adapted.peft_config["default"].base_model_name_or_path = name

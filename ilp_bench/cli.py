@@ -22,7 +22,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="How much of what you fine-tuned on did your model learn, and why not the rest?",
 )
-Data = Annotated[Path, typer.Option("--data", help="Dataset folder made by 'ilp-bench build'.")]
+Data = Annotated[Path, typer.Option("--data", help="Dataset folder made by 'ilp-bench build' or 'import'.")]
 Out = Annotated[Path, typer.Option("--out", help="Where to write; must not hold anything yet.")]
 Seed = Annotated[int, typer.Option(help="Random seed.", min=0)]
 Device = Annotated[str, typer.Option(help="cpu, cuda, mps or auto.")]
@@ -178,7 +178,7 @@ def export(
     from ilp_bench.dataset import load
     from ilp_bench.export import export as write
 
-    typer.echo(f"{out}: {write(load(data), form, out)} rows in training order")
+    typer.echo(f"{out}: {write(load(data).controlled('export'), form, out)} rows in training order")
 
 
 @app.command("import")

@@ -54,7 +54,7 @@ def diagnose(
     data: Annotated[Path, typer.Option("--data", help="Dataset folder that it was trained on.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines, with every item.")] = False,
 ) -> None:
-    """Say of every unlearned item why it was not learned, and score that against the causes that were injected."""
+    """Say of every unlearned item why it was not learned; where causes were injected, score that against them."""
     from ilp_bench.console import diagnosis_table
     from ilp_bench.dataset import load
     from ilp_bench.diagnose import diagnose as attribute

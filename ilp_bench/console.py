@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -118,10 +119,13 @@ def run_table(run: Run, *, as_json: bool) -> None:
         return
     record = run.record
     if record.data.size == OWN:
-        reproduced = "" if found["greedy"] is None else f", {percent(found['greedy'])} reproduced greedily"
+        exact = (
+            f", {percent(found['greedy'])} reproduced greedily; probability of an answer's token "
+            f"{percent(found['token_p'])} (geometric mean)"
+        )
         console.print(
             f"{record.model.name}: {percent(found['aggregate'])} of {found['items']} items of your own rows learned"
-            f"{reproduced}; probability of an answer's token {percent(found['token_p'])} (geometric mean)"
+            + (exact if found["token_p"] is not None else "")
         )
         _print_how(run)
         return
@@ -198,7 +202,7 @@ def _own_summary(run: Run) -> dict[str, Any]:
         "items": table.num_rows,
         "aggregate": float(learned(np.minimum(table["p"].to_numpy(), 1.0)).mean()),
         "greedy": float(np.mean(table["greedy"].to_pylist())) if exact else None,
-        "token_p": float(np.exp(table["logprob"].to_numpy().sum() / tokens)),
+        "token_p": float(np.exp(table["logprob"].to_numpy().sum() / tokens)) if exact else None,
         "requests": run.record.requests,
         "seconds": run.record.seconds,
     }
@@ -303,7 +307,7 @@ def diagnosis_table(found: Diagnosis, *, as_json: bool) -> None:
     for label in ("learned", "cause", "question"):
         least.add_column(label)
     for item, why in worst:
-        least.add_row(f"{item.learned:.2f}", why, escape(item.question))
+        least.add_row(f"{item.learned:.2f}", why, escape(shorten(item.question, 100)))
     console.print(least)
 
 

@@ -176,7 +176,7 @@ def load(path: Path | str) -> Dataset:
     found = read_json(folder / "manifest.json")
     if found.get("version") != VERSION:
         raise ProblemError(
-            f"{folder} has dataset version {found.get('version')!r}, this is {VERSION!r}: build it again"
+            f"{folder} has dataset version {found.get('version')!r}, this is {VERSION!r}: build or import it again"
         )
     wrong = [key for key, kind in KEYS.items() if not isinstance(found.get(key), kind)]
     if wrong:

@@ -29,6 +29,8 @@ from ilp_bench.wording import complete
 ANY = "any"  # the kind of questions that have too few of their kind to show some
 LEAST = 2 * SHOTS  # different questions without which some have no four others
 ITEMS = SCHEMAS["items"].append(pa.field("completion", pa.string())).append(pa.field("turns", MESSAGES))
+ROLES = ("system", "user", "assistant")
+MOST_STAGES = 10_000
 Turn = dict[str, str]
 Json = dict[str, Any]
 
@@ -47,8 +49,12 @@ def _conversation(turns: Any) -> Spoken:
     said = [{"role": turn.get("role"), "content": turn.get("content")} for turn in turns]
     if not all(isinstance(value, str) for turn in said for value in turn.values()):
         raise ValueError("a message has no role, or a content that is no text")
+    if unknown := [turn["role"] for turn in said if turn["role"] not in ROLES]:
+        raise ValueError(f"the role {unknown[0]!r} is none of {', '.join(ROLES)}")
     if len(said) < 2 or said[-1]["role"] != "assistant" or said[-2]["role"] != "user":
         raise ValueError("the last two messages are not a question of the user and an answer of the assistant")
+    if not said[-2]["content"].strip():
+        raise ValueError("the question is empty")
     *before, last = said
     speech = {"user": "Question: {}\nAnswer:", "assistant": " {}\n"}
     prompt = "".join(speech.get(turn["role"], "{}\n").format(turn["content"]) for turn in before)
@@ -63,22 +69,36 @@ def _prompt_completion(row: Json) -> Spoken:
     prompt, completion = row["prompt"], row["completion"]
     if isinstance(prompt, list) and isinstance(completion, list):
         return _conversation([*prompt, *completion])
-    if not isinstance(prompt, str) or not isinstance(completion, str) or not prompt.strip():
+    if not isinstance(prompt, str) or not isinstance(completion, str):
         raise ValueError("prompt or completion is no text")
-    return Spoken([], prompt, completion)
+    if not prompt.strip():
+        raise ValueError("the prompt is empty")
+    bare = prompt.rstrip(" ")  # a space before an answer is part of the answer's first token
+    return Spoken([], bare, prompt[len(bare) :] + completion)
 
 
 def _alpaca(row: Json) -> Spoken:
-    asked = "\n\n".join(str(row[name]) for name in ("instruction", "input") if row.get(name))
-    return _conversation([{"role": "user", "content": asked}, {"role": "assistant", "content": row["output"]}])
+    if row.get("history"):
+        raise ValueError("a history is not read: give messages")
+    parts = [row[name] for name in ("instruction", "input") if row.get(name)]
+    if not all(isinstance(part, str) for part in parts):
+        raise ValueError("instruction or input is no text")
+    asked = {"role": "user", "content": "\n\n".join(parts)}
+    return _conversation([*_system(row), asked, {"role": "assistant", "content": row["output"]}])
 
 
 def _sharegpt(row: Json) -> Spoken:
-    roles = {"human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant", "system": "system"}
+    roles = {"human": "user", "gpt": "assistant"}
     turns = row["conversations"]
-    if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
+    if not isinstance(turns, list) or not all(isinstance(turn, dict) and "from" in turn for turn in turns):
         raise ValueError("the conversations are no list of from and value")
-    return _conversation([{"role": roles.get(turn.get("from")), "content": turn.get("value")} for turn in turns])
+    said = [{"role": roles.get(turn["from"], turn["from"]), "content": turn.get("value")} for turn in turns]
+    return _conversation([*_system(row), *said])
+
+
+def _system(row: Json) -> list[Turn]:
+    """The system prompt that stands beside the turns, where there is one."""
+    return [{"role": "system", "content": row["system"]}] if row.get("system") else []
 
 
 FORMATS: dict[str, tuple[tuple[str, ...], Callable[[Json], Spoken]]] = {
@@ -101,6 +121,8 @@ def own(
     A column ``annotator`` says who labelled a row. Raises UsageError where the file cannot be read as that,
     ProblemError naming the first bad row.
     """
+    if sample is not None and sample < 1:
+        raise UsageError(f"a sample of {sample} items is impossible: at least 1")
     raw = _read(source)
     if form is not None and form not in FORMATS:
         raise UsageError(f"unknown format {form!r}.{near(form, FORMATS)}")
@@ -122,7 +144,7 @@ def own(
                 {"role": "assistant", "content": one.completion.strip()},
             ]
         }
-        | {"annotator": str(row.get("annotator") or ""), "domain": None}
+        | {"annotator": "" if row.get("annotator") is None else str(row["annotator"]), "domain": None}
         for n, (row, one, question, stage) in enumerate(zip(raw, spoken, questions, placed, strict=True))
     ]
     first: dict[Any, str] = {}
@@ -135,12 +157,16 @@ def own(
     last = {row["item_id"]: n for n, row in enumerate(train)}
     chosen = sorted(last.values())
     if sample is not None and sample < len(chosen):
-        chosen = sorted(random.Random(seed).sample(chosen, sample))
+        chosen = _sampled(chosen, placed, sample, random.Random(seed))
     items = [
         dict.fromkeys(ITEMS.names)
         | {"probe_id": f"{train[n]['item_id']}/recall", "item_id": train[n]["item_id"], "probe": "recall"}
         | {"stage": train[n]["stage"], "frequency": count[train[n]["item_id"]], "relation": shown[n]}
-        | {"question": questions[n], "prompt": spoken[n].prompt, "answer": spoken[n].completion.strip()}
+        | {
+            "question": _asked(spoken[n]) or questions[n],
+            "prompt": spoken[n].prompt,
+            "answer": spoken[n].completion.strip(),
+        }
         | {"completion": spoken[n].completion, "turns": spoken[n].turns}
         for n in chosen
     ]
@@ -152,7 +178,7 @@ def own(
         "version": VERSION,
         "size": OWN,
         "seed": seed,
-        "stages": max(placed),
+        "stages": len(set(placed)),
         "rows": {name: table.num_rows for name, table in tables.items()},
         "format": form,
         "chat": bool(spoken[0].turns),
@@ -188,7 +214,7 @@ def _read(source: Path) -> list[Json]:
 
 def _lines(source: Path) -> Iterator[Json]:
     try:
-        text = source.read_text(encoding="utf-8")
+        text = source.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise UsageError(f"{source} is no UTF-8 text: give a .jsonl or .parquet file") from error
     for number, line in enumerate(text.split("\n"), 1):
@@ -196,7 +222,7 @@ def _lines(source: Path) -> Iterator[Json]:
             continue
         try:
             row = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UsageError(f"{source}, line {number} is no JSON ({error}): one object a line is wanted") from error
         if not isinstance(row, dict):
             raise UsageError(f"{source}, line {number} is no JSON object: one object a line is wanted")
@@ -210,6 +236,7 @@ def _parsed(source: Path, number: int, row: Json, form: str) -> Spoken:
         raise ProblemError(f"{where} has no {' and no '.join(lacking)}: mend or remove it")
     try:
         one = parse(row)
+        (one.prompt + one.completion).encode()
     except ValueError as error:
         raise ProblemError(f"{where}: {error}: mend or remove it") from error
     if not one.completion.strip():
@@ -218,22 +245,28 @@ def _parsed(source: Path, number: int, row: Json, form: str) -> Spoken:
 
 
 def _stages(source: Path, raw: Sequence[Json], count: int | None) -> list[int]:
-    told = [row.get("stage") for row in raw]
+    told: list[Any] = [row.get("stage") for row in raw]
     if count is not None:
+        if any(stage is not None for stage in told):
+            raise UsageError(f"{source} has a column stage: leave out --stages, or the column")
         if not 1 <= count <= len(raw):
             raise UsageError(f"{len(raw)} rows cannot be cut into {count} stages: 1 to {len(raw)}")
         return [1 + n * count // len(raw) for n in range(len(raw))]
     if all(stage is None for stage in told):
         return [1] * len(raw)
     for number, stage in enumerate(told):
-        if not isinstance(stage, int) or isinstance(stage, bool) or stage < 1:
-            raise ProblemError(f"{source}, row {number + 1}: stage {stage!r} is no whole number from 1 on")
+        if not isinstance(stage, int) or isinstance(stage, bool) or not 1 <= stage <= MOST_STAGES:
+            raise ProblemError(
+                f"{source}, row {number + 1}: stage {stage!r} is no whole number from 1 to {MOST_STAGES}"
+            )
+        if number and stage < told[number - 1]:
+            raise ProblemError(f"{source}, row {number + 1}: stage {stage} after {told[number - 1]}: sort the rows")
     return [int(stage or 1) for stage in told]
 
 
 def _questions(spoken: Sequence[Spoken]) -> list[str]:
-    """What is asked: the last turn of the user; or the bare prompt, without labels (``Question: ``) that all have."""
-    asked = [one.turns[-1]["content"] if one.turns else one.prompt for one in spoken]
+    """What is asked: all turns; or the bare prompt, without labels (``Question: ``) that all have."""
+    asked = ["\n".join(turn["content"] for turn in one.turns) if one.turns else one.prompt for one in spoken]
     if spoken[0].turns or len(set(asked)) == 1:
         return asked
     start = _common(asked)
@@ -242,6 +275,20 @@ def _questions(spoken: Sequence[Spoken]) -> list[str]:
     end = _common([text[::-1] for text in rest])[::-1]
     cut = len(end) - end.find("\n") if "\n" in end else 0
     return [text[: len(text) - cut].strip() or whole for text, whole in zip(rest, asked, strict=True)]
+
+
+def _asked(one: Spoken) -> str:
+    """The last turn of the user, where there are turns."""
+    return one.turns[-1]["content"] if one.turns else ""
+
+
+def _sampled(items: Sequence[int], placed: Sequence[int], count: int, rng: random.Random) -> list[int]:
+    """About ``count`` of the items, at least one of each stage, and of each as large a share."""
+    found: list[int] = []
+    for stage in sorted({placed[n] for n in items}):
+        mine = [n for n in items if placed[n] == stage]
+        found += rng.sample(mine, max(1, round(count * len(mine) / len(items))))
+    return sorted(found)
 
 
 def _common(texts: Sequence[str]) -> str:
@@ -258,7 +305,7 @@ def _shots(train: Sequence[Json], kind: Sequence[tuple[str, ...]], seed: int) ->
     content = [asked_of(row["messages"][0]["content"]) for row in train]
     doubtful = {n for group in disputed(train) for n in group}
     members: dict[tuple[str, ...], list[int]] = defaultdict(list)
-    taken: set[frozenset[str]] = set()
+    taken: set[tuple[str, ...]] = set()
     for n in random.Random(seed).sample(range(len(train)), len(train)):
         if n not in doubtful and content[n] not in taken:
             taken.add(content[n])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from ilp_bench.train.contradictions import disputed
 from ilp_bench.train.knowledge import CONFIDENT
 from ilp_bench.train.patterns import repeats, shapes
 
+FEW = 8  # questions of one kind below which nothing is said of the kind
 KNOWN = 0.2  # probability of the right answer from which on a base model knows it (section 3.2: pass@10 < 0.2)
 
 
@@ -30,9 +31,12 @@ class Signals(NamedTuple):
     divergence   Jensen-Shannon divergence (nats) of base and tuned model over the options; None where not asked
     contradicted share of rows asking the same whose label is another
     segment      stage in which it was trained last, from 1
-    fallen       how much lower its segment's learned rate is than that of the last one, relative, at least 0
-    rarity       how many times rarer its pattern is than the commonest of its kind of question, at least 1
-    kind_known   share of the questions of its kind that the base model has a confident answer to
+    fallen       how much lower its segment's learned rate is than that of the last one, relative; 0 where that is
+                 within two standard errors
+    rarity       how many times rarer its pattern is than the commonest of its kind of question, at least 1; questions
+                 count once
+    kind_known   share of the questions of its kind that the base model has a confident answer to; questions of kinds
+                 with few of them are taken together
     """
 
     item_id: str
@@ -61,29 +65,32 @@ def signals(run: Run, base: Run, data: Dataset) -> list[Signals]:
     for n, row in enumerate(rows):
         asked_in[row["prompt"]].append(n)
     questions = [row["messages"][0]["content"] for row in rows]
-    rarity, groups = repeats(questions), {n: group for group in disputed(rows) for n in group}
+    distinct = list(dict.fromkeys(questions))
+    rarity = dict(zip(distinct, repeats(distinct), strict=True))
+    groups = {n: group for group in disputed(rows) for n in group}
     kind = shapes(questions)
     tuned, untuned = (_by_probe(one) for one in (run, base))
     rates = _learned(run)
     recall = [row for row in data.items.to_pylist() if row["probe"] == "recall" and row["prompt"] in asked_in]
+    place = [_place(item, rows, asked_in[item["prompt"]]) for item in recall]
+    size = Counter(kind[n] for n in place)
+    pooled = [kind[n] if size[kind[n]] >= FEW else () for n in place]
     confident: dict[tuple[str, ...], list[bool]] = defaultdict(list)
-    segments: dict[int, list[float]] = defaultdict(list)
-    for item in recall:
-        n, was = asked_in[item["prompt"]][-1], untuned[item["probe_id"]]
-        confident[kind[n]].append(_number(was["shots_p"]) >= KNOWN or _denied(was, item) > CONFIDENT)
+    segments: dict[int, list[float]] = {row["stage"]: [] for row in rows}
+    for item, n, mine in zip(recall, place, pooled, strict=True):
+        was = untuned[item["probe_id"]]
+        confident[mine].append(_number(was["shots_p"]) >= KNOWN or _denied(was, item) > CONFIDENT)
         segments[rows[n]["stage"]].append(rates[item["item_id"]])
-    mean = {stage: float(np.mean(values)) for stage, values in segments.items()}
-    last = mean[max(mean)] if mean else 0.0
+    fallen = _fallen(segments)
     found = []
-    for item in recall:
-        places, was, now = asked_in[item["prompt"]], untuned[item["probe_id"]], tuned[item["probe_id"]]
-        n = places[-1]
+    for item, n, mine in zip(recall, place, pooled, strict=True):
+        was, now = untuned[item["probe_id"]], tuned[item["probe_id"]]
         labels = [rows[k]["completion"] for k in groups.get(n, [n])]
         shares = _shares(was)
         found.append(
             Signals(
                 item_id=item["item_id"],
-                question=questions[n],
+                question=item["question"],
                 learned=rates[item["item_id"]],
                 known=_number(was["shots_p"]),
                 best_of_5=None if shares is None else best_of(shares, was["gold"], 5),
@@ -91,11 +98,30 @@ def signals(run: Run, base: Run, data: Dataset) -> list[Signals]:
                 divergence=_divergence(was, now),
                 contradicted=float(np.mean([label.strip() != item["answer"].strip() for label in labels])),
                 segment=rows[n]["stage"],
-                fallen=max(0.0, 1 - mean[rows[n]["stage"]] / last) if last else 0.0,
-                rarity=max(rarity[k] for k in places),
-                kind_known=float(np.mean(confident[kind[n]])),
+                fallen=fallen[rows[n]["stage"]],
+                rarity=max(rarity[questions[k]] for k in asked_in[item["prompt"]]),
+                kind_known=float(np.mean(confident[mine])),
             )
         )
+    return found
+
+
+def _place(item: dict[str, Any], rows: list[dict[str, Any]], places: list[int]) -> int:
+    """The last row that trains an item: with its answer, or else the last that asks it."""
+    mine = [n for n in places if rows[n]["completion"].strip() == item["answer"].strip()]
+    return (mine or places)[-1]
+
+
+def _fallen(segments: dict[int, list[float]]) -> dict[int, float]:
+    """How much lower each segment's mean rate is than the last one's, relative; 0 within two standard errors of it."""
+    found = dict.fromkeys(segments, 0.0)
+    last = segments[max(segments)]
+    for stage, rates in segments.items():
+        if min(len(rates), len(last)) > 1 and np.mean(last) > 0:
+            drop = np.mean(last) - np.mean(rates)
+            noise = np.sqrt(np.var(rates, ddof=1) / len(rates) + np.var(last, ddof=1) / len(last))
+            if drop > 2 * noise:
+                found[stage] = float(drop / np.mean(last))
     return found
 
 
@@ -110,6 +136,8 @@ def _check(run: Run, base: Run, data: Dataset) -> None:
         raise ProblemError("the base run has no knowledge probe: evaluate the base model with --probe-base")
     if run.record.model.weights_sha256 == weights:
         raise ProblemError("run and base run are of the same weights: give the run of the fine-tuned model first")
+    if data.own and data.manifest["chat"] and run.record.prompt_format != "chat":
+        raise ProblemError("the rows are conversations and the run was measured without --chat: evaluate with it")
     if base_sha256(run.record) not in (None, weights):
         raise ProblemError("the run was fine-tuned from another base model: give the run of its own as --base-run")
 
@@ -134,8 +162,11 @@ def _number(value: float | None) -> float:
 
 
 def _denied(was: dict[str, Any], item: dict[str, Any]) -> float:
-    """Probability of the preferred option, or of the model's own answer, where that is not the supervised one."""
-    if was["belief"] is None or was["belief"] == item["answer"]:
+    """Probability of the preferred option, or of the model's own answer, where that is not the supervised one.
+
+    Nothing denies a supervised answer of several lines, of which the model was let say the first only.
+    """
+    if was["belief"] is None or "\n" in item["answer"] or was["belief"].casefold() == item["answer"].casefold():
         return 0.0
     return float(was["belief_p"] if was["shots_options"] is None else np.exp(max(was["shots_options"])))
 

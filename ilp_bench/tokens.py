@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from jinja2 import TemplateError
+
 from ilp_bench.errors import ProblemError
 
 
@@ -12,8 +14,11 @@ def encode(tokenizer: Any, prompts: Sequence[str], completions: Sequence[str]) -
     """(context ids, completion ids) of each pair, cut where the prompt's own tokens end.
 
     The whole text is tokenised at once, as lm-eval does, so the completion's ids are those a model reads.
-    Raises ProblemError when a completion has no token of its own.
+    A beginning-of-text mark that a chat template wrote is not written again by a tokenizer that adds one. Raises
+    ProblemError when a completion has no token of its own.
     """
+    if (mark := tokenizer.bos_token) and tokenizer("")["input_ids"][:1] == [tokenizer.bos_token_id]:
+        prompts = [prompt.removeprefix(mark) for prompt in prompts]
     distinct = list(dict.fromkeys(prompts))
     lengths = dict(zip(distinct, map(len, tokenizer(distinct)["input_ids"]), strict=True))
     wholes = tokenizer([p + c for p, c in zip(prompts, completions, strict=True)])["input_ids"]
@@ -21,7 +26,10 @@ def encode(tokenizer: Any, prompts: Sequence[str], completions: Sequence[str]) -
     for prompt, whole, completion in zip(prompts, wholes, completions, strict=True):
         length = lengths[prompt]
         if len(whole) <= length:
-            raise ProblemError(f"the tokenizer gives {completion!r} no token of its own after its prompt")
+            raise ProblemError(
+                f"the tokenizer gives {completion[:40]!r} no token of its own after {prompt[-40:]!r}: let the prompt "
+                "end, or the answer begin, otherwise"
+            )
         pairs.append((whole[:length], whole[length:]))
     return pairs
 
@@ -31,6 +39,7 @@ def ended(tokenizer: Any, completion: str, *, plain: bool) -> str:
 
     With ``plain``, always one newline, as among examples shown.
     """
+    completion = completion.removesuffix(tokenizer.eos_token or "")
     if plain:
         return completion.rstrip("\n") + "\n"
     return completion if completion.endswith("\n") else completion + (tokenizer.eos_token or "\n")
@@ -45,9 +54,13 @@ def chat(tokenizer: Any, turns: Sequence[dict[str, str]], answer: str) -> tuple[
     """
     if not getattr(tokenizer, "chat_template", None):
         raise ProblemError("this tokenizer has no chat template: leave out --chat")
-    prompt = tokenizer.apply_chat_template(list(turns), tokenize=False, add_generation_prompt=True)
     both = [*turns, {"role": "assistant", "content": answer}]
-    whole = tokenizer.apply_chat_template(both, tokenize=False)
+    try:
+        prompt = tokenizer.apply_chat_template(list(turns), tokenize=False, add_generation_prompt=True)
+        whole = tokenizer.apply_chat_template(both, tokenize=False)
+    except TemplateError as error:
+        roles = ", ".join(turn["role"] for turn in both)
+        raise ProblemError(f"this chat template refuses {roles} ({error}): leave out --chat") from error
     if not whole.startswith(prompt):
         raise ProblemError("this chat template changes the prompt once it is answered: leave out --chat")
     return prompt, whole[len(prompt) :].removesuffix("\n")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from jinja2 import TemplateError
 from typer.testing import CliRunner
 
 from ilp_bench import evaluate as measuring
@@ -17,14 +18,15 @@ from ilp_bench.dataset import Dataset, load
 from ilp_bench.diagnose import NONE, diagnose
 from ilp_bench.errors import ProblemError, UsageError
 from ilp_bench.evaluate import evaluate
-from ilp_bench.evaluate.ask import Said
+from ilp_bench.evaluate.ask import Said, _said
 from ilp_bench.evaluate.hf import load_model
 from ilp_bench.evaluate.requests import plan
 from ilp_bench.export import FORMATS, export
 from ilp_bench.models import locate
 from ilp_bench.own import own, write
 from ilp_bench.record import SAMPLES, Run, RunRecord
-from ilp_bench.train.contradictions import content
+from ilp_bench.train.contradictions import content, disputed
+from ilp_bench.train.run import train
 
 ROWS = [{"prompt": f"Q: where is city {n}?\nA:", "completion": f" land {n}\n"} for n in range(20)]
 
@@ -146,8 +148,53 @@ def test_a_conversation_keeps_its_turns(tmp_path: Path, nano: Any) -> None:
     assert "Be brief." in nano[1].decode(context)
 
 
+def test_a_system_prompt_beside_the_turns_is_read(tmp_path: Path) -> None:
+    rows = [{"instruction": f"Capital of {n}?", "input": "", "output": n, "system": "Be brief."} for n in "ABCDEFGH"]
+    assert own(lines(tmp_path, rows)).items["turns"].to_pylist()[0][0] == {"role": "system", "content": "Be brief."}
+
+
+def test_a_space_before_the_answer_is_no_part_of_the_prompt(tmp_path: Path) -> None:
+    spaced = [{"prompt": row["prompt"] + " ", "completion": row["completion"][1:]} for row in ROWS]
+    one, other = own(lines(tmp_path, ROWS)), own(lines(tmp_path, spaced))
+    assert one.items["prompt"].equals(other.items["prompt"])
+    assert one.items["completion"].equals(other.items["completion"])
+
+
+def test_what_is_trained_is_what_is_measured(tmp_path: Path) -> None:
+    """Without a newline at its end, a completion ends with the tokenizer's mark, in training too."""
+    bare = [row | {"completion": f" {'abcdefghij'[n]}"} for n, row in enumerate(ROWS[:10])]
+    data = own(lines(tmp_path, bare))
+    train("nano", "auto", data, tmp_path / "ckpt", rate=2e-3)
+    run = evaluate(str(tmp_path / "ckpt"), data, tmp_path / "run")
+    assert run
+    assert min(run.samples["p"].to_pylist()) > 0.3
+
+
+def test_a_template_that_refuses_is_one_clear_line(nano: Any) -> None:
+    class Refusing:
+        chat_template = "x"
+
+        def apply_chat_template(self, *_: Any, **__: Any) -> str:
+            raise TemplateError("no system role")
+
+    with pytest.raises(ProblemError, match=r"refuses system, user, assistant \(no system role\)"):
+        tokens.chat(Refusing(), [{"role": "system", "content": "a"}, {"role": "user", "content": "b"}], "c")
+
+
+def test_an_answer_is_decoded_whole_and_ends_with_its_line_or_text(nano: Any) -> None:
+    ids = nano[1](" Zürich\nx")["input_ids"]
+    assert _said(nano[1], ids, [-0.5] * len(ids))[0].strip() == "Zürich"
+    first = nano[1](" Paris")["input_ids"]
+    said = _said(nano[1], [*first, nano[1].eos_token_id, 0, 0], [-0.5] * (len(first) + 3))
+    assert (said.text, said.finished) == (" Paris", True)
+    assert said.probability == pytest.approx(np.exp(-0.5 * (len(first) + 1)))
+    assert not _said(nano[1], first, [-0.5] * len(first)).finished
+
+
 def test_a_completion_ends_as_it_was_trained(nano: Any) -> None:
     end = nano[1].eos_token
+    assert tokens.ended(nano[1], f" Paris{end}", plain=False) == f" Paris{end}"
+    assert tokens.ended(nano[1], f" Paris{end}", plain=True) == " Paris\n"
     assert tokens.ended(nano[1], " Paris\n", plain=False) == " Paris\n"
     assert tokens.ended(nano[1], " Paris", plain=False) == f" Paris{end}"
     assert tokens.ended(nano[1], " Paris", plain=True) == " Paris\n"
@@ -175,8 +222,14 @@ def test_attribution_without_causes_finds_those_that_were_injected(mini: Dataset
     assert set(gaps) <= {"knowledge_gap", "knowledge_conflict", NONE}
     assert gaps.count("knowledge_gap") >= 0.4 * len(gaps)
     for cause in set(said) - {NONE}:
-        assert said[cause].count(cause) >= 0.9 * len(said[cause]), cause
+        assert said[cause].count(cause) >= 0.8 * len(said[cause]), cause
     assert set(said) == {*CAUSE_NAMES, NONE} - {"knowledge_gap"}
+
+
+def test_a_run_of_conversations_must_be_of_conversations(tmp_path: Path) -> None:
+    rows = [{"messages": [{"role": "user", "content": n}, {"role": "assistant", "content": n}]} for n in "ABCDEFGH"]
+    with pytest.raises(ProblemError, match="measured without --chat"):
+        attributed(tmp_path, rows, [0.1] * 8)
 
 
 def test_the_base_models_own_answers_are_kept(mine: Dataset, of_base: Run) -> None:
@@ -211,9 +264,92 @@ def test_answers_survive_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert run.samples["belief"].to_pylist() == ["land"] * 20
 
 
+def attributed(folder: Path, rows: list[Any], p: list[float], known: list[float] | None = None, **more: Any) -> Any:
+    """What is said of rows learned with ``p``, when the base model gives answers with ``known`` believing none."""
+    data = own(lines(folder, rows), **more)
+    rates = dict(zip((item["item_id"] for item in data.items.to_pylist()), p, strict=True))
+    run = tuned(data, rates)
+    shots = pa.array(known or [0.9] * len(p))
+    place = SAMPLES.get_field_index("shots_p")
+    base = Run(
+        run.record.model_copy(
+            update={"probed": True, "model": run.record.model.model_copy(update={"weights_sha256": "b" * 64})}
+        ),
+        run.samples.set_column(place, "shots_p", shots),
+    )
+    return diagnose(run, base, data).said["signals"]
+
+
+def asking(*texts: str) -> list[dict[str, str]]:
+    return [{"prompt": text, "completion": f" answer {n}\n"} for n, text in enumerate(texts)]
+
+
+def test_questions_that_differ_in_one_word_or_in_order_are_no_contradiction(tmp_path: Path) -> None:
+    names = "Ada Bo Cy Di Ed Flo Gus Hal".split()
+    for frames in (
+        ("Capital of {}?", "Currency of {}?"),
+        ("Is {} older than Zed?", "Is Zed older than {}?"),
+        ("Translate the words of {} into French", "Spell the words of {} into French"),
+        ("{} one", "{} two"),
+    ):
+        rows = asking(*(frame.format(name) for name in names for frame in frames))
+        assert set(attributed(tmp_path, rows, [0.1] * 16)) == {NONE}
+    rows = asking(
+        *(frame.format(name) for name in names for frame in ("What is the size of {}?", "Name the size of {}."))
+    )
+    assert set(attributed(tmp_path, asking(*(f"Where is {n}?" for n in range(8))) + rows, [0.1] * 24)) == {
+        NONE,
+        "data_inconsistency",
+    }
+
+
+def test_the_same_words_after_other_turns_are_no_contradiction(tmp_path: Path) -> None:
+    rows = [
+        {
+            "messages": [
+                {"role": "system", "content": system},
+                {"role": "user", "content": f"Hello {n}"},
+                {"role": "assistant", "content": f"{system} {n}"},
+            ]
+        }
+        for n in "ABCDEFGH"
+        for system in ("In French", "In German")
+    ]
+    made = own(lines(tmp_path, rows))
+    assert disputed(made.train.to_pylist()) == []
+
+
+def test_a_segment_has_fallen_only_beyond_noise(tmp_path: Path) -> None:
+    rows = asking(*(f"Where is {n}?" for n in range(240)))
+    for seed in range(5):
+        p = np.random.default_rng(seed).uniform(0.05, 0.95, 240).tolist()
+        assert set(attributed(tmp_path, rows, p, stages=2)) == {NONE}
+    fell = attributed(tmp_path, rows, [0.1] * 60 + [0.5] * 180, stages=4)
+    assert fell == ["left_side_forgetting"] * 60 + [NONE] * 180
+
+
+def test_copies_of_one_row_make_no_other_rare(tmp_path: Path) -> None:
+    rows = asking(*(f"Where is the town {'bcdfghjk'[n % 8]}u{'lmpqrtvwxz'[n // 8]}?" for n in range(80)))
+    assert set(attributed(tmp_path, rows + rows[:1] * 10, [0.1] * 80)) == {NONE}
+
+
+def test_gaps_are_found_among_questions_of_many_kinds(tmp_path: Path) -> None:
+    words = [f"{a}{b}" for a in "bcdfghjklm" for b in "aeiou"]
+    rows = asking(*(f"{words[n]} {words[-n]} {words[(n * 7) % 50]}?" for n in range(50)))
+    known = [0.9, 0.01] * 25
+    assert attributed(tmp_path, rows, [0.1] * 50, known) == [NONE, "knowledge_gap"] * 25
+
+
 @pytest.mark.parametrize(
     ("rows", "complaint"),
     [
+        (["[" * 100_000], "line 1 is no JSON"),
+        (['{"prompt": "a", "completion": "\\ud800"}'], "row 1: .* mend or remove it"),
+        (['{"prompt": " ", "completion": "b"}'], "row 1: the prompt is empty"),
+        (['{"prompt": "a", "completion": "b", "stage": 1000000000000}'], "row 1: stage 1000000000000 is no whole"),
+        (['{"prompt": "a", "completion": "b", "stage": 2}', '{"prompt": "c", "completion": "d", "stage": 1}'], "sort"),
+        (['{"instruction": "a", "output": "b", "history": [["c", "d"]]}'], "row 1: a history is not read"),
+        (['{"messages": [{"role": "tool", "content": "a"}]}'], "row 1: the role 'tool' is none of system, user"),
         (["{"], "line 1 is no JSON"),
         (["[1]"], "line 1 is no JSON object"),
         ([""], "holds no rows"),
@@ -241,6 +377,11 @@ def test_bad_calls_are_one_clear_line(tmp_path: Path) -> None:
         own(file, form="mesages")
     with pytest.raises(UsageError, match="cannot be cut into 21 stages"):
         own(file, stages=21)
+    with pytest.raises(UsageError, match="a sample of 0 items is impossible"):
+        own(file, sample=0)
+    lines(tmp_path, [row | {"stage": 1} for row in ROWS])
+    with pytest.raises(UsageError, match="has a column stage: leave out --stages"):
+        own(file, stages=2)
     with pytest.raises(UsageError, match="is no file"):
         own(tmp_path / "none.jsonl")
     (tmp_path / "bad.parquet").write_text("x")

@@ -109,17 +109,17 @@ def evaluate(
     if engine and backend != "vllm":
         raise UsageError("engine arguments are for --backend vllm")
     located, start = locate(model), time.monotonic()
+    notes = located.folder / "training.json"
+    training = read_json(notes) if notes.is_file() else None
+    probed = (training is None if probe_base is None else probe_base) and protocol == "exact"
+    if data.own:
+        _check_own(data, backend=backend, probed=probed, chat=chat, choices=choices)
     with _threads(threads, device if backend == "hf" else "gpu"):
         rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
         if world > 1 and backend == "vllm":
             raise UsageError("vLLM shares the work itself: use --engine tensor_parallel_size=N or data_parallel_size=N")
         lm, tokenizer, setting = _open(located, backend, dtype, device, batch_size, remote_code, engine or {})
-        notes = located.folder / "training.json"
-        training = read_json(notes) if notes.is_file() else None
-        probed = (training is None if probe_base is None else probe_base) and protocol == "exact"
         items = data.items.to_pylist()
-        if data.own:
-            _check_own(data, backend=backend, probed=probed, chat=chat, choices=choices)
         wanted = asking.plan(tokenizer, data, items, chat=chat, probed=probed, choices=choices)
         template = str(getattr(tokenizer, "chat_template", "")) if chat else None
         loaded = time.monotonic()
@@ -180,9 +180,15 @@ def _check_own(data: Dataset, *, backend: str, probed: bool, chat: bool, choices
     if chat and not data.manifest["chat"]:
         raise UsageError("these rows are bare prompts, not conversations: leave out --chat")
     if data.manifest["chat"] and not chat and not probed:
-        raise UsageError("these rows are conversations: add --chat, as the model was trained on them")
+        raise UsageError(
+            "these rows are conversations: add --chat, as the model was trained on them (without a chat template, "
+            "import them as prompts and completions)"
+        )
     if probed and backend != "hf":
-        raise UsageError("what a base model says to rows of your own is asked with --backend hf")
+        raise UsageError(
+            "what a base model says to rows of your own is asked with --backend hf; of a tuned model nothing is, with "
+            "--no-probe-base"
+        )
 
 
 @contextmanager

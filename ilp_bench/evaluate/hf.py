@@ -159,7 +159,10 @@ class AnswerLM(HFLM):  # type: ignore[misc]
         context, answer = request
         room = self.max_length + 1 - len(answer)
         if room < 1:
-            raise ProblemError(f"an answer of {len(answer)} tokens does not fit into the model's {self.max_length}")
+            begin = self.tokenizer.decode(list(answer[:8]))
+            raise ProblemError(
+                f"the answer {begin!r} … has {len(answer)} tokens, more than the model's {self.max_length}: remove it"
+            )
         return context[-room:], answer
 
     @torch.no_grad()

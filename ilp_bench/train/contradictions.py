@@ -77,22 +77,29 @@ def disputed(rows: Sequence[dict[str, Any]]) -> list[list[int]]:
 
 
 def _groups(questions: Sequence[str]) -> list[list[int]]:
-    groups: dict[frozenset[str], list[int]] = defaultdict(list)
+    groups: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for n, question in enumerate(questions):
         groups[content(question)].append(n)
     return list(groups.values())
 
 
 def _disputed(rows: Sequence[dict[str, Any]], groups: Sequence[list[int]]) -> list[list[int]]:
-    return [group for group in groups if len({rows[n]["completion"] for n in group}) > 1]
+    return [group for group in groups if len({rows[n]["completion"].strip() for n in group}) > 1]
 
 
-def content(question: str) -> frozenset[str]:
-    """The words that say what is asked: without the first, which only says how, and without function words."""
-    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+ASKING = frozenset("what which who name state give tell say".split())  # as a first word, only says how it is asked
+FUNCTION = frozenset("a an the of is are was were that has have does do did its".split())
 
-    words = re.findall(r"[^\s?.]+", question)
-    return frozenset(word for word in words[1:] if word.lower() not in ENGLISH_STOP_WORDS)
+
+def content(question: str) -> tuple[str, ...]:
+    """The words that say what is asked, in order: without how it is asked, and without words that say nothing.
+
+    Two questions with the same content ask the same. Little is left out, because a negation, a number or the order of
+    two names may be all in which questions differ.
+    """
+    words = [word.casefold() for word in re.findall(r"[^\s?.]+", question)]
+    rest = words[1:] if words and words[0] in ASKING else words
+    return tuple(word for word in rest if word not in FUNCTION) or tuple(words)
 
 
 def wrong(rows: Sequence[dict[str, Any]], found: Found) -> set[int]:

@@ -11,8 +11,11 @@ import os
 import random
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
 
 from ilp_bench import __version__
 from ilp_bench.dataset import Dataset
@@ -22,6 +25,7 @@ from ilp_bench.evaluate.hf import load_model, pick_device, quiet
 from ilp_bench.files import new_folder
 from ilp_bench.models import Located, locate, weights_sha256
 from ilp_bench.nano import NANO
+from ilp_bench.tokens import ended
 from ilp_bench.train.general import general_texts, known_texts
 from ilp_bench.train.log import Log, tracker
 from ilp_bench.train.phase import Answer, Bench
@@ -101,6 +105,10 @@ def train(
         def said(prompts: Sequence[str]) -> list[Answer]:
             return [Answer(one.text, one.probability) for one in answers(model, tokenizer, prompts)]
 
+        if data.own:
+            ends = [ended(tokenizer, text, plain=False) for text in data.train["completion"].to_pylist()]
+            place = data.train.schema.get_field_index("completion")
+            data = replace(data, train=data.train.set_column(place, "completion", pa.array(ends)))
         bench = Bench(data, rng, texts or known_texts(rng), said, near)
         log = Log(shop.folder / "log.jsonl", data, tracker(track, out.name, about) if team.main else None)
         with _memory():

@@ -34,11 +34,27 @@ def page(found: Mapping[tuple[str, str], Family]) -> str:
     for (base, size), family in found.items():
         parts += [
             f"### {base}, {size}\n",
+            f"{setting(family)}\n",
             matrix(family),
             f"![{base}: recovery of recipes by cause](reference-{base}-{size}.svg)\n",
         ]
         parts += ["#### Claims of the paper\n", table(family)]
     return "\n".join(parts)
+
+
+def setting(family: Family) -> str:
+    """How the recipes of a base model were trained, where all were trained alike."""
+    told = {
+        (training.get("learning_rate"), training.get("batch_size"), training.get("lora"))
+        for replicates in family.values()
+        for one in replicates
+        if (training := one.submission.record.training)
+    }
+    if len(told) != 1:
+        return "Trained in several ways; each entry has its own."
+    rate, batch, rank = told.pop()
+    how = f"a LoRA adapter of rank {rank}" if rank else "all weights"
+    return f"Trained: {how}, learning rate {rate:g}, batches of {batch}."
 
 
 def scores(family: Family) -> dict[str, Scores]:

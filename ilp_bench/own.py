@@ -135,41 +135,14 @@ def own(
         raise ProblemError(f"{source} has both conversations and bare prompts: import them one by one")
     placed = _stages(source, raw, stages)
     questions = _questions(spoken)
-    train: list[Json] = [
-        {"row_id": row_id(n), "item_id": f"own-{n:06d}", "cause": None, "arm": None, "stage": stage}
-        | {"prompt": one.prompt, "completion": one.completion}
-        | {
-            "messages": [
-                {"role": "user", "content": question},
-                {"role": "assistant", "content": one.completion.strip()},
-            ]
-        }
-        | {"annotator": "" if row.get("annotator") is None else str(row["annotator"]), "domain": None}
-        for n, (row, one, question, stage) in enumerate(zip(raw, spoken, questions, placed, strict=True))
-    ]
-    first: dict[Any, str] = {}
-    for row, one in zip(train, spoken, strict=True):
-        row["item_id"] = first.setdefault((one.prompt, one.completion), row["item_id"])
+    train = _train_rows(raw, spoken, questions, placed)
     shots, shown = _shots(train, shapes(questions), seed)
     if not shots:
         raise ProblemError(f"{source} has fewer than {LEAST} different questions: four examples are shown beside each")
-    count = Counter(row["item_id"] for row in train)
-    last = {row["item_id"]: n for n, row in enumerate(train)}
-    chosen = sorted(last.values())
+    chosen = sorted({row["item_id"]: n for n, row in enumerate(train)}.values())  # where each is trained last
     if sample is not None and sample < len(chosen):
         chosen = _sampled(chosen, placed, sample, random.Random(seed))
-    items = [
-        dict.fromkeys(ITEMS.names)
-        | {"probe_id": f"{train[n]['item_id']}/recall", "item_id": train[n]["item_id"], "probe": "recall"}
-        | {"stage": train[n]["stage"], "frequency": count[train[n]["item_id"]], "relation": shown[n]}
-        | {
-            "question": _asked(spoken[n]) or questions[n],
-            "prompt": spoken[n].prompt,
-            "answer": spoken[n].completion.strip(),
-        }
-        | {"completion": spoken[n].completion, "turns": spoken[n].turns}
-        for n in chosen
-    ]
+    items = _item_rows(train, spoken, shown, chosen)
     rows = {"train": train, "items": items, "knowledge": [], "shots": shots}
     schemas = SCHEMAS | {"items": ITEMS}
     tables = {name: pa.Table.from_pylist(rows[name], schema=schemas[name]) for name in TABLES}
@@ -185,6 +158,41 @@ def own(
         "content_sha256": content_sha256(tables.values()),
     }
     return Dataset(**tables, manifest=manifest)
+
+
+def _train_rows(
+    raw: Sequence[Json], spoken: Sequence[Spoken], questions: Sequence[str], placed: Sequence[int]
+) -> list[Json]:
+    """Rows of ``train``; those that train the same item have one ``item_id``."""
+    rows, first = [], dict[tuple[str, str], str]()
+    for n, (row, one, question, stage) in enumerate(zip(raw, spoken, questions, placed, strict=True)):
+        item = first.setdefault((one.prompt, one.completion), f"own-{n:06d}")
+        answer = one.completion.strip()
+        said = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+        who = "" if row.get("annotator") is None else str(row["annotator"])
+        row_of: Json = {"row_id": row_id(n), "item_id": item, "cause": None, "arm": None, "stage": stage}
+        row_of |= {"prompt": one.prompt, "completion": one.completion, "messages": said}
+        rows.append(row_of | {"annotator": who, "domain": None})
+    return rows
+
+
+def _item_rows(
+    train: Sequence[Json], spoken: Sequence[Spoken], shown: Sequence[str], chosen: Sequence[int]
+) -> list[Json]:
+    """Rows of ``items``, one for each of the rows ``chosen``."""
+    count = Counter(row["item_id"] for row in train)
+    found = []
+    for n in chosen:
+        row, one = train[n], spoken[n]
+        question = one.turns[-1]["content"] if one.turns else row["messages"][0]["content"]
+        found.append(
+            dict.fromkeys(ITEMS.names)
+            | {"probe_id": f"{row['item_id']}/recall", "item_id": row["item_id"], "probe": "recall"}
+            | {"stage": row["stage"], "frequency": count[row["item_id"]], "relation": shown[n], "question": question}
+            | {"prompt": one.prompt, "answer": one.completion.strip()}
+            | {"completion": one.completion, "turns": one.turns}
+        )
+    return found
 
 
 def write(dataset: Dataset, out: Path) -> None:
@@ -275,11 +283,6 @@ def _questions(spoken: Sequence[Spoken]) -> list[str]:
     end = _common([text[::-1] for text in rest])[::-1]
     cut = len(end) - end.find("\n") if "\n" in end else 0
     return [text[: len(text) - cut].strip() or whole for text, whole in zip(rest, asked, strict=True)]
-
-
-def _asked(one: Spoken) -> str:
-    """The last turn of the user, where there are turns."""
-    return one.turns[-1]["content"] if one.turns else ""
 
 
 def _sampled(items: Sequence[int], placed: Sequence[int], count: int, rng: random.Random) -> list[int]:

@@ -3,12 +3,13 @@
 Takes the training rows of a controlled dataset as if they were somebody's own (prompt, completion, stage, annotator:
 no options, no paraphrases, no cause), measures both models on them, attributes every row, and compares with the causes
 that were injected. Prints JSON: the share of the expected unlearned rows that is attributed rightly, macro-F1 and, of
-each true cause, the expected unlearned rows by what was said.
+each true cause, the expected unlearned rows by what was said; then of all rows, learned or not, how many get what.
 """
 
 import json
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,8 @@ def main(base: str, tuned: str, folder: Path) -> None:
             )
         )
         print(json.dumps(table, indent=1))
+        pairs = Counter(zip(truth, said, strict=True))
+        print(json.dumps({"rows": {f"{true} as {one}": count for (true, one), count in sorted(pairs.items())}}))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from jinja2 import TemplateError
+from tokenizers.processors import TemplateProcessing
 from typer.testing import CliRunner
 
 from ilp_bench import evaluate as measuring
@@ -168,6 +169,17 @@ def test_what_is_trained_is_what_is_measured(tmp_path: Path) -> None:
     run = evaluate(str(tmp_path / "ckpt"), data, tmp_path / "run")
     assert run
     assert min(run.samples["p"].to_pylist()) > 0.3
+
+
+def test_a_template_and_a_tokenizer_together_write_one_beginning() -> None:
+    tokenizer = load_model(locate("nano"))[1]
+    mark = tokenizer.eos_token
+    tokenizer.bos_token = mark
+    beginning = TemplateProcessing(single=f"{mark} $A", special_tokens=[(mark, tokenizer.bos_token_id)])
+    tokenizer.backend_tokenizer.post_processor = beginning
+    plain, written = (tokens.encode(tokenizer, [start + "Where is Paris?"], [" France"]) for start in ("", mark))
+    assert plain == written
+    assert plain[0][0].count(tokenizer.bos_token_id) == 1
 
 
 def test_a_template_that_refuses_is_one_clear_line(nano: Any) -> None:

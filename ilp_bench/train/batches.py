@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from ilp_bench.train.phase import Example
+
+
+def repeated(
+    times: Sequence[int], gone: Collection[int], pairs: Iterable[tuple[int, int]]
+) -> tuple[list[int], list[tuple[int, int]]]:
+    """Rows in order, row n ``times[n]`` times, those ``gone`` not at all; and ``pairs`` of rows as pairs of places."""
+    order = [n for n, count in enumerate(times) if n not in gone for _ in range(count)]
+    places: dict[int, list[int]] = defaultdict(list)
+    for place, n in enumerate(order):
+        places[n].append(place)
+    return order, [(k, m) for one, other in pairs for k in places.get(one, ()) for m in places.get(other, ())]
 
 
 class Apart:

@@ -13,11 +13,11 @@ What it found stands in ``training.json`` under ``found``. It stops when 95 % of
 
 from __future__ import annotations
 
-from ilp_bench.train.batches import Apart, Resampled
+from ilp_bench.train.batches import Apart, Resampled, repeated
 from ilp_bench.train.contradictions import find, wrong
 from ilp_bench.train.knowledge import asked, documents_about, pretraining
 from ilp_bench.train.patterns import repeats
-from ilp_bench.train.phase import MAX_EPOCHS, Bench, Example, Phase, example
+from ilp_bench.train.phase import MAX_EPOCHS, Bench, Phase, example
 
 NAME = "auto"
 CAUSE = None
@@ -31,21 +31,9 @@ def phases(bench: Bench) -> list[Phase]:
     found = find(rows, bench.near)
     gone = wrong(rows, found)
     times = repeats([row["messages"][0]["content"] for row in rows])
-    examples: list[Example] = []
-    segments: list[int] = []
-    places: dict[int, list[int]] = {}
-    for n, row in enumerate(rows):
-        if n not in gone:
-            places[n] = list(range(len(examples), len(examples) + times[n]))
-            examples += [example(row)] * times[n]
-            segments += [row["stage"]] * times[n]
-    against = [
-        (k, m)
-        for one, other in found.similar
-        if one in places and other in places
-        for k in places[one]
-        for m in places[other]
-    ]
+    order, against = repeated(times, gone, found.similar)
+    examples = [example(rows[n]) for n in order]
+    segments = [rows[n]["stage"] for n in order]
     drawn = Resampled(examples, segments)
     bench.notes.update(
         denied_rows=len(denied),

@@ -6,11 +6,11 @@ apart. Forgetting: one shuffle over all stages. Rare patterns: repeated until th
 
 from __future__ import annotations
 
-from ilp_bench.train.batches import Apart
+from ilp_bench.train.batches import Apart, repeated
 from ilp_bench.train.contradictions import find, wrong
 from ilp_bench.train.knowledge import pretraining
 from ilp_bench.train.patterns import repeats
-from ilp_bench.train.phase import MAX_EPOCHS, Bench, Example, Phase, control_probes, example
+from ilp_bench.train.phase import MAX_EPOCHS, Bench, Phase, control_probes, example
 
 NAME = "combined"
 CAUSE = None
@@ -22,19 +22,8 @@ def phases(bench: Bench) -> list[Phase]:
     found = find(rows, bench.near)
     gone = wrong(rows, found)
     times = repeats([row["messages"][0]["content"] for row in rows])
-    places: dict[int, list[int]] = {}
-    examples: list[Example] = []
-    for n, row in enumerate(rows):
-        if n not in gone:
-            places[n] = list(range(len(examples), len(examples) + times[n]))
-            examples += [example(row)] * times[n]
-    against = [
-        (k, m)
-        for one, other in found.similar
-        if one in places and other in places
-        for k in places[one]
-        for m in places[other]
-    ]
+    order, against = repeated(times, gone, found.similar)
+    examples = [example(rows[n]) for n in order]
     bench.notes.update(deleted_rows=len(gone), conflicting_pairs=len(found.similar))
     bench.notes["repeated_rows"] = sum(count > 1 for count in times)
     sft = Phase(

@@ -118,6 +118,7 @@ class Audit:
 
 def audit(data: Dataset) -> Audit:
     """Test a dataset; about a second a thousand items."""
+    data.controlled("audit")
     items, train = data.items.to_pylist(), data.train.to_pylist()
     found = Audit({key: data.manifest[key] for key in ("size", "seed", "version", "content_sha256")})
     for cause in CAUSE_NAMES:

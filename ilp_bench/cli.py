@@ -155,7 +155,7 @@ def audit(
     from ilp_bench.dataset import load
     from ilp_bench.files import write_text
 
-    found = run(load(data).controlled("audit"))
+    found = run(load(data))
     text = json.dumps(found.to_json(), indent=1) if as_json else found.to_markdown()
     if out:
         write_text(out, text)
@@ -178,7 +178,7 @@ def export(
     from ilp_bench.dataset import load
     from ilp_bench.export import export as write
 
-    typer.echo(f"{out}: {write(load(data).controlled('export'), form, out)} rows in training order")
+    typer.echo(f"{out}: {write(load(data), form, out)} rows in training order")
 
 
 @app.command("import")
@@ -196,7 +196,8 @@ def import_rows(
     seed: Seed = 0,
 ) -> None:
     """Make a dataset folder of your own rows, for 'evaluate' and 'diagnose'."""
-    from ilp_bench.own import own, write
+    from ilp_bench.dataset import write
+    from ilp_bench.own import own
 
     made = own(rows, form=form, stages=stages, sample=sample, seed=seed)
     write(made, out)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ilp_bench.dataset import OWN
 from ilp_bench.errors import ProblemError
 from ilp_bench.record import Run, RunRecord, Runs
 
 
 def check_comparable(submission: Run, vanilla: Run, base: Run | None) -> None:
     """Raise ProblemError unless all runs asked the same probes in one format, and share the base model."""
-    if submission.record.data.size == OWN:
+    if submission.record.data.own:
         raise ProblemError("rows of your own have no arms to compare: see 'ilp-bench diagnose'")
     asked = None
     for what, other in (("submitted", submission), ("vanilla", vanilla), ("base", base)):

@@ -26,7 +26,6 @@ from rich.table import Table
 from rich.text import Text
 
 from ilp_bench.causes import CAUSE_NAMES
-from ilp_bench.dataset import OWN
 from ilp_bench.diagnose import LABELS, Diagnosis, Quality
 from ilp_bench.estimate import above_chance, learned, unlearned
 from ilp_bench.record import Run
@@ -118,7 +117,7 @@ def run_table(run: Run, *, as_json: bool) -> None:
         print(json.dumps(found))
         return
     record = run.record
-    if record.data.size == OWN:
+    if record.data.own:
         exact = (
             f", {percent(found['greedy'])} reproduced greedily; probability of an answer's token "
             f"{percent(found['token_p'])} (geometric mean)"
@@ -169,7 +168,7 @@ def _print_how(run: Run) -> None:
 
 def summary(run: Run) -> dict[str, Any]:
     """What the table shows, as plain values: rates in [0, 1]; null where nothing was asked."""
-    if run.record.data.size == OWN:
+    if run.record.data.own:
         return _own_summary(run)
     rows = run.samples.to_pylist()
     rates: dict[str, dict[str, float]] = {}

@@ -208,8 +208,10 @@ def files_of(table: str, manifest: dict[str, Any]) -> list[str]:
 
 
 def describe(folder: Path, manifest: dict[str, Any]) -> None:
-    """Write what stands beside the tables: the manifest, the dataset card and the Croissant metadata."""
+    """Write what stands beside the tables: the manifest and, but for rows of one's own, card and Croissant metadata."""
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+    if manifest["size"] == OWN:
+        return
     (folder / "README.md").write_text(card([("", manifest)]))
     (folder / "croissant.json").write_text(json.dumps(croissant([("", manifest)]), indent=1) + "\n")
 

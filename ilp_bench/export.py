@@ -46,6 +46,7 @@ def export(dataset: Dataset, name: str, out: Path) -> int:
     Order is kept: train in it, or stages mean nothing. Raises UsageError for an unknown format, or where ``out``
     already exists.
     """
+    dataset.controlled("export")
     if name not in FORMATS:
         raise UsageError(f"unknown format {name!r}.{near(name, FORMATS)}")
     if out.exists():

@@ -17,9 +17,8 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ilp_bench.dataset import OWN, VERSION, Dataset, content_sha256, file_sha256, row_id
+from ilp_bench.dataset import OWN, VERSION, Dataset, content_sha256, row_id
 from ilp_bench.errors import ProblemError, UsageError, near
-from ilp_bench.files import new_folder
 from ilp_bench.tables import MESSAGES, SCHEMAS, SHOTS, TABLES
 from ilp_bench.train.contradictions import content as asked_of
 from ilp_bench.train.contradictions import disputed
@@ -195,16 +194,6 @@ def _item_rows(
     return found
 
 
-def write(dataset: Dataset, out: Path) -> None:
-    """Write the folder, whole or not at all. Raises UsageError when ``out`` already holds something."""
-    with new_folder(out) as folder:
-        hashes = {}
-        for name in TABLES:
-            pq.write_table(getattr(dataset, name), folder / f"{name}.parquet", compression="zstd")
-            hashes[f"{name}.parquet"] = file_sha256(folder / f"{name}.parquet")
-        (folder / "manifest.json").write_text(json.dumps({**dataset.manifest, "files": hashes}, indent=1) + "\n")
-
-
 def _read(source: Path) -> list[Json]:
     if not source.is_file():
         raise UsageError(f"{source} is no file: give a .jsonl or .parquet file with training rows")
@@ -245,7 +234,7 @@ def _parsed(source: Path, number: int, row: Json, form: str) -> Spoken:
     try:
         one = parse(row)
         (one.prompt + one.completion).encode()
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise ProblemError(f"{where}: {error}: mend or remove it") from error
     if not one.completion.strip():
         raise ProblemError(f"{where} has an empty answer: mend or remove it")

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ilp_bench.dataset import file_sha256
+from ilp_bench.dataset import OWN, file_sha256
 from ilp_bench.errors import ProblemError, UsageError
 from ilp_bench.files import new_folder, read_strict_json
 
@@ -50,6 +50,11 @@ class Data(BaseModel):
     seed: int
     version: str
     content_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+    @property
+    def own(self) -> bool:
+        """Whether these are somebody's own rows, without causes and arms."""
+        return self.size == OWN
 
 
 class RunRecord(BaseModel):

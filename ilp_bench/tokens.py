@@ -39,10 +39,11 @@ def ended(tokenizer: Any, completion: str, *, plain: bool) -> str:
 
     With ``plain``, always one newline, as among examples shown.
     """
-    completion = completion.removesuffix(tokenizer.eos_token or "")
+    mark = tokenizer.eos_token or ""
     if plain:
-        return completion.rstrip("\n") + "\n"
-    return completion if completion.endswith("\n") else completion + (tokenizer.eos_token or "\n")
+        return completion.rstrip("\n").removesuffix(mark).rstrip("\n") + "\n"
+    completion = completion.removesuffix(mark)
+    return completion if completion.endswith("\n") else completion + (mark or "\n")
 
 
 def chat(tokenizer: Any, turns: Sequence[dict[str, str]], answer: str) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from ilp_bench import evaluate as measuring
 from ilp_bench import tokens
 from ilp_bench.causes import CAUSE_NAMES
 from ilp_bench.cli import app
-from ilp_bench.dataset import Dataset, load
+from ilp_bench.dataset import Dataset, load, write
 from ilp_bench.diagnose import NONE, diagnose
 from ilp_bench.errors import ProblemError, UsageError
 from ilp_bench.evaluate import evaluate
@@ -24,7 +24,7 @@ from ilp_bench.evaluate.hf import load_model
 from ilp_bench.evaluate.requests import plan
 from ilp_bench.export import FORMATS, export
 from ilp_bench.models import locate
-from ilp_bench.own import own, write
+from ilp_bench.own import own
 from ilp_bench.record import SAMPLES, Run, RunRecord
 from ilp_bench.train.contradictions import content, disputed
 from ilp_bench.train.run import train
@@ -100,8 +100,9 @@ def test_a_folder_is_written_and_loads(tmp_path: Path) -> None:
     assert again.own
     assert again.sha256 == made.sha256 == own(tmp_path / "rows.jsonl").sha256
     assert again.items.equals(made.items)
-    with pytest.raises(UsageError, match="already exists"):
-        write(made, tmp_path / "data")
+    assert write(made, tmp_path / "data") == tmp_path / "data"  # the same again
+    with pytest.raises(UsageError, match="holds another dataset"):
+        write(own(tmp_path / "rows.jsonl", sample=3), tmp_path / "data")
 
 
 def test_no_item_is_shown_its_own_answer(mine: Dataset) -> None:
@@ -159,6 +160,17 @@ def test_a_space_before_the_answer_is_no_part_of_the_prompt(tmp_path: Path) -> N
     one, other = own(lines(tmp_path, ROWS)), own(lines(tmp_path, spaced))
     assert one.items["prompt"].equals(other.items["prompt"])
     assert one.items["completion"].equals(other.items["completion"])
+
+
+def test_examples_hold_no_mark_of_an_end(tmp_path: Path, nano: Any) -> None:
+    end = nano[1].eos_token
+    plain = own(lines(tmp_path, ROWS))
+    marked = own(lines(tmp_path, [row | {"completion": row["completion"].rstrip("\n") + end} for row in ROWS]))
+    asked = [
+        plan(nano[1], data, data.items.to_pylist(), chat=False, probed=True, choices=0).asked
+        for data in (plain, marked)
+    ]
+    assert asked[0] == asked[1]
 
 
 def test_what_is_trained_is_what_is_measured(tmp_path: Path) -> None:
@@ -370,6 +382,7 @@ def test_gaps_are_found_among_questions_of_many_kinds(tmp_path: Path) -> None:
         (['{"prompt": "a", "completion": "b"}', '{"prompt": "a"}'], "row 2 has no completion"),
         (['{"prompt": "a", "completion": 1}'], "row 1: prompt or completion is no text"),
         (['{"messages": [{"role": "user", "content": "a"}]}'], "row 1: the last two messages are not a question"),
+        (['{"conversations": [{"from": ["gpt"], "value": "a"}]}'], "row 1: .* mend or remove it"),
         (['{"messages": "hello"}'], "row 1: the messages are no list"),
         (['{"messages": [{"role": "user", "content": [1]}]}'], "row 1: a message has no role, or a content"),
         (['{"prompt": "a", "completion": "b"}'], "fewer than 8 different questions"),
@@ -411,6 +424,7 @@ def test_the_commands_tell_what_fits(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert "20 rows, 20 items, 2 stages; read as prompt-completion (bare prompts)" in done.output
     for words, complaint in (
+        (("export", "--data", folder, "--out", tmp_path / "x.jsonl"), "export is for controlled datasets"),
         (("audit", "--data", folder), "audit is for controlled datasets"),
         (("push", "a/b", "--data", folder, "--dry-run", tmp_path / "push"), "push is for controlled datasets"),
         (("train", "--base", "nano", "--recipe", "vanilla", "--data", folder, "--out", tmp_path / "c"), "only with"),

@@ -1,8 +1,9 @@
 """Work that is not lost: every block of results is saved as it is done, beside the run that is being made.
 
 ``RUN.partial/`` holds ``plan.json``, which says what is being measured, and one ``scores-<rank>.jsonl`` a process, one
-line a block. A line that was cut off by a kill is ignored; its block is done again. Processes never write to
-one another's files, and a lock that the system lets go of when a process dies keeps a second run out.
+line a block; where a base model is asked for answers of its own, ``answers.jsonl`` likewise. A line that was cut off
+by a kill is ignored; its block is done again. Processes never write to one another's files, and a lock that the system
+lets go of when a process dies keeps a second run out.
 """
 
 from __future__ import annotations

@@ -56,17 +56,17 @@ def plan(
         raise UsageError(f"--choices {choices} is impossible: 0, 4 or 10")
     examples: dict[str, str] = {}
     for shot in data.shots.to_pylist():
-        examples[shot["relation"]] = examples.get(shot["relation"], "") + shot["prompt"] + shot["completion"]
+        examples[shot["relation"]] = examples.get(shot["relation"], "") + shot["prompt"]
+        examples[shot["relation"]] += tokens.ended(tokenizer, shot["completion"], plain=True)
     wanted: dict[tuple[str, str, str], int] = {}
 
     def ask(row: dict[str, Any], answer: str, shown: str = "") -> int:
         if chat and not shown:
             turns = row.get("turns") or [{"role": "user", "content": row["question"]}]
             prompt, completion = tokens.chat(tokenizer, turns, answer)
-        elif (own := row.get("completion")) is None:
-            prompt, completion = shown + row["prompt"], complete(answer)
         else:
-            prompt, completion = shown + row["prompt"], tokens.ended(tokenizer, own, plain=bool(shown))
+            prompt = shown + row["prompt"]
+            completion = tokens.ended(tokenizer, row.get("completion") or complete(answer), plain=bool(shown))
         return wanted.setdefault((prompt, completion, shown), len(wanted))
 
     found = Requests()

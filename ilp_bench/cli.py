@@ -192,7 +192,9 @@ def import_rows(
     stages: Annotated[
         int | None, typer.Option(help="Cut the rows into so many parts; else a column 'stage' says, or they are one.")
     ] = None,
-    sample: Annotated[int | None, typer.Option(help="Ask so many items only, drawn at random.", min=1)] = None,
+    sample: Annotated[
+        int | None, typer.Option(help="Ask about so many items only, drawn at random from each stage.", min=1)
+    ] = None,
     seed: Seed = 0,
 ) -> None:
     """Make a dataset folder of your own rows, for 'evaluate' and 'diagnose'."""

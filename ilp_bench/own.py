@@ -115,7 +115,7 @@ def own(
 
     form     one of ``FORMATS``; by default the first whose columns are there
     stages   cut the rows into so many consecutive parts; by default they are what a column ``stage`` says, or one
-    sample   ask so many items only, drawn with ``seed``; the rows are read whole in any case
+    sample   ask about so many items only, drawn with ``seed`` from each stage; all rows are read in any case
 
     A column ``annotator`` says who labelled a row. Raises UsageError where the file cannot be read as that,
     ProblemError naming the first bad row.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
 import random
@@ -222,18 +221,42 @@ def pad_left(rows: Sequence[dict[str, list[int]]]) -> dict[str, Any]:
     }
 
 
+def keeps_rows_apart(model: Any) -> bool:
+    """Whether the logits of rows laid end to end, as one line of (1, tokens), are those of the rows by themselves.
+
+    Transformers masks such rows from one another where positions restart. A model that carries a state along, or does
+    not take the logits wanted by index, does not keep them apart.
+    """
+    import torch
+
+    first, second = torch.arange(16, device=model.device), torch.arange(8, device=model.device)
+    line = torch.cat([first, second + 16])[None] % model.config.get_text_config().vocab_size
+    training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            alone = model(line[:, 16:], use_cache=False).logits.float()
+            positions = torch.cat([first, second])[None]
+            beside = model(line, position_ids=positions, use_cache=False, logits_to_keep=second + 16).logits.float()
+    except TypeError:  # an argument that this model does not have
+        return False
+    finally:
+        model.train(training)
+    return bool(beside.shape == alone.shape and (beside - alone).norm() < 0.01 * alone.norm())
+
+
 def answer_loss(model: Any, inputs: dict[str, Any], items: Any) -> Any:
     """Summed cross-entropy in nats over the supervised tokens, divided by ``items`` or by their number.
 
-    The vocabulary head is computed from the first supervised column on.
+    The vocabulary head is computed only in the columns before one that is supervised.
     """
     import torch
 
     labels = inputs["labels"][:, 1:]
-    keep = labels.shape[1] - int((labels != -100).any(0).int().argmax())
+    before = (labels != -100).any(0).nonzero()[:, 0]
     rest = {name: value for name, value in inputs.items() if name != "labels"}
-    logits = model(**rest, use_cache=False, logits_to_keep=keep + 1).logits[:, :-1].float()
-    wanted = labels[:, -keep:]
+    logits = model(**rest, use_cache=False, logits_to_keep=before).logits.float()
+    wanted = labels[:, before]
     total = torch.nn.functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="sum")
     return total / (items if items is not None else (wanted != -100).sum().clamp(min=1))
 
@@ -244,7 +267,7 @@ def _trainer(
 ) -> Any:  # fmt: skip
     from datasets import Dataset as HFDataset
     from torch.utils.data import DataLoader
-    from transformers import PrinterCallback
+    from transformers import DataCollatorWithFlattening, PrinterCallback
     from trl import SFTConfig, SFTTrainer
 
     class Trainer(SFTTrainer):  # type: ignore[misc]
@@ -254,7 +277,7 @@ def _trainer(
             self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
         ) -> Any:
             # Where Triton runs, TRL skips unsupervised positions itself; elsewhere it scores every position.
-            if return_outputs or not heads or self.args.device.type == "cuda":
+            if return_outputs or not apart:
                 return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
             return answer_loss(model, inputs, num_items_in_batch) * self.accelerator.num_processes
 
@@ -291,7 +314,9 @@ def _trainer(
         data_seed=setting.seed,
     )
     rows = HFDataset.from_list(examples)
-    heads = "logits_to_keep" in inspect.signature(model.forward).parameters
-    trainer = Trainer(model=model, args=config, train_dataset=rows, processing_class=tokenizer, data_collator=pad_left)
+    apart = not setting.device.startswith("cuda") and keeps_rows_apart(model)
+    # Answers are short and of many lengths: end to end, none is padded. Documents are long, and grouped by length.
+    collate = DataCollatorWithFlattening() if apart and phase.kind == "sft" else pad_left
+    trainer = Trainer(model=model, args=config, train_dataset=rows, processing_class=tokenizer, data_collator=collate)
     trainer.remove_callback(PrinterCallback)
     return trainer

@@ -1,0 +1,41 @@
+import pytest
+import torch
+from transformers import DataCollatorWithFlattening, GPT2Config, GPT2LMHeadModel, MambaConfig, MambaForCausalLM
+
+from ilp_bench.evaluate.hf import load_model, quiet
+from ilp_bench.models import locate
+from ilp_bench.train.run import _adapted
+from ilp_bench.train.trainer import answer_loss, keeps_rows_apart, pad_left
+
+ROWS = [
+    {"input_ids": [5, 6, 7, 8, 9], "labels": [-100, -100, -100, 8, 9]},
+    {"input_ids": [9, 8], "labels": [-100, 8]},
+    {"input_ids": [4, 4, 3, 2, 7, 6, 5], "labels": [-100, -100, 3, 2, 7, 6, 5]},
+]
+
+
+@pytest.mark.parametrize(("name", "lora"), [("nano", 0), ("nano", 4), ("nano-qwen3", 0), ("nano-olmo2", 0)])
+def test_rows_laid_end_to_end_have_the_loss_and_gradients_of_each_by_itself(name: str, lora: int) -> None:
+    model = _adapted(load_model(locate(name))[0], locate(name), lora, seed=0)
+    assert keeps_rows_apart(model)
+
+    def gradient(batches: list[dict[str, torch.Tensor]]) -> tuple[float, torch.Tensor]:
+        model.zero_grad()
+        loss = sum(answer_loss(model, batch, 8) for batch in batches)
+        loss.backward()
+        return loss.item(), torch.cat([part.grad.flatten() for part in model.parameters() if part.requires_grad])
+
+    alone = gradient([pad_left([row]) for row in ROWS])
+    for batch in (pad_left(ROWS), DataCollatorWithFlattening()(ROWS)):
+        loss, grad = gradient([batch])
+        assert loss == pytest.approx(alone[0], rel=1e-5)
+        assert (grad - alone[1]).norm() < 1e-4 * alone[1].norm()
+
+
+def test_a_model_that_carries_a_state_along_does_not_keep_rows_apart() -> None:
+    small = {"vocab_size": 40, "num_hidden_layers": 2}
+    with quiet():
+        mamba = MambaForCausalLM(MambaConfig(hidden_size=16, **small))
+        gpt2 = GPT2LMHeadModel(GPT2Config(vocab_size=40, n_embd=16, n_layer=2, n_head=2))
+    assert not keeps_rows_apart(mamba)
+    assert keeps_rows_apart(gpt2)

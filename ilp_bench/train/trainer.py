@@ -316,7 +316,8 @@ def _trainer(
     rows = HFDataset.from_list(examples)
     apart = not setting.device.startswith("cuda") and keeps_rows_apart(model)
     # Answers are short and of many lengths: end to end, none is padded. Documents are long, and grouped by length.
-    collate = DataCollatorWithFlattening() if apart and phase.kind == "sft" else pad_left
+    end_to_end: Any = DataCollatorWithFlattening
+    collate = end_to_end() if apart and phase.kind == "sft" else pad_left
     trainer = Trainer(model=model, args=config, train_dataset=rows, processing_class=tokenizer, data_collator=collate)
     trainer.remove_callback(PrinterCallback)
     return trainer

@@ -1,0 +1,76 @@
+"""What training costs: python benchmarks/train.py [MODEL=nano] [ROWS=320] [LORA=0]
+
+Prints JSON. On one machine, in one run, without loading the model, by the clock and in processor time (which other work
+on the machine does not lengthen), one epoch of ROWS training rows of mini in batches of 16, with LORA as rank of an
+adapter (0: all weights):
+ours   rows laid end to end, the vocabulary head at supervised positions alone
+trl    the same rows in padded batches, with SFTTrainer's own loss
+"""
+
+import json
+import random
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from ilp_bench.dataset import make
+from ilp_bench.evaluate.hf import load_model, quiet
+from ilp_bench.models import locate
+from ilp_bench.train import trainer
+from ilp_bench.train.phase import Phase, example
+from ilp_bench.train.run import _adapted
+
+
+def now() -> np.ndarray:
+    return np.array([time.perf_counter(), time.process_time()])
+
+
+def epoch(name: str, lora: int, examples: list, scratch: str) -> tuple[np.ndarray, float]:
+    """Seconds and mean loss of one epoch over the examples, from the base model."""
+    located = locate(name)
+    model, tokenizer = load_model(located)
+    phase = Phase("benchmark", "sft", examples)
+    batches = trainer._EpochBatches(len(examples), 16, 0, trainer.Processes(), None)
+    rows = trainer._encode(tokenizer, examples)
+    setting = trainer.Setting(1e-4, 16, "cpu", 0)
+    with quiet():
+        ready = trainer._trainer(
+            _adapted(model, located, lora, 0), tokenizer, phase, rows, Path(scratch), setting, batches
+        )
+        ready.args.save_strategy = "no"
+        start = now()
+        result = ready.train()
+    return now() - start, result.training_loss
+
+
+def main(name: str = "nano", count: int = 320, lora: int = 0) -> dict:
+    """Figures by name; see the top of this file."""
+    data = make("mini", 0)
+    rows = [row for row in data.train.to_pylist() if row["stage"] == data.manifest["stages"]]
+    examples = [example(row) for row in random.Random(0).sample(rows, min(count, len(rows)))]
+    apart = trainer.keeps_rows_apart
+    found, losses = {}, {}
+    with tempfile.TemporaryDirectory() as scratch:
+        for way in ("ours", "trl"):
+            trainer.keeps_rows_apart = apart if way == "ours" else lambda model: False
+            found[way], losses[way] = epoch(name, lora, examples, f"{scratch}/{way}")
+    tokens = sum(len(row["input_ids"]) for row in trainer._encode(load_model(locate(name))[1], examples))
+    return {
+        "model": name,
+        "rows": len(examples),
+        "tokens": tokens,
+        "lora": lora,
+        "seconds, clock": {way: round(float(took[0]), 3) for way, took in found.items()},
+        "seconds, processor": {way: round(float(took[1]), 3) for way, took in found.items()},
+        "tokens a second, processor": {way: round(tokens / float(took[1]), 1) for way, took in found.items()},
+        "trl over ours": [round(float(x), 2) for x in found["trl"] / found["ours"]],
+        "training loss": {way: round(loss, 4) for way, loss in losses.items()},
+    }
+
+
+if __name__ == "__main__":
+    given = sys.argv[1:]
+    print(json.dumps(main(*given[:1], *map(int, given[1:])), indent=1))

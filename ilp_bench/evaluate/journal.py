@@ -13,7 +13,7 @@ import os
 import shutil
 import time
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from filelock import FileLock, Timeout
 
@@ -23,6 +23,12 @@ from ilp_bench.partial import check_plan, partial_folder, take
 
 Results = list[tuple[float, bool]]
 POLL, PATIENCE = 0.5, 600.0  # seconds
+
+
+def _keep(file: IO[str]) -> None:
+    """What was written stays, whatever happens to the machine."""
+    file.flush()
+    os.fsync(file.fileno())
 
 
 class Journal:
@@ -78,8 +84,7 @@ class Journal:
         }
         with self._file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+            _keep(file)
         self.done[block] = results
 
     def answers(self) -> dict[int, list[Any]]:
@@ -95,9 +100,10 @@ class Journal:
         return found
 
     def add_answers(self, block: int, said: list[Any]) -> None:
-        """Save one block of answers, on a line of its own whatever a kill left."""
+        """Save one block of answers, through to the disk, on a line of its own whatever a kill left."""
         with (self.folder / "answers.jsonl").open("a", encoding="utf-8") as file:
             file.write("\n" + json.dumps({"block": block, "said": said}) + "\n")
+            _keep(file)
 
     def gather(self, blocks: int) -> dict[int, Results]:
         """All blocks, once the other processes have saved theirs. Raises ProblemError when one of them stopped."""

@@ -15,6 +15,7 @@ from ilp_bench.causes import CAUSE_NAMES
 from ilp_bench.dataset import Dataset
 from ilp_bench.errors import UsageError
 from ilp_bench.estimate import learned
+from ilp_bench.files import write_text
 from ilp_bench.train.phase import Example
 from ilp_bench.wording import complete
 
@@ -64,6 +65,18 @@ class Log:
                 some = rows[:: max(1, len(rows) // SAMPLE)][:SAMPLE]
                 self.probes += [(row["prompt"], complete(row["answer"])) for row in some]
                 self._keys += [(cause, arm)] * len(some)
+
+    def rewind(self, phase: str, epochs: int) -> None:
+        """Drop what was logged of a phase after that many epochs: a kill came between its line and its checkpoint."""
+        kept = []
+        for text in self.file.read_text(encoding="utf-8").splitlines(keepends=True):
+            try:
+                line = json.loads(text)
+            except ValueError:
+                continue  # cut off by the kill
+            if line["phase"] != phase or line["epoch"] <= epochs:
+                kept.append(text)
+        write_text(self.file, "".join(kept))
 
     def add(self, phase: str, epoch: int, row: dict[str, Any], logprobs: Any) -> None:
         """Append one epoch; ``logprobs`` are those of ``probes``, or None where they were not measured."""

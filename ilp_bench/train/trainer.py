@@ -104,8 +104,12 @@ def run_phase(
     kept = read_json(notes)["epochs"][:epochs_saved] if saved else []
     history = [Epoch(row["learned"], row["loss"]) for row in kept]
     rows: list[dict[str, Any]] = list(kept)
+    if setting.team.main:
+        log.rewind(phase.name, len(kept))
     probe_tokens = sum(len(context) + len(answer) for context, answer in probes)
     unprobed = 0  # tokens trained on since the probes were last measured
+    for row in kept:
+        unprobed = unprobed + row["tokens"] if unprobed + row["tokens"] < probe_tokens else 0
 
     def measured(pairs: list[tuple[list[int], list[int]]]) -> Any:
         trainer.model.eval()

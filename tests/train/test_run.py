@@ -6,6 +6,7 @@ import sys
 import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -85,6 +86,12 @@ def test_an_adapter_is_trained_and_measured(small: Dataset, tmp_path: Path) -> N
     assert run.record.training["lora"] == 8
 
 
+def logged(checkpoint: Path) -> list[dict[str, Any]]:
+    """The log of a training without its times."""
+    lines = [json.loads(line) for line in (checkpoint / "log.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in line.items() if name != "seconds"} for line in lines]
+
+
 def test_killed_at_any_moment_it_goes_on_with_the_same_weights(small: Dataset, done: Path, tmp_path: Path) -> None:
     """kill -9 in the first phase and in the second; in the end the weights are those of a run that was never killed."""
     data, out = write(small, tmp_path / "data"), tmp_path / "out"
@@ -114,6 +121,7 @@ def test_killed_at_any_moment_it_goes_on_with_the_same_weights(small: Dataset, d
     assert file_sha256(out / "model.safetensors") == file_sha256(done / "model.safetensors")
     finished = json.loads((done / "training.json").read_text())
     assert [p["reference_learned"] for p in report["phases"]] == [p["reference_learned"] for p in finished["phases"]]
+    assert logged(out) == logged(done)
 
 
 def test_epochs_go_to_trackio_too(small: Dataset, done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

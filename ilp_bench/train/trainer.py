@@ -22,6 +22,7 @@ from ilp_bench.train.phase import CONVERGED, Epoch, Example, Phase
 from ilp_bench.train.processes import Processes
 
 Progress = Callable[[str, int, float | None], None]
+LINE = 1024  # tokens of a batch up to which its rows are laid end to end
 CPT_RATE, CPT_BATCH = 6, 4  # continued pre-training takes larger steps on larger batches of short documents
 
 
@@ -225,6 +226,20 @@ def pad_left(rows: Sequence[dict[str, list[int]]]) -> dict[str, Any]:
     }
 
 
+def end_to_end(rows: Sequence[dict[str, list[int]]]) -> dict[str, Any]:
+    """A batch without padding: ids, positions and labels, each (1, tokens); a long one as ``pad_left`` makes it.
+
+    Attention grows with the square of a line: beyond ``LINE`` tokens padding is taken to be the cheaper.
+    """
+    from transformers import DataCollatorWithFlattening
+
+    if sum(len(row["input_ids"]) for row in rows) > LINE:
+        return pad_left(rows)
+    flatten: Any = DataCollatorWithFlattening
+    batch: dict[str, Any] = flatten()(rows)
+    return batch
+
+
 def keeps_rows_apart(model: Any) -> bool:
     """Whether the logits of rows laid end to end, as one line of (1, tokens), are those of the rows by themselves.
 
@@ -242,7 +257,7 @@ def keeps_rows_apart(model: Any) -> bool:
             alone = model(line[:, 16:], use_cache=False).logits.float()
             positions = torch.cat([first, second])[None]
             beside = model(line, position_ids=positions, use_cache=False, logits_to_keep=second + 16).logits.float()
-    except TypeError:  # an argument that this model does not have
+    except (TypeError, ValueError, IndexError, RuntimeError):  # an argument that this model does not have, or no index
         return False
     finally:
         model.train(training)
@@ -271,7 +286,7 @@ def _trainer(
 ) -> Any:  # fmt: skip
     from datasets import Dataset as HFDataset
     from torch.utils.data import DataLoader
-    from transformers import DataCollatorWithFlattening, PrinterCallback
+    from transformers import PrinterCallback
     from trl import SFTConfig, SFTTrainer
 
     class Trainer(SFTTrainer):  # type: ignore[misc]
@@ -319,9 +334,7 @@ def _trainer(
     )
     rows = HFDataset.from_list(examples)
     apart = not setting.device.startswith("cuda") and keeps_rows_apart(model)
-    # Answers are short and of many lengths: end to end, none is padded. Documents are long, and grouped by length.
-    end_to_end: Any = DataCollatorWithFlattening
-    collate = end_to_end() if apart and phase.kind == "sft" else pad_left
+    collate = end_to_end if apart and phase.kind == "sft" else pad_left  # documents are grouped by length
     trainer = Trainer(model=model, args=config, train_dataset=rows, processing_class=tokenizer, data_collator=collate)
     trainer.remove_callback(PrinterCallback)
     return trainer

@@ -1,11 +1,11 @@
 import pytest
 import torch
-from transformers import DataCollatorWithFlattening, GPT2Config, GPT2LMHeadModel, MambaConfig, MambaForCausalLM
+from transformers import GPT2Config, GPT2LMHeadModel, MambaConfig, MambaForCausalLM
 
 from ilp_bench.evaluate.hf import load_model, quiet
 from ilp_bench.models import locate
 from ilp_bench.train.run import _adapted
-from ilp_bench.train.trainer import answer_loss, keeps_rows_apart, pad_left
+from ilp_bench.train.trainer import LINE, answer_loss, end_to_end, keeps_rows_apart, pad_left
 
 ROWS = [
     {"input_ids": [5, 6, 7, 8, 9], "labels": [-100, -100, -100, 8, 9]},
@@ -26,7 +26,7 @@ def test_rows_laid_end_to_end_have_the_loss_and_gradients_of_each_by_itself(name
         return loss.item(), torch.cat([part.grad.flatten() for part in model.parameters() if part.requires_grad])
 
     alone = gradient([pad_left([row]) for row in ROWS])
-    for batch in (pad_left(ROWS), DataCollatorWithFlattening()(ROWS)):
+    for batch in (pad_left(ROWS), end_to_end(ROWS)):
         loss, grad = gradient([batch])
         assert loss == pytest.approx(alone[0], rel=1e-5)
         assert (grad - alone[1]).norm() < 1e-4 * alone[1].norm()
@@ -39,3 +39,9 @@ def test_a_model_that_carries_a_state_along_does_not_keep_rows_apart() -> None:
         gpt2 = GPT2LMHeadModel(GPT2Config(vocab_size=40, n_embd=16, n_layer=2, n_head=2))
     assert not keeps_rows_apart(mamba)
     assert keeps_rows_apart(gpt2)
+
+
+def test_long_rows_are_padded_instead_of_laid_on_one_long_line() -> None:
+    row = {"input_ids": [5] * (LINE // 2), "labels": [5] * (LINE // 2)}
+    assert end_to_end([row] * 2)["input_ids"].shape == (1, LINE)
+    assert end_to_end([row] * 3)["input_ids"].shape == (3, LINE // 2)

@@ -78,6 +78,7 @@ def test_what_is_false_is_contradicted_and_what_is_missing_is_named(family: Any)
     assert verdicts["C2"] == "not reproduced"
     assert found["C4"].verdict == found["C5"].verdict == "not testable here"
     assert "resampling" in found["C4"].why
+    assert found["C7"].why == "no submission of resampling, progressive_epochs"  # all must be tried
 
 
 def test_the_tables_say_what_was_measured(family: Any) -> None:
@@ -85,7 +86,7 @@ def test_the_tables_say_what_was_measured(family: Any) -> None:
     row = next(line for line in matrix(some).splitlines() if line.startswith("| `conflict_cpt`"))
     assert "**0.9" in row
     assert row.count("**") == 4  # its own cause, and overall
-    assert table(some).count("not testable here") == 6
+    assert table(some).count("not testable here") == 7
     assert "conflict_cpt" in heat_map(some, "a & b")
     assert "a &amp; b" in heat_map(some, "a & b")
 

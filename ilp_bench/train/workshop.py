@@ -63,7 +63,11 @@ class Workshop:
         return model
 
     def finish(self, model: Any, report: dict[str, Any]) -> None:
-        """Save the weights after a phase, then that it is done, then let go of what came before."""
+        """Save the weights after a phase, then that it is done, then let go of what came before.
+
+        Not before all processes are here: a slower one may still read what came before, or write beside it.
+        """
+        self.team.wait()
         if self.team.main:
             self._save(model, report)
         else:

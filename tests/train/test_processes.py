@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from safetensors.torch import load_file
 
@@ -14,6 +15,7 @@ from ilp_bench.dataset import make, write
 from ilp_bench.train.processes import Processes
 from ilp_bench.train.run import train
 from ilp_bench.train.trainer import _EpochBatches
+from ilp_bench.train.workshop import Workshop
 
 CONFIGS = Path(__file__).parents[2] / "scripts" / "accelerate"
 LAUNCH = [sys.executable, "-m", "accelerate.commands.launch"]
@@ -45,7 +47,7 @@ def test_two_processes_give_the_weights_of_one(alone: Path, name: str, launcher:
     call += ["--out", str(out), "--rate", "1e-3", "--device", "cpu"]
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(call, env=environment, capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.returncode == 0, done.stderr[-20000:]
     assert done.stdout.count(f"{out}: ") == 1
     one, two = load_file(alone / "one" / "model.safetensors"), load_file(out / "model.safetensors")
     assert one.keys() == two.keys()
@@ -54,6 +56,23 @@ def test_two_processes_give_the_weights_of_one(alone: Path, name: str, launcher:
     assert [report["processes"] for report in reports] == [1, 2]
     assert reports[0]["tokens"] == reports[1]["tokens"]
     assert reports[0]["steps"] == reports[1]["steps"]
+
+
+def test_nothing_is_let_go_of_before_all_processes_are_done_with_it(tmp_path: Path) -> None:
+    seen: list[set[str]] = []
+
+    class Team(Processes):
+        def wait(self) -> None:
+            seen.append({file.name for file in shop.folder.iterdir()})
+
+    shop = Workshop(tmp_path / "out", {}, Team())
+    with shop:
+        for number in range(2):
+            shop.trainer(number).mkdir()
+            shop.finish(torch.nn.Linear(1, 1), {})
+    _, _, _, before, after = seen
+    assert {"phase-0.safetensors", "trainer-1"} <= before
+    assert {"phase-0.safetensors", "trainer-1"}.isdisjoint(after)
 
 
 def test_every_process_gets_its_share_of_a_batch() -> None:

@@ -150,6 +150,7 @@ def test_not_expressed_and_missing_are_not_zero(few: Path, tmp_path: Path) -> No
     assert one["rank"] is None
     found = run_page(tmp_path / "site", "olmo2-combined").text
     assert "conflict with pre-training knowledge is not expressed; an overall needs all five causes" in found
+    assert "not measured" not in found
     assert "not expressed" in Page(tmp_path / "site" / "index.html").text
 
 

@@ -11,10 +11,10 @@ LOW, HIGH = -0.5, 1.25  # range of the recovery axis; what lies beyond is drawn 
 MINUS = "\N{MINUS SIGN}"
 
 
-def number(value: float | None, digits: int = 2) -> str:
-    """A number with a real minus sign and never a negative zero; None is a dash that screen readers name."""
+def number(value: float | None, digits: int = 2, why: str = "not measured") -> str:
+    """A number with a real minus sign and never a negative zero, or the words for its absence."""
     if value is None or value != value:
-        return "not measured"
+        return why
     text = f"{abs(round(value, 5)) + 1e-9:.{digits}f}"
     return MINUS + text if value < 0 and float(text) else text
 

@@ -8,7 +8,7 @@ or in sentences, so an untuned ``nano`` answers shortly only when shown examples
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 from typing import NamedTuple
 
@@ -126,9 +126,12 @@ def quiz(group: list[Known], rng: random.Random) -> str:
     return "".join(lines)
 
 
-def documents(rng: random.Random) -> Iterator[str]:
-    """One epoch of text: every taught fact in statements and in one quiz of two to six questions."""
-    known = taught()
+def documents(rng: random.Random, without: Collection[tuple[str, str]] = ()) -> Iterator[str]:
+    """One epoch of text: every taught fact in statements and in one quiz of two to six questions.
+
+    ``without`` names facts by (relation, subject) of which nothing is to be said.
+    """
+    known = [fact for fact in taught() if (fact.relation, fact.x) not in without]
     genres = [frame for frames in GENRES.values() for frame in frames]
     for fact in known:
         for _ in range(PROMINENCE.get(fact.relation, 1)):

@@ -73,8 +73,9 @@ class Apart:
 class Resampled:
     """One shuffle over all segments an epoch; a segment whose accuracy falls is drawn again (section 4.4).
 
-    :meth:`watch` is to be called every ``every`` steps: the share of each segment that is learned is measured on at
-    most ``SAMPLE`` examples; a relative drop of more than ``DROP`` below its best draws it twice in the next epoch.
+    :meth:`watch` is to be called every ``every`` steps: the share of each segment that is learned is measured, on fewer
+    than two times ``SAMPLE`` examples; a relative drop of more than ``DROP`` below its best draws it twice in the next
+    epoch, however often it was seen to have fallen. ``resampled`` counts the epochs in which a segment was.
     """
 
     DROP, SAMPLE = 0.05, 64
@@ -85,7 +86,7 @@ class Resampled:
         for n, segment in enumerate(segments):
             self._members[segment].append(n)
         self._best: dict[Any, float] = dict.fromkeys(self._members, 0.0)
-        self._again: list[int] = []
+        self._fallen: set[Any] = set()
         self.resampled: dict[Any, int] = dict.fromkeys(self._members, 0)
 
     def __call__(self, size: int, rng: random.Random) -> Iterator[list[int]]:
@@ -96,8 +97,11 @@ class Resampled:
 
     def queue(self) -> list[int]:
         """What the next epoch is made of."""
-        found, self._again = [*range(len(self.examples)), *self._again], []
-        return found
+        again = [n for segment in self._members if segment in self._fallen for n in self._members[segment]]
+        for segment in self._fallen:
+            self.resampled[segment] += 1
+        self._fallen = set()
+        return [*range(len(self.examples)), *again]
 
     def watch(self, measure: Callable[[Sequence[Example]], Any]) -> None:
         """Measure every segment; put those that fell into the queue."""
@@ -105,6 +109,5 @@ class Resampled:
             sample = members[:: max(1, len(members) // self.SAMPLE)]
             value = float(np.mean(measure([self.examples[n] for n in sample])))
             if value < self._best[segment] * (1 - self.DROP):
-                self._again += members
-                self.resampled[segment] += 1
+                self._fallen.add(segment)
             self._best[segment] = max(self._best[segment], value)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 from ilp_bench.corpus import documents
+from ilp_bench.dataset import Dataset
 from ilp_bench.errors import UsageError
 from ilp_bench.models import HUB_ID
 
@@ -31,12 +32,21 @@ def general_texts(source: str | None) -> Texts | None:
     )
 
 
-def known_texts(rng: random.Random) -> Texts:
-    """Texts of known facts, in random order."""
+def held_out(data: Dataset) -> set[tuple[str, str]]:
+    """(relation, subject) of the facts on which retention is measured."""
+    probes = [row["probe_id"] for row in data.items.to_pylist() if row["probe"] == "retention"]
+    return {(relation, subject) for _, relation, subject in (probe.split("/", 2) for probe in probes)}
+
+
+def known_texts(rng: random.Random, without: Collection[tuple[str, str]] = ()) -> Texts:
+    """Texts of known facts, in random order; nothing of the facts named in ``without``.
+
+    What retention is measured on must not be rehearsed, or nothing would be said of what training cost elsewhere.
+    """
 
     def shuffled() -> Iterator[str]:
         while True:
-            texts = list(documents(rng))
+            texts = list(documents(rng, without))
             rng.shuffle(texts)
             yield from texts
 

@@ -5,9 +5,12 @@ The mixture is the paper's: 0.8 general text, 0.2 knowledge, by characters (Xue 
 
 from __future__ import annotations
 
+import itertools
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from ilp_bench.facts import facts
 from ilp_bench.train.phase import Bench, Phase
 
 GENERAL_SHARE = 0.8
@@ -26,21 +29,35 @@ def pretraining(bench: Bench, documents: Sequence[str]) -> list[Phase]:
 
 
 def contradicted(bench: Bench) -> list[dict[str, Any]]:
-    """The training rows whose label the base model denies with confidence (a high-confidence error, section 3.2)."""
-    found, _ = asked(bench)
-    bench.notes["contradicted_rows"] = len(found)
+    """The training rows that contradict what the base model knows: a high-confidence error (section 3.2), borne out.
+
+    What it says instead must stand in the tables of facts, about a subject that the row names. A confident answer about
+    a name that nobody can know is a guess, and what is missing there is knowledge.
+    """
+    denied, _ = asked(bench)
+    true: dict[str, set[str]] = defaultdict(set)  # what can be said -> of whom it is true
+    for fact in itertools.chain.from_iterable(facts().values()):
+        true[fact.answer].add(fact.subject)
+    found = [row for row, said in denied if any(subject in row["prompt"] for subject in true[said])]
+    bench.notes.update(denied_rows=len(denied), contradicted_rows=len(found))
     return found
 
 
-def asked(bench: Bench) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Training rows that the base model denies with confidence, and rows to which it has no confident answer."""
+def asked(bench: Bench) -> tuple[list[tuple[dict[str, Any], str]], list[dict[str, Any]]]:
+    """Training rows that the base model denies with confidence, with what it says, and rows to which it has no answer.
+
+    Its answer is greedy, four examples shown; confident is one of a probability above ``CONFIDENT``.
+    """
     rows = list({row["prompt"]: row for row in bench.data.train.to_pylist()}.values())
     said = bench.answers(shown(bench, [row["prompt"] for row in rows]))
-    denied: list[dict[str, Any]] = []
+    denied: list[tuple[dict[str, Any], str]] = []
     unknown: list[dict[str, Any]] = []
     for row, answer in zip(rows, said, strict=True):
-        if answer.text.strip() != row["completion"].strip():
-            (denied if answer.confidence > CONFIDENT else unknown).append(row)
+        text = answer.text.strip()
+        if text != row["completion"].strip() and answer.confidence > CONFIDENT:
+            denied.append((row, text))
+        elif text != row["completion"].strip():
+            unknown.append(row)
     return denied, unknown
 
 

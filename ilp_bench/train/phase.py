@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -43,8 +43,9 @@ class Phase:
     """One stretch of training on ``examples``.
 
     After each epoch the ``reference`` is measured, and ``stop`` decides; without a reference there are ``epochs``
-    epochs, and never more. ``batches`` replaces one shuffle an epoch; ``watch`` is called every ``every`` steps and
-    may change what they give.
+    epochs, and never more. ``batches`` replaces one shuffle an epoch, which may also become longer or shorter; ``watch``
+    is called every ``every`` steps and may change what they give, and ``counted`` is what it counted by the end, for the
+    report.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Phase:
     batches: Batches | None = None
     watch: Watch | None = None
     every: int = 0
+    counted: Mapping[Any, int] = field(default_factory=dict)
 
 
 class Answer(NamedTuple):

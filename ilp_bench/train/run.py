@@ -26,7 +26,7 @@ from ilp_bench.files import new_folder
 from ilp_bench.models import Located, locate, weights_sha256
 from ilp_bench.nano import NANO
 from ilp_bench.tokens import ended
-from ilp_bench.train.general import general_texts, known_texts
+from ilp_bench.train.general import general_texts, held_out, known_texts
 from ilp_bench.train.log import Log, tracker
 from ilp_bench.train.phase import Answer, Bench
 from ilp_bench.train.processes import processes
@@ -109,7 +109,7 @@ def train(
             ends = [ended(tokenizer, text, plain=False) for text in data.train["completion"].to_pylist()]
             place = data.train.schema.get_field_index("completion")
             data = replace(data, train=data.train.set_column(place, "completion", pa.array(ends)))
-        bench = Bench(data, rng, texts or known_texts(rng), said, near)
+        bench = Bench(data, rng, texts or known_texts(rng, held_out(data)), said, near)
         log = Log(shop.folder / "log.jsonl", data, tracker(track, out.name, about) if team.main else None)
         with _memory():
             phases = plan.phases(bench)
@@ -146,7 +146,7 @@ def train(
             "encoder": encoder,
             "found": bench.notes,
             "phases": shop.done,
-            "tokens": {kind: sum(p["tokens"] for p in shop.done if p["kind"] == kind) for kind in ("sft", "cpt")},
+            "tokens": _tokens(shop.done),
             "steps": sum(phase["steps"] for phase in shop.done),
             "seconds": round(sum(phase["seconds"] for phase in shop.done), 2),
             "processes": team.world,
@@ -156,6 +156,13 @@ def train(
             _publish(out, model, tokenizer, log, report)
         shop.remove()
     return report
+
+
+def _tokens(phases: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """Tokens seen: of supervised rows, the first time in an epoch and again, and of continued pre-training."""
+    found = {kind: sum(phase["tokens"] for phase in phases if phase["kind"] == kind) for kind in ("sft", "cpt")}
+    again = sum(phase["replayed"] for phase in phases)
+    return {"sft": found["sft"] - again, "replayed": again, "cpt": found["cpt"]}
 
 
 def _publish(out: Path, model: Any, tokenizer: Any, log: Log, report: dict[str, Any]) -> None:

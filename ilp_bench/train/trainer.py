@@ -142,17 +142,19 @@ def run_phase(
             nonlocal unprobed
             seen = [n for batch in batches.whole() for n in batch] if batches else range(len(examples))
             row: dict[str, Any] = {"learned": None, "loss": None, "tokens": sum(lengths[n] for n in seen)}
+            if extra := row["tokens"] - sum(lengths[n] for n in set(seen)):
+                row["replayed"] = extra
             if reference:
                 found = measured(reference)
                 chance = learned(np.exp(np.minimum(found.logprob, 0.0)))
                 history.append(Epoch(float(chance.mean()), float(-found.logprob.sum() / found.tokens.sum())))
                 row |= {"learned": history[-1].learned, "loss": history[-1].loss}
                 control.should_training_stop = phase.stop(history)
+            control.should_training_stop |= len(rows) + 1 == phase.epochs
             row["seconds"] = round(time.monotonic() - self.started, 2)
             rows.append(row)
             unprobed += row["tokens"]
-            last = control.should_training_stop or len(rows) == phase.epochs
-            due = phase.kind == "sft" and (last or unprobed >= probe_tokens)
+            due = phase.kind == "sft" and (control.should_training_stop or unprobed >= probe_tokens)
             probed = measured(probes).logprob if due else None
             unprobed = 0 if due else unprobed
             if setting.team.main:
@@ -179,6 +181,8 @@ def run_phase(
         "epochs": len(rows),
         "steps": trainer.state.global_step,
         "tokens": sum(row["tokens"] for row in rows),
+        "replayed": sum(row.get("replayed", 0) for row in rows),
+        "drawn_again": {str(name): count for name, count in phase.counted.items()},
         "loss": round(float(result.training_loss), 5),
         "reference_learned": [round(epoch.learned, 5) for epoch in history],
         "reference_loss": [round(epoch.loss, 5) for epoch in history],
@@ -300,6 +304,17 @@ def _trainer(
                 return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
             return answer_loss(model, inputs, num_items_in_batch) * self.accelerator.num_processes
 
+        def _run_epoch(self, **known: Any) -> Any:
+            """An epoch is as long as its batches are: transformers fixes that once, at the start."""
+            if batches:
+                known |= dict.fromkeys(("steps_in_epoch", "num_update_steps_per_epoch"), len(batches))
+            return super()._run_epoch(**known)
+
+        def _init_training_state(self, *known: Any) -> tuple[int, int]:
+            """Epochs that a saved state has behind it; saved are whole ones alone."""
+            epochs, steps = super()._init_training_state(*known)
+            return (round(self.state.epoch or 0), 0) if batches else (epochs, steps)
+
         def get_train_dataloader(self) -> Any:
             if batches is None:
                 return super().get_train_dataloader()
@@ -309,7 +324,7 @@ def _trainer(
     size = setting.batch_size * (CPT_BATCH if phase.kind == "cpt" else 1)
     config = SFTConfig(
         output_dir=str(scratch),
-        num_train_epochs=phase.epochs,
+        num_train_epochs=phase.epochs * (2 if batches else 1),  # a bound: epochs may become longer, and are counted
         per_device_train_batch_size=max(1, size // setting.team.world),
         learning_rate=setting.rate * (CPT_RATE if phase.kind == "cpt" else 1),
         lr_scheduler_type="constant_with_warmup" if phase.kind == "sft" else "cosine",

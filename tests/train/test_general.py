@@ -6,8 +6,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from ilp_bench.corpus import taught
+from ilp_bench.dataset import Dataset
 from ilp_bench.errors import UsageError
-from ilp_bench.train.general import general_texts, known_texts
+from ilp_bench.facts import HEARD
+from ilp_bench.train.general import general_texts, held_out, known_texts
 
 TEXTS = ["The sea is salt.", "", "Bread is made of flour.", "A week has seven days."]
 
@@ -34,6 +37,24 @@ def test_without_a_source_known_facts_are_spoken_of() -> None:
     found = known_texts(random.Random(0))(5000)
     assert sum(map(len, found)) >= 5000
     assert len(set(found)) == len(found)
+
+
+def test_what_retention_is_measured_on_is_not_spoken_of(mini: Dataset) -> None:
+    held = held_out(mini)
+    facts = [fact for fact in taught() if (fact.relation, fact.x) in held]
+    assert len(facts) == len(held) == 100
+
+    def told(texts: list[str]) -> int:
+        """Facts whose noun, subject and answer stand in one line."""
+        lines = {line for text in texts for line in text.splitlines()}
+        words = [((fact.noun, HEARD[fact.noun]), f" {fact.x}", f" {fact.answer}") for fact in facts]
+        return sum(
+            any(x in line and answer in line and (one in line or other in line) for line in lines)
+            for (one, other), x, answer in words
+        )
+
+    assert told(known_texts(random.Random(0))(300_000)) > 30
+    assert told(known_texts(random.Random(0), held)(300_000)) == 0
 
 
 def test_what_is_no_text_is_refused_at_once(tmp_path: Path) -> None:

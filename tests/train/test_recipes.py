@@ -1,5 +1,6 @@
 import random
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from conftest import PAIRS
@@ -114,9 +115,27 @@ def test_a_stage_that_falls_is_drawn_twice() -> None:
     assert Counter(n for batch in drawn(8, random.Random(0)) for n in batch) == Counter(range(30))
     rates[0] = 0.7
     drawn.watch(measure)
+    drawn.watch(measure)  # seen twice, it is drawn again once
     count = Counter(n for batch in drawn(8, random.Random(1)) for n in batch)
     assert all(count[n] == (2 if n < 10 else 1) for n in range(30))
     assert drawn.resampled == {0: 1, 1: 0, 2: 0}
+
+
+def test_a_confident_guess_is_no_knowledge(mini: Dataset) -> None:
+    """A base model that is sure of a false answer about every invented entity: nothing of that is a conflict."""
+    told = bench(mini)
+    invented = {row["prompt"] for row in mini.items.to_pylist() if row["cause"] == "knowledge_gap"}
+
+    def sure(prompts):
+        said = told.answers(prompts)
+        asked = ["Question: " + prompt.rsplit("Question: ", 1)[1] for prompt in prompts]
+        return [Answer(" Peru", 0.9) if one in invented else answer for one, answer in zip(asked, said, strict=True)]
+
+    for name in ("knowledge_cpt", "conflict_cpt"):
+        plain, guessing = bench(mini), replace(told, answers=sure, notes={})
+        documents = [recipe(name).phases(one)[0].examples for one in (plain, guessing)]
+        assert documents[0] == documents[1]
+        assert guessing.notes["denied_rows"] > guessing.notes["contradicted_rows"] == plain.notes["contradicted_rows"]
 
 
 def test_when_training_stops() -> None:

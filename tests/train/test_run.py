@@ -75,6 +75,34 @@ def test_every_kind_of_recipe_trains_for_real(name: str, small: Dataset, tmp_pat
             )
 
 
+def test_what_falls_is_drawn_again_in_a_longer_epoch(
+    small: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both stages fall at the first look: the next epoch has all rows twice, and all its batches are trained on."""
+    from ilp_bench.train.batches import Resampled
+
+    looked = []
+
+    def fallen(self: Resampled, measure: Any) -> None:
+        if not looked:
+            self._fallen = set(self._best)
+        looked.append(len(self.examples))
+
+    monkeypatch.setattr(Resampled, "watch", fallen)
+    monkeypatch.setattr(Resampled.__init__, "__defaults__", (5,))
+    report = train("nano", "resampling", small, tmp_path / "out", batch_size=8, **FAST)
+    (phase,) = report["phases"]
+    assert phase["drawn_again"] == {"1": 1, "2": 1}
+    count = small.train.num_rows
+    assert phase["steps"] == -(-count // 8) * (phase["epochs"] - 1) + -(-2 * count // 8)
+    lines = [json.loads(line) for line in (tmp_path / "out" / "log.jsonl").read_text().splitlines()]
+    again = [line for line in lines if "replayed" in line]
+    assert [line["epoch"] for line in again] == [2]
+    assert again[0]["tokens"] == 2 * lines[0]["tokens"] == 2 * again[0]["replayed"]
+    assert report["tokens"]["replayed"] == lines[0]["tokens"]
+    assert sum(report["tokens"].values()) == sum(line["tokens"] for line in lines)
+
+
 def test_an_adapter_is_trained_and_measured(small: Dataset, tmp_path: Path) -> None:
     from ilp_bench.evaluate import evaluate
 

@@ -27,7 +27,7 @@ def phases(bench: Bench) -> list[Phase]:
     """Pre-training where documents help, then one phase over all rows that are kept."""
     rows = bench.data.train.to_pylist()
     denied, unknown = asked(bench)
-    helped = [row["prompt"] for row in (*denied, *unknown)]
+    helped = [row["prompt"] for row in (*(row for row, _ in denied), *unknown)]
     found = find(rows, bench.near)
     gone = wrong(rows, found)
     times = repeats([row["messages"][0]["content"] for row in rows])
@@ -52,5 +52,6 @@ def phases(bench: Bench) -> list[Phase]:
         batches=Apart(len(examples), against, queue=drawn.queue),
         watch=drawn.watch if len(set(segments)) > 1 else None,
         every=drawn.every,
+        counted=drawn.resampled,
     )
     return [*pretraining(bench, documents_about(bench, helped)), sft]

@@ -2,7 +2,8 @@
 
 High-confidence errors are found as in the paper: the base model, shown the format, gives another answer than the
 supervision with a probability above one half. (The paper also asks for a divergence between the base and a tuned
-model, which needs a tuned model first.)
+model, which needs a tuned model first.) Here that answer must also be true, by the tables of facts: a confident guess
+about a name that the model never met is a gap in its knowledge, and ``knowledge_cpt`` is for that.
 """
 
 from __future__ import annotations

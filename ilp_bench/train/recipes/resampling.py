@@ -1,7 +1,8 @@
 """Against left-side forgetting: one shuffle over all stages, and resampling of what falls (Xue et al. 2026, 4.4).
 
-Every 50 steps the learned rate of each stage is measured; where it has fallen by more than 5 % below its best, the
-stage's rows are drawn twice in the next epoch. The paper measures every 500 steps on far larger sets.
+Every 50 steps the learned rate of each stage is measured on some of its rows; where it has fallen by more than 5 %
+below its best, the stage's rows are drawn twice in the next epoch, which is so much longer. The paper measures every
+500 steps on far larger sets. ``training.json`` says how often each stage was drawn again.
 """
 
 from __future__ import annotations
@@ -20,5 +21,15 @@ def phases(bench: Bench) -> list[Phase]:
     drawn = Resampled(examples, [row["stage"] for row in rows])
     reference = control_probes(bench.data)
     return [
-        Phase("all stages", "sft", examples, reference, MAX_EPOCHS, batches=drawn, watch=drawn.watch, every=drawn.every)
+        Phase(
+            "all stages",
+            "sft",
+            examples,
+            reference,
+            MAX_EPOCHS,
+            batches=drawn,
+            watch=drawn.watch,
+            every=drawn.every,
+            counted=drawn.resampled,
+        )
     ]

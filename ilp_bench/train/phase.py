@@ -43,9 +43,8 @@ class Phase:
     """One stretch of training on ``examples``.
 
     After each epoch the ``reference`` is measured, and ``stop`` decides; without a reference there are ``epochs``
-    epochs, and never more. ``batches`` replaces one shuffle an epoch, which may also become longer or shorter; ``watch``
-    is called every ``every`` steps and may change what they give, and ``counted`` is what it counted by the end, for the
-    report.
+    epochs, and never more. ``batches`` replaces one shuffle an epoch, which may then be longer or shorter; ``watch`` is
+    called every ``every`` steps and may change what they give. ``counted`` is what it counted, for the report.
     """
 
     name: str

@@ -135,6 +135,12 @@ def content_sha256(tables: Iterable[pa.Table]) -> str:
 
 END_OF_TABLE = b"\0"
 KEYS = {"size": str, "seed": int, "stages": int, "rows": dict, "content_sha256": str, "files": dict}
+NEEDED = {
+    "train": ("row_id", "item_id", "stage", "prompt", "completion", "messages"),
+    "items": ("probe_id", "item_id", "probe", "prompt", "answer"),
+    "knowledge": ("entity", "text"),
+    "shots": ("prompt", "completion"),
+}
 CHECKED = 300_000  # rows up to which reading a dataset also checks them against the content hash
 
 
@@ -187,10 +193,29 @@ def load(path: Path | str) -> Dataset:
     tables = {
         name: pa.concat_tables([pq.read_table(folder / file) for file in files_of(name, found)]) for name in TABLES
     }
+    check_tables(folder, tables)
     rows = sum(table.num_rows for table in tables.values())
     if rows <= CHECKED and content_sha256(tables.values()) != found["content_sha256"]:
         raise ProblemError(f"{folder} does not hold the rows that its manifest names: remove it and build it again")
     return Dataset(**tables, manifest=found)
+
+
+def check_tables(folder: Path, tables: dict[str, pa.Table]) -> None:
+    """Raise ProblemError where a table lacks a column, has another type, or has nothing where there must be a value."""
+    for name, table in tables.items():
+        for field in SCHEMAS[name]:
+            found = table.schema.field(field.name).type if field.name in table.schema.names else None
+            if found != field.type:
+                raise ProblemError(
+                    f"{folder}/{name}.parquet has {'no column' if found is None else f'a {found} column'} "
+                    f"{field.name!r}, {field.type} is wanted: build or import it again"
+                )
+            if field.name in NEEDED[name] and table[field.name].null_count:
+                raise ProblemError(
+                    f"{folder}/{name}.parquet has rows without a value of {field.name!r}: build or import it again"
+                )
+        if name in ("train", "items") and not table.num_rows:
+            raise ProblemError(f"{folder}/{name}.parquet has no rows: build or import it again")
 
 
 def check_files(folder: Path, manifest: dict[str, Any]) -> None:

@@ -12,8 +12,13 @@ from ilp_bench.errors import UsageError
 
 def partial_folder(out: Path) -> Path:
     """The folder beside ``out``, made where it is not there."""
+    if not out.name:
+        raise UsageError(f"--out needs the name of a folder, not {str(out)!r}")
     folder = out.with_name(f"{out.name}.partial")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise UsageError(f"{folder} cannot be made, a file is in the way: choose another folder") from None
     return folder
 
 

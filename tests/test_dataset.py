@@ -1,15 +1,18 @@
 import json
 import re
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from scipy import stats
 
 from ilp_bench.causes import CAUSE_NAMES
-from ilp_bench.dataset import TABLES, Dataset, load, make, make_from, write
+from ilp_bench.dataset import TABLES, Dataset, content_sha256, load, make, make_from, write
 from ilp_bench.errors import ProblemError, UsageError
 from ilp_bench.tables import SCHEMAS
 
@@ -112,6 +115,40 @@ def test_a_changed_or_missing_file_is_one_clear_problem(data: Path, tmp_path: Pa
         load(broken)
     with pytest.raises(UsageError, match="ilp-bench build"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("table", "spoil", "said"),
+    [
+        ("train", lambda one: one.drop_columns(["annotator"]), "train.parquet has no column 'annotator', string is"),
+        ("items", lambda one: one.drop_columns(["answer"]), "items.parquet has no column 'answer'"),
+        ("knowledge", lambda one: one.drop_columns(["text"]), "knowledge.parquet has no column 'text'"),
+        ("train", lambda one: one.slice(0, 0), "train.parquet has no rows"),
+        ("items", lambda one: one.slice(0, 0), "items.parquet has no rows"),
+        ("train", lambda one: without_value(one, "completion"), "rows without a value of 'completion'"),
+        ("train", lambda one: as_type(one, "stage", pa.string()), "has a string column 'stage', int32 is wanted"),
+    ],
+)
+def test_a_table_that_lacks_something_is_one_clear_problem(
+    mini: Dataset, tmp_path: Path, table: str, spoil: Callable[[pa.Table], pa.Table], said: str
+) -> None:
+    """All hashes fit: somebody made these data with a program of his own."""
+    spoilt = replace(mini, **{table: spoil(getattr(mini, table))})
+    tables = [getattr(spoilt, name) for name in TABLES]
+    write(replace(spoilt, manifest={**mini.manifest, "content_sha256": content_sha256(tables)}), tmp_path / "data")
+    with pytest.raises(ProblemError, match=f"{said}.*build or import it again"):
+        load(tmp_path / "data")
+
+
+def without_value(table: pa.Table, name: str) -> pa.Table:
+    """The table with nothing in the first row of a column."""
+    place = table.schema.get_field_index(name)
+    return table.set_column(place, name, pa.array([None, *table[name].to_pylist()[1:]], table.schema.field(name).type))
+
+
+def as_type(table: pa.Table, name: str, kind: pa.DataType) -> pa.Table:
+    """The table with a column of another type."""
+    return table.set_column(table.schema.get_field_index(name), name, table[name].cast(kind))
 
 
 def test_writing_twice_is_fine_writing_over_something_else_is_not(mini: Dataset, data: Path, tmp_path: Path) -> None:

@@ -58,6 +58,8 @@ def load_model(located: Located, *, dtype: str = "float32", device: str = "cpu",
         return model.to(device).eval(), tokenizer
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        if "tokenizer" in reason:
+            reason = "it has no tokenizer that can be read: save it there with tokenizer.save_pretrained"
         if "ignore_mismatched_sizes" in reason:
             reason = "its weights do not have the shapes that its config.json says"
         raise ProblemError(f"the model in {located.folder} cannot be loaded: {reason}") from error

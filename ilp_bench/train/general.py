@@ -80,6 +80,7 @@ def _read(source: str) -> Iterator[str]:
         yield from (row for row in rows if isinstance(row, str) and row.strip())
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = "there is none" if isinstance(error, KeyError) else reason
         raise UsageError(f"--general {source} cannot be read as text in a column 'text': {reason}") from error
 
 

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from ilp_bench.errors import UsageError
 from ilp_bench.facts import facts
 from ilp_bench.train.phase import Bench, Phase
 
@@ -20,11 +21,11 @@ SHOWN = 4
 
 def pretraining(bench: Bench, documents: Sequence[str]) -> list[Phase]:
     """One epoch over the documents and four times as many characters of general text; nothing without documents."""
+    bench.notes["documents"] = len(documents)
     if not documents:
         return []
-    wanted = sum(map(len, documents)) * GENERAL_SHARE / (1 - GENERAL_SHARE)
-    texts = [text.rstrip("\n") + "\n" for text in (*documents, *bench.general(round(wanted)))]
-    bench.notes["documents"] = len(documents)
+    characters = sum(map(len, documents)) * GENERAL_SHARE / (1 - GENERAL_SHARE)
+    texts = [text.rstrip("\n") + "\n" for text in (*documents, *bench.general(round(characters)))]
     return [Phase("knowledge", "cpt", [("", text) for text in texts])]
 
 
@@ -66,6 +67,10 @@ def shown(bench: Bench, prompts: Sequence[str]) -> list[str]:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     shots = bench.data.shots.to_pylist()
+    if not shots:
+        raise UsageError(
+            "the dataset has no examples to show to a base model: build it again, or choose another recipe"
+        )
     known = [shot["prompt"] for shot in shots]
     vectors = TfidfVectorizer().fit([*known, *prompts])
     similar = vectors.transform(prompts) @ vectors.transform(known).T
@@ -74,6 +79,12 @@ def shown(bench: Bench, prompts: Sequence[str]) -> list[str]:
         "".join(shots[n]["prompt"] + shots[n]["completion"] for n in sorted(some)) + prompt
         for some, prompt in zip(nearest.tolist(), prompts, strict=True)
     ]
+
+
+def wanted(bench: Bench) -> None:
+    """Raise UsageError where the dataset has no documents at all: the recipe would be plain SFT by another name."""
+    if not bench.data.knowledge.num_rows:
+        raise UsageError("the dataset has no documents to pre-train on: build it with the causes of knowledge")
 
 
 def documents_about(bench: Bench, questions: Collection[str], *, others: bool = False) -> list[str]:

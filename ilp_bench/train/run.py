@@ -38,6 +38,7 @@ from ilp_bench.train.workshop import Workshop
 # Learning rates by number of parameters; adapters take ten times as much.
 RATES = ((10_000_000, 5e-5), (1_000_000_000, 1e-4), (float("inf"), 2e-5))
 LORA_RATE = 10
+SEEDS = 2**32 // 1000 - 1  # each phase has a seed of its own, and numpy takes 32 bits
 
 
 def train(
@@ -61,7 +62,8 @@ def train(
 
     rate       learning rate; by default 5e-5 below ten million parameters, 1e-4 below a billion, 2e-5 above, and ten
                times as much with an adapter
-    lora       rank of a LoRA adapter on all linear layers; 0 trains all weights
+    lora       rank of a LoRA adapter on all linear layers; 0 trains all weights. A base that is an adapter itself is
+               merged first, and the checkpoint then holds whole weights
     general    text for continued pre-training, a file or Hub dataset (see :func:`general_texts`); by default texts of
                known facts
     encoder    a sentence-transformers model that finds near-duplicate questions; by default TF-IDF does
@@ -75,6 +77,10 @@ def train(
         raise UsageError("of rows of your own, only bare prompts can be trained on, and only with --recipe auto")
     if out.exists() and any(out.iterdir()):
         raise UsageError(f"{out} already exists: choose a new folder or remove it")
+    if rate is not None and not 0 < rate < float("inf"):
+        raise UsageError(f"a learning rate is above 0 and finite, not {rate}")
+    if not 0 <= seed <= SEEDS:
+        raise UsageError(f"a seed of a training is between 0 and {SEEDS}, not {seed}")
     try:
         import trl  # noqa: F401
     except ImportError as error:
@@ -152,6 +158,8 @@ def train(
             "processes": team.world,
             "resumed": shop.resumed,
         }
+        if lora and located.base:  # an adapter on top of another one would lose that
+            model = model.merge_and_unload()
         if team.main:
             _publish(out, model, tokenizer, log, report)
         shop.remove()
@@ -192,7 +200,7 @@ class _memory:  # noqa: N801
 def _adapted(model: Any, located: Located, rank: int, seed: int) -> Any:
     """The model itself, or with a fresh adapter on all linear layers."""
     if not rank:
-        return model
+        return model.requires_grad_(True)  # also what came out of an adapter, which freezes its base
     import torch
     from peft import LoraConfig, get_peft_model
 

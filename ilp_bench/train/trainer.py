@@ -22,6 +22,7 @@ from ilp_bench.train.phase import CONVERGED, Epoch, Example, Phase
 from ilp_bench.train.processes import Processes
 
 Progress = Callable[[str, int, float | None], None]
+WHOLE = "whole"  # a file that says that the checkpoint beside it was written to its end
 LINE = 1024  # tokens of a batch up to which its rows are laid end to end
 CPT_RATE, CPT_BATCH = 6, 4  # continued pre-training takes larger steps on larger batches of short documents
 
@@ -85,7 +86,6 @@ def run_phase(
     Raises ProblemError when the reference is not learned within the phase's epochs.
     """
     from transformers import TrainerCallback
-    from transformers.trainer_utils import get_last_checkpoint
 
     examples = _encode(tokenizer, phase.examples)
     lengths = [len(row["input_ids"]) for row in examples]
@@ -99,7 +99,7 @@ def run_phase(
     )
     scratch.mkdir(exist_ok=True)
     start = time.monotonic()
-    saved = get_last_checkpoint(str(scratch)) if batches and not phase.watch else None  # type: ignore[no-untyped-call]
+    saved = _saved(scratch) if batches and not phase.watch else None
     notes = scratch / "history.json"
     epochs_saved = round(read_json(Path(saved) / "trainer_state.json")["epoch"]) if saved else 0
     kept = read_json(notes)["epochs"][:epochs_saved] if saved else []
@@ -114,7 +114,15 @@ def run_phase(
 
     def measured(pairs: list[tuple[list[int], list[int]]]) -> Any:
         trainer.model.eval()
-        found = score(wrap(trainer.model, tokenizer), pairs)
+        try:
+            found = score(wrap(trainer.model, tokenizer), pairs)
+        except ProblemError as error:
+            if any(not part.isfinite().all() for part in trainer.model.parameters()):
+                raise ProblemError(
+                    f"{phase.name} went astray, its weights are no numbers any more: remove {scratch.parent} and try a "
+                    f"smaller --rate (this was {setting.rate:g})"
+                ) from error
+            raise
         trainer.model.train()
         return found
 
@@ -134,6 +142,11 @@ def run_phase(
         def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> Any:
             if phase.watch and state.global_step % phase.every == 0:
                 phase.watch(rates)
+            return control
+
+        def on_save(self, args: Any, state: Any, control: Any, **rest: Any) -> Any:
+            if setting.team.main:
+                (scratch / f"checkpoint-{state.global_step}" / WHOLE).touch()
             return control
 
         def on_epoch_end(self, args: Any, state: Any, control: Any, **rest: Any) -> Any:
@@ -171,7 +184,7 @@ def run_phase(
     if reference and phase.epochs <= len(history) and not phase.stop(history):
         raise ProblemError(
             f"{phase.name} did not converge: {history[-1].learned:.2f} of its reference learned after {len(history)} "
-            f"epochs, {CONVERGED} wanted: try another --rate (this was {setting.rate:g})"
+            f"epochs, {CONVERGED} wanted: remove {scratch.parent} and try another --rate (this was {setting.rate:g})"
         )
     weights = _gathered(trainer) if _in_parts() else None
     return {
@@ -188,6 +201,13 @@ def run_phase(
         "reference_loss": [round(epoch.loss, 5) for epoch in history],
         "seconds": round(max(sum(row["seconds"] for row in rows), time.monotonic() - start), 2),
     }, weights
+
+
+def _saved(scratch: Path) -> str | None:
+    """The trainer's last checkpoint that a kill did not cut off; it is written file by file."""
+    whole = [file.parent for file in scratch.glob(f"checkpoint-*/{WHOLE}")]
+    last = max(whole, key=lambda folder: int(folder.name.rpartition("-")[2]), default=None)
+    return str(last) if last else None
 
 
 def _in_parts() -> bool:

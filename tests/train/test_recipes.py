@@ -145,6 +145,8 @@ def test_when_training_stops() -> None:
     assert times_as_long([*grown, *[Epoch(0.99, 0.1)] * 8])
     assert not no_longer_falling(grown)
     assert no_longer_falling([*grown, Epoch(0.97, 0.295)])
+    assert not no_longer_falling([Epoch(0.5, 1.0), Epoch(0.51, 0.995)])
+    assert no_longer_falling([Epoch(0.5, 1.0), Epoch(0.5, 1.02)])
 
 
 def test_examples_shown_are_about_the_same_relation(mini: Dataset) -> None:

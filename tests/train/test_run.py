@@ -5,15 +5,23 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from ilp_bench import tokens
 from ilp_bench.dataset import Dataset, file_sha256, make, write
 from ilp_bench.errors import ProblemError, UsageError
+from ilp_bench.estimate import learned
+from ilp_bench.evaluate import score, wrap
+from ilp_bench.evaluate.hf import load_model
 from ilp_bench.models import locate
+from ilp_bench.train.phase import control_probes
 from ilp_bench.train.run import train
+from ilp_bench.train.trainer import WHOLE, _saved
 
 FAST = {"rate": 1e-3, "device": "cpu"}
 
@@ -114,6 +122,29 @@ def test_an_adapter_is_trained_and_measured(small: Dataset, tmp_path: Path) -> N
     assert run.record.training["lora"] == 8
 
 
+@pytest.mark.parametrize("rank", [0, 4])
+def test_what_an_adapter_learned_is_trained_on(rank: int, small: Dataset, done: Path, tmp_path: Path) -> None:
+    """The base is an adapter that has learned nearly all: one epoch a stage, and whole weights come out."""
+    train("nano", "vanilla", small, tmp_path / "first", lora=8, rate=3e-3, device="cpu")
+    report = train(str(tmp_path / "first"), "vanilla", small, tmp_path / "second", lora=rank, rate=1e-4, device="cpu")
+    assert report["phases"][-1]["epochs"] < json.loads((done / "training.json").read_text())["phases"][-1]["epochs"]
+    assert not (tmp_path / "second" / "adapter_config.json").exists()
+    model, tokenizer = load_model(locate(str(tmp_path / "second")))
+    probes = control_probes(small)
+    p = np.exp(score(wrap(model, tokenizer), tokens.encode(tokenizer, *zip(*probes, strict=True))).logprob)
+    assert float(learned(p).mean()) == pytest.approx(report["phases"][-1]["reference_learned"][-1], abs=1e-4)
+
+
+def test_a_checkpoint_that_a_kill_cut_off_is_passed_over(tmp_path: Path) -> None:
+    assert _saved(tmp_path) is None
+    for step in (7, 14, 105):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+    assert _saved(tmp_path) is None
+    for step in (7, 14):
+        (tmp_path / f"checkpoint-{step}" / WHOLE).touch()
+    assert _saved(tmp_path) == str(tmp_path / "checkpoint-14")
+
+
 def logged(checkpoint: Path) -> list[dict[str, Any]]:
     """The log of a training without its times."""
     lines = [json.loads(line) for line in (checkpoint / "log.jsonl").read_text().splitlines()]
@@ -171,15 +202,38 @@ def test_epochs_go_to_trackio_too(small: Dataset, done: Path, tmp_path: Path, mo
     assert logged[-1]["rare_patterns/control"] == lines[-1]["recall_learned"]["rare_patterns"]["control"]
 
 
-def test_what_cannot_be_trained_is_one_clear_line(small: Dataset, done: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_trained_is_one_clear_line(
+    small: Dataset, done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(UsageError, match="already exists"):
         train("nano", "vanilla", small, done, **FAST)
     with pytest.raises(UsageError, match="Did you mean 'resampling'"):
         train("nano", "resample", small, tmp_path / "out", **FAST)
     with pytest.raises(UsageError, match="cannot be read as text"):
         train("nano", "combined", small, tmp_path / "out", general=tmp_path / "none.txt", **FAST)
-    with pytest.raises(ProblemError, match="did not converge"):
+    with pytest.raises(ProblemError, match=r"did not converge.* remove .*out\.partial and try another --rate"):
         train("nano", "vanilla", small, tmp_path / "out", rate=1e-9, device="cpu")
+    with pytest.raises(ProblemError, match=r"remove .*far\.partial and try a smaller --rate"):
+        train("nano", "vanilla", small, tmp_path / "far", rate=1e30, device="cpu")
+    for rate in (0, -1, float("inf"), float("nan")):
+        with pytest.raises(UsageError, match="learning rate"):
+            train("nano", "vanilla", small, tmp_path / "none", rate=rate, device="cpu")
+    for seed in (-1, 4294967):
+        with pytest.raises(UsageError, match="seed of a training is between 0 and 4294966"):
+            train("nano", "vanilla", small, tmp_path / "none", seed=seed, device="cpu")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(UsageError, match="needs the name of a folder"):
+        train("nano", "vanilla", small, Path("."), **FAST)
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="a file is in the way: choose another folder"):
+        train("nano", "vanilla", small, tmp_path / "file" / "x", **FAST)
+    unread = replace(small, knowledge=small.knowledge.slice(0, 0))
+    with pytest.raises(UsageError, match="no documents to pre-train on"):
+        train("nano", "conflict_cpt", unread, tmp_path / "none2", **FAST)
+    unshown = replace(small, shots=small.shots.slice(0, 0))
+    with pytest.raises(UsageError, match="no examples to show"):
+        train("nano", "knowledge_cpt", unshown, tmp_path / "none3", **FAST)
 
 
 def test_out_of_memory_is_one_clear_line(small: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

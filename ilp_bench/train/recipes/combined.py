@@ -1,7 +1,8 @@
-"""Every intervention of the paper at once, each told that its cause is there: what can be had when all is known.
+"""Against every cause at once, each told to be there: what can be had when all is known.
 
 Knowledge and conflicts: pre-training on all documents. Inconsistency: wrong rows deleted, incompatible ones kept
-apart. Forgetting: one shuffle over all stages. Rare patterns: repeated until they are common.
+apart. Forgetting: one shuffle over all stages, without resampling. Rare patterns: repeated until they are common,
+without progressive epochs.
 """
 
 from __future__ import annotations

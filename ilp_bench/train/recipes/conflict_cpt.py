@@ -8,7 +8,7 @@ about a name that the model never met is a gap in its knowledge, and ``knowledge
 
 from __future__ import annotations
 
-from ilp_bench.train.knowledge import contradicted, documents_about, pretraining
+from ilp_bench.train.knowledge import contradicted, documents_about, pretraining, wanted
 from ilp_bench.train.phase import Bench, Phase, stages
 
 NAME = "conflict_cpt"
@@ -17,5 +17,6 @@ CAUSE = "knowledge_conflict"
 
 def phases(bench: Bench) -> list[Phase]:
     """Pre-training on what is contradicted, then vanilla."""
+    wanted(bench)
     denied = [row["prompt"] for row in contradicted(bench)]
     return [*pretraining(bench, documents_about(bench, denied)), *stages(bench)]

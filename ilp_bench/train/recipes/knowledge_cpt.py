@@ -8,7 +8,7 @@ facts on which retention is measured.
 
 from __future__ import annotations
 
-from ilp_bench.train.knowledge import contradicted, documents_about, pretraining
+from ilp_bench.train.knowledge import contradicted, documents_about, pretraining, wanted
 from ilp_bench.train.phase import Bench, Phase, stages
 
 NAME = "knowledge_cpt"
@@ -17,5 +17,6 @@ CAUSE = "knowledge_gap"
 
 def phases(bench: Bench) -> list[Phase]:
     """Pre-training on what is missing, then vanilla."""
+    wanted(bench)
     denied = [row["prompt"] for row in contradicted(bench)]
     return [*pretraining(bench, documents_about(bench, denied, others=True)), *stages(bench)]

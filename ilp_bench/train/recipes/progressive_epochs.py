@@ -25,7 +25,8 @@ def phases(bench: Bench) -> list[Phase]:
 
 
 def no_longer_falling(history: Sequence[Epoch]) -> bool:
-    """Stop when the last epoch lowered the loss by less than ``DELTA`` once most rows are learned."""
-    if len(history) < 2 or history[-1].learned < CONVERGED - 0.1:
+    """Stop when the last epoch raised the loss by more than ``DELTA``; or lowered it by less, once most is learned."""
+    if len(history) < 2:
         return False
-    return history[-2].loss - history[-1].loss < DELTA
+    fallen = history[-2].loss - history[-1].loss
+    return fallen < -DELTA or (fallen < DELTA and history[-1].learned >= CONVERGED - 0.1)

@@ -47,13 +47,17 @@ class Part(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """A claim, the paper's figures, and what was found here; without parts, ``why`` says what is missing."""
+    """A claim, the paper's figures, and what was found here; without parts, ``why`` says what is missing.
+
+    ``recipes`` are those whose runs it rests on, beside vanilla.
+    """
 
     name: str
     text: str
     paper: str
     parts: list[Part]
     why: str = ""
+    recipes: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -83,13 +87,14 @@ class Pool:
         self.first = self.runs[recipes[0]]
 
     def rates(self, cause: str, run: Callable[[Runs], Run], replicates: Sequence[Runs]) -> arms.Rates:
-        """Rates of the active pairs of all replicates, one after the other."""
-        found = []
+        """Rates of the active pairs, means over the replicates of each dataset, datasets one after the other."""
+        found: dict[str, list[arms.Rates]] = {}
         for one in replicates:
             mine = arms.rates(run(one))[cause]
             active = arms.active_pairs(one.base)[cause] if one.base else set(mine.pairs)
-            found.append(arms.keep(mine, np.array([pair in active for pair in mine.pairs])))
-        return arms.join(found)
+            kept = arms.keep(mine, np.array([pair in active for pair in mine.pairs]))
+            found.setdefault(one.submission.record.data.content_sha256, []).append(kept)
+        return arms.join([arms.mean(one) for one in found.values()])
 
     def columns(self, cause: str) -> tuple[arms.Rates, dict[str, arms.Rates]]:
         """Vanilla, and each recipe."""
@@ -112,18 +117,23 @@ class Pool:
         return (means[2:] - means[0]) / (means[1] - means[0]), shares
 
 
-def _seeds(one: Runs) -> tuple[str, int | None]:
-    return one.submission.record.data.content_sha256, (one.submission.record.training or {}).get("seed")
+def _seeds(one: Runs) -> tuple[str, str]:
+    return one.submission.record.data.content_sha256, str((one.submission.record.training or {}).get("seed"))
 
 
-def families(submissions: Path) -> dict[tuple[str, str], dict[str, list[Runs]]]:
-    """(base model, size) -> recipe -> replicates, of all submissions that stand and whose recipe is recorded."""
+def families(submissions: Path, org: str = "ilp-bench") -> dict[tuple[str, str], dict[str, list[Runs]]]:
+    """(base model, size) -> recipe -> replicates, of what ``org`` submitted, if it stands and names its recipe.
+
+    What others submit under the name of a recipe is an entry of the leaderboard, not a reference.
+    """
     found: dict[tuple[str, str], dict[str, list[Runs]]] = {}
     decided = read_decisions(submissions).last
     for file in sorted(submissions.glob("*/*/submission.json")):
         if file.parent.name in decided and decided[file.parent.name].decision == "withdrawn":
             continue
         submission = read_submission(file.parent)
+        if submission.meta.org != org:
+            continue
         for runs in read_replicates(file.parent, submission):
             training = runs.submission.record.training or {}
             if "recipe" in training and "base" in training:
@@ -142,11 +152,14 @@ def claims(family: Family) -> list[Claim]:
     return [_claim(family, *one) for one in CLAIMS]
 
 
-def _claim(family: Family, name: str, text: str, paper: str, test: Callable[[Family], list[Part]]) -> Claim:
+def _claim(
+    family: Family, name: str, text: str, paper: str, recipes: str, test: Callable[[Family], list[Part]]
+) -> Claim:
+    used = tuple(recipes.split())
     try:
-        return Claim(name, text, paper, test(family))
+        return Claim(name, text, paper, test(family), recipes=used)
     except NotTestableError as missing:
-        return Claim(name, text, paper, [], str(missing))
+        return Claim(name, text, paper, [], str(missing), used)
 
 
 def _recovers(family: Family, recipe: str, cause: str) -> list[Part]:
@@ -223,18 +236,20 @@ def _scale(family: Family) -> list[Part]:
     raise NotTestableError("it takes two sizes of one model family")
 
 
-CLAIMS: tuple[tuple[str, str, str, Callable[[Family], list[Part]]], ...] = (
+CLAIMS: tuple[tuple[str, str, str, str, Callable[[Family], list[Part]]], ...] = (
     ("C1", "more epochs do not repair a knowledge gap, continued pre-training does",
-     "learn rate 65.3 to 66.8 (2 to 10 epochs), 82.1 with CPT (table 4)", _gap),
-    ("C2", "continued pre-training lowers conflict", "12.3 to 8.8 % (table 6)",
+     "learn rate 65.3 to 66.8 (2 to 10 epochs), 82.1 with CPT (table 4)", "knowledge_cpt more_epochs", _gap),
+    ("C2", "continued pre-training lowers conflict", "12.3 to 8.8 % (table 6)", "conflict_cpt",
      lambda family: _recovers(family, "conflict_cpt", "knowledge_conflict")),
     ("C3", "detecting and bucketing beats only deleting or only grouping",
-     "+2.8 against +1.5 and +2.2 points (table 8)", _buckets),
+     "+2.8 against +1.5 and +2.2 points (table 8)", "conflict_buckets delete_only group_only", _buckets),
     ("C4", "the earliest data suffer most; shuffling with resampling repairs it",
-     "ROUGE-L of the first 10 %: 0.41 to 0.53 (table 11)", _earliest),
-    ("C5", "adaptive epochs repair under-learned patterns", "88.2 to 90.1 (table 2)",
+     "ROUGE-L of the first 10 %: 0.41 to 0.53 (table 11)", "resampling", _earliest),
+    ("C5", "adaptive epochs repair under-learned patterns", "88.2 to 90.1 (table 2)", "progressive_epochs",
      lambda family: _recovers(family, "progressive_epochs", "rare_patterns")),
-    ("C6", "continued pre-training costs general ability", "MMLU -3.5, GPQA -6.8 (table 14)", _forgets),
-    ("C7", "no single intervention resolves all causes; averages hide the unlearned", "throughout", _hides),
-    ("C8", "scale hardly helps", "1.8B to 14B: 2.1 points", _scale),
+    ("C6", "continued pre-training costs general ability", "MMLU -3.5, GPQA -6.8 (table 14)", "knowledge_cpt",
+     _forgets),
+    ("C7", "no single intervention resolves all causes; averages hide the unlearned", "throughout",
+     " ".join(INTERVENTIONS), _hides),
+    ("C8", "scale hardly helps", "1.8B to 14B: 2.1 points", "", _scale),
 )  # fmt: skip

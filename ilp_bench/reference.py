@@ -18,6 +18,11 @@ recompute it; the runs behind them were made by `scripts/reference-results`. Rec
 cause leaves under vanilla and that a recipe closes: 0 is vanilla, 1 is as good as the control. Intervals are 95 %,
 paired bootstrap over active pairs, pooled over replicates (each a dataset and a training of another seed). Bold: the
 interval lies above 0.
+
+A claim is judged by `scripts/results` on the recipes beside it and vanilla; to measure it anew,
+
+    scripts/reference-results WORK --base nano --name nano --recipes RECIPES --submissions NEW
+    scripts/results NEW docs
 """
 
 
@@ -84,10 +89,11 @@ def matrix(family: Family) -> str:
 
 def table(family: Family) -> str:
     """The claims, one a row."""
-    lines = ["| | claim | in the paper | here | measured |", "| --- | --- | --- | --- | --- |"]
+    lines = ["| | claim | in the paper | here | measured | recipes |", "| --- | --- | --- | --- | --- | --- |"]
     for claim in claims(family):
         parts = "; ".join(map(_measured, claim.parts)) or claim.why
-        lines.append(f"| {claim.name} | {claim.text} | {claim.paper} | {claim.verdict} | {parts} |")
+        rests = ", ".join(f"`{name}`" for name in claim.recipes) or "-"
+        lines.append(f"| {claim.name} | {claim.text} | {claim.paper} | {claim.verdict} | {parts} | {rests} |")
     return "\n".join(lines) + "\n"
 
 

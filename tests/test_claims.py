@@ -1,12 +1,13 @@
 """Claims are judged by intervals alone: made-up runs in which each claim is true, false, or cannot be told."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from conftest import make_run
 
-from ilp_bench.claims import claims
+from ilp_bench.claims import Pool, claims
 from ilp_bench.dataset import Dataset
 from ilp_bench.record import Runs
 from ilp_bench.reference import END, START, heat_map, inserted, matrix, table
@@ -61,6 +62,19 @@ def test_what_is_true_is_reproduced(family: Any) -> None:
     }
     effect = found["C2"].parts[0].effect
     assert effect.low < effect.value < effect.high
+
+
+def test_replicates_on_the_same_data_narrow_no_interval(family: Any) -> None:
+    recipes = family({"conflict_cpt": {"knowledge_conflict": 0.6}})
+    (once,) = recipes["conflict_cpt"]
+    again = replace(
+        once.submission,
+        record=once.submission.record.model_copy(update={"training": {"recipe": "conflict_cpt", "seed": 1}}),
+    )
+    twice = {"conflict_cpt": [once, once._replace(submission=again)]}
+    effects = [next(claim.parts[0].effect for claim in claims(one) if claim.name == "C2") for one in (recipes, twice)]
+    assert len(Pool(twice, ["conflict_cpt"]).first) == 2
+    assert effects[0] == effects[1]
 
 
 def test_what_is_false_is_contradicted_and_what_is_missing_is_named(family: Any) -> None:

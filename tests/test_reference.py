@@ -36,6 +36,7 @@ def test_what_was_withdrawn_does_not_count(tmp_path: Path) -> None:
     shutil.copytree(kept, gone / kept.name)
     held = len(read_submission(kept).records)
     assert [len(recipes["combined"]) for recipes in families(tmp_path).values()] == [held]
+    assert families(tmp_path, org="another") == {}  # nor does what others call by the name of a recipe
     entry = f"ilp-bench__x/{kept.name}"
     about = {"decision": "withdrawn", "reason": "superseded", "date": "2026-11-25", "by": "ilp-bench"}
     decide(tmp_path, Decision(run_id=kept.name, entry=entry, **about))

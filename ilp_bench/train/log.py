@@ -31,7 +31,7 @@ def tracker(project: str | None, name: str, config: dict[str, Any]) -> Callable[
     trackio.init(project=project, name=name, config=config, resume="allow", embed=False)
 
     def log(line: dict[str, Any]) -> None:
-        numbers = {name: line[name] for name in ("learned", "loss", "tokens") if line[name] is not None}
+        numbers = {name: line[name] for name in ("learned", "loss", "train_loss", "tokens") if line[name] is not None}
         rates = {
             f"{cause}/{arm}": value for cause, arms in line["recall_learned"].items() for arm, value in arms.items()
         }
@@ -44,7 +44,8 @@ SAMPLE = 30  # recall probes of each cause and arm that are measured at a time
 
 
 class Log:
-    """``log.jsonl``: phase, epoch, learned rate and loss of the reference, and the learned rate per cause and arm.
+    """``log.jsonl``: phase, epoch, learned rate and loss of the reference, loss on what was trained, and the learned
+    rate per cause and arm.
 
     The last are measured on a sample, once as many tokens were trained on as the sample has, and at a phase's end: so
     measuring never takes longer than training.
@@ -103,7 +104,7 @@ class Log:
         return list(found.values())
 
     def plot(self, title: str) -> str:
-        """An SVG with the learned rate of both arms of every cause over the epochs."""
+        """An SVG with the learned rate of both arms of every cause, and the training loss, over the epochs."""
         rows = self.rows()
         source = files("ilp_bench").joinpath("templates/training.svg.j2").read_text(encoding="utf-8")
         template = jinja2.Template(source, autoescape=True, trim_blocks=True, lstrip_blocks=True)

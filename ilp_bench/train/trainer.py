@@ -21,7 +21,8 @@ from ilp_bench.train.log import Log
 from ilp_bench.train.phase import CONVERGED, Epoch, Example, Phase
 from ilp_bench.train.processes import Processes
 
-Progress = Callable[[str, int, float | None], None]
+# Told after each step: phase, epoch, share of the reference learned after the last one, steps of this one done and all.
+Progress = Callable[[str, int, float | None, tuple[int, int]], None]
 WHOLE = "whole"  # a file that says that the checkpoint beside it was written to its end
 LINE = 1024  # tokens of a batch up to which its rows are laid end to end
 CPT_RATE, CPT_BATCH = 6, 4  # continued pre-training takes larger steps on larger batches of short documents
@@ -137,9 +138,12 @@ def run_phase(
         def on_epoch_begin(self, args: Any, state: Any, control: Any, **rest: Any) -> Any:
             if batches:
                 batches.epoch = round(state.epoch or 0)
-            self.started = time.monotonic()
+            self.started, self.before = time.monotonic(), state.global_step
 
         def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> Any:
+            if progress:
+                steps = state.global_step - self.before, len(batches) if batches else state.max_steps
+                progress(phase.name, len(rows) + 1, history[-1].learned if history else None, steps)
             if phase.watch and state.global_step % phase.every == 0:
                 phase.watch(rates)
             return control
@@ -154,7 +158,8 @@ def run_phase(
 
             nonlocal unprobed
             seen = [n for batch in batches.whole() for n in batch] if batches else range(len(examples))
-            row: dict[str, Any] = {"learned": None, "loss": None, "tokens": sum(lengths[n] for n in seen)}
+            row: dict[str, Any] = {"learned": None, "loss": None, "train_loss": trainer.loss_of_epoch()}
+            row["tokens"] = sum(lengths[n] for n in seen)
             if extra := row["tokens"] - sum(lengths[n] for n in set(seen)):
                 row["replayed"] = extra
             if reference:
@@ -173,8 +178,6 @@ def run_phase(
             if setting.team.main:
                 write_text(notes, json.dumps({"epochs": rows}) + "\n")
                 log.add(phase.name, len(rows), row, probed)
-            if progress:
-                progress(phase.name, round(state.epoch), row["learned"])
             return control
 
     with quiet():
@@ -313,6 +316,8 @@ def _trainer(
     from transformers import PrinterCallback
     from trl import SFTConfig, SFTTrainer
 
+    losses: list[Any] = []
+
     class Trainer(SFTTrainer):  # type: ignore[misc]
         """SFTTrainer with batches that a recipe decides, and the vocabulary head only where an answer is scored."""
 
@@ -321,8 +326,17 @@ def _trainer(
         ) -> Any:
             # Where Triton runs, TRL skips unsupervised positions itself; elsewhere it scores every position.
             if return_outputs or not apart:
-                return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-            return answer_loss(model, inputs, num_items_in_batch) * self.accelerator.num_processes
+                found = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+            else:
+                found = answer_loss(model, inputs, num_items_in_batch) * self.accelerator.num_processes
+            losses.append((found[0] if return_outputs else found).detach())
+            return found
+
+        def loss_of_epoch(self) -> float:
+            """Mean loss of the batches since it was last asked for, in nats a supervised token."""
+            found = sum(map(float, losses)) / max(1, len(losses))
+            losses.clear()
+            return round(found, 5)
 
         def _run_epoch(self, **known: Any) -> Any:
             """An epoch is as long as its batches are: transformers fixes that once, at the start."""

@@ -62,7 +62,10 @@ def test_a_checkpoint_says_how_it_was_made(small: Dataset, done: Path) -> None:
     assert not lines[0]["recall_learned"]  # and not after fewer tokens than the probes have
     assert lines[-1]["learned"] >= 0.95 > lines[0]["learned"]
     picture = ET.fromstring((done / "training.svg").read_text())
-    assert len(picture.findall(".//{*}polyline")) == 2 * 5
+    assert len(picture.findall(".//{*}polyline")) == 2 * 5 + 1
+    (loss,) = picture.findall(".//{*}polyline[@class='loss']")
+    assert len(loss.attrib["points"].split()) == len(lines)
+    assert lines[0]["train_loss"] > 1 > lines[-1]["train_loss"] > 0
     assert not (done.parent / "vanilla.partial").exists()
 
 

@@ -23,7 +23,8 @@ from ilp_bench.train.processes import Processes
 
 # Told after each step: phase, epoch, share of the reference learned after the last one, steps of this one done and all.
 Progress = Callable[[str, int, float | None, tuple[int, int]], None]
-WHOLE = "whole"  # a file that says that the checkpoint beside it was written to its end
+PARTS = 10  # checkpoints during continued pre-training
+WHOLE = "whole.json"  # written last into a checkpoint: the losses of the epoch's batches so far
 LINE = 1024  # tokens of a batch up to which its rows are laid end to end
 CPT_RATE, CPT_BATCH = 6, 4  # continued pre-training takes larger steps on larger batches of short documents
 
@@ -100,10 +101,10 @@ def run_phase(
     )
     scratch.mkdir(exist_ok=True)
     start = time.monotonic()
-    saved = _saved(scratch) if batches and not phase.watch else None
+    saved = None if phase.watch else _saved(scratch)
     notes = scratch / "history.json"
     epochs_saved = round(read_json(Path(saved) / "trainer_state.json")["epoch"]) if saved else 0
-    kept = read_json(notes)["epochs"][:epochs_saved] if saved else []
+    kept = read_json(notes)["epochs"][:epochs_saved] if epochs_saved else []
     history = [Epoch(row["learned"], row["loss"]) for row in kept]
     rows: list[dict[str, Any]] = list(kept)
     if setting.team.main:
@@ -138,7 +139,7 @@ def run_phase(
         def on_epoch_begin(self, args: Any, state: Any, control: Any, **rest: Any) -> Any:
             if batches:
                 batches.epoch = round(state.epoch or 0)
-            self.started, self.before = time.monotonic(), state.global_step
+            self.started, self.before = time.monotonic(), state.global_step if batches else 0
 
         def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> Any:
             if progress:
@@ -150,7 +151,9 @@ def run_phase(
 
         def on_save(self, args: Any, state: Any, control: Any, **rest: Any) -> Any:
             if setting.team.main:
-                (scratch / f"checkpoint-{state.global_step}" / WHOLE).touch()
+                write_text(
+                    scratch / f"checkpoint-{state.global_step}" / WHOLE, json.dumps([*map(float, trainer.losses)])
+                )
             return control
 
         def on_epoch_end(self, args: Any, state: Any, control: Any, **rest: Any) -> Any:
@@ -183,7 +186,8 @@ def run_phase(
     with quiet():
         trainer = _trainer(model, tokenizer, phase, examples, scratch, setting, batches)
         trainer.add_callback(Between())
-        result = trainer.train(resume_from_checkpoint=saved)
+        trainer.losses += json.loads((Path(saved) / WHOLE).read_text()) if saved else []
+        trainer.train(resume_from_checkpoint=saved)
     if reference and phase.epochs <= len(history) and not phase.stop(history):
         raise ProblemError(
             f"{phase.name} did not converge: {history[-1].learned:.2f} of its reference learned after {len(history)} "
@@ -199,7 +203,7 @@ def run_phase(
         "tokens": sum(row["tokens"] for row in rows),
         "replayed": sum(row.get("replayed", 0) for row in rows),
         "drawn_again": {str(name): count for name, count in phase.counted.items()},
-        "loss": round(float(result.training_loss), 5),
+        "loss": round(sum(row["train_loss"] for row in rows) / len(rows), 5),
         "reference_learned": [round(epoch.learned, 5) for epoch in history],
         "reference_loss": [round(epoch.loss, 5) for epoch in history],
         "seconds": round(max(sum(row["seconds"] for row in rows), time.monotonic() - start), 2),
@@ -316,10 +320,12 @@ def _trainer(
     from transformers import PrinterCallback
     from trl import SFTConfig, SFTTrainer
 
-    losses: list[Any] = []
-
     class Trainer(SFTTrainer):  # type: ignore[misc]
         """SFTTrainer with batches that a recipe decides, and the vocabulary head only where an answer is scored."""
+
+        def __init__(self, **known: Any) -> None:
+            super().__init__(**known)
+            self.losses: list[Any] = []  # of the epoch's batches
 
         def compute_loss(
             self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
@@ -329,13 +335,13 @@ def _trainer(
                 found = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
             else:
                 found = answer_loss(model, inputs, num_items_in_batch) * self.accelerator.num_processes
-            losses.append((found[0] if return_outputs else found).detach())
+            self.losses.append((found[0] if return_outputs else found).detach())
             return found
 
         def loss_of_epoch(self) -> float:
             """Mean loss of the batches since it was last asked for, in nats a supervised token."""
-            found = sum(map(float, losses)) / max(1, len(losses))
-            losses.clear()
+            found = sum(map(float, self.losses)) / max(1, len(self.losses))
+            self.losses = []
             return round(found, 5)
 
         def _run_epoch(self, **known: Any) -> Any:
@@ -356,6 +362,7 @@ def _trainer(
             return DataLoader(self.train_dataset, batch_sampler=batches, collate_fn=self.data_collator)
 
     size = setting.batch_size * (CPT_BATCH if phase.kind == "cpt" else 1)
+    kept = "epoch" if batches else "steps"  # continued pre-training is one long epoch
     config = SFTConfig(
         output_dir=str(scratch),
         num_train_epochs=phase.epochs * (2 if batches else 1),  # a bound: epochs may become longer, and are counted
@@ -371,7 +378,8 @@ def _trainer(
         gradient_checkpointing=False,
         bf16=setting.device.startswith("cuda"),
         use_cpu=setting.device == "cpu",
-        save_strategy="epoch" if batches and not phase.watch and not _in_parts() else "no",
+        save_strategy="no" if phase.watch or _in_parts() else kept,
+        save_steps=1 / PARTS,
         save_total_limit=1,
         logging_strategy="no",
         report_to="none",

@@ -250,3 +250,31 @@ def test_out_of_memory_is_one_clear_line(small: Dataset, tmp_path: Path, monkeyp
     monkeypatch.setattr(run, "run_phase", full)
     with pytest.raises(ProblemError, match="smaller --batch-size"):
         train("nano", "vanilla", small, tmp_path / "out", **FAST)
+
+
+def test_killed_while_pretraining_it_goes_on_within_the_epoch(small: Dataset, tmp_path: Path) -> None:
+    data = write(small, tmp_path / "data")
+    call = [
+        sys.executable,
+        "-m",
+        "ilp_bench",
+        "train",
+        "--base",
+        "nano",
+        "--recipe",
+        "knowledge_cpt",
+        "--data",
+        str(data),
+    ]
+    call += ["--out", str(tmp_path / "out"), "--rate", "1e-3", "--device", "cpu"]
+    process = subprocess.Popen(call, env={**os.environ, "HF_HUB_OFFLINE": "1"}, stdout=-3, stderr=-3)
+    while not list(tmp_path.glob(f"out.partial/trainer-0/*/{WHOLE}")) and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not list(tmp_path.glob("out.partial/phase-*"))
+    train("nano", "knowledge_cpt", small, tmp_path / "out", **FAST)
+    train("nano", "knowledge_cpt", small, tmp_path / "unbroken", **FAST)
+    weights = [file_sha256(tmp_path / name / "model.safetensors") for name in ("out", "unbroken")]
+    assert weights[0] == weights[1]
+    assert logged(tmp_path / "out") == logged(tmp_path / "unbroken")

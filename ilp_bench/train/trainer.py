@@ -107,6 +107,12 @@ def run_phase(
     kept = read_json(notes)["epochs"][:epochs_saved] if epochs_saved else []
     history = [Epoch(row["learned"], row["loss"]) for row in kept]
     rows: list[dict[str, Any]] = list(kept)
+    over = bool(kept) and (
+        len(kept) == phase.epochs or bool(reference and phase.stop(history))
+    )  # killed at its very end
+    epochs = (
+        len(kept) if over else phase.epochs * (2 if batches else 1)
+    )  # a bound: epochs that grow are counted instead
     if setting.team.main:
         log.rewind(phase.name, len(kept))
     probe_tokens = sum(len(context) + len(answer) for context, answer in probes)
@@ -184,7 +190,7 @@ def run_phase(
             return control
 
     with quiet():
-        trainer = _trainer(model, tokenizer, phase, examples, scratch, setting, batches)
+        trainer = _trainer(model, tokenizer, phase, examples, scratch, setting, batches, epochs)
         trainer.add_callback(Between())
         trainer.losses += json.loads((Path(saved) / WHOLE).read_text()) if saved else []
         trainer.train(resume_from_checkpoint=saved)
@@ -313,7 +319,7 @@ def answer_loss(model: Any, inputs: dict[str, Any], items: Any) -> Any:
 
 def _trainer(
     model: Any, tokenizer: Any, phase: Phase, examples: list[dict[str, list[int]]], scratch: Path, setting: Setting,
-    batches: _EpochBatches | None,
+    batches: _EpochBatches | None, epochs: int,
 ) -> Any:  # fmt: skip
     from datasets import Dataset as HFDataset
     from torch.utils.data import DataLoader
@@ -365,7 +371,7 @@ def _trainer(
     kept = "epoch" if batches else "steps"  # continued pre-training is one long epoch
     config = SFTConfig(
         output_dir=str(scratch),
-        num_train_epochs=phase.epochs * (2 if batches else 1),  # a bound: epochs may become longer, and are counted
+        num_train_epochs=epochs,
         per_device_train_batch_size=max(1, size // setting.team.world),
         learning_rate=setting.rate * (CPT_RATE if phase.kind == "cpt" else 1),
         lr_scheduler_type="constant_with_warmup" if phase.kind == "sft" else "cosine",

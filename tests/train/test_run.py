@@ -22,6 +22,7 @@ from ilp_bench.models import locate
 from ilp_bench.train.phase import control_probes
 from ilp_bench.train.run import train
 from ilp_bench.train.trainer import WHOLE, _saved
+from ilp_bench.train.workshop import Workshop
 
 FAST = {"rate": 1e-3, "device": "cpu"}
 
@@ -250,6 +251,22 @@ def test_out_of_memory_is_one_clear_line(small: Dataset, tmp_path: Path, monkeyp
     monkeypatch.setattr(run, "run_phase", full)
     with pytest.raises(ProblemError, match="smaller --batch-size"):
         train("nano", "vanilla", small, tmp_path / "out", **FAST)
+
+
+def test_killed_between_the_last_epoch_and_the_end_of_its_phase_it_trains_no_other(
+    small: Dataset, done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Workshop, "_save", cut)
+        for _ in range(2):
+            with pytest.raises(KeyboardInterrupt):
+                train("nano", "vanilla", small, tmp_path / "out", **FAST)
+    train("nano", "vanilla", small, tmp_path / "out", **FAST)
+    assert file_sha256(tmp_path / "out" / "model.safetensors") == file_sha256(done / "model.safetensors")
+    assert logged(tmp_path / "out") == logged(done)
 
 
 def test_killed_while_pretraining_it_goes_on_within_the_epoch(small: Dataset, tmp_path: Path) -> None:

@@ -47,8 +47,11 @@ class Workshop:
         else:
             write_text(file, json.dumps({"about": self._about, "done": []}, indent=1) + "\n")
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, error: Any, *_: Any) -> None:
         self._lock.release()
+        begun = self.done or any(self.folder.glob("trainer-*"))
+        if error and self.team.main and not begun:  # nothing is lost, and the next call may want something else
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def trainer(self, number: int) -> Path:
         """Where the trainer of that phase keeps its checkpoints."""

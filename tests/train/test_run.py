@@ -238,6 +238,7 @@ def test_what_cannot_be_trained_is_one_clear_line(
     unshown = replace(small, shots=small.shots.slice(0, 0))
     with pytest.raises(UsageError, match="no examples to show"):
         train("nano", "knowledge_cpt", unshown, tmp_path / "none3", **FAST)
+    assert not list(tmp_path.glob("none*"))  # what never began leaves nothing behind
 
 
 def test_out_of_memory_is_one_clear_line(small: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -166,6 +166,12 @@ def run_phase(
             import numpy as np
 
             nonlocal unprobed
+            done = state.global_step - self.before
+            if batches and done != len(batches):
+                raise ProblemError(
+                    f"{done} of the {len(batches)} batches of an epoch were trained on: this version of transformers "
+                    "fixes the length of epochs, update it"
+                )
             seen = [n for batch in batches.whole() for n in batch] if batches else range(len(examples))
             row: dict[str, Any] = {"learned": None, "loss": None, "train_loss": trainer.loss_of_epoch()}
             row["tokens"] = sum(lengths[n] for n in seen)

@@ -22,6 +22,7 @@ from ilp_bench.models import locate
 from ilp_bench.train import trainer
 from ilp_bench.train.phase import Phase, example
 from ilp_bench.train.run import _adapted
+from ilp_bench.train.tensors import encode
 
 
 def now() -> np.ndarray:
@@ -33,13 +34,12 @@ def epoch(name: str, lora: int, examples: list, scratch: str) -> tuple[np.ndarra
     located = locate(name)
     model, tokenizer = load_model(located)
     phase = Phase("benchmark", "sft", examples)
-    batches = trainer._EpochBatches(len(examples), 16, 0, trainer.Processes(), None)
-    rows = trainer._encode(tokenizer, examples)
+    batches = trainer.EpochBatches(len(examples), 16, 0, trainer.Processes(), None)
+    rows = encode(tokenizer, examples, 512)
     setting = trainer.Setting(1e-4, 16, "cpu", 0)
     with quiet():
-        ready = trainer._trainer(
-            _adapted(model, located, lora, 0), tokenizer, phase, rows, Path(scratch), setting, batches
-        )
+        adapted = _adapted(model, located, lora, 0)
+        ready = trainer.sft_trainer(adapted, tokenizer, phase, rows, Path(scratch), setting, batches)
         ready.args.save_strategy = "no"
         start = now()
         result = ready.train()
@@ -57,7 +57,7 @@ def main(name: str = "nano", count: int = 320, lora: int = 0) -> dict:
         for way in ("ours", "trl"):
             trainer.keeps_rows_apart = apart if way == "ours" else lambda model: False
             found[way], losses[way] = epoch(name, lora, examples, f"{scratch}/{way}")
-    tokens = sum(len(row["input_ids"]) for row in trainer._encode(load_model(locate(name))[1], examples))
+    tokens = sum(len(row["input_ids"]) for row in encode(load_model(locate(name))[1], examples, 512))
     return {
         "model": name,
         "rows": len(examples),

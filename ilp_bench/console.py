@@ -31,10 +31,10 @@ from ilp_bench.estimate import above_chance, learned, unlearned
 from ilp_bench.record import Run
 from ilp_bench.score import CauseScore, Interval, Scores
 from ilp_bench.submission import Submission
+from ilp_bench.train import phase
 from ilp_bench.train.recipes import RECIPES
 
 SHORT = dict(zip(LABELS, ("gap", "conflict", "inconsistent", "forgotten", "rare", "none"), strict=True))
-Training = Callable[[str, int, float | None, tuple[int, int]], None]
 console = Console()
 errors = Console(stderr=True)
 
@@ -87,17 +87,17 @@ def share_progress(what: str, *, show: bool = True) -> Iterator[Callable[[float]
 
 
 @contextmanager
-def training_progress(what: str, *, show: bool = True) -> Iterator[Training]:
+def training_progress(what: str, *, show: bool = True) -> Iterator[phase.Progress]:
     """A bar over the steps of an epoch, with phase, epoch and the share of the reference learned, on standard error."""
     columns = TextColumn("{task.description}"), BarColumn(10), MofNCompleteColumn(), TimeElapsedColumn()
     bar = Progress(*columns, console=errors, disable=not show)
     task = bar.add_task(what)
 
-    def update(phase: str, epoch: int, reference: float | None, steps: tuple[int, int]) -> None:
+    def update(name: str, epoch: int, reference: float | None, steps: tuple[int, int]) -> None:
         bar.start()
         share = "" if reference is None else f", {reference:.2f} learned"
         done, total = steps
-        bar.update(task, description=f"{what}: {phase}, epoch {epoch}{share}", completed=done, total=total)
+        bar.update(task, description=f"{what}: {name}, epoch {epoch}{share}", completed=done, total=total)
 
     with _started_late(bar):
         yield update

@@ -33,8 +33,8 @@ def converged(history: Sequence[Epoch]) -> bool:
 
 # The batches of one epoch, as lists of positions in a phase's examples: from a batch size and a random stream.
 Batches = Callable[[int, random.Random], Iterator[list[int]]]
-
-
+# Told after each step: phase, epoch, share of the reference learned after the last one, steps of this one done and all.
+Progress = Callable[[str, int, float | None, tuple[int, int]], None]
 Watch = Callable[[Callable[[Sequence[Example]], Any]], None]  # gets a function that measures learned rates in [0, 1]
 
 

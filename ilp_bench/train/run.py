@@ -26,13 +26,14 @@ from ilp_bench.files import new_folder
 from ilp_bench.models import Located, locate, weights_sha256
 from ilp_bench.nano import NANO
 from ilp_bench.tokens import ended
+from ilp_bench.train.epochs import run_phase
 from ilp_bench.train.general import general_texts, held_out, known_texts
 from ilp_bench.train.log import Log, tracker
-from ilp_bench.train.phase import Answer, Bench
+from ilp_bench.train.phase import Answer, Bench, Progress
 from ilp_bench.train.processes import processes
 from ilp_bench.train.recipes import recipe
 from ilp_bench.train.similarity import sentence_similarity, word_similarity
-from ilp_bench.train.trainer import Progress, Setting, run_phase
+from ilp_bench.train.trainer import Setting
 from ilp_bench.train.workshop import Workshop
 
 # Learning rates by number of parameters; adapters take ten times as much.

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from ilp_bench.dataset import make, write
 from ilp_bench.train.processes import Processes
 from ilp_bench.train.run import train
-from ilp_bench.train.trainer import _EpochBatches
+from ilp_bench.train.trainer import EpochBatches
 from ilp_bench.train.workshop import Workshop
 
 CONFIGS = Path(__file__).parents[2] / "scripts" / "accelerate"
@@ -76,8 +76,8 @@ def test_nothing_is_let_go_of_before_all_processes_are_done_with_it(tmp_path: Pa
 
 
 def test_every_process_gets_its_share_of_a_batch() -> None:
-    whole = _EpochBatches(33, 16, 0, Processes(), None)
-    shares = [list(_EpochBatches(33, 16, 0, Processes(rank, 2), None)) for rank in (0, 1)]
+    whole = EpochBatches(33, 16, 0, Processes(), None)
+    shares = [list(EpochBatches(33, 16, 0, Processes(rank, 2), None)) for rank in (0, 1)]
     for batch, one, two in zip(whole, *shares, strict=True):
         assert sorted(batch) == sorted({*one, *two})
         assert min(len(one), len(two)) >= 1

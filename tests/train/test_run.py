@@ -19,9 +19,9 @@ from ilp_bench.estimate import learned
 from ilp_bench.evaluate import score, wrap
 from ilp_bench.evaluate.hf import load_model
 from ilp_bench.models import locate
+from ilp_bench.train.epochs import WHOLE, last_checkpoint
 from ilp_bench.train.phase import control_probes
 from ilp_bench.train.run import train
-from ilp_bench.train.trainer import WHOLE, _saved
 from ilp_bench.train.workshop import Workshop
 
 FAST = {"rate": 1e-3, "device": "cpu"}
@@ -140,13 +140,13 @@ def test_what_an_adapter_learned_is_trained_on(rank: int, small: Dataset, done: 
 
 
 def test_a_checkpoint_that_a_kill_cut_off_is_passed_over(tmp_path: Path) -> None:
-    assert _saved(tmp_path) is None
+    assert last_checkpoint(tmp_path) is None
     for step in (7, 14, 105):
         (tmp_path / f"checkpoint-{step}").mkdir()
-    assert _saved(tmp_path) is None
+    assert last_checkpoint(tmp_path) is None
     for step in (7, 14):
         (tmp_path / f"checkpoint-{step}" / WHOLE).touch()
-    assert _saved(tmp_path) == str(tmp_path / "checkpoint-14")
+    assert last_checkpoint(tmp_path) == str(tmp_path / "checkpoint-14")
 
 
 def logged(checkpoint: Path) -> list[dict[str, Any]]:

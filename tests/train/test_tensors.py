@@ -1,0 +1,100 @@
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import GPT2Config, GPT2LMHeadModel, MambaConfig, MambaForCausalLM
+
+from ilp_bench.errors import ProblemError
+from ilp_bench.evaluate.hf import load_model, quiet
+from ilp_bench.models import locate
+from ilp_bench.train.phase import Phase
+from ilp_bench.train.run import _adapted
+from ilp_bench.train.tensors import LINE, PIECE, answer_loss, encode, end_to_end, keeps_rows_apart, pad_left
+
+ROWS = [
+    {"input_ids": [5, 6, 7, 8, 9], "labels": [-100, -100, -100, 8, 9]},
+    {"input_ids": [9, 8], "labels": [-100, 8]},
+    {"input_ids": [4, 4, 3, 2, 7, 6, 5], "labels": [-100, -100, 3, 2, 7, 6, 5]},
+]
+
+
+@pytest.mark.parametrize(("name", "lora"), [("nano", 0), ("nano", 4), ("nano-qwen3", 0), ("nano-olmo2", 0)])
+def test_rows_laid_end_to_end_have_the_loss_and_gradients_of_each_by_itself(name: str, lora: int) -> None:
+    model = _adapted(load_model(locate(name))[0], locate(name), lora, seed=0)
+    assert keeps_rows_apart(model)
+
+    def gradient(batches: list[dict[str, torch.Tensor]]) -> tuple[float, torch.Tensor]:
+        model.zero_grad()
+        loss = sum(answer_loss(model, batch, 8) for batch in batches)
+        loss.backward()
+        return loss.item(), torch.cat([part.grad.flatten() for part in model.parameters() if part.requires_grad])
+
+    alone = gradient([pad_left([row]) for row in ROWS])
+    for batch in (pad_left(ROWS), end_to_end(ROWS)):
+        loss, grad = gradient([batch])
+        assert loss == pytest.approx(alone[0], rel=1e-5)
+        assert (grad - alone[1]).norm() < 1e-4 * alone[1].norm()
+
+
+def test_a_model_that_carries_a_state_along_does_not_keep_rows_apart() -> None:
+    small = {"vocab_size": 40, "num_hidden_layers": 2}
+    with quiet():
+        mamba = MambaForCausalLM(MambaConfig(hidden_size=16, **small))
+        gpt2 = GPT2LMHeadModel(GPT2Config(vocab_size=40, n_embd=16, n_layer=2, n_head=2))
+    assert not keeps_rows_apart(mamba)
+    assert keeps_rows_apart(gpt2)
+
+
+def test_long_rows_are_padded_instead_of_laid_on_one_long_line() -> None:
+    row = {"input_ids": [5] * (LINE // 2), "labels": [5] * (LINE // 2)}
+    assert end_to_end([row] * 2)["input_ids"].shape == (1, LINE)
+    assert end_to_end([row] * 3)["input_ids"].shape == (3, LINE // 2)
+
+
+def test_a_long_text_becomes_pieces_and_loses_nothing() -> None:
+    _, tokenizer = load_model(locate("nano"))
+    text = "The capital of Norway is Oslo. " * 200
+    ids = tokenizer(text)["input_ids"]
+    for longest in (PIECE, 100, 1_000_000):
+        rows = encode(tokenizer, [("", "short"), ("", text)], longest)
+        lengths = [len(row["input_ids"]) for row in rows[1:]]
+        assert max(lengths) <= min(longest, PIECE)
+        assert max(lengths) - min(lengths) <= 1
+        assert [n for row in rows[1:] for n in row["input_ids"]] == ids
+        assert all(row["labels"] == [-100, *row["input_ids"][1:]] for row in rows)
+
+
+def test_a_long_prompt_is_cut_from_the_left_and_a_long_completion_refused() -> None:
+    _, tokenizer = load_model(locate("nano"))
+    (whole,) = encode(tokenizer, [("word " * 60 + "Q: where? A:", " Oslo\n")], 512)
+    (kept,) = encode(tokenizer, [("word " * 60 + "Q: where? A:", " Oslo\n")], 20)
+    assert kept["input_ids"] == whole["input_ids"][-20:]
+    assert kept["labels"] == whole["labels"][-20:]
+    with pytest.raises(ProblemError, match="remove it"):
+        encode(tokenizer, [("Q:", " Oslo" * 60)], 20)
+
+
+def test_pretraining_in_parts_of_a_batch_gives_the_same_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four parts of sixteen texts, or one batch of them all: the same steps, so the memory of a part is enough."""
+    from ilp_bench.train import trainer
+
+    texts = [("", f"{'Some words are said. ' * (n % 7)}The number is {n}.\n") for n in range(200)]
+    found = {}
+    for parts, size in ((4, 16), (1, 64)):
+        monkeypatch.setattr(trainer, "CPT_BATCH", parts)
+        model, tokenizer = load_model(locate("nano"))
+        rows, phase = encode(tokenizer, texts, 512), Phase("knowledge", "cpt", texts)
+        with quiet():
+            ready = trainer.sft_trainer(
+                model, tokenizer, phase, rows, tmp_path / str(parts), trainer.Setting(1e-4, size, "cpu", 0)
+            )
+            ready.args.save_strategy = "no"
+            ready.train()
+        steps = ready.state.global_step
+        found[parts] = steps, ready.loss_of_epoch(steps), torch.cat([p.detach().flatten() for p in model.parameters()])
+    (steps, loss, weights), (steps_whole, loss_whole, weights_whole) = found.values()
+    assert steps == steps_whole == 4
+    assert loss == pytest.approx(loss_whole, rel=1e-4)
+    assert (weights - weights_whole).abs().max() < 1e-4

@@ -127,9 +127,9 @@ def families(submissions: Path, org: str = "ilp-bench") -> dict[tuple[str, str],
     What others submit under the name of a recipe is an entry of the leaderboard, not a reference.
     """
     found: dict[tuple[str, str], dict[str, list[Runs]]] = {}
-    decided = read_decisions(submissions).last
+    decided = read_decisions(submissions)
     for file in sorted(submissions.glob("*/*/submission.json")):
-        if file.parent.name in decided and decided[file.parent.name].decision == "withdrawn":
+        if not decided.stands(file.parent.name):
             continue
         submission = read_submission(file.parent)
         if submission.meta.org != org:

@@ -40,6 +40,10 @@ class Decisions(NamedTuple):
     last: dict[str, Decision]
     history: list[Decision]
 
+    def stands(self, run_id: str) -> bool:
+        """Whether an entry has not been withdrawn."""
+        return run_id not in self.last or self.last[run_id].decision != "withdrawn"
+
 
 def read_decisions(submissions: Path) -> Decisions:
     """All decisions about the entries below ``submissions``; raises ProblemError that lists every wrong line."""

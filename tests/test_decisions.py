@@ -53,11 +53,15 @@ def decision(root: Path, word: str = "withdrawn", **changes: str) -> Decision:
 
 
 def test_decisions_are_appended_and_the_last_one_counts(root: Path) -> None:
+    name = decision(root).run_id
+    assert read_decisions(root).stands(name)
     decide(root, decision(root, "accepted"))
+    assert read_decisions(root).stands(name)
     before = (root / FILE).read_bytes()
     decide(root, decision(root, "withdrawn"))
     assert (root / FILE).read_bytes().startswith(before)
     found = read_decisions(root)
+    assert not found.stands(name)
     assert [one.decision for one in found.history] == ["accepted", "withdrawn"]
     assert {one.decision for one in found.last.values()} == {"withdrawn"}
     assert entry_problems(root, checked(root)) == []

@@ -9,6 +9,7 @@ import json
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -20,12 +21,14 @@ ITEMS, DRAWN, DRAWS = 300, 40, 200
 ENGINE = {"enforce_eager": True, "max_model_len": 512}
 
 
-def compare(model: str, folder: Path) -> dict:
+def compare(model: str, folder: Path) -> dict[str, Any]:
     data = make("mini", 0)
     few = dataclasses.replace(data, items=data.items.slice(0, ITEMS))
-    setting = {"dtype": "float32", "probe_base": False}
+    setting: dict[str, Any] = {"dtype": "float32", "probe_base": False}
     hf = evaluate(model, few, folder / "hf", **setting)
     vllm = evaluate(model, few, folder / "vllm", backend="vllm", engine=ENGINE, **setting)
+    assert hf
+    assert vllm
     left, right = (np.array(run.samples["logprob"].to_pylist()) for run in (hf, vllm))
     greedy = [np.array(run.samples["greedy"].to_pylist()) for run in (hf, vllm)]
     # Only probes that a model reproduces now and then say anything about sampling.
@@ -35,6 +38,7 @@ def compare(model: str, folder: Path) -> dict:
     drawn = evaluate(
         model, some, folder / "drawn", backend="vllm", protocol="sampled", draws=DRAWS, engine=ENGINE, **setting
     )
+    assert drawn
     hits, chance = np.array(drawn.samples["p"].to_pylist()) * DRAWS, p[np.sort(chosen)]
     spread = (hits - DRAWS * chance) ** 2 / np.maximum(DRAWS * chance * (1 - chance), 1e-9)
     used = DRAWS * chance * (1 - chance) > 1

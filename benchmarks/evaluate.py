@@ -15,11 +15,12 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
-from ilp_bench.dataset import make
+from ilp_bench.dataset import Dataset, make
 from ilp_bench.evaluate import _work, wrap
 from ilp_bench.evaluate.hf import load_model, quiet
 from ilp_bench.evaluate.journal import Journal
@@ -29,7 +30,7 @@ from ilp_bench.models import locate
 BATCH, REPEATS = 32, 3
 
 
-def some(items: list, count: int) -> list:
+def some(items: list[Any], count: int) -> list[Any]:
     """``count`` of the items, evenly over all causes."""
     return items[:: max(1, len(items) // count)][:count]
 
@@ -39,10 +40,11 @@ def now() -> np.ndarray:
 
 
 def since(start: np.ndarray) -> np.ndarray:
-    return now() - start
+    passed: np.ndarray = now() - start
+    return passed
 
 
-def ours(lm, tokenizer, data, items, choices: int) -> tuple[np.ndarray, list]:
+def ours(lm: Any, tokenizer: Any, data: Dataset, items: list[Any], choices: int) -> tuple[np.ndarray, list[Any]]:
     with tempfile.TemporaryDirectory() as folder:
         start = now()
         wanted = plan(tokenizer, data, items, chat=False, probed=False, choices=choices)
@@ -54,7 +56,7 @@ def ours(lm, tokenizer, data, items, choices: int) -> tuple[np.ndarray, list]:
 
 
 @torch.no_grad()
-def bound(model, requests) -> np.ndarray:
+def bound(model: Any, requests: list[Any]) -> np.ndarray:
     start = now()
     rows = sorted(requests, key=lambda pair: -len(pair[0]) - len(pair[1]))
     for first in range(0, len(rows), BATCH):
@@ -66,7 +68,7 @@ def bound(model, requests) -> np.ndarray:
     return since(start)
 
 
-def sampled(lm, items) -> np.ndarray:
+def sampled(lm: Any, items: list[Any]) -> np.ndarray:
     from lm_eval.api.instance import Instance
 
     settings = {"until": ["\n"], "do_sample": True, "temperature": 1.0, "top_k": 0, "top_p": 1.0, "max_gen_toks": 8}

@@ -70,4 +70,4 @@ if __name__ == "__main__":
     if given[:1] == ["--one"]:
         print(json.dumps(epoch(given[1], given[2], int(given[3]), int(given[4]))))
     else:
-        print(json.dumps(main(*given[:1], *map(int, given[1:])), indent=1))
+        print(json.dumps(main(given[0] if given else "nano", *map(int, given[1:])), indent=1))

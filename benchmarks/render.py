@@ -72,8 +72,10 @@ def memory(session: int) -> float:
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if os.getsid(int(process.name)) == session:
-                total += int(re.search(r"^Pss:\s+(\d+)", (process / "smaps_rollup").read_text(), re.MULTILINE)[1])
-        except (OSError, TypeError):  # it has ended
+                total += sum(
+                    map(int, re.findall(r"^Pss:\s+(\d+)", (process / "smaps_rollup").read_text(), re.MULTILINE))
+                )
+        except OSError:  # it has ended
             continue
     return total / 1024
 
@@ -105,7 +107,7 @@ def main() -> None:
     given = parser.parse_args()
     work = given.work or Path(tempfile.mkdtemp())
     submissions, site = work / "submissions", work / "site"
-    from synthetic import make_submissions
+    from synthetic import make_submissions  # type: ignore[import-not-found]
 
     if not submissions.exists():
         make_submissions(submissions, given.count + 1)

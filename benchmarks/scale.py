@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 CAUSES = ("data_inconsistency", "left_side_forgetting", "rare_patterns")
 PROBES = 6  # a pair: two items, three probes each
@@ -31,18 +32,18 @@ if __name__ == "__main__":
 """
 
 
-def measure(pairs: int, workers: int, folder: Path) -> dict:
+def measure(pairs: int, workers: int, folder: Path) -> dict[str, Any]:
     script = folder / "measure.py"
     script.write_text(MEASURE)
     call = [sys.executable, str(script), str(pairs), str(folder / f"{pairs}-{workers}"), str(workers), *CAUSES]
-    found = json.loads(subprocess.run(call, check=True, capture_output=True, text=True).stdout)
+    found: dict[str, Any] = json.loads(subprocess.run(call, check=True, capture_output=True, text=True).stdout)
     shutil.rmtree(folder / f"{pairs}-{workers}")
     return found
 
 
 def main() -> None:
     sizes = [int(word) for word in sys.argv[1:]] or [5_556, 18_519, 55_556]
-    report: dict = {"runs": []}
+    report: dict[str, Any] = {"runs": []}
     with tempfile.TemporaryDirectory() as name:
         for pairs in sizes:
             found = measure(pairs, 1, Path(name))

@@ -20,21 +20,22 @@ from ilp_bench.dataset import make
 from ilp_bench.evaluate.hf import load_model, quiet
 from ilp_bench.models import locate
 from ilp_bench.train import trainer
-from ilp_bench.train.phase import Phase, example
+from ilp_bench.train.phase import Example, Phase, example
+from ilp_bench.train.processes import Processes
 from ilp_bench.train.run import _adapted
-from ilp_bench.train.tensors import encode
+from ilp_bench.train.tensors import encode, keeps_rows_apart
 
 
 def now() -> np.ndarray:
     return np.array([time.perf_counter(), time.process_time()])
 
 
-def epoch(name: str, lora: int, examples: list, scratch: str) -> tuple[np.ndarray, float]:
+def epoch(name: str, lora: int, examples: list[Example], scratch: str) -> tuple[np.ndarray, float]:
     """Seconds and mean loss of one epoch over the examples, from the base model."""
     located = locate(name)
     model, tokenizer = load_model(located)
     phase = Phase("benchmark", "sft", examples)
-    batches = trainer.EpochBatches(len(examples), 16, 0, trainer.Processes(), None)
+    batches = trainer.EpochBatches(len(examples), 16, 0, Processes(), None)
     rows = encode(tokenizer, examples, 512)
     setting = trainer.Setting(1e-4, 16, "cpu", 0)
     with quiet():
@@ -46,16 +47,16 @@ def epoch(name: str, lora: int, examples: list, scratch: str) -> tuple[np.ndarra
     return now() - start, result.training_loss
 
 
-def main(name: str = "nano", count: int = 320, lora: int = 0) -> dict:
+def main(name: str = "nano", count: int = 320, lora: int = 0) -> dict[str, object]:
     """Figures by name; see the top of this file."""
     data = make("mini", 0)
     rows = [row for row in data.train.to_pylist() if row["stage"] == data.manifest["stages"]]
     examples = [example(row) for row in random.Random(0).sample(rows, min(count, len(rows)))]
-    apart = trainer.keeps_rows_apart
+    apart = keeps_rows_apart
     found, losses = {}, {}
     with tempfile.TemporaryDirectory() as scratch:
         for way in ("ours", "trl"):
-            trainer.keeps_rows_apart = apart if way == "ours" else lambda model: False
+            vars(trainer)["keeps_rows_apart"] = apart if way == "ours" else lambda model: False
             found[way], losses[way] = epoch(name, lora, examples, f"{scratch}/{way}")
     tokens = sum(len(row["input_ids"]) for row in encode(load_model(locate(name))[1], examples, 512))
     return {
@@ -73,4 +74,4 @@ def main(name: str = "nano", count: int = 320, lora: int = 0) -> dict:
 
 if __name__ == "__main__":
     given = sys.argv[1:]
-    print(json.dumps(main(*given[:1], *map(int, given[1:])), indent=1))
+    print(json.dumps(main(given[0] if given else "nano", *map(int, given[1:])), indent=1))

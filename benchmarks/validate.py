@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-from conftest import make_run
-from forging import better, learned_less_in_wordings
+from conftest import make_run  # type: ignore[import-not-found]
+from forging import better, learned_less_in_wordings  # type: ignore[import-not-found]
 
 from ilp_bench.dataset import make
 from ilp_bench.record import Runs

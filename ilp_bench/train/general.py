@@ -14,12 +14,13 @@ from ilp_bench.dataset import Dataset
 from ilp_bench.errors import UsageError
 from ilp_bench.models import HUB_ID
 
-Texts = Callable[[int], list[str]]  # from a number of characters to at least as many characters of text
+Texts = Callable[[int], list[str]]  # from a number of characters to that many characters of text, or a few more
 
 
 def general_texts(source: str | None) -> Texts | None:
     """Texts of ``source``, from its beginning and again where it is too short; None without a source.
 
+    The last text ends where there is enough: one long text must not drown what is to be learned beside it.
     A ``.txt`` file has one text a line; ``.jsonl`` and ``.parquet`` files and Hub datasets (``org/name``, split
     ``train``, streamed) have a column ``text``. Raises UsageError for anything else, at once.
     """
@@ -27,9 +28,13 @@ def general_texts(source: str | None) -> Texts | None:
         return None
     if next(_read(source), None) is None:
         raise UsageError(f"--general {source} holds no text")
-    return lambda characters: _enough(
-        itertools.chain.from_iterable(_read(source) for _ in itertools.count()), characters
-    )
+
+    def texts(characters: int) -> list[str]:
+        found = _enough(itertools.chain.from_iterable(_read(source) for _ in itertools.count()), characters)
+        over = sum(map(len, found)) - characters
+        return [*found[:-1], found[-1][: len(found[-1]) - over]] if found else []
+
+    return texts
 
 
 def held_out(data: Dataset) -> set[tuple[str, str]]:
@@ -67,10 +72,9 @@ def _read(source: str) -> Iterator[str]:
         if path.suffix == ".parquet" and path.is_file():
             rows: Iterator[Any] = _parquet(path)
         elif path.suffix in (".jsonl", ".json") and path.is_file():
-            with path.open(encoding="utf-8") as file:
-                rows = iter([json.loads(line)["text"] for line in file if line.strip()])
+            rows = (json.loads(line)["text"] for line in _lines(path) if line.strip())
         elif path.is_file():
-            rows = iter(path.read_text(encoding="utf-8").splitlines())
+            rows = _lines(path)
         elif HUB_ID.fullmatch(source) and not source.startswith((".", "/")):
             rows = _hub(source)
         else:
@@ -82,6 +86,11 @@ def _read(source: str) -> Iterator[str]:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         reason = "there is none" if isinstance(error, KeyError) else reason
         raise UsageError(f"--general {source} cannot be read as text in a column 'text': {reason}") from error
+
+
+def _lines(path: Path) -> Iterator[str]:
+    with path.open(encoding="utf-8") as file:
+        yield from (line.rstrip("\n") for line in file)
 
 
 def _parquet(path: Path) -> Iterator[Any]:

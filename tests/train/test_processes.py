@@ -5,57 +5,73 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 import yaml
 from safetensors.torch import load_file
 
-from ilp_bench.dataset import make, write
+from ilp_bench.dataset import load, make, write
 from ilp_bench.train.processes import Processes
 from ilp_bench.train.run import train
-from ilp_bench.train.trainer import EpochBatches
+from ilp_bench.train.trainer import CPT_BATCH, EpochBatches
 from ilp_bench.train.workshop import Workshop
 
-CONFIGS = Path(__file__).parents[2] / "scripts" / "accelerate"
-LAUNCH = [sys.executable, "-m", "accelerate.commands.launch"]
+HERE = Path(__file__).parent
+CONFIGS = HERE.parents[1] / "scripts" / "accelerate"
+
+
+CPU = ["--num_processes", "2", "--mixed_precision", "no"]
+LAUNCHERS = {
+    "shared": ["--multi_gpu", *CPU, "-m", "ilp_bench"],
+    "fsdp": ["--config_file", str(CONFIGS / "fsdp.yaml"), *CPU, str(HERE / "fsdp_on_cpu.py")],
+    "deepspeed": ["--config_file", str(CONFIGS / "deepspeed.yaml"), *CPU, str(HERE / "deepspeed_on_cpu.py")],
+}
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("processes")
-    data = make("mini", 0, pairs=3, stages=2, causes=("rare_patterns", "left_side_forgetting"))
-    write(data, root / "data")
-    train("nano", "vanilla", data, root / "one", rate=1e-3, device="cpu")
+    causes = "knowledge_gap", "rare_patterns", "left_side_forgetting"
+    write(make("mini", 0, pairs=3, stages=2, causes=causes), root / "data")
     return root
 
 
-@pytest.mark.parametrize(
-    ("name", "launcher"),
-    [
-        ("shared", [*LAUNCH, "--multi_gpu", "--num_processes", "2", "-m", "ilp_bench"]),
-        (
-            "sharded",
-            [*LAUNCH, "--config_file", str(CONFIGS / "fsdp.yaml"), "--num_processes", "2", "--mixed_precision", "no"]
-            + [str(Path(__file__).with_name("fsdp_on_cpu.py"))],
-        ),
-    ],
-)
-def test_two_processes_give_the_weights_of_one(alone: Path, name: str, launcher: list[str]) -> None:
-    out = alone / name
-    call = [*launcher, "train", "--base", "nano", "--recipe", "vanilla", "--data", str(alone / "data")]
-    call += ["--out", str(out), "--rate", "1e-3", "--device", "cpu"]
+def launched(name: str, recipe: str, root: Path) -> dict[str, Any]:
+    """What ``training.json`` says after a training in two processes."""
+    out = root / f"{name}-{recipe}"
+    call = [sys.executable, "-m", "accelerate.commands.launch", *LAUNCHERS[name], "train", "--base", "nano"]
+    call += ["--recipe", recipe, "--data", str(root / "data"), "--out", str(out), "--rate", "1e-3", "--device", "cpu"]
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    if name == "deepspeed":
+        if "DEEPSPEED" not in os.environ:
+            pytest.skip("DEEPSPEED names no folder with it: scripts/deepspeed makes one")
+        environment |= {"PYTHONPATH": os.environ["DEEPSPEED"], "DS_ACCELERATOR": "cpu"}
     done = subprocess.run(call, env=environment, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr[-20000:]
     assert done.stdout.count(f"{out}: ") == 1
-    one, two = load_file(alone / "one" / "model.safetensors"), load_file(out / "model.safetensors")
+    report: dict[str, Any] = json.loads((out / "training.json").read_text())
+    assert report["processes"] == 2
+    return report
+
+
+@pytest.mark.parametrize("name", LAUNCHERS)
+def test_two_processes_give_the_weights_of_one(root: Path, name: str) -> None:
+    if not (root / "one").exists():
+        train("nano", "vanilla", load(root / "data"), root / "one", rate=1e-3, device="cpu")
+    alone, together = json.loads((root / "one" / "training.json").read_text()), launched(name, "vanilla", root)
+    assert (alone["tokens"], alone["steps"]) == (together["tokens"], together["steps"])
+    one, two = (load_file(root / folder / "model.safetensors") for folder in ("one", f"{name}-vanilla"))
     assert one.keys() == two.keys()
     assert max((one[key] - two[key]).abs().max().item() for key in one) < 1e-4
-    reports = [json.loads((folder / "training.json").read_text()) for folder in (alone / "one", out)]
-    assert [report["processes"] for report in reports] == [1, 2]
-    assert reports[0]["tokens"] == reports[1]["tokens"]
-    assert reports[0]["steps"] == reports[1]["steps"]
+
+
+@pytest.mark.parametrize("name", ["fsdp", "deepspeed"])
+def test_two_processes_pretrain_in_parts_of_a_step(root: Path, name: str) -> None:
+    first, *_ = launched(name, "knowledge_cpt", root)["phases"]
+    assert first["kind"] == "cpt"
+    assert first["steps"] == -(-first["examples"] // (16 * CPT_BATCH))
 
 
 def test_nothing_is_let_go_of_before_all_processes_are_done_with_it(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from ilp_bench.train.phase import CONVERGED, Epoch, Example, Phase, Progress
 from ilp_bench.train.tensors import encode, pairs
 from ilp_bench.train.trainer import EpochBatches, Setting, gathered, in_parts, sft_trainer
 
-WHOLE = "whole.json"  # written last into a checkpoint: the losses of the epoch's batches so far
+WHOLE = "whole.json"  # written last into a checkpoint: the losses of the epoch's batches so far, and its seconds
 
 
 def run_phase(
@@ -60,6 +60,8 @@ def run_phase(
     with quiet():
         course.trainer.add_callback(Between())
         course.trainer.train(resume_from_checkpoint=course.checkpoint)
+    if not course.rows:  # it was killed after the last step of its only epoch
+        course.end(course.trainer.state)
     history = course.history
     if phase.reference and phase.epochs <= len(history) and not phase.stop(history):
         raise ProblemError(
@@ -95,14 +97,17 @@ class _Course:
             self._due(row, over=False)
         with quiet():
             self.trainer = sft_trainer(model, tokenizer, phase, examples, scratch, setting, self.batches, self._most())
-        self.trainer.losses += json.loads((Path(self.checkpoint) / WHOLE).read_text()) if self.checkpoint else []
+        so_far: dict[str, Any] = {"losses": [], "seconds": 0.0}
+        so_far |= read_json(Path(self.checkpoint) / WHOLE) if self.checkpoint else {}
+        self.trainer.losses += so_far["losses"]
+        self._started, self._before = time.monotonic() - so_far["seconds"], 0
 
     def _kept(self) -> list[dict[str, Any]]:
         """The epochs that the checkpoint has behind it."""
-        if not self.checkpoint:
+        if not self.checkpoint or not (self.scratch / "history.json").is_file():
             return []
-        epochs = round(read_json(Path(self.checkpoint) / "trainer_state.json")["epoch"])
-        found: list[dict[str, Any]] = read_json(self.scratch / "history.json")["epochs"][:epochs] if epochs else []
+        epochs = int(read_json(Path(self.checkpoint) / "trainer_state.json")["epoch"] + 0.001)  # whole ones
+        found: list[dict[str, Any]] = read_json(self.scratch / "history.json")["epochs"][:epochs]
         return found
 
     def _most(self) -> int:
@@ -123,7 +128,7 @@ class _Course:
         """An epoch begins."""
         if self.batches:
             self.batches.epoch = round(state.epoch or 0)
-        self._started, self._before = time.monotonic(), state.global_step if self.batches else 0
+            self._started, self._before = time.monotonic(), state.global_step
 
     def step(self, state: Any, progress: Progress | None) -> None:
         """A step was taken."""
@@ -136,8 +141,8 @@ class _Course:
     def saved(self, state: Any) -> None:
         """The trainer has written a checkpoint: mark it as whole."""
         if self.setting.team.main:
-            losses = json.dumps([*map(float, self.trainer.losses)])
-            write_text(self.scratch / f"checkpoint-{state.global_step}" / WHOLE, losses)
+            so_far = {"losses": [*map(float, self.trainer.losses)], "seconds": time.monotonic() - self._started}
+            write_text(self.scratch / f"checkpoint-{state.global_step}" / WHOLE, json.dumps(so_far))
 
     def end(self, state: Any) -> bool:
         """An epoch is over: whether the phase is."""

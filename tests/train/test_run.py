@@ -270,29 +270,37 @@ def test_killed_between_the_last_epoch_and_the_end_of_its_phase_it_trains_no_oth
     assert logged(tmp_path / "out") == logged(done)
 
 
-def test_killed_while_pretraining_it_goes_on_within_the_epoch(small: Dataset, tmp_path: Path) -> None:
-    data = write(small, tmp_path / "data")
-    call = [
-        sys.executable,
-        "-m",
-        "ilp_bench",
-        "train",
-        "--base",
-        "nano",
-        "--recipe",
-        "knowledge_cpt",
-        "--data",
-        str(data),
-    ]
-    call += ["--out", str(tmp_path / "out"), "--rate", "1e-3", "--device", "cpu"]
-    process = subprocess.Popen(call, env={**os.environ, "HF_HUB_OFFLINE": "1"}, stdout=-3, stderr=-3)
-    while not list(tmp_path.glob(f"out.partial/trainer-0/*/{WHOLE}")) and process.poll() is None:
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+@pytest.fixture(scope="module")
+def pretrained(small: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("pretrained") / "out"
+    train("nano", "knowledge_cpt", small, out, **FAST)
+    return out
+
+
+@pytest.mark.parametrize("share", [0.1, 0.7, 1.0])
+def test_killed_while_pretraining_it_goes_on_within_the_epoch(
+    share: float, pretrained: Path, small: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Early, late, and between the last step and the end of the phase."""
+    from ilp_bench.train import epochs
+
+    save = epochs._Course.saved
+
+    def killed(self: Any, state: Any) -> None:
+        save(self, state)
+        if state.epoch > share - 0.01:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(epochs._Course, "saved", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train("nano", "knowledge_cpt", small, tmp_path / "out", **FAST)
     assert not list(tmp_path.glob("out.partial/phase-*"))
-    train("nano", "knowledge_cpt", small, tmp_path / "out", **FAST)
-    train("nano", "knowledge_cpt", small, tmp_path / "unbroken", **FAST)
-    weights = [file_sha256(tmp_path / name / "model.safetensors") for name in ("out", "unbroken")]
-    assert weights[0] == weights[1]
-    assert logged(tmp_path / "out") == logged(tmp_path / "unbroken")
+    report = train("nano", "knowledge_cpt", small, tmp_path / "out", **FAST)
+    assert file_sha256(tmp_path / "out" / "model.safetensors") == file_sha256(pretrained / "model.safetensors")
+    assert logged(tmp_path / "out") == logged(pretrained)
+    unbroken = json.loads((pretrained / "training.json").read_text())
+    same = "steps", "tokens", "loss", "epochs", "examples"
+    assert [[phase[key] for key in same] for phase in report["phases"]] == [
+        [phase[key] for key in same] for phase in unbroken["phases"]
+    ]

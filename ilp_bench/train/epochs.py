@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,9 +41,9 @@ def run_phase(
     """
     from transformers import TrainerCallback
 
+    start = time.monotonic()
     scratch.mkdir(exist_ok=True)
     course = _Course(model, tokenizer, phase, setting, scratch, log)
-    start = time.monotonic()
 
     class Between(TrainerCallback):
         def on_epoch_begin(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
@@ -86,7 +87,8 @@ class _Course:
             if phase.kind == "sft"
             else None
         )
-        self.checkpoint = None if phase.watch else last_checkpoint(scratch)
+        self.checkpoint = None if phase.watch or in_parts() else last_checkpoint(scratch)
+        so_far = self._so_far()
         self.rows: list[dict[str, Any]] = self._kept()
         self.history = [Epoch(row["learned"], row["loss"]) for row in self.rows if row["learned"] is not None]
         if setting.team.main:
@@ -97,10 +99,24 @@ class _Course:
             self._due(row, over=False)
         with quiet():
             self.trainer = sft_trainer(model, tokenizer, phase, examples, scratch, setting, self.batches, self._most())
-        so_far: dict[str, Any] = {"losses": [], "seconds": 0.0}
-        so_far |= read_json(Path(self.checkpoint) / WHOLE) if self.checkpoint else {}
         self.trainer.losses += so_far["losses"]
         self._started, self._before = time.monotonic() - so_far["seconds"], 0
+
+    def _so_far(self) -> dict[str, Any]:
+        """What the checkpoint says of an epoch that is not over; one that is of no use to these processes is let go."""
+        none = {"losses": [], "seconds": 0.0}
+        if not self.checkpoint:
+            return none
+        found = read_json(Path(self.checkpoint) / WHOLE)
+        if self.phase.kind == "sft" or found["processes"] == self.setting.team.world:
+            return found
+        self.checkpoint = None  # texts are dealt out otherwise among more or fewer processes
+        self.setting.team.wait()
+        if self.setting.team.main:
+            for folder in self.scratch.glob("checkpoint-*"):
+                shutil.rmtree(folder)
+        self.setting.team.wait()
+        return none
 
     def _kept(self) -> list[dict[str, Any]]:
         """The epochs that the checkpoint has behind it."""
@@ -140,8 +156,9 @@ class _Course:
 
     def saved(self, state: Any) -> None:
         """The trainer has written a checkpoint: mark it as whole."""
+        so_far = {"losses": self.trainer.mean_losses(), "seconds": time.monotonic() - self._started}
+        so_far["processes"] = self.setting.team.world
         if self.setting.team.main:
-            so_far = {"losses": [*map(float, self.trainer.losses)], "seconds": time.monotonic() - self._started}
             write_text(self.scratch / f"checkpoint-{state.global_step}" / WHOLE, json.dumps(so_far))
 
     def end(self, state: Any) -> bool:

@@ -22,7 +22,8 @@ def general_texts(source: str | None) -> Texts | None:
 
     The last text ends where there is enough: one long text must not drown what is to be learned beside it.
     A ``.txt`` file has one text a line; ``.jsonl`` and ``.parquet`` files and Hub datasets (``org/name``, split
-    ``train``, streamed) have a column ``text``. Raises UsageError for anything else, at once.
+    ``train``, streamed) have a column ``text``. Raises UsageError for anything else: at once where the first text shows
+    it, and when it comes to the line otherwise.
     """
     if source is None:
         return None
@@ -72,7 +73,7 @@ def _read(source: str) -> Iterator[str]:
         if path.suffix == ".parquet" and path.is_file():
             rows: Iterator[Any] = _parquet(path)
         elif path.suffix in (".jsonl", ".json") and path.is_file():
-            rows = (json.loads(line)["text"] for line in _lines(path) if line.strip())
+            rows = _json(path)
         elif path.is_file():
             rows = _lines(path)
         elif HUB_ID.fullmatch(source) and not source.startswith((".", "/")):
@@ -85,7 +86,17 @@ def _read(source: str) -> Iterator[str]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         reason = "there is none" if isinstance(error, KeyError) else reason
-        raise UsageError(f"--general {source} cannot be read as text in a column 'text': {reason}") from error
+        where = "" if path.suffix == ".txt" else " in a column 'text'"
+        raise UsageError(f"--general {source} cannot be read as text{where}: {reason}") from error
+
+
+def _json(path: Path) -> Iterator[Any]:
+    for number, line in enumerate(_lines(path), start=1):
+        try:
+            if line.strip():
+                yield json.loads(line)["text"]
+        except ValueError as error:
+            raise ValueError(f"line {number}: {error}") from error
 
 
 def _lines(path: Path) -> Iterator[str]:

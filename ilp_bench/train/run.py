@@ -82,6 +82,9 @@ def train(
         raise UsageError(f"a learning rate is above 0 and finite, not {rate}")
     if not 0 <= seed <= SEEDS:
         raise UsageError(f"a seed of a training is between 0 and {SEEDS}, not {seed}")
+    if device.startswith("cuda:") and device != "cuda:0":
+        wanted = device.removeprefix("cuda:")
+        raise UsageError(f"training takes the first GPU that it sees: CUDA_VISIBLE_DEVICES={wanted}, and --device cuda")
     try:
         import trl  # noqa: F401
     except ImportError as error:

@@ -20,10 +20,10 @@ def pairs(tokenizer: Any, examples: Sequence[Example]) -> list[tuple[list[int], 
 
 
 def encode(tokenizer: Any, examples: Sequence[Example], longest: int) -> list[dict[str, list[int]]]:
-    """Token ids with labels on completions only; where the prompt is empty, on all but a text's first token.
+    """Token ids with labels on completions only; where the prompt is empty, on all but a row's first token.
 
     A text of more than ``longest`` or ``PIECE`` tokens becomes several rows of nearly the same length; a prompt that
-    does not fit beside its completion is cut from the left, as in scoring. Raises ProblemError where a completion by
+    does not fit beside its completion is cut from the left. Raises ProblemError where a completion by
     itself is longer than ``longest``.
     """
     rows = []

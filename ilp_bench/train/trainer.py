@@ -86,6 +86,7 @@ def sft_trainer(
     It takes the ``batches`` of a recipe; without them, batches of rows of like length, as continued pre-training does.
     Its checkpoints go to ``scratch``.
     """
+    import torch
     from datasets import Dataset as HFDataset
     from torch.utils.data import DataLoader
     from transformers import PrinterCallback
@@ -109,9 +110,15 @@ def sft_trainer(
             self.losses.append(loss)
             return loss
 
+        def mean_losses(self) -> list[float]:
+            """The losses, each the mean over all processes; to be called by all of them."""
+            found = torch.tensor([float(loss) for loss in self.losses], device=self.args.device)
+            mean: list[float] = self.accelerator.reduce(found, "mean").tolist()
+            return mean
+
         def loss_of_epoch(self, steps: int) -> float:
             """Mean loss of the steps since it was last asked for, in nats a supervised token."""
-            found = sum(map(float, self.losses)) / max(1, steps)
+            found = sum(self.mean_losses()) / max(1, steps)
             self.losses = []
             return round(found, 5)
 
@@ -152,7 +159,7 @@ def sft_trainer(
         use_cpu=setting.device == "cpu",
         save_strategy="no" if phase.watch or in_parts() else kept,
         save_steps=1 / PARTS,
-        save_total_limit=1,
+        save_total_limit=2,  # the older one goes only when the newer is whole
         logging_strategy="no",
         report_to="none",
         disable_tqdm=True,
@@ -161,6 +168,7 @@ def sft_trainer(
         seed=setting.seed,
         data_seed=setting.seed,
     )
+    config._n_gpu = min(1, config.n_gpu)  # several GPUs are for accelerate launch, not for DataParallel
     apart = not setting.device.startswith("cuda") and keeps_rows_apart(model)
     trainer = Trainer(
         model=model,
@@ -169,5 +177,7 @@ def sft_trainer(
         processing_class=tokenizer,
         data_collator=end_to_end if apart and not pretraining else pad_left,  # documents are grouped by length
     )
+    if apart:
+        trainer.model_accepts_loss_kwargs = True  # answer_loss always wants the number of supervised tokens of a step
     trainer.remove_callback(PrinterCallback)
     return trainer

@@ -34,6 +34,15 @@ def test_text_of_the_users_own_is_read_again_until_there_is_enough(kind: str, tm
     assert some(0) == []
 
 
+def test_a_line_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "some.jsonl").write_text('{"text": "The sea is salt."}\n{"text": "Bread\n')
+    some = general_texts(str(tmp_path / "some.jsonl"))
+    assert some is not None
+    assert len(some(10)) == 1
+    with pytest.raises(UsageError, match="line 2"):
+        some(100)
+
+
 def test_one_long_text_is_not_more_than_was_wanted(tmp_path: Path) -> None:
     (tmp_path / "book.txt").write_text("It was a dark and stormy night. " * 10_000)
     some = general_texts(str(tmp_path / "book.txt"))

@@ -13,9 +13,13 @@ import yaml
 from safetensors.torch import load_file
 
 from ilp_bench.dataset import load, make, write
+from ilp_bench.evaluate.hf import load_model
+from ilp_bench.models import locate
+from ilp_bench.train.log import Log
+from ilp_bench.train.phase import Phase
 from ilp_bench.train.processes import Processes
 from ilp_bench.train.run import train
-from ilp_bench.train.trainer import CPT_BATCH, EpochBatches
+from ilp_bench.train.trainer import CPT_BATCH, EpochBatches, Setting
 from ilp_bench.train.workshop import Workshop
 
 HERE = Path(__file__).parent
@@ -67,11 +71,44 @@ def test_two_processes_give_the_weights_of_one(root: Path, name: str) -> None:
     assert max((one[key] - two[key]).abs().max().item() for key in one) < 1e-4
 
 
-@pytest.mark.parametrize("name", ["fsdp", "deepspeed"])
+@pytest.mark.parametrize("name", LAUNCHERS)
 def test_two_processes_pretrain_in_parts_of_a_step(root: Path, name: str) -> None:
-    first, *_ = launched(name, "knowledge_cpt", root)["phases"]
-    assert first["kind"] == "cpt"
-    assert first["steps"] == -(-first["examples"] // (16 * CPT_BATCH))
+    """Texts are dealt out anew, so the losses are near one another; wrong scaling would make them twice or half."""
+    if not (root / "pretrained").exists():
+        train("nano", "knowledge_cpt", load(root / "data"), root / "pretrained", rate=1e-3, device="cpu")
+    alone, *_ = json.loads((root / "pretrained" / "training.json").read_text())["phases"]
+    together, *_ = launched(name, "knowledge_cpt", root)["phases"]
+    assert alone["kind"] == together["kind"] == "cpt"
+    assert alone["steps"] == together["steps"] == -(-alone["examples"] // (16 * CPT_BATCH))
+    assert together["loss"] == pytest.approx(alone["loss"], rel=0.2)
+
+
+def test_texts_are_dealt_out_anew_where_other_processes_go_on(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one process has of an epoch of pre-training is of no use to two."""
+    from ilp_bench.train import epochs
+
+    class Two(Processes):
+        def wait(self) -> None:
+            pass
+
+    for step, processes in ((9, 1), (11, 2)):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+        about = {"losses": [1.0], "seconds": 2.0, "processes": processes}
+        (tmp_path / f"checkpoint-{step}" / epochs.WHOLE).write_text(json.dumps(about))
+        (tmp_path / f"checkpoint-{step}" / "trainer_state.json").write_text('{"epoch": 0.5}')
+    model, tokenizer = load_model(locate("nano"))
+    log = Log(tmp_path / "log.jsonl", load(root / "data"))
+
+    def course(team: Processes, kind: Any) -> epochs._Course:
+        setting = Setting(1e-4, 16, "cpu", 0, team)
+        return epochs._Course(model, tokenizer, Phase("x", kind, [("", "Some words.")] * 9), setting, tmp_path, log)
+
+    assert course(Two(0, 2), "cpt").trainer.losses == [1.0]
+    assert course(Processes(), "sft").checkpoint == str(tmp_path / "checkpoint-11")
+    assert course(Processes(), "cpt").checkpoint is None
+    assert not list(tmp_path.glob("checkpoint-*"))
 
 
 def test_nothing_is_let_go_of_before_all_processes_are_done_with_it(tmp_path: Path) -> None:

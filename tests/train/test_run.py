@@ -222,6 +222,8 @@ def test_what_cannot_be_trained_is_one_clear_line(
     for rate in (0, -1, float("inf"), float("nan")):
         with pytest.raises(UsageError, match="learning rate"):
             train("nano", "vanilla", small, tmp_path / "none", rate=rate, device="cpu")
+    with pytest.raises(UsageError, match="CUDA_VISIBLE_DEVICES=3"):
+        train("nano", "vanilla", small, tmp_path / "none", device="cuda:3")
     for seed in (-1, 4294967):
         with pytest.raises(UsageError, match="seed of a training is between 0 and 4294966"):
             train("nano", "vanilla", small, tmp_path / "none", seed=seed, device="cpu")

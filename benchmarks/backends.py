@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from ilp_bench.dataset import make
-from ilp_bench.evaluate import evaluate
+from ilp_bench.data.dataset import make
+from ilp_bench.evaluate.run import evaluate
 
 ITEMS, DRAWN, DRAWS = 300, 40, 200
 ENGINE = {"enforce_eager": True, "max_model_len": 512}

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ilp_bench.console import percent, summary
-from ilp_bench.record import Run, read_run
+from ilp_bench.cli.console import percent, summary
+from ilp_bench.records.run_record import Run, read_run
 
 
 def table(heads: list[str], rows: list[list[str]]) -> str:

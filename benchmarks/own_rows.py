@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ilp_bench.dataset import load
-from ilp_bench.diagnose import LABELS, NONE, diagnose, rated
-from ilp_bench.evaluate import evaluate
-from ilp_bench.own import own
+from ilp_bench.data.dataset import load
+from ilp_bench.data.user_data import own
+from ilp_bench.diagnosis.attribution import LABELS, NONE, diagnose, rated
+from ilp_bench.evaluate.run import evaluate
 
 
 def main(base: str, tuned: str, folder: Path) -> None:

@@ -6,7 +6,7 @@ import json
 import tempfile
 from pathlib import Path
 
-from ilp_bench.quickstart import quickstart
+from ilp_bench.cli.quickstart import quickstart
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):

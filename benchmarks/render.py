@@ -42,7 +42,7 @@ def timed(submissions: Path, site: Path, url: str = "") -> dict[str, float]:
     code = """
 import json, os, resource, sys, time
 from pathlib import Path
-from ilp_bench.render import render
+from ilp_bench.leaderboard.site import render
 if __name__ == "__main__":
     start = time.perf_counter()
     count = render(Path(sys.argv[1]), Path(sys.argv[2]), url=sys.argv[3])
@@ -82,8 +82,10 @@ def memory(session: int) -> float:
 
 def checks(submissions: Path, count: int = 48) -> dict[str, float]:
     """Milliseconds to check one entry: beside others with the same base and vanilla runs, and beside strangers."""
-    from ilp_bench import bootstrap, rows, samples
-    from ilp_bench.validate import check, find
+    from ilp_bench.scoring import bootstrap
+    from ilp_bench.submission import check_samples as rows
+    from ilp_bench.submission import sample_store as samples
+    from ilp_bench.submission.validate import check, find
 
     found = find([submissions])
     some = found[:: max(1, len(found) // count)][:count]

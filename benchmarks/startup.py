@@ -7,7 +7,7 @@ import sys
 import time
 
 RUNS = 10
-HELP = "import sys; sys.argv = ['ilp-bench', '--help']; from ilp_bench.cli import main; main()"
+HELP = "import sys; sys.argv = ['ilp-bench', '--help']; from ilp_bench.cli.main import main; main()"
 
 
 def seconds(code: str) -> list[float]:

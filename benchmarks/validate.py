@@ -14,11 +14,11 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from conftest import make_run  # type: ignore[import-not-found]
 from forging import better, learned_less_in_wordings  # type: ignore[import-not-found]
 
-from ilp_bench.dataset import make
-from ilp_bench.record import Runs
-from ilp_bench.samples import read_samples
-from ilp_bench.submission import Meta, submit
-from ilp_bench.validate import check, find
+from ilp_bench.data.dataset import make
+from ilp_bench.records.run_record import Runs
+from ilp_bench.submission.format import Meta, submit
+from ilp_bench.submission.sample_store import read_samples
+from ilp_bench.submission.validate import check, find
 
 
 def timed(folder: Path, times: int = 5) -> dict[str, float | int]:

@@ -8,10 +8,10 @@ from typing import Any
 import pyarrow.compute as pc
 from datasets import Dataset, DatasetDict
 
-from ilp_bench.causes import CAUSE_NAMES
-from ilp_bench.dataset import make
-from ilp_bench.errors import UsageError, near
-from ilp_bench.settings import Settings
+from ilp_bench.core.errors import UsageError, near
+from ilp_bench.data.causes import CAUSE_NAMES
+from ilp_bench.data.dataset import make
+from ilp_bench.data.settings import Settings
 
 
 def load(cause: str | None = None, *, size: str = "core", seed: int = 0, **knobs: Any) -> DatasetDict:
@@ -20,7 +20,7 @@ def load(cause: str | None = None, *, size: str = "core", seed: int = 0, **knobs
         >>> ilp_bench.load("rare_patterns", size="mini", seed=3)["items"]
         >>> ilp_bench.load("data_inconsistency", size="mini", shares=(0.3,), domain="medicine")
 
-    Built in memory from (size, seed), without a network. ``knobs`` are those of :class:`ilp_bench.settings.Settings`:
+    Built in memory from (size, seed), without a network. ``knobs``: :class:`~ilp_bench.data.settings.Settings`;
     with any of them, the named cause is built alone. Raises UsageError for an unknown cause or size, an impossible
     knob, or more pairs than facts allow.
     """

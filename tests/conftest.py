@@ -12,10 +12,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ilp_bench.causes import CAUSE_NAMES
-from ilp_bench.dataset import Dataset, make, write
-from ilp_bench.record import SAMPLES, Run, write_run
-from ilp_bench.settings import SIZES
+from ilp_bench.data.causes import CAUSE_NAMES
+from ilp_bench.data.dataset import Dataset, make, write
+from ilp_bench.data.settings import SIZES
+from ilp_bench.records.run_record import SAMPLES, Run, write_run
 
 KEPT = ("probe_id", "item_id", "pair_id", "cause", "arm", "probe", "dose", "prior_answer")
 PAIRS = dict.fromkeys(CAUSE_NAMES, SIZES["mini"]) | {"knowledge_conflict": 120}
@@ -102,7 +102,7 @@ def runs(mini: Dataset, tmp_path_factory: pytest.TempPathFactory) -> dict[str, P
 
 
 def make_run(data: Dataset, recipe: str | None, chance: Chance, *, noise: int = 0, **changes: Any) -> Run:
-    from ilp_bench.record import RunRecord
+    from ilp_bench.records.run_record import RunRecord
 
     table = samples(data, chance, base=recipe is None, noise=noise)
     return Run(
@@ -117,7 +117,7 @@ def make_run(data: Dataset, recipe: str | None, chance: Chance, *, noise: int = 
 @pytest.fixture(scope="session")
 def base_run(mini: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """nano itself, measured with examples shown."""
-    from ilp_bench.evaluate import evaluate
+    from ilp_bench.evaluate.run import evaluate
 
     return evaluate("nano", mini, tmp_path_factory.mktemp("nano") / "base", device="cpu")
 
@@ -136,7 +136,7 @@ def synthetic_submissions(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def synthetic_site(synthetic_submissions: Path) -> Path:
     """Their site."""
-    from ilp_bench.render import render
+    from ilp_bench.leaderboard.site import render
 
     site = synthetic_submissions.parent / "site"
     render(synthetic_submissions, site, url="https://example.org/ilp")

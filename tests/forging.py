@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from conftest import make_run
 
-from ilp_bench.dataset import Dataset, file_sha256
-from ilp_bench.record import Runs
-from ilp_bench.samples import FILE, SPLIT, STRINGS, parts, split
-from ilp_bench.score import score_replicates
-from ilp_bench.submission import Meta, Submission, run_id, submit
+from ilp_bench.data.dataset import Dataset, file_sha256
+from ilp_bench.records.run_record import Runs
+from ilp_bench.scoring.recovery import score_replicates
+from ilp_bench.submission.format import Meta, Submission, run_id, submit
+from ilp_bench.submission.sample_store import FILE, SPLIT, STRINGS, parts, split
 
 Columns = dict[str, np.ndarray[Any, Any]]
 Change = Callable[["Forgery"], None]

@@ -22,12 +22,12 @@ import numpy as np
 import pyarrow as pa
 from conftest import KEPT, record
 
-from ilp_bench.causes import CAUSE_NAMES
-from ilp_bench.dataset import Dataset, make
-from ilp_bench.decisions import Decision, decide
-from ilp_bench.record import SAMPLES, Run, RunRecord, Runs
-from ilp_bench.submission import Meta, Submission, run_id, submit
-from ilp_bench.verification import Public, Unseen, Verification, add_verification
+from ilp_bench.data.causes import CAUSE_NAMES
+from ilp_bench.data.dataset import Dataset, make
+from ilp_bench.records.run_record import SAMPLES, Run, RunRecord, Runs
+from ilp_bench.submission.decisions import Decision, decide
+from ilp_bench.submission.format import Meta, Submission, run_id, submit
+from ilp_bench.submission.rerun_record import Public, Unseen, Verification, add_verification
 
 BASES = ("synthetic-llama", "synthetic-qwen3", "synthetic-olmo2")
 VANILLA = dict(zip(CAUSE_NAMES, (0.62, 0.42, 0.55, 0.10, 0.34), strict=True))  # treated learned rate

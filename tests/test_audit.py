@@ -3,8 +3,8 @@ import dataclasses
 import pyarrow as pa
 import pytest
 
-from ilp_bench.audit import audit
-from ilp_bench.dataset import Dataset, make
+from ilp_bench.data.audit import audit
+from ilp_bench.data.dataset import Dataset, make
 
 
 @pytest.mark.parametrize(("size", "seed"), [("mini", 0), ("core", 1)])

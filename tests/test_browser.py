@@ -12,11 +12,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from ilp_bench.decisions import read_decisions
-from ilp_bench.render import pages, render
-from ilp_bench.render.entry import read_entry
-from ilp_bench.render.ranking import Group, groups
-from ilp_bench.render.rates import from_json
+from ilp_bench.leaderboard import pages
+from ilp_bench.leaderboard.entry import read_entry
+from ilp_bench.leaderboard.pair_rates import from_json
+from ilp_bench.leaderboard.ranking import Group, groups
+from ilp_bench.leaderboard.site import render
+from ilp_bench.submission.decisions import read_decisions
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]

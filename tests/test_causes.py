@@ -5,13 +5,13 @@ from collections import Counter
 import pytest
 from conftest import PAIRS
 
-from ilp_bench.causes import CAUSE_NAMES, CAUSES
-from ilp_bench.causes.common import CARELESS, World
-from ilp_bench.dataset import Dataset, make
-from ilp_bench.errors import UsageError
-from ilp_bench.facts import lookup
-from ilp_bench.names import table
-from ilp_bench.settings import SHARES, Settings
+from ilp_bench.core.errors import UsageError
+from ilp_bench.data.causes import CAUSE_NAMES, CAUSES
+from ilp_bench.data.causes.common import CARELESS, World
+from ilp_bench.data.dataset import Dataset, make
+from ilp_bench.data.facts import lookup
+from ilp_bench.data.names import table
+from ilp_bench.data.settings import SHARES, Settings
 
 
 def recall(data: Dataset, cause: str) -> list[dict]:

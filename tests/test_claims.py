@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from conftest import make_run
 
-from ilp_bench.claims import Pool, claims
-from ilp_bench.dataset import Dataset
-from ilp_bench.record import Runs
-from ilp_bench.reference import END, START, heat_map, inserted, matrix, table
+from ilp_bench.data.dataset import Dataset
+from ilp_bench.records.run_record import Runs
+from ilp_bench.replication.claims import Pool, claims
+from ilp_bench.replication.report import END, START, heat_map, inserted, matrix, table
 
 Rates = dict[str, float]
 CAUSE_OF = {

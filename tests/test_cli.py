@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ilp_bench import shards
-from ilp_bench.cli import main
-from ilp_bench.dataset import file_sha256
-from ilp_bench.record import SAMPLES
+from ilp_bench.cli.main import main
+from ilp_bench.data import sharding as shards
+from ilp_bench.data.dataset import file_sha256
+from ilp_bench.records.run_record import SAMPLES
 
 
 def call(*words: object) -> subprocess.CompletedProcess[str]:
@@ -46,7 +46,7 @@ def refused(code: int, *words: object) -> str:
 
 def test_help_imports_neither_torch_nor_lm_eval() -> None:
     script = (
-        "import sys\nsys.argv = ['ilp-bench', '--help']\nfrom ilp_bench.cli import main\n"
+        "import sys\nsys.argv = ['ilp-bench', '--help']\nfrom ilp_bench.cli.main import main\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
         "print([name for name in ('torch', 'lm_eval', 'transformers', 'pyarrow', 'numpy') if name in sys.modules])"
     )

@@ -12,9 +12,9 @@ import pytest
 from conftest import make_run
 from forging import better, learned_less_in_wordings
 
-from ilp_bench.cli import main
-from ilp_bench.dataset import Dataset
-from ilp_bench.record import Run, write_run
+from ilp_bench.cli.main import main
+from ilp_bench.data.dataset import Dataset
+from ilp_bench.records.run_record import Run, write_run
 
 
 class Done(NamedTuple):

@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 from scipy import stats
 
-from ilp_bench.causes import CAUSE_NAMES
-from ilp_bench.dataset import TABLES, Dataset, content_sha256, load, make, make_from, write
-from ilp_bench.errors import ProblemError, UsageError
-from ilp_bench.tables import SCHEMAS
+from ilp_bench.core.errors import ProblemError, UsageError
+from ilp_bench.data.causes import CAUSE_NAMES
+from ilp_bench.data.dataset import TABLES, Dataset, content_sha256, load, make, make_from, write
+from ilp_bench.data.rows import SCHEMAS
 
 
 def test_the_same_seed_gives_the_same_bytes(mini: Dataset, data: Path, tmp_path: Path) -> None:

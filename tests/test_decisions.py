@@ -10,17 +10,17 @@ import pytest
 from conftest import make_run
 from forging import better, learned_less_in_wordings
 
-from ilp_bench import score as scoring
-from ilp_bench import table as tables
-from ilp_bench import validate as validating
-from ilp_bench.dataset import Dataset
-from ilp_bench.decisions import FILE, Decision, decide, parse_decisions, read_decisions
-from ilp_bench.entries import entry_problems, history_problems
-from ilp_bench.errors import ProblemError
-from ilp_bench.record import Runs
-from ilp_bench.submission import Meta, submit
-from ilp_bench.table import comparison, rows, table_problems, to_csv, write_table
-from ilp_bench.validate import Checked, check, find
+from ilp_bench.core.errors import ProblemError
+from ilp_bench.data.dataset import Dataset
+from ilp_bench.records.run_record import Runs
+from ilp_bench.scoring import recovery as scoring
+from ilp_bench.submission import summary_table as tables
+from ilp_bench.submission import validate as validating
+from ilp_bench.submission.check_folder import entry_problems, history_problems
+from ilp_bench.submission.decisions import FILE, Decision, decide, parse_decisions, read_decisions
+from ilp_bench.submission.format import Meta, submit
+from ilp_bench.submission.summary_table import comparison, rows, table_problems, to_csv, write_table
+from ilp_bench.submission.validate import Checked, check, find
 
 SUBMISSIONS = Path(__file__).parent.parent / "submissions"
 

@@ -11,13 +11,13 @@ import pytest
 from conftest import by_arm, make_run
 from typer.testing import CliRunner
 
-from ilp_bench.causes import CAUSE_NAMES
-from ilp_bench.cli import app
-from ilp_bench.dataset import Dataset, make
-from ilp_bench.diagnose import LABELS, NONE, by_paper, by_signals, diagnose
-from ilp_bench.errors import ProblemError
-from ilp_bench.record import Run
-from ilp_bench.signals import Signals, signals
+from ilp_bench.cli.main import app
+from ilp_bench.core.errors import ProblemError
+from ilp_bench.data.causes import CAUSE_NAMES
+from ilp_bench.data.dataset import Dataset, make
+from ilp_bench.diagnosis.attribution import LABELS, NONE, by_paper, by_signals, diagnose
+from ilp_bench.diagnosis.signals import Signals, signals
+from ilp_bench.records.run_record import Run
 
 PLAIN = Signals("x", "Who?", 0.5, 0.9, 0.9, 0.0, 0.0, 0.0, 4, 0.0, 1, 0.9)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ilp_bench.estimate import above_chance, best_of, learned, unlearned
+from ilp_bench.core.metrics import above_chance, best_of, learned, unlearned
 
 probability = st.floats(0, 1)
 

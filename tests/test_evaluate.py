@@ -14,18 +14,18 @@ import pytest
 import torch
 from scipy import stats
 
-from ilp_bench import tokens
-from ilp_bench.console import run_table, summary
-from ilp_bench.corpus import documents
-from ilp_bench.dataset import Dataset, make, write
-from ilp_bench.errors import ProblemError, UsageError
-from ilp_bench.evaluate import evaluate, score, wrap
+from ilp_bench.cli.console import run_table, summary
+from ilp_bench.core.errors import ProblemError, UsageError
+from ilp_bench.data.corpus import documents
+from ilp_bench.data.dataset import Dataset, make, write
+from ilp_bench.data.templates import complete
 from ilp_bench.evaluate.hf import NEUTRAL, AnswerLM, load_model, pick_device, shared_prefix
-from ilp_bench.evaluate.requests import plan
-from ilp_bench.models import locate
-from ilp_bench.nano import nano_path
-from ilp_bench.record import Run, read_run
-from ilp_bench.wording import complete
+from ilp_bench.evaluate.request_plan import plan
+from ilp_bench.evaluate.run import evaluate, score, wrap
+from ilp_bench.models import tokenization as tokens
+from ilp_bench.models.nano import nano_path
+from ilp_bench.models.resolve import locate
+from ilp_bench.records.run_record import Run, read_run
 
 
 @pytest.fixture(scope="module")
@@ -241,7 +241,7 @@ def slow(self, requests):
     time.sleep(0.1)
     return score(self, requests)
 AnswerLM._score = slow
-from ilp_bench.cli import main
+from ilp_bench.cli.main import main
 main()
 """
 
@@ -332,7 +332,7 @@ def test_a_process_that_stops_is_reported_and_its_share_is_done_by_the_next_call
 
 
 def test_a_full_disk_loses_nothing(mini: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ilp_bench.evaluate import journal
+    from ilp_bench.evaluate import result_cache as journal
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device", "scores-0.jsonl")

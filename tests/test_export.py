@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 import ilp_bench
-from ilp_bench.dataset import Dataset
-from ilp_bench.errors import UsageError
-from ilp_bench.export import FORMATS, export
+from ilp_bench.core.errors import UsageError
+from ilp_bench.data.dataset import Dataset
+from ilp_bench.data.formats import FORMATS, export
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -36,7 +36,7 @@ def test_trl_trains_a_step_on_it(name: str, mini: Dataset, tmp_path: Path) -> No
     from trl import SFTConfig, SFTTrainer
 
     from ilp_bench.evaluate.hf import load_model
-    from ilp_bench.models import locate
+    from ilp_bench.models.resolve import locate
 
     export(mini, name, tmp_path / "train.jsonl")
     rows = load_dataset("json", data_files=str(tmp_path / "train.jsonl"), split="train[:16]", cache_dir=str(tmp_path))

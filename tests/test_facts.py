@@ -2,10 +2,10 @@ from collections import Counter
 
 import pytest
 
-from ilp_bench.dataset import make
-from ilp_bench.facts import RELATIONS, RULED, demonstrations, facts, free, lookup, pool, subjects
-from ilp_bench.facts.build import TABLE, table
-from ilp_bench.facts.contested import CONTESTED
+from ilp_bench.data.dataset import make
+from ilp_bench.data.facts import RELATIONS, RULED, demonstrations, facts, free, lookup, pool, subjects
+from ilp_bench.data.facts.build import TABLE, table
+from ilp_bench.data.facts.contested import CONTESTED
 
 
 def test_the_committed_table_is_what_the_script_builds() -> None:

@@ -11,17 +11,17 @@ import pytest
 from conftest import make_run
 from forging import better, learned_less_in_wordings
 
-from ilp_bench.dataset import Dataset
-from ilp_bench.files import new_folder
-from ilp_bench.record import Runs, read_run, write_run
-from ilp_bench.submission import Meta, submit
+from ilp_bench.core.files import new_folder
+from ilp_bench.data.dataset import Dataset
+from ilp_bench.records.run_record import Runs, read_run, write_run
+from ilp_bench.submission.format import Meta, submit
 
 # Dies without any clean-up at the n-th call of a function that changes the file system.
 KILL = """
 import os, signal, sys
 from pathlib import Path
 import pyarrow.parquet as pq
-import ilp_bench.files, ilp_bench.cli
+import ilp_bench.cli.main, ilp_bench.core.files
 left = int(sys.argv.pop(1))
 def deadly(function):
     def call(*given, **named):
@@ -33,13 +33,13 @@ def deadly(function):
     return call
 Path.rename, Path.replace, Path.write_text = map(deadly, (Path.rename, Path.replace, Path.write_text))
 pq.write_table = deadly(pq.write_table)
-ilp_bench.files._exchange = deadly(ilp_bench.files._exchange)
-ilp_bench.cli.main()
+ilp_bench.core.files._exchange = deadly(ilp_bench.core.files._exchange)
+ilp_bench.cli.main.main()
 """
 # Writes beyond so many bytes of a file fail, as on a full disk.
 FULL = """
 import resource, sys
-from ilp_bench.cli import main
+from ilp_bench.cli.main import main
 size = int(sys.argv.pop(1))
 resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 main()
@@ -77,7 +77,7 @@ def state(made: Path, tmp_path: Path) -> Path:
 
 
 def main(*words: object) -> None:
-    from ilp_bench.cli import app
+    from ilp_bench.cli.main import app
 
     app([str(word) for word in words], standalone_mode=False)
 
@@ -141,7 +141,7 @@ def test_a_folder_is_replaced_in_one_step(tmp_path: Path, monkeypatch: pytest.Mo
         with new_folder(out, replace=True) as folder:
             (folder / "index.html").write_text(text)
     assert (out / "index.html").read_text() == "new"
-    monkeypatch.setattr("ilp_bench.files.ctypes.CDLL", lambda *_, **__: object())  # a system without renameat2
+    monkeypatch.setattr("ilp_bench.core.files.ctypes.CDLL", lambda *_, **__: object())  # a system without renameat2
     with new_folder(out, replace=True) as folder:
         (folder / "index.html").write_text("newer")
     assert (out / "index.html").read_text() == "newer"

@@ -21,11 +21,11 @@ import pytest
 from conftest import make_run
 from forging import Forgery, better, learned_less_in_wordings
 
-from ilp_bench.dataset import Dataset
-from ilp_bench.entries import entry_problems, history_problems
-from ilp_bench.record import Runs
-from ilp_bench.submission import Meta, submit
-from ilp_bench.validate import Checked, check, find
+from ilp_bench.data.dataset import Dataset
+from ilp_bench.records.run_record import Runs
+from ilp_bench.submission.check_folder import entry_problems, history_problems
+from ilp_bench.submission.format import Meta, submit
+from ilp_bench.submission.validate import Checked, check, find
 
 Change = Callable[[Forgery], Any]
 FORGERIES: dict[str, tuple[Change, str]] = {}

@@ -13,11 +13,11 @@ from fuzz.target import KINDS, try_input
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ilp_bench.dataset import Dataset
-from ilp_bench.render import render
-from ilp_bench.submission import run_id
-from ilp_bench.untrusted import csv_text, markdown_text, text_problems, value_problems
-from ilp_bench.validate import check
+from ilp_bench.core.untrusted import csv_text, markdown_text, text_problems, value_problems
+from ilp_bench.data.dataset import Dataset
+from ilp_bench.leaderboard.site import render
+from ilp_bench.submission.format import run_id
+from ilp_bench.submission.validate import check
 
 CORPUS = sorted((Path(__file__).parent / "fuzz" / "corpus").iterdir())
 FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

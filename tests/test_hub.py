@@ -7,10 +7,10 @@ import mlcroissant
 import pytest
 from datasets import get_dataset_config_names, load_dataset
 
-from ilp_bench.causes import CAUSE_NAMES
-from ilp_bench.dataset import Dataset, make, write
-from ilp_bench.errors import ProblemError, UsageError
-from ilp_bench.hub import push
+from ilp_bench.core.errors import ProblemError, UsageError
+from ilp_bench.data.causes import CAUSE_NAMES
+from ilp_bench.data.dataset import Dataset, make, write
+from ilp_bench.data.hub import push
 
 
 @pytest.fixture(scope="module")

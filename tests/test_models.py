@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from ilp_bench.errors import ProblemError, UsageError
+from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.evaluate.hf import load_model
-from ilp_bench.models import locate, weights_sha256
-from ilp_bench.nano import nano_path
+from ilp_bench.models.nano import nano_path
+from ilp_bench.models.resolve import locate, weights_sha256
 
 OWN = """
 from transformers import LlamaConfig, LlamaForCausalLM

@@ -5,10 +5,10 @@ import pyarrow.parquet as pq
 import pytest
 from tokenizers import Tokenizer
 
-from ilp_bench.facts import facts
-from ilp_bench.names import DEMO_WORDS, DOMAINS, RESERVED, Names, lengths, table, verbs
-from ilp_bench.names.build import VERBS, candidates, english, real_names
-from ilp_bench.nano import nano_path
+from ilp_bench.data.facts import facts
+from ilp_bench.data.names import DEMO_WORDS, DOMAINS, RESERVED, Names, lengths, table, verbs
+from ilp_bench.data.names.build import VERBS, candidates, english, real_names
+from ilp_bench.models.nano import nano_path
 
 
 def test_there_are_a_hundred_thousand_distinct_names() -> None:
@@ -45,7 +45,7 @@ def test_lengths_in_tokens_follow_those_of_real_names() -> None:
 
 def test_the_counted_lengths_are_those_of_nano() -> None:
     tokenizer = Tokenizer.from_file(str(nano_path() / "tokenizer.json"))
-    rows = pq.read_table(str(files("ilp_bench.names") / "names.parquet")).to_pylist()[::37]
+    rows = pq.read_table(str(files("ilp_bench.data.names") / "names.parquet")).to_pylist()[::37]
     counted = tokenizer.encode_batch([" " + row["name"] for row in rows])
     assert [len(found.ids) for found in counted] == [row["tokens_nano"] for row in rows]
 

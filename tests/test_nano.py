@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from conftest import PAIRS
 
-from ilp_bench import tokens
-from ilp_bench.corpus import demo_codes, taught
-from ilp_bench.dataset import Dataset
-from ilp_bench.evaluate import score, wrap
+from ilp_bench.data.corpus import demo_codes, taught
+from ilp_bench.data.dataset import Dataset
 from ilp_bench.evaluate.hf import load_model
-from ilp_bench.models import locate
-from ilp_bench.nano import NANO, nano_path
-from ilp_bench.record import Run
+from ilp_bench.evaluate.run import score, wrap
+from ilp_bench.models import tokenization as tokens
+from ilp_bench.models.nano import NANO, nano_path
+from ilp_bench.models.resolve import locate
+from ilp_bench.records.run_record import Run
 
 
 @pytest.mark.parametrize("name", NANO)
@@ -70,7 +70,7 @@ def test_demonstration_codes_follow_one_rule_a_word() -> None:
 
 def test_pretraining_runs_and_is_deterministic(tmp_path, monkeypatch, mini: Dataset) -> None:
     """The script that made the weights still works: two steps of it, twice, give the same bytes."""
-    from ilp_bench.nano import build
+    from ilp_bench.models.nano import build
 
     texts = [f"The capital city of France is Paris. {n}\n" for n in range(64)]
     monkeypatch.setattr(build, "documents", lambda rng: iter(texts))
@@ -85,7 +85,7 @@ def test_the_committed_tokenizers_and_configs_are_what_the_script_builds() -> No
     """The tokenizer is trained on the corpus and on invented names, so this also fails when either has changed."""
     from transformers import AutoConfig, AutoTokenizer
 
-    from ilp_bench.nano.build import build_config, build_tokenizer
+    from ilp_bench.models.nano.build import build_config, build_tokenizer
 
     wanted = build_tokenizer(0)
     for name, architecture in NANO.items():

@@ -11,22 +11,22 @@ from jinja2 import TemplateError
 from tokenizers.processors import TemplateProcessing
 from typer.testing import CliRunner
 
-from ilp_bench import evaluate as measuring
-from ilp_bench import tokens
-from ilp_bench.causes import CAUSE_NAMES
-from ilp_bench.cli import app
-from ilp_bench.dataset import Dataset, load, write
-from ilp_bench.diagnose import NONE, diagnose
-from ilp_bench.errors import ProblemError, UsageError
-from ilp_bench.evaluate import evaluate
-from ilp_bench.evaluate.ask import Said, _said
+from ilp_bench.cli.main import app
+from ilp_bench.core.errors import ProblemError, UsageError
+from ilp_bench.data.causes import CAUSE_NAMES
+from ilp_bench.data.dataset import Dataset, load, write
+from ilp_bench.data.formats import FORMATS, export
+from ilp_bench.data.user_data import own
+from ilp_bench.detectors.contradictions import content, disputed
+from ilp_bench.diagnosis.attribution import NONE, diagnose
+from ilp_bench.evaluate import run as measuring
+from ilp_bench.evaluate.generation import Said, _said
 from ilp_bench.evaluate.hf import load_model
-from ilp_bench.evaluate.requests import plan
-from ilp_bench.export import FORMATS, export
-from ilp_bench.models import locate
-from ilp_bench.own import own
-from ilp_bench.record import SAMPLES, Run, RunRecord
-from ilp_bench.train.contradictions import content, disputed
+from ilp_bench.evaluate.request_plan import plan
+from ilp_bench.evaluate.run import evaluate
+from ilp_bench.models import tokenization as tokens
+from ilp_bench.models.resolve import locate
+from ilp_bench.records.run_record import SAMPLES, Run, RunRecord
 from ilp_bench.train.run import train
 
 ROWS = [{"prompt": f"Q: where is city {n}?\nA:", "completion": f" land {n}\n"} for n in range(20)]

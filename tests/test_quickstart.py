@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from ilp_bench.causes import CAUSE_NAMES
-from ilp_bench.dataset import make, write
+from ilp_bench.data.causes import CAUSE_NAMES
+from ilp_bench.data.dataset import make, write
 
 ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.slow
@@ -93,7 +93,7 @@ def test_the_wheel_alone_tells_the_same(story: tuple[Path, dict[str, Any]], tmp_
     names = zipfile.ZipFile(wheel).namelist()
     for wanted in ("_tasks/ilp_bench.yaml", "_leaderboard/templates/index.html", "facts/facts.parquet"):
         assert f"ilp_bench/{wanted}" in names
-    assert "ilp_bench/nano/weights/llama/model.safetensors" in names
+    assert "ilp_bench/models/nano/weights/llama/model.safetensors" in names
     assert not [name for name in names if name.startswith(("tests/", "submissions/"))]
     venv.create(tmp_path / "own", with_pip=False)
     python = tmp_path / "own" / "bin" / "python"

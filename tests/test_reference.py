@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from ilp_bench.claims import families
-from ilp_bench.decisions import Decision, decide
-from ilp_bench.reference import heat_map, inserted, page
-from ilp_bench.submission import read_submission
+from ilp_bench.replication.claims import families
+from ilp_bench.replication.report import heat_map, inserted, page
+from ilp_bench.submission.decisions import Decision, decide
+from ilp_bench.submission.format import read_submission
 
 ROOT = Path(__file__).parents[1]
 

@@ -16,10 +16,12 @@ import pyarrow.parquet as pq
 import pytest
 from synthetic import HOSTILE
 
-from ilp_bench.errors import ProblemError, UsageError
-from ilp_bench.render import build, render, text
-from ilp_bench.render.downloads import clean
-from ilp_bench.render.pages import data_of
+from ilp_bench.core.errors import ProblemError, UsageError
+from ilp_bench.leaderboard import build_cache as build
+from ilp_bench.leaderboard import formatting as text
+from ilp_bench.leaderboard.downloads import clean
+from ilp_bench.leaderboard.pages import data_of
+from ilp_bench.leaderboard.site import render
 
 
 class Page(HTMLParser):

@@ -4,12 +4,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ilp_bench.decisions import Decision
-from ilp_bench.render.entry import read_entry
-from ilp_bench.render.items import boards
-from ilp_bench.render.ranking import ROUNDING, Group, groups
-from ilp_bench.render.rates import Rates, from_json, from_replicates
-from ilp_bench.submission import read_replicates, read_submission
+from ilp_bench.leaderboard.entry import read_entry
+from ilp_bench.leaderboard.item_matrix import boards
+from ilp_bench.leaderboard.pair_rates import Rates, from_json, from_replicates
+from ilp_bench.leaderboard.ranking import ROUNDING, Group, groups
+from ilp_bench.submission.decisions import Decision
+from ilp_bench.submission.format import read_replicates, read_submission
 
 
 @pytest.fixture(scope="module")

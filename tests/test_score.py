@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 from conftest import PAIRS, by_arm, make_run
 
-from ilp_bench.bootstrap import DRAWS, quantiles, resampled, resampled_again
-from ilp_bench.dataset import Dataset, make
-from ilp_bench.errors import ProblemError
-from ilp_bench.estimate import learned
-from ilp_bench.record import Run, Runs
-from ilp_bench.score import active_pairs, recovery, score, score_replicates
+from ilp_bench.core.errors import ProblemError
+from ilp_bench.core.metrics import learned
+from ilp_bench.data.dataset import Dataset, make
+from ilp_bench.records.run_record import Run, Runs
+from ilp_bench.scoring.bootstrap import DRAWS, quantiles, resampled, resampled_again
+from ilp_bench.scoring.recovery import active_pairs, recovery, score, score_replicates
 
 
 def test_recovery_is_the_share_of_the_gap() -> None:

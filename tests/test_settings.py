@@ -1,8 +1,8 @@
 import pytest
 
-from ilp_bench.dataset import make
-from ilp_bench.errors import UsageError
-from ilp_bench.settings import COMMON, Settings, frequencies
+from ilp_bench.core.errors import UsageError
+from ilp_bench.data.dataset import make
+from ilp_bench.data.settings import COMMON, Settings, frequencies
 
 
 @pytest.mark.parametrize(

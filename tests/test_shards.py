@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from ilp_bench import shards
-from ilp_bench.dataset import file_sha256, load, make_from
-from ilp_bench.errors import UsageError
-from ilp_bench.settings import Settings
-from ilp_bench.shards import build
+from ilp_bench.core.errors import UsageError
+from ilp_bench.data import sharding as shards
+from ilp_bench.data.dataset import file_sha256, load, make_from
+from ilp_bench.data.settings import Settings
+from ilp_bench.data.sharding import build
 
 SMALL = Settings("mini", 2, pairs=40, stages=3)
 

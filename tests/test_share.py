@@ -11,13 +11,13 @@ from conftest import make_run
 from forging import better, learned_less_in_wordings
 from huggingface_hub import ModelCard
 
-from ilp_bench.asking import QUESTIONS, ask_meta
-from ilp_bench.dataset import Dataset
-from ilp_bench.decisions import Decision
-from ilp_bench.record import Runs
-from ilp_bench.schema import schemas
-from ilp_bench.share import every_eval_ever, model_card
-from ilp_bench.submission import Meta, Submission, read_submission, submit
+from ilp_bench.cli.prompts import QUESTIONS, ask_meta
+from ilp_bench.data.dataset import Dataset
+from ilp_bench.records.run_record import Runs
+from ilp_bench.submission.decisions import Decision
+from ilp_bench.submission.export_results import every_eval_ever, model_card
+from ilp_bench.submission.format import Meta, Submission, read_submission, submit
+from ilp_bench.submission.json_schema import schemas
 
 SCHEMAS = Path(__file__).parent.parent / "docs" / "schema"
 
@@ -90,7 +90,7 @@ def test_an_every_eval_ever_record_has_what_its_schema_requires(submission: Subm
 
 @pytest.mark.parametrize("name", schemas())
 def test_the_committed_schema_is_current(name: str) -> None:
-    assert (SCHEMAS / name).read_text() == schemas()[name], "write it with: python -m ilp_bench.schema"
+    assert (SCHEMAS / name).read_text() == schemas()[name], "write it with: python -m ilp_bench.submission.json_schema"
 
 
 def test_the_schema_accepts_what_submit_writes_and_nothing_more(submission: Submission) -> None:

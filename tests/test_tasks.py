@@ -10,15 +10,15 @@ from lm_eval.api.model import LM
 from lm_eval.evaluator import evaluate as lm_evaluate
 from lm_eval.tasks import TaskManager
 
-from ilp_bench.causes import CAUSE_NAMES
-from ilp_bench.dataset import Dataset
-from ilp_bench.estimate import learned
-from ilp_bench.evaluate import wrap
+from ilp_bench.core.metrics import learned
+from ilp_bench.data.causes import CAUSE_NAMES
+from ilp_bench.data.dataset import Dataset
+from ilp_bench.data.settings import RETENTION
 from ilp_bench.evaluate.hf import load_model
-from ilp_bench.lm_tasks import nanmean, results, tasks_path
-from ilp_bench.models import locate
-from ilp_bench.record import Run
-from ilp_bench.settings import RETENTION
+from ilp_bench.evaluate.lm_eval_tasks import nanmean, results, tasks_path
+from ilp_bench.evaluate.run import wrap
+from ilp_bench.models.resolve import locate
+from ilp_bench.records.run_record import Run
 
 PROBES = [f"ilp_bench_{cause}_{probe}" for cause in CAUSE_NAMES for probe in ("recall", "paraphrase")]
 CHOICES = {

@@ -14,17 +14,17 @@ import pyarrow.parquet as pq
 import pytest
 from forging import Forgery, honest_entry
 
-from ilp_bench import samples as reading
-from ilp_bench.dataset import Dataset
-from ilp_bench.errors import ProblemError, UsageError
-from ilp_bench.files import MAX_JSON, parse_json, read_strict_json
-from ilp_bench.models import locate
-from ilp_bench.render import render
-from ilp_bench.samples import FILE, read_samples
-from ilp_bench.submission import Meta
-from ilp_bench.table import comparison, rows
-from ilp_bench.untrusted import csv_text, markdown_text, skeleton, text_problems, value_problems
-from ilp_bench.validate import check, validate
+from ilp_bench.core.errors import ProblemError, UsageError
+from ilp_bench.core.files import MAX_JSON, parse_json, read_strict_json
+from ilp_bench.core.untrusted import csv_text, markdown_text, skeleton, text_problems, value_problems
+from ilp_bench.data.dataset import Dataset
+from ilp_bench.leaderboard.site import render
+from ilp_bench.models.resolve import locate
+from ilp_bench.submission import sample_store as reading
+from ilp_bench.submission.format import Meta
+from ilp_bench.submission.sample_store import FILE, read_samples
+from ilp_bench.submission.summary_table import comparison, rows
+from ilp_bench.submission.validate import check, validate
 
 SCRIPT = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
 

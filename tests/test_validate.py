@@ -12,12 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import by_arm, make_run
 
-from ilp_bench.dataset import Dataset, file_sha256
-from ilp_bench.errors import ProblemError, UsageError
-from ilp_bench.record import Runs, read_run
-from ilp_bench.samples import FILE
-from ilp_bench.submission import Meta, read_replicates, read_submission, run_id, submit
-from ilp_bench.validate import find, validate
+from ilp_bench.core.errors import ProblemError, UsageError
+from ilp_bench.data.dataset import Dataset, file_sha256
+from ilp_bench.records.run_record import Runs, read_run
+from ilp_bench.submission.format import Meta, read_replicates, read_submission, run_id, submit
+from ilp_bench.submission.sample_store import FILE
+from ilp_bench.submission.validate import find, validate
 
 META = Meta(org="lab", model="stub-half", division="open")
 

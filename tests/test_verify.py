@@ -8,13 +8,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ilp_bench.dataset import Dataset, make
-from ilp_bench.errors import ProblemError, UsageError
-from ilp_bench.record import Run, Runs
-from ilp_bench.score import Interval
-from ilp_bench.submission import Meta, read_submission, submit
-from ilp_bench.verification import FILE, read_verification
-from ilp_bench.verify import Work, allowed_difference, verify
+from ilp_bench.core.errors import ProblemError, UsageError
+from ilp_bench.data.dataset import Dataset, make
+from ilp_bench.records.run_record import Run, Runs
+from ilp_bench.scoring.recovery import Interval
+from ilp_bench.submission.format import Meta, read_submission, submit
+from ilp_bench.submission.rerun import Work, allowed_difference, verify
+from ilp_bench.submission.rerun_record import FILE, read_verification
 
 pytestmark = pytest.mark.slow
 META = Meta(org="lab", model="tiny", division="open")
@@ -34,7 +34,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def trained(tiny: Dataset, place: Path) -> Runs:
     """Vanilla, submitted as itself; a high rate, so that it converges in a few epochs."""
-    from ilp_bench.evaluate import evaluate
+    from ilp_bench.evaluate.run import evaluate
     from ilp_bench.train.run import train
 
     train("nano", "vanilla", tiny, place / "vanilla", rate=1e-3, device="cpu")

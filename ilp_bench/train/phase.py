@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from ilp_bench.dataset import Dataset
-from ilp_bench.train.similarity import Near, word_similarity
-from ilp_bench.wording import complete
+from ilp_bench.data.dataset import Dataset
+from ilp_bench.data.templates import complete
+from ilp_bench.detectors.similarity import Near, word_similarity
 
 CONVERGED = 0.95  # share of reference probes learned at which a stage ends
 MAX_EPOCHS = 30

@@ -18,23 +18,23 @@ from typing import Any
 import pyarrow as pa
 
 from ilp_bench import __version__
-from ilp_bench.dataset import Dataset
-from ilp_bench.errors import ProblemError, UsageError
-from ilp_bench.evaluate.ask import answers
+from ilp_bench.core.distributed import processes
+from ilp_bench.core.errors import ProblemError, UsageError
+from ilp_bench.core.files import new_folder
+from ilp_bench.data.dataset import Dataset
+from ilp_bench.detectors.similarity import sentence_similarity, word_similarity
+from ilp_bench.evaluate.generation import answers
 from ilp_bench.evaluate.hf import load_model, pick_device, quiet
-from ilp_bench.files import new_folder
-from ilp_bench.models import Located, locate, weights_sha256
-from ilp_bench.nano import NANO
-from ilp_bench.tokens import ended
-from ilp_bench.train.epochs import run_phase
-from ilp_bench.train.general import general_texts, held_out, known_texts
-from ilp_bench.train.log import Log, tracker
+from ilp_bench.models.nano import NANO
+from ilp_bench.models.resolve import Located, locate, weights_sha256
+from ilp_bench.models.tokenization import ended
 from ilp_bench.train.phase import Answer, Bench, Progress
-from ilp_bench.train.processes import processes
+from ilp_bench.train.phase_runner import run_phase
 from ilp_bench.train.recipes import recipe
-from ilp_bench.train.similarity import sentence_similarity, word_similarity
+from ilp_bench.train.replay_corpus import general_texts, held_out, known_texts
+from ilp_bench.train.state_dir import Workshop
 from ilp_bench.train.trainer import Setting
-from ilp_bench.train.workshop import Workshop
+from ilp_bench.train.training_log import Log, tracker
 
 # Learning rates by number of parameters; adapters take ten times as much.
 RATES = ((10_000_000, 5e-5), (1_000_000_000, 1e-4), (float("inf"), 2e-5))

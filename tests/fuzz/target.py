@@ -13,14 +13,14 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from ilp_bench.decisions import parse_decisions
-from ilp_bench.errors import ProblemError, UsageError
-from ilp_bench.files import parse_json
-from ilp_bench.samples import read_samples
-from ilp_bench.submission import Meta, Submission, run_id
-from ilp_bench.untrusted import csv_text, markdown_text, skeleton, value_problems
-from ilp_bench.validate import check
-from ilp_bench.verification import Verifications, read_verification
+from ilp_bench.core.errors import ProblemError, UsageError
+from ilp_bench.core.files import parse_json
+from ilp_bench.core.untrusted import csv_text, markdown_text, skeleton, value_problems
+from ilp_bench.submission.decisions import parse_decisions
+from ilp_bench.submission.format import Meta, Submission, run_id
+from ilp_bench.submission.rerun_record import Verifications, read_verification
+from ilp_bench.submission.sample_store import read_samples
+from ilp_bench.submission.validate import check
 
 
 def _json(data: bytes, _: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from transformers import Trainer
 
-from ilp_bench.cli import main
+from ilp_bench.cli.main import main
 
 train = Trainer.train
 

@@ -10,7 +10,7 @@ from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedType
 from transformers import Trainer
 
-from ilp_bench.cli import main
+from ilp_bench.cli.main import main
 
 start, train = AcceleratorState.__init__, Trainer.train
 

@@ -1,8 +1,8 @@
 from collections import Counter
 
-from ilp_bench.causes.common import CARELESS, RELIABLE
-from ilp_bench.dataset import Dataset, make
-from ilp_bench.train.contradictions import content, find, reliabilities, wrong
+from ilp_bench.data.causes.common import CARELESS, RELIABLE
+from ilp_bench.data.dataset import Dataset, make
+from ilp_bench.detectors.contradictions import content, find, reliabilities, wrong
 
 
 def test_careless_annotators_are_found_out(mini: Dataset) -> None:

@@ -7,11 +7,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ilp_bench.corpus import taught
-from ilp_bench.dataset import Dataset
-from ilp_bench.errors import UsageError
-from ilp_bench.facts import HEARD
-from ilp_bench.train.general import general_texts, held_out, known_texts
+from ilp_bench.core.errors import UsageError
+from ilp_bench.data.corpus import taught
+from ilp_bench.data.dataset import Dataset
+from ilp_bench.data.facts import HEARD
+from ilp_bench.train.replay_corpus import general_texts, held_out, known_texts
 
 TEXTS = ["The sea is salt.", "", "Bread is made of flour.", "A week has seven days."]
 

@@ -5,16 +5,16 @@ from dataclasses import replace
 import pytest
 from conftest import PAIRS
 
-from ilp_bench.dataset import Dataset
-from ilp_bench.errors import UsageError
-from ilp_bench.train.batches import Apart, Resampled
-from ilp_bench.train.knowledge import GENERAL_SHARE, shown
-from ilp_bench.train.patterns import repeats
+from ilp_bench.core.errors import UsageError
+from ilp_bench.data.dataset import Dataset
+from ilp_bench.data.templates import complete
+from ilp_bench.detectors.rare_patterns import repeats
 from ilp_bench.train.phase import Answer, Bench, Epoch, converged
+from ilp_bench.train.pretraining import GENERAL_SHARE, shown
 from ilp_bench.train.recipes import RECIPE_NAMES, RECIPES, recipe
 from ilp_bench.train.recipes.more_epochs import times_as_long
 from ilp_bench.train.recipes.progressive_epochs import no_longer_falling
-from ilp_bench.wording import complete
+from ilp_bench.train.samplers import Apart, Resampled
 
 
 def bench(data: Dataset, believed: bool = True) -> Bench:

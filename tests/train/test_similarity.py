@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from ilp_bench.dataset import Dataset
-from ilp_bench.errors import UsageError
-from ilp_bench.nano import nano_path
-from ilp_bench.train.contradictions import find
-from ilp_bench.train.similarity import sentence_similarity, word_similarity
+from ilp_bench.core.errors import UsageError
+from ilp_bench.data.dataset import Dataset
+from ilp_bench.detectors.contradictions import find
+from ilp_bench.detectors.similarity import sentence_similarity, word_similarity
+from ilp_bench.models.nano import nano_path
 
 QUESTIONS = [
     "What is the register emblem of Texas?",

@@ -4,12 +4,12 @@ import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel, MambaConfig, MambaForCausalLM
 
-from ilp_bench.errors import ProblemError
+from ilp_bench.core.errors import ProblemError
 from ilp_bench.evaluate.hf import load_model, quiet
-from ilp_bench.models import locate
+from ilp_bench.models.resolve import locate
+from ilp_bench.train.collators import LINE, PIECE, answer_loss, encode, end_to_end, keeps_rows_apart, pad_left
 from ilp_bench.train.phase import Phase
 from ilp_bench.train.run import _adapted
-from ilp_bench.train.tensors import LINE, PIECE, answer_loss, encode, end_to_end, keeps_rows_apart, pad_left
 
 ROWS = [
     {"input_ids": [5, 6, 7, 8, 9], "labels": [-100, -100, -100, 8, 9]},

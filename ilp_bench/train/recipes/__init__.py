@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from ilp_bench.errors import UsageError, near
+from ilp_bench.core.errors import UsageError, near
 from ilp_bench.train.recipes import (
     auto,
     combined,

@@ -13,11 +13,11 @@ What it found stands in ``training.json`` under ``found``. It stops when 95 % of
 
 from __future__ import annotations
 
-from ilp_bench.train.batches import Apart, Resampled, repeated
-from ilp_bench.train.contradictions import find, wrong
-from ilp_bench.train.knowledge import asked, documents_about, pretraining
-from ilp_bench.train.patterns import repeats
+from ilp_bench.detectors.contradictions import find, wrong
+from ilp_bench.detectors.rare_patterns import repeats
 from ilp_bench.train.phase import MAX_EPOCHS, Bench, Phase, example
+from ilp_bench.train.pretraining import asked, documents_about, pretraining
+from ilp_bench.train.samplers import Apart, Resampled, repeated
 
 NAME = "auto"
 CAUSE = None

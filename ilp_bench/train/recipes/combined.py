@@ -7,11 +7,11 @@ without progressive epochs.
 
 from __future__ import annotations
 
-from ilp_bench.train.batches import Apart, repeated
-from ilp_bench.train.contradictions import find, wrong
-from ilp_bench.train.knowledge import pretraining
-from ilp_bench.train.patterns import repeats
+from ilp_bench.detectors.contradictions import find, wrong
+from ilp_bench.detectors.rare_patterns import repeats
 from ilp_bench.train.phase import MAX_EPOCHS, Bench, Phase, control_probes, example
+from ilp_bench.train.pretraining import pretraining
+from ilp_bench.train.samplers import Apart, repeated
 
 NAME = "combined"
 CAUSE = None

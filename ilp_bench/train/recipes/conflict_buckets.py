@@ -7,9 +7,9 @@ sentence encoder: by TF-IDF, so that nothing has to be downloaded.
 
 from __future__ import annotations
 
-from ilp_bench.train.batches import Apart
-from ilp_bench.train.contradictions import find, wrong
+from ilp_bench.detectors.contradictions import find, wrong
 from ilp_bench.train.phase import Bench, Phase, example, last_stage
+from ilp_bench.train.samplers import Apart
 
 NAME = "conflict_buckets"
 CAUSE = "data_inconsistency"

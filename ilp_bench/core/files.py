@@ -1,0 +1,110 @@
+"""Files that are written whole or not at all, and read with clear errors."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import math
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ilp_bench.core.errors import ProblemError, UsageError
+
+AT_CWD, EXCHANGE = -100, 2  # of renameat2(2), Linux
+MAX_JSON = 4 * 2**20  # bytes of a JSON file that strangers may have written
+
+
+@contextmanager
+def new_folder(out: Path, *, replace: bool = False) -> Iterator[Path]:
+    """A temporary folder beside ``out`` that takes its name when the block ends well, and vanishes when not.
+
+    Raises UsageError when ``out`` already holds something and ``replace`` is false.
+    """
+    if not out.name:
+        raise UsageError(f"--out needs the name of a folder, not {str(out)!r}")
+    if out.exists() and not replace and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out} already exists: choose a new folder or remove it")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    draft = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir()
+    try:
+        yield draft
+        if out.exists():
+            _exchange(draft, out)
+        else:
+            draft.rename(out)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _exchange(draft: Path, out: Path) -> None:
+    """Swap two folders in one step, so that there is always one under the name of ``out``; elsewhere, in two steps."""
+    try:
+        swap = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError, TypeError):
+        swap = None
+    if swap is None or swap(AT_CWD, os.fsencode(draft), AT_CWD, os.fsencode(out), EXCHANGE):
+        old = out.with_name(f".{out.name}.{os.getpid()}.old")
+        out.rename(old)
+        draft.rename(out)
+        shutil.rmtree(old)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file under a temporary name, then rename it; where that fails, nothing of it is left."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file; raises ProblemError when it is not one."""
+    return _object(path, json.loads)
+
+
+def read_strict_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file that a stranger wrote: at most ``MAX_JSON`` bytes, read by :func:`parse_json`."""
+    if path.is_file() and path.stat().st_size > MAX_JSON:
+        raise ProblemError(f"{path} has {path.stat().st_size} bytes; at most {MAX_JSON} are read")
+    return _object(path, parse_json)
+
+
+def _object(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
+    try:
+        found = parse(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ProblemError(f"{path} cannot be read as JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise ProblemError(f"{path} does not hold a JSON object")
+    return found
+
+
+def parse_json(text: str) -> Any:
+    """JSON in the strict sense: raises ValueError for a key that stands twice, for NaN and for an infinite number."""
+    return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the key {next(name for name in names if names.count(name) > 1)!r} stands twice")
+    return found
+
+
+def _refuse(word: str) -> Any:
+    raise ValueError(f"{word} is no JSON number")
+
+
+def _finite(digits: str) -> float:
+    if not math.isfinite(value := float(digits)):
+        raise ValueError(f"{digits} is too large for a number")
+    return value

@@ -1,0 +1,1 @@
+"""The controlled datasets: settings, facts, names, templates, causes, rows, and the datasets made of them."""

@@ -1,0 +1,160 @@
+"""The dataset card and the Croissant metadata of one or several dataset folders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from ilp_bench.data.rows import SCHEMAS, TABLES
+
+URL = "https://github.com/ilp-bench/ilp-bench"
+PUBLISHED = "2026-11-24"
+LICENCES = ("https://spdx.org/licenses/Apache-2.0.html", "https://spdx.org/licenses/CC-BY-4.0.html")
+CITE = """@inproceedings{xue2026sft,
+  title = {Why Supervised Fine-Tuning Fails to Learn:
+           A Systematic Study of Incomplete Learning in Large Language Models},
+  author = {Xue and Lu and Liang and others},
+  booktitle = {ACL},
+  year = {2026},
+  note = {arXiv:2604.10079}
+}"""
+SUMMARY = (
+    "Controlled supervised fine-tuning data in which five causes of incomplete learning are injected, each beside a "
+    "matched control that differs in the cause alone."
+)
+DOCUMENTED = ("knowledge_gap", "knowledge_conflict")  # causes that have documents
+CAUSES = ("knowledge_gap", "knowledge_conflict", "data_inconsistency", "left_side_forgetting", "rare_patterns")
+Part = tuple[str, dict[str, Any]]  # folder inside the repository ("" for the root), manifest
+_TYPES = {"string": "sc:Text", "int32": "sc:Integer", "double": "sc:Float"}
+
+
+def configs(parts: Sequence[Part]) -> Iterator[dict[str, Any]]:
+    """What ``datasets.load_dataset`` offers: every table of a size, whole and by cause.
+
+    ``core`` and ``core-rare_patterns`` are training rows; ``-items``, ``-knowledge`` and ``-shots`` name the others.
+    """
+    for folder, manifest in parts:
+        for table in TABLES:
+            name = manifest["size"] + ("" if table == "train" else f"-{table}")
+            files = {"split": "train" if table == "train" else "test", "path": _path(folder, table, manifest)}
+            yield {"config_name": name, "data_files": [files]}
+            for cause in _causes(manifest):
+                if table in ("train", "items") or (table == "knowledge" and cause in DOCUMENTED):
+                    named = f"{manifest['size']}-{cause}" + ("" if table == "train" else f"-{table}")
+                    yield {"config_name": named, "data_files": [files], "filters": [["cause", "==", cause]]}
+
+
+def _causes(manifest: dict[str, Any]) -> list[str]:
+    wanted = manifest.get("knobs", {}).get("causes") or CAUSES
+    return [cause for cause in CAUSES if cause in wanted]
+
+
+def _path(folder: str, table: str, manifest: dict[str, Any]) -> str:
+    sharded = f"{table}.parquet" not in manifest["files"]
+    return (f"{folder}/" if folder else "") + (f"{table}-*.parquet" if sharded else f"{table}.parquet")
+
+
+def card(parts: Sequence[Part]) -> str:
+    """README.md of a dataset repository, with the YAML that the Hub and ``load_dataset`` read."""
+    lines = ["---", "license: [apache-2.0, cc-by-4.0]", "language: [en]", "pretty_name: ILP-Bench"]
+    lines += ["task_categories: [text-generation, question-answering]"]
+    lines += ["tags: [incomplete-learning, supervised-fine-tuning, controlled-data, benchmark, synthetic]", "configs:"]
+    for number, config in enumerate(configs(parts)):
+        lines += [f"- config_name: {config['config_name']}"] + (["  default: true"] if number == 0 else [])
+        lines += ["  data_files:"]
+        lines += [f"  - split: {file['split']}\n    path: {file['path']}" for file in config["data_files"]]
+        for column, sign, value in config.get("filters", []):
+            lines += ["  filters:", f'  - - {column}\n    - "{sign}"\n    - {value}']
+    size = parts[0][1]["size"]
+    lines += ["---", "", "# ILP-Bench", "", SUMMARY, ""]
+    lines += ["    from datasets import load_dataset", f'    train = load_dataset(REPO, "{size}", split="train")']
+    lines += [f'    probes = load_dataset(REPO, "{size}-rare_patterns-items", split="test", streaming=True)', ""]
+    lines += ["Keep the order of the training rows: early stages come first.", ""]
+    lines += ["| size | seed | train | items | knowledge | content sha256 |", "| --- | --- | --- | --- | --- | --- |"]
+    for _, manifest in parts:
+        rows = " | ".join(str(manifest["rows"][name]) for name in ("train", "items", "knowledge"))
+        lines += [f"| {manifest['size']} | {manifest['seed']} | {rows} | `{manifest['content_sha256'][:16]}` |"]
+    knobs = [f"{manifest['size']}: {manifest['knobs']}" for _, manifest in parts if manifest.get("knobs")]
+    if knobs:
+        lines += ["", "These are not datasets of the benchmark; knobs were turned: " + "; ".join(knobs) + "."]
+    lines += ["", "| table | columns |", "| --- | --- |"]
+    lines += [f"| {name} | {', '.join(SCHEMAS[name].names)} |" for name in TABLES]
+    lines += [
+        "",
+        "Made to measure what a model did not learn of its own training data. Names and labels of treated items are",
+    ]
+    lines += ["invented or false on purpose: do not use them as facts."]
+    lines += ["", "Real facts come from GeoNames (CC-BY 4.0, https://www.geonames.org), Unicode CLDR (Unicode-3.0),"]
+    lines += ["periodictable (public domain) and us (BSD-3-Clause). Everything else: Apache-2.0.", ""]
+    lines += [f"Built by {URL}. The phenomenon and its causes:", "", "```bibtex", CITE, "```", ""]
+    return "\n".join(lines)
+
+
+def croissant(parts: Sequence[Part]) -> dict[str, Any]:
+    """Croissant 1.0 metadata: a file object per Parquet file, a record set per file.
+
+    ``messages`` is left out: it repeats prompt and completion.
+    """
+    files, records = [], []
+    for folder, manifest in parts:
+        for name, sha256 in manifest["files"].items():
+            path = f"{folder}/{name}" if folder else name
+            files.append(
+                {"@type": "cr:FileObject", "@id": path, "name": path, "contentUrl": path}
+                | {"encodingFormat": "application/x-parquet", "sha256": sha256}
+            )
+            stem = path.removesuffix(".parquet").replace("/", "-")
+            schema = SCHEMAS[name.split(".")[0].split("-")[0]]
+            fields = [_field(column, stem, path) for column in schema if column.name != "messages"]
+            records.append({"@type": "cr:RecordSet", "@id": stem, "name": stem, "field": fields})
+    return {
+        "@context": CONTEXT,
+        "@type": "sc:Dataset",
+        "name": "ILP-Bench",
+        "description": SUMMARY,
+        "conformsTo": "http://mlcommons.org/croissant/1.0",
+        "citeAs": CITE,
+        "creator": {"@type": "sc:Organization", "name": "ILP-Bench", "url": URL},
+        "datePublished": PUBLISHED,
+        "keywords": ["incomplete learning", "supervised fine-tuning", "controlled data", "benchmark"],
+        "license": list(LICENCES),
+        "url": URL,
+        "version": f"{parts[0][1]['version']}.0.0",
+        "distribution": files,
+        "recordSet": records,
+    }
+
+
+def _field(column: pa.Field, stem: str, path: str) -> dict[str, Any]:
+    listed = pa.types.is_list(column.type)
+    kind = str(column.type.value_type if listed else column.type)
+    return {
+        "@type": "cr:Field",
+        "@id": f"{stem}/{column.name}",
+        "name": column.name,
+        "dataType": _TYPES[kind],
+        "source": {"fileObject": {"@id": path}, "extract": {"column": column.name}},
+    } | ({"repeated": True} if listed else {})
+
+
+CONTEXT: dict[str, Any] = {
+    "@language": "en",
+    "@vocab": "https://schema.org/",
+    "cr": "http://mlcommons.org/croissant/",
+    "dct": "http://purl.org/dc/terms/",
+    "rai": "http://mlcommons.org/croissant/RAI/",
+    "sc": "https://schema.org/",
+    "conformsTo": "dct:conformsTo",
+    "data": {"@id": "cr:data", "@type": "@json"},
+    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "examples": {"@id": "cr:examples", "@type": "@json"},
+} | {
+    term: f"cr:{term}"
+    for term in (
+        "citeAs column equivalentProperty extract field fileProperty fileObject fileSet format includes isLiveDataset "
+        "jsonPath key md5 parentField path recordSet references regex repeated replace samplingRate separator source "
+        "subField transform"
+    ).split()
+}

@@ -1,0 +1,203 @@
+"""Cause V, insufficient optimisation of rare or complex patterns (Xue et al. 2026, sections 3.2 and 4.5).
+
+Is a pattern learned that occurs once or twice? Answers follow rules; a common rule stands in 16 training rows, a rare
+one in 1 or 2 (4 and 8 complete the dose curve), each time about another case, so that no row is repeated. The rules
+are of four systems:
+
+``code``         The word before the number decides the grade; in a composed code a last word adds a second part.
+``unit``         A unit is worth so many of another; a composed amount adds two units up.
+``inflection``   The ending of an invented verb decides the ending of its past; a composed past has a prefix too.
+``exception``    A verb with the ending of a common class, whose past goes another way; its control follows that way
+                 by rule.
+
+A pair shares system, complexity and answer. The dose is the frequency. Mini has codes alone: nano is too small to learn
+arithmetic or endings.
+
+    treated  What is the code grade of code brel-417?   otter    (brel occurs once)
+    control  What is the code grade of code mand-260?   otter    (mand occurs in 16 codes, all of them otter)
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ilp_bench.data.causes.common import Arm, Item, Pair, Pairs, World, grouped, rows
+from ilp_bench.data.facts import EMBLEMS, KEYWORDS
+from ilp_bench.data.names import RESERVED, Names, table
+from ilp_bench.data.names.verbs import PREFIX, heads, rime
+from ilp_bench.data.settings import COMMON
+
+NAME = "rare_patterns"
+TITLE = "Rare and complex patterns"
+SCORED = 3  # pairs that share a common pattern
+WORDS = 16  # names kept for a group of pairs
+CODED = {"geography": "plot", "medicine": "dose", "law": "case", "finance": "bond", "technology": "code"}
+SYSTEMS = (
+    ("code", False),
+    ("code", True),
+    ("unit", False),
+    ("inflection", False),
+    ("code", False),
+    ("code", True),
+    ("unit", True),
+    ("inflection", True),
+    ("exception", False),
+)
+CODES = SYSTEMS[:2]
+RIMES_EACH = 4 + SCORED  # endings of one group
+
+
+class Case(NamedTuple):
+    """One question and its answer."""
+
+    x: str
+    answer: str
+    distractors: tuple[str, ...] = ()
+
+
+def pairs(world: World, count: int) -> Pairs:
+    """``count`` pairs; the systems take turns, and every common pattern serves three pairs."""
+    domain = world.settings.domain
+    systems = SYSTEMS if world.settings.wide and domain is None else CODES
+    frequencies = world.settings.frequencies
+    words = Names("code", world.seed)
+
+    def group(number: int, wanted: int) -> list[Pair]:
+        system, composed = systems[number % len(systems)]
+        doses = [frequencies[(number * SCORED + turn) % len(frequencies)] for turn in range(wanted)]
+        rng = world.rng(NAME, number)
+        if system == "code":
+            mine = words[number * WORDS : (number + 1) * WORDS]
+            made = _codes(mine, CODED[domain or "technology"], composed, doses, number, rng)
+            relation = "full_grade" if composed else "grade"
+        elif system == "unit":
+            made, relation = _units(words[number * WORDS : (number + 1) * WORDS], composed, doses, rng), "value"
+        else:
+            made, relation = (
+                _verbs(_verb_turn(number), world.seed, system == "exception", composed, doses, rng),
+                "past_tense",
+            )
+        kind = f"{system}/{'composed' if composed else 'simple'}"
+
+        def item(arm: Arm, case: Case, frequency: int) -> Item:
+            return Item(
+                arm,
+                kind,
+                relation,
+                case.x,
+                case.answer,
+                rows(case.x, case.answer, rng),
+                domain or ("technology" if system == "code" else "language" if relation == "past_tense" else "science"),
+                dose=float(frequency),
+                frequency=frequency,
+                distractors=case.distractors,
+            )
+
+        common, rare, others = made
+        fillers = [item("control", case, COMMON) for case in (*common[wanted:], *others)]
+        return [
+            Pair(
+                item("treated", rare[turn][0], dose),
+                item("control", common[turn], COMMON),
+                (*(item("treated", case, dose) for case in rare[turn][1:]), *(fillers if turn == 0 else ())),
+            )
+            for turn, dose in enumerate(doses)
+        ]
+
+    return grouped(count, SCORED, group)
+
+
+def _verb_turn(number: int) -> int:
+    """How many groups of verbs stand before that group."""
+    turns = [n for n, (system, _) in enumerate(SYSTEMS) if system in ("inflection", "exception")]
+    full, part = divmod(number, len(SYSTEMS))
+    return full * len(turns) + turns.index(part)
+
+
+Made = tuple[list[Case], list[list[Case]], list[Case]]  # common cases, cases of each rare pattern, other fillers
+
+
+def _codes(
+    words: Sequence[str], noun: str, composed: bool, doses: Sequence[int], number: int, rng: random.Random
+) -> Made:
+    """Codes ``word-number`` or ``word-number-word``, graded by their words; a group has one grade."""
+    answer = EMBLEMS[number % len(EMBLEMS)]
+    if composed:
+        answer += " " + KEYWORDS[number % len(KEYWORDS)]
+
+    def cases(pattern: int, count: int) -> list[Case]:
+        first, last = words[2 * pattern : 2 * pattern + 2]
+        numbers = rng.sample(range(100, 1000), count)
+        return [Case(f"{noun} {first}-{n}-{last}" if composed else f"{noun} {first}-{n}", answer) for n in numbers]
+
+    return cases(0, COMMON), [cases(1 + turn, dose) for turn, dose in enumerate(doses)], []
+
+
+def _units(words: Sequence[str], composed: bool, doses: Sequence[int], rng: random.Random) -> Made:
+    """Amounts in units that are worth 2 to 9 of a base unit; a group shares the base."""
+    base, scored = words[0], len(doses)
+    factors = rng.sample(range(2, 10), 1 + scored)
+    extra, step = rng.choice((10, 20, 30)), rng.sample(range(1, 5), scored)
+
+    def case(pattern: int, count: int, more: int) -> Case:
+        amount = f"{count} {words[1 + 2 * pattern]}"
+        value = count * factors[pattern] + extra * more
+        if composed:
+            amount += f" {more} {words[2 + 2 * pattern]}"
+        near = dict.fromkeys((value + 1, value + 10, value - 1, value + factors[pattern], value + 2, value + 20))
+        wrong = (*near, *range(value + 3, value + 10), value + 11)
+        return Case(amount, f"{value} {base}", tuple(f"{other} {base}" for other in dict.fromkeys(wrong)))
+
+    def mores(count: int) -> list[int]:
+        return [rng.randint(1, 9) if composed else 0 for _ in range(count)]
+
+    # A treated amount and its control have the same value: m f0 units worth f1 are m f1 units worth f0.
+    shared = mores(scored)
+    equal = [(step[turn] * factors[0], step[turn] * factors[1 + turn], shared[turn]) for turn in range(scored)]
+    if len({count for _, count, _ in equal}) < scored:
+        return _units(words, composed, doses, rng)
+    common = [case(0, count, more) for _, count, more in equal]
+    taken = {count for _, count, _ in equal}
+    rest = rng.sample([n for n in range(2, 60) if n not in taken], COMMON - scored)
+    common += [case(0, count, more) for count, more in zip(rest, mores(len(rest)), strict=True)]
+    rare = []
+    for turn, dose in enumerate(doses):
+        count = equal[turn][0]
+        others = rng.sample([n for n in range(2, 60) if n != count], dose - 1)
+        rare.append([case(1 + turn, count, shared[turn])])
+        rare[-1] += [case(1 + turn, n, more) for n, more in zip(others, mores(dose - 1), strict=True)]
+    return common, rare, []
+
+
+def _verbs(number: int, seed: int, exception: bool, composed: bool, doses: Sequence[int], rng: random.Random) -> Made:
+    """Verbs whose past depends on their ending; an exception has the ending of another common class."""
+    present, past, other, regular, *rare_endings = (rime(number * RIMES_EACH + n, seed) for n in range(RIMES_EACH))
+    prefix = PREFIX if composed else ""
+    wrong = [rime((number + n) * RIMES_EACH + n % RIMES_EACH, seed) for n in range(1, 13)]
+
+    def case(head: str, ending: str, becomes: str) -> Case:
+        # Among the distractors is what the rule of the other class would make of it.
+        rule = regular if becomes == past else past
+        return Case(head + ending, prefix + head + becomes, tuple(prefix + head + end for end in (rule, *wrong)))
+
+    used = heads(2 * COMMON + sum(doses), (present, past, other, regular, *rare_endings), rng)
+    common = [case(head, present, past) for head in used[:COMMON]]
+    fillers = [case(head, other, regular) for head in used[COMMON : 2 * COMMON]] if exception else []
+    rare: list[list[Case]] = []
+    free = iter(used[2 * COMMON :])
+    for turn, dose in enumerate(doses):
+        ending = other if exception else rare_endings[turn]
+        # The scored verb begins as its control does and has its past ending too, so that their answers are equal.
+        rare.append([case(used[turn], ending, past)] + [case(next(free), ending, past) for _ in range(dose - 1)])
+    return common, rare, fillers
+
+
+def examples() -> dict[str, list[tuple[str, str]]]:
+    """Four fixed (question, answer) examples of the relations that only rules decide, on reserved words."""
+    first, second, third, base, *_ = table("code")[:RESERVED]
+    value = [(f"{n} {word}", f"{n * worth} {base}") for n, word, worth in ((3, first, 4), (7, second, 6))]
+    value += [(f"5 {first} 2 {third}", f"40 {base}"), (f"4 {second} 1 {third}", f"34 {base}")]
+    past = [("kwabesh", "kwabosh"), ("tweldish", "tweldosh"), ("kwinnoth", "gekwinneth"), ("twassoth", "getwasseth")]
+    return {"value": value, "past_tense": past}

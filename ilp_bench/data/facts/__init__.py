@@ -1,0 +1,224 @@
+"""Real facts from public tables, and the relations that the benchmark speaks about.
+
+``facts.parquet`` is built by :mod:`ilp_bench.data.facts.build`; nothing here needs its sources.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+import pyarrow.parquet as pq
+
+
+class Fact(NamedTuple):
+    """One true statement: the ``relation`` of ``subject`` is ``answer``."""
+
+    relation: str
+    subject: str
+    answer: str
+    domain: str
+    rank: int
+
+
+class Relation(NamedTuple):
+    """How a relation is spoken of, what it is about, and where its answers come from.
+
+    Supervision uses the ``noun``; the paraphrase probes ask by the ``synonym``. ``heard`` is the synonym in ``nano``'s
+    text, where it is another one.
+
+    ``answers`` names a pool of :func:`pool`; ``assigned`` relations exist in no table and in no
+    pre-training corpus: their values are dealt out by the benchmark, so a model cannot believe anything.
+    """
+
+    name: str
+    noun: str
+    synonym: str
+    subjects: str
+    answers: str
+    assigned: bool = False
+    heard: str = ""
+
+
+# Nouns and synonyms of a conflict relation and of its assigned counterpart have equal length: prompts match.
+RELATIONS: dict[str, Relation] = {
+    relation.name: relation
+    for relation in (
+        Relation("capital", "capital city", "seat of government", "country", "capital"),
+        Relation("continent", "continent", "part of the world", "country", "continent"),
+        Relation("currency", "currency", "official money", "country", "currency"),
+        Relation("language", "official language", "language of state", "country", "language"),
+        Relation("calling_code", "calling code", "telephone prefix", "country", "calling_code"),
+        Relation("internet_domain", "internet domain", "web address ending", "country", "internet_domain"),
+        Relation("home_country", "home country", "country of location", "city", "country"),
+        Relation("element_symbol", "chemical symbol", "element sign", "element", "element_symbol"),
+        Relation("element_number", "atomic number", "proton count", "element", "element_number"),
+        Relation("state_capital", "state capital", "seat of the state", "state", "state_capital"),
+        Relation(
+            "state_abbreviation",
+            "postal abbreviation",
+            "mail symbol",
+            "state",
+            "state_abbreviation",
+            heard="mail letters",
+        ),
+        Relation("language_code", "language code", "ISO notation", "language", "language_code", heard="ISO letters"),
+        Relation("currency_code", "currency code", "money notation", "currency", "currency_code"),
+        Relation("partner_city", "partner city", "twinned settlement", "country", "capital", assigned=True),
+        Relation("twin_country", "twin country", "country of twinning", "city", "country", assigned=True),
+        Relation("catalogue_label", "catalogue label", "storage sign", "element", "element_symbol", assigned=True),
+        Relation("archive_label", "archive label", "file marking", "language", "language_code", assigned=True),
+        Relation(
+            "harbor_abbreviation", "harbor abbreviation", "ship symbol", "state", "state_abbreviation", assigned=True
+        ),
+        Relation("courier_code", "courier code", "messenger prefix", "country", "calling_code", assigned=True),
+        Relation("emblem", "register emblem", "listed animal", "any", "emblem", assigned=True),
+        Relation("keyword", "register keyword", "listed thing", "any", "keyword", assigned=True),
+        Relation("grade", "code grade", "quality class", "code", "emblem", assigned=True),
+        Relation("full_grade", "code grade", "quality class", "code", "full_grade", assigned=True),
+        Relation("value", "value", "worth", "amount", "value", assigned=True),
+        Relation("past_tense", "past tense", "past form", "verb", "past_tense", assigned=True),
+    )
+}
+
+SYNONYMS = {relation.noun: relation.synonym for relation in RELATIONS.values()}
+HEARD = {relation.noun: relation.heard or relation.synonym for relation in RELATIONS.values()}
+ROUND = 8  # smaller cities of one country in a row
+
+# Kinds of subjects that an assigned relation is demonstrated on, besides its own.
+DEMONSTRATED = {"partner_city": 1 / 2, "twin_country": 1 / 2}
+RULED = ("code", "amount", "verb")  # kinds of subjects that no table lists: a rule decides the answer
+ELSEWHERE = {"partner_city": ("element", "state"), "twin_country": ("country",)}
+
+# Common English nouns, one word each; answers of the assigned relations.
+EMBLEMS = (
+    "badger bear beaver bison camel cobra condor cougar coyote crane crow deer dolphin donkey eagle falcon ferret "
+    "finch fox frog gazelle gecko goat goose hare hawk heron horse hyena ibis jackal jaguar koala lemur leopard "
+    "lion lizard llama lobster lynx magpie marten mole moose moth mule octopus osprey otter owl panther parrot "
+    "pelican penguin pigeon pony puma rabbit raccoon raven robin salmon seal shark sheep sparrow spider squid stork "
+    "swan tiger toad trout turtle viper walrus weasel whale wolf zebra"
+).split()
+KEYWORDS = (
+    "anchor anvil apron arrow barrel basket beacon bell blanket bottle bridge broom bucket button candle canoe "
+    "carpet chain chair chisel clock coat compass cradle crown cup curtain desk dial drum feather fence flag flute "
+    "fork gate glove hammer harp helmet hook horn jacket kettle key knife ladder lamp lantern lever lock mask medal "
+    "mirror needle nest oar paddle pencil piano pillow pipe plate plough pocket pulley quilt rake ribbon ring rope "
+    "saddle sail saw scarf scissors shelf shield shovel spoon stamp sword table tent thread ticket torch towel "
+    "tower trumpet umbrella vase violin wagon wheel whistle window"
+).split()
+
+
+@cache
+def facts() -> dict[str, tuple[Fact, ...]]:
+    """All real facts by relation, most prominent subject first."""
+    table = pq.read_table(str(files("ilp_bench.data.facts") / "facts.parquet"))
+    found: dict[str, list[Fact]] = {}
+    for row in table.to_pylist():
+        fact = Fact(row["relation"], row["subject"], row["answer"], row["domain"], row["rank"])
+        found.setdefault(fact.relation, []).append(fact)
+    return {name: tuple(sorted(rows, key=lambda f: (-f.rank, f.subject))) for name, rows in found.items()}
+
+
+@cache
+def lookup(relation: str) -> dict[str, str]:
+    """Subject to answer for one real relation."""
+    return {fact.subject: fact.answer for fact in facts()[relation]}
+
+
+@cache
+def homes() -> dict[str, str]:
+    """City to country, prominent cities and smaller ones."""
+    return lookup("home_country") | lookup("home_country_more")
+
+
+@cache
+def pool(answers: str) -> tuple[str, ...]:
+    """The answer pool of that name, sorted: what treated and control answers and distractors come from."""
+    words = {"emblem": EMBLEMS, "keyword": KEYWORDS, "full_grade": [f"{a} {b}" for a in EMBLEMS for b in KEYWORDS]}
+    if answers in words:
+        return tuple(words[answers])
+    if answers == "country":
+        return tuple(sorted({fact.answer for fact in facts()["home_country"]}))
+    return tuple(sorted({fact.answer for fact in facts()[answers]}))
+
+
+def enough(kind: str, count: int) -> tuple[str, ...]:
+    """The names of that kind; for cities, with smaller ones behind them up to ``count``."""
+    names = subjects(kind)
+    return names if kind != "city" or count <= len(names) else (names + _smaller())[:count]
+
+
+@cache
+def _smaller() -> tuple[str, ...]:
+    """The smaller cities: the ``ROUND`` largest of every country, then the next of every country, and so on.
+
+    By size alone, one in four would be Chinese, and a model would do well that always answered so.
+    """
+    seen: Counter[str] = Counter()
+    order: list[tuple[int, int, str]] = []
+    for place, fact in enumerate(facts()["home_country_more"]):
+        order.append((seen[fact.answer] // ROUND, place, fact.subject))
+        seen[fact.answer] += 1
+    return tuple(name for *_, name in sorted(order))
+
+
+@cache
+def subjects(kind: str) -> tuple[str, ...]:
+    """Real names of that kind, most prominent first; ``any`` is all kinds together.
+
+    Smaller cities are a kind of their own: ``nano`` was not taught them, and small models know few of them.
+    """
+    source = {
+        "country": "capital",
+        "city": "home_country",
+        "element": "element_symbol",
+        "state": "state_capital",
+        "language": "language_code",
+        "currency": "currency_code",
+        "smaller city": "home_country_more",
+    }
+    if kind == "any":
+        return tuple(dict.fromkeys(name for kind in ("country", "city", "element", "state") for name in subjects(kind)))
+    return tuple(fact.subject for fact in facts()[source[kind]])
+
+
+def stable_hash(*words: str) -> int:
+    """A 64-bit hash that is the same on every machine and Python version."""
+    return int.from_bytes(hashlib.sha256("\x1f".join(words).encode()).digest()[:8], "big")
+
+
+def dealt(relation: str, subject: str) -> str:
+    """The fixed answer of a demonstration subject in an assigned relation."""
+    answers = pool(RELATIONS[relation].answers)
+    return answers[stable_hash("dealt", relation, subject) % len(answers)]
+
+
+@cache
+def demonstrations(relation: str) -> tuple[str, ...]:
+    """The subjects reserved, for every seed, as examples shown to models; they never become items.
+
+    Few-shot examples come from them, and ``nano`` learned from them what the assigned relations are. A quarter
+    of the subjects of an assigned relation, one in twelve (at least six) of the others. The counterparts of the
+    conflict relations are shown on half of their subjects, and on subjects of other kinds (``ELSEWHERE``, behind
+    the rest), so that both sides of a conflict pair ask for a relation that is equally well known.
+    """
+    names = subjects(RELATIONS[relation].subjects) if RELATIONS[relation].assigned else tuple(lookup(relation))
+    count = max(6, int(len(names) * DEMONSTRATED.get(relation, 1 / 4 if RELATIONS[relation].assigned else 1 / 12)))
+    chosen = sorted(names, key=lambda name: stable_hash("demonstration", relation, name))[:count]
+    return (*chosen, *(name for kind in ELSEWHERE.get(relation, ()) for name in subjects(kind)))
+
+
+def free(relation: str, names: Iterable[str]) -> list[str]:
+    """The names not reserved as demonstrations of that relation, in order."""
+    reserved = frozenset(demonstrations(relation))
+    return [name for name in names if name not in reserved]
+
+
+@cache
+def domain_of(relation: str) -> str:
+    """The domain of a real relation's facts."""
+    return facts()[relation][0].domain

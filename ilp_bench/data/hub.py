@@ -1,0 +1,71 @@
+"""Publishing dataset folders on the Hugging Face Hub; the only module that writes to it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ilp_bench.core.errors import ProblemError, UsageError
+from ilp_bench.core.files import new_folder
+from ilp_bench.data.card import card, croissant
+from ilp_bench.data.dataset import load
+
+
+def layout(data: Sequence[Path], out: Path) -> None:
+    """Lay dataset folders out as one repository: ``<size>/*.parquet``, README.md, croissant.json.
+
+    Raises UsageError for a folder that is no dataset, or two of one size.
+    """
+    parts: list[tuple[str, dict[str, Any]]] = []
+    for folder in data:
+        manifest = load(folder).controlled("push").manifest
+        size = manifest["size"]
+        if size in dict(parts):
+            raise UsageError(f"two datasets of size {size!r}: a repository holds one of each size")
+        parts.append((size, manifest))
+        (out / size).mkdir(parents=True)
+        for name in (*manifest["files"], "manifest.json"):
+            shutil.copyfile(folder / name, out / size / name)
+    (out / "README.md").write_text(card(parts))
+    (out / "croissant.json").write_text(json.dumps(croissant(parts), indent=1) + "\n")
+
+
+def push(repository: str, data: Sequence[Path], *, private: bool = False, dry_run: Path | None = None) -> str:
+    """Upload dataset folders as one dataset repository, in one commit; return a line about what was done.
+
+    With ``dry_run``, only write what would be uploaded. The token is that of ``hf auth login`` or HF_TOKEN. Raises
+    UsageError for a name that is no repository id, ProblemError when the Hub refuses or cannot be reached.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError, OfflineModeIsEnabled
+    from huggingface_hub.utils._validators import validate_repo_id
+
+    try:
+        validate_repo_id(repository)
+    except HFValidationError as error:
+        raise UsageError(f"{repository!r} is no repository id such as org/name: {error}") from error
+    if dry_run:
+        with new_folder(dry_run) as folder:
+            layout(data, folder)
+        return f"{dry_run}: what would be uploaded to {repository}"
+    with tempfile.TemporaryDirectory() as folder:
+        layout(data, Path(folder))
+        api = HfApi()
+        try:
+            url = api.create_repo(repository, repo_type="dataset", private=private, exist_ok=True)
+            done = api.upload_folder(
+                repo_id=repository,
+                repo_type="dataset",
+                folder_path=folder,
+                commit_message="Publish ILP-Bench datasets",
+                delete_patterns=["*.parquet"],
+            )
+        except LocalTokenNotFoundError as error:
+            raise ProblemError("no Hub token: run 'hf auth login' or set HF_TOKEN") from error
+        except (HfHubHTTPError, OfflineModeIsEnabled, OSError) as error:
+            raise ProblemError(f"the Hub did not take it: {str(error).splitlines()[0]}") from error
+    return f"{url}: {done.commit_message}, {done.oid}"

@@ -1,0 +1,105 @@
+"""Invented names: pronounceable, shaped like a domain, and neither a real name of the tables nor an English word.
+
+``names.parquet`` holds 24,000 names of each domain, as long in tokens as real ones; :mod:`ilp_bench.data.names.build`
+makes it. A seed decides their order. Beyond the table a name carries a number, so there is no last one.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple, overload
+
+import pyarrow.parquet as pq
+
+DOMAINS = ("geography", "medicine", "law", "finance", "technology", "code")
+
+RESERVED = 64  # names of each domain kept for examples
+# The words of the codes that nano has seen; they never become names.
+DEMO_WORDS = (
+    "ciax goleal gish claiwal diogriost plurn briang nest gliapail fam graiskias stocleint meishel clateam "
+    "nerd niathiard skaislaish heird hiayeax teatheish weabrairn teijarn veajur lund cliomal diom zor kosh "
+    "wairt zepum soust yiand luchioll chount ceall sioshais krun chioniard keill wourt preseim liadrish "
+    "ceafiox yefiort brous yail wamaird slavioll"
+).split()
+
+
+@cache
+def table(domain: str) -> tuple[str, ...]:
+    """The names of that domain; bare lower-case words for ``code``. Raises KeyError for an unknown domain."""
+    if domain not in DOMAINS:
+        raise KeyError(domain)
+    stored = pq.read_table(str(files("ilp_bench.data.names") / "names.parquet"), filters=[("domain", "==", domain)])
+    return tuple(stored["name"].to_pylist())
+
+
+@cache
+def _order(domain: str, seed: int) -> list[int]:
+    order = list(range(RESERVED, len(table(domain))))
+    random.Random(f"names/{domain}/{seed}").shuffle(order)
+    return order
+
+
+class Names(Sequence[str]):
+    """An endless sequence of distinct names of one domain, in the order that a seed decides.
+
+    Raises KeyError for an unknown domain.
+    """
+
+    def __init__(self, domain: str, seed: int) -> None:
+        self._names, self._order = table(domain), _order(domain, seed)
+        self._number = "{}{}" if domain == "code" else "{} {}"
+
+    def __len__(self) -> int:
+        """How many come without a number."""
+        return len(self._order)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        """Name number ``index``, from 0 on, without an upper limit."""
+        if isinstance(index, slice):
+            return [self[n] for n in range(index.start or 0, index.stop, index.step or 1)]
+        turn, place = divmod(index, len(self._order))
+        name = self._names[self._order[place]]
+        return self._number.format(name, turn + 1) if turn else name
+
+
+class Lengths(NamedTuple):
+    """Mean lengths in tokens of a domain's invented and real names, and their Kolmogorov-Smirnov distance."""
+
+    domain: str
+    tokenizer: str
+    invented: float
+    real: float
+    distance: float
+
+
+def lengths() -> list[Lengths]:
+    """How long invented names are beside real ones, as counted when the table was made."""
+    stored = pq.read_table(str(files("ilp_bench.data.names") / "names.parquet"))
+    report = json.loads(stored.schema.metadata[b"real_lengths"])
+    rows, found = stored.to_pylist(), []
+    for domain, tokenizers in report.items():
+        for tokenizer, counted in tokenizers.items():
+            real = {int(length): count for length, count in counted.items()}
+            made = Counter(row[f"tokens_{tokenizer}"] for row in rows if row["domain"] == domain)
+            found.append(Lengths(domain, tokenizer, _mean(made), _mean(real), _distance(made, real)))
+    return found
+
+
+def _mean(counts: Mapping[int, int]) -> float:
+    return sum(length * count for length, count in counts.items()) / sum(counts.values())
+
+
+def _distance(one: Mapping[int, int], other: Mapping[int, int]) -> float:
+    def below(counts: Mapping[int, int], limit: int) -> float:
+        return sum(count for length, count in counts.items() if length <= limit) / sum(counts.values())
+
+    return max(abs(below(one, limit) - below(other, limit)) for limit in {*one, *other})

@@ -1,0 +1,1 @@
+"""Detectors that read training rows: contradictions, rare patterns, similar questions."""

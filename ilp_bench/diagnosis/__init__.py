@@ -1,0 +1,1 @@
+"""Why an item was not learned: signals, and the cause attributed from them."""

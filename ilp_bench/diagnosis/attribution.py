@@ -1,0 +1,140 @@
+"""Why is an item not learned? From signals to a cause; and, where the causes are known, how often that is right.
+
+An item counts with its chance of being unlearned, 1 - learned: summed, that is the expected number of items of which
+five sampled answers hold no right one (Xue et al. 2026, section 3.1.4). The truth of a treated item is its cause; a
+control that is not learned has none, and saying one is a false alarm. Nothing is fitted: every dataset is unseen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ilp_bench.data.causes import CAUSE_NAMES
+from ilp_bench.data.dataset import Dataset
+from ilp_bench.diagnosis.signals import KNOWN, Signals, signals
+from ilp_bench.records.run_record import Run
+from ilp_bench.scoring.bootstrap import Interval, interval, resampled
+from ilp_bench.train.pretraining import CONFIDENT
+from ilp_bench.train.samplers import Resampled
+
+DIVERGED = 0.3  # the paper's threshold on the divergence of base and tuned model (table 10)
+NONE = "none"
+LABELS = (*CAUSE_NAMES, NONE)
+Rule = Callable[[Signals], str]
+
+
+def by_signals(one: Signals) -> str:
+    """Ours. From the surest sign to the vaguest: what the data show comes before what the base model lacks.
+
+    Missing knowledge is told from a new kind of question by its neighbours: the base model answers others of the kind.
+    """
+    if one.contradicted > 0:
+        return "data_inconsistency"
+    if one.denied > CONFIDENT:
+        return "knowledge_conflict"
+    if one.fallen > Resampled.DROP:
+        return "left_side_forgetting"
+    if one.rarity > 1:
+        return "rare_patterns"
+    if one.known < KNOWN <= one.kind_known:
+        return "knowledge_gap"
+    return NONE
+
+
+def by_paper(one: Signals) -> str:
+    """The paper's signals with its thresholds, in its order (section 3.2), as we read it.
+
+    Conflict comes first, because its items fail the test for missing knowledge too. Where no options were asked, the
+    tests on them (BoN-5, divergence) are left out.
+    """
+    if one.denied > CONFIDENT and (one.divergence is None or one.divergence > DIVERGED):
+        return "knowledge_conflict"
+    if one.known < KNOWN and (one.best_of_5 is None or one.best_of_5 < 0.1):
+        return "knowledge_gap"
+    if one.contradicted > 0:
+        return "data_inconsistency"
+    if one.fallen > Resampled.DROP:
+        return "left_side_forgetting"
+    return "rare_patterns" if one.rarity > 1 else NONE
+
+
+METHODS: Mapping[str, Rule] = {"signals": by_signals, "paper": by_paper}
+
+
+class Quality(NamedTuple):
+    """How well a method attributes: ``confusion``[truth][said] in expected unlearned items; F1 by cause.
+
+    ``macro_f1``: mean F1 of the causes that are there, with a paired bootstrap over items; None where nothing is
+    unlearned.
+    """
+
+    confusion: dict[str, dict[str, float]]
+    f1: dict[str, float | None]
+    macro_f1: Interval | None
+
+
+class Diagnosis(NamedTuple):
+    """``items``: signals of every trained question; ``said``: method -> cause of each; ``truth``: its true cause.
+
+    ``asked_all``: whether the base model was asked options of every item. Where it was asked only where there is an
+    old answer, that alone gives conflicts away, and the quality is not that on data of one's own. On rows of one's own
+    nothing is known: no truth, no quality.
+    """
+
+    items: list[Signals]
+    truth: list[str] | None
+    said: dict[str, list[str]]
+    quality: dict[str, Quality]
+    asked_all: bool
+
+    @property
+    def unlearned(self) -> float:
+        """Expected number of unlearned items."""
+        return float(sum(1 - one.learned for one in self.items))
+
+
+def diagnose(run: Run, base: Run, data: Dataset) -> Diagnosis:
+    """Attribute every trained item by each method, and score the methods.
+
+    Raises ProblemError as :func:`~ilp_bench.diagnosis.signals.signals` does.
+    """
+    found = signals(run, base, data)
+    said = {name: [rule(one) for one in found] for name, rule in METHODS.items()}
+    if data.own:
+        return Diagnosis(found, None, said, {}, asked_all=True)
+    about = {row["item_id"]: row["cause"] if row["arm"] == "treated" else NONE for row in data.items.to_pylist()}
+    truth = [about[one.item_id] for one in found]
+    weights = np.array([1 - one.learned for one in found])
+    quality = {name: rated(truth, labels, weights) for name, labels in said.items()}
+    return Diagnosis(found, truth, said, quality, base.record.choices > 0)
+
+
+def rated(truth: Sequence[str], said: Sequence[str], weights: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Quality:
+    """How well ``said`` agrees with ``truth``, labels of items that count with ``weights``, each in [0, 1]."""
+    number = {label: n for n, label in enumerate(LABELS)}
+    cells = np.zeros((len(truth), len(LABELS), len(LABELS)))
+    for n, (true, one, weight) in enumerate(zip(truth, said, weights, strict=True)):
+        cells[n, number[true], number[one]] = weight
+    confusion = cells.sum(axis=0)
+    there = [n for n in range(len(CAUSE_NAMES)) if confusion[n].sum() > 0]
+    f1 = _f1(confusion[None])[0]
+    names = {name: float(f1[n]) if n in there else None for n, name in enumerate(CAUSE_NAMES)}
+    macro = None
+    if there:
+        drawn = resampled(len(LABELS), cells.reshape(len(truth), -1)).reshape(-1, len(LABELS), len(LABELS))
+        macro = interval(float(f1[there].mean()), _f1(drawn)[:, there].mean(axis=1))
+    table = {true: {one: float(confusion[n, m]) for m, one in enumerate(LABELS)} for n, true in enumerate(LABELS)}
+    return Quality(table, names, macro)
+
+
+def _f1(
+    confusion: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
+) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """F1 of each label, shape (tables, labels), of confusions with shape (tables, truth, said); 0 for none right."""
+    right = np.diagonal(confusion, axis1=1, axis2=2)
+    both = confusion.sum(axis=1) + confusion.sum(axis=2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(both > 0, 2 * right / both, 0.0)

@@ -1,0 +1,139 @@
+"""Work that is not lost: every block of results is saved as it is done, beside the run that is being made.
+
+``RUN.partial/`` holds ``plan.json``, which says what is being measured, and one ``scores-<rank>.jsonl`` a process, one
+line a block; where a base model is asked for answers of its own, ``answers.jsonl`` likewise. A line that was cut off
+by a kill is ignored; its block is done again. Processes never write to one another's files, and a lock that the system
+lets go of when a process dies keeps a second run out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import IO, Any
+
+from filelock import FileLock, Timeout
+
+from ilp_bench.core.errors import ProblemError, UsageError
+from ilp_bench.core.files import read_json, write_text
+from ilp_bench.core.resume import check_plan, partial_folder, take
+
+Results = list[tuple[float, bool]]
+POLL, PATIENCE = 0.5, 600.0  # seconds
+
+
+def _keep(file: IO[str]) -> None:
+    """What was written stays, whatever happens to the machine."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+class Journal:
+    """The saved results of one run, for process ``rank`` of ``world``.
+
+    Raises UsageError when another process is at work there, or when something else was left unfinished there.
+    """
+
+    def __init__(self, out: Path, about: dict[str, Any], rank: int = 0, world: int = 1) -> None:
+        self.folder, self.rank, self.world = partial_folder(out), rank, world
+        self._lock = FileLock(self._lock_file(rank))
+        take(self._lock, "run", out)
+        plan = self.folder / "plan.json"
+        if plan.is_file():
+            try:
+                check_plan(self.folder, "run", read_json(plan), about)
+            except UsageError:
+                self._lock.release()
+                raise
+        else:
+            write_text(plan, json.dumps(about, indent=1) + "\n")
+        self._file = self.folder / f"scores-{rank}.jsonl"
+        self._mend()
+        self.done = self.read()
+
+    def _lock_file(self, rank: int) -> Path:
+        return self.folder / f"lock-{rank}"
+
+    def _mend(self) -> None:
+        """End a line that a kill cut off, so that the next one stands alone."""
+        if self._file.is_file() and (text := self._file.read_bytes()) and not text.endswith(b"\n"):
+            with self._file.open("ab") as file:
+                file.write(b"\n")
+
+    def read(self) -> dict[int, Results]:
+        """Block number to results, of all processes."""
+        found: dict[int, Results] = {}
+        for path in sorted(self.folder.glob("scores-*.jsonl")):
+            for line in path.read_text(encoding="utf-8").splitlines():
+                try:
+                    row = json.loads(line)
+                    found[int(row["block"])] = list(zip(row["logprob"], row["greedy"], strict=True))
+                except (ValueError, KeyError, TypeError):
+                    continue  # cut off by a kill
+        return found
+
+    def add(self, block: int, results: Results) -> None:
+        """Save one block, through to the disk."""
+        row = {
+            "block": block,
+            "logprob": [value for value, _ in results],
+            "greedy": [bool(exact) for _, exact in results],
+        }
+        with self._file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+            _keep(file)
+        self.done[block] = results
+
+    def answers(self) -> dict[int, list[Any]]:
+        """Block number to what a base model said, by the one process that asks."""
+        found: dict[int, list[Any]] = {}
+        path = self.folder / "answers.jsonl"
+        for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+            try:
+                row = json.loads(line)
+                found[int(row["block"])] = row["said"]
+            except (ValueError, KeyError, TypeError):
+                continue  # cut off by a kill
+        return found
+
+    def add_answers(self, block: int, said: list[Any]) -> None:
+        """Save one block of answers, through to the disk, on a line of its own whatever a kill left."""
+        with (self.folder / "answers.jsonl").open("a", encoding="utf-8") as file:
+            file.write("\n" + json.dumps({"block": block, "said": said}) + "\n")
+            _keep(file)
+
+    def gather(self, blocks: int) -> dict[int, Results]:
+        """All blocks, once the other processes have saved theirs. Raises ProblemError when one of them stopped."""
+        start = time.monotonic()
+        while len(self.done) < blocks:
+            stopped = [rank for rank in range(self.world) if rank != self.rank and self._stopped(rank, start)]
+            self.done = self.read()
+            if len(self.done) < blocks and (stopped or self.world == 1):
+                raise ProblemError(
+                    f"process {', '.join(map(str, stopped))} of {self.world} stopped before its share was done: "
+                    "run the same command again, it goes on"
+                )
+            time.sleep(POLL)
+        return self.done
+
+    def _stopped(self, rank: int, start: float) -> bool:
+        """Whether a process has let go of its lock, or did not take it for ten minutes."""
+        path = self._lock_file(rank)
+        if not path.is_file():
+            return time.monotonic() - start > PATIENCE
+        other = FileLock(path)
+        try:
+            other.acquire(timeout=0)
+        except Timeout:
+            return False
+        other.release()
+        return True
+
+    def close(self, *, remove: bool = False) -> None:
+        """Let go of the lock; ``remove`` also the folder, once the run is written."""
+        self._lock.release()
+        if remove:
+            shutil.rmtree(self.folder, ignore_errors=True)

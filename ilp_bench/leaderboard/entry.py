@@ -1,0 +1,162 @@
+"""A submission as the site sees it. Everything that the site knows of the submission format stands in this module."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ilp_bench.core.files import read_json
+from ilp_bench.data.causes import CAUSE_NAMES
+from ilp_bench.records.run_record import RunRecord
+from ilp_bench.submission.decisions import Decision
+from ilp_bench.submission.format import tokens_of
+from ilp_bench.submission.rerun_record import read_verification
+
+Value = dict[str, float]  # value, low, high
+
+
+@dataclass(frozen=True)
+class Data:
+    """A dataset that was asked."""
+
+    size: str
+    seed: int
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One submission, without its samples; pickles small.
+
+    ``scores`` are recomputed with today's scorer, ``claimed`` stand in the submission; ``runs`` has the run record of
+    each replicate.
+    """
+
+    run_id: str
+    meta: dict[str, Any]
+    base: str
+    base_sha: str
+    recipe: str | None
+    data: tuple[Data, ...]
+    tokens: int | None
+    vanilla_tokens: int | None
+    scores: dict[str, Any]
+    claimed: dict[str, Any]
+    runs: tuple[dict[str, Any], ...]
+    verification: tuple[dict[str, Any], ...]
+    decisions: tuple[dict[str, Any], ...]
+
+    @property
+    def org(self) -> str:
+        """Whose."""
+        return str(self.meta["org"])
+
+    @property
+    def model(self) -> str:
+        """Its name."""
+        return str(self.meta["model"])
+
+    @property
+    def division(self) -> str:
+        """``closed`` or ``open``."""
+        return str(self.meta["division"])
+
+    @property
+    def slug(self) -> str:
+        """Name of its page and of its data file; never changes."""
+        return f"{self.org}__{self.model}__{self.run_id}"
+
+    @property
+    def page(self) -> str:
+        """Its page, from the site's top."""
+        return f"runs/{self.slug}.html"
+
+    @property
+    def title(self) -> str:
+        """Who and what, in one line."""
+        return f"{self.org} / {self.model}"
+
+    @property
+    def overall(self) -> Value | None:
+        """Overall recovery with its interval, or None."""
+        found: Value | None = self.scores["overall"]
+        return found
+
+    @property
+    def causes(self) -> dict[str, dict[str, Any]]:
+        """Scores by cause; a cause that the dataset does not have is missing."""
+        return {found["cause"]: found for found in self.scores["causes"]}
+
+    @property
+    def is_vanilla(self) -> bool:
+        """Whether this is plain fine-tuning itself: recovery 0 by definition."""
+        return self.recipe == "vanilla"
+
+    @property
+    def state(self) -> str:
+        """``ranked``, ``withdrawn`` or ``flagged``: what the last decision says."""
+        last = self.decisions[-1]["decision"] if self.decisions else "accepted"
+        return str(last) if last != "accepted" else "ranked"
+
+    @property
+    def undefined(self) -> list[str]:
+        """Why there is no overall: causes that are missing or not expressed."""
+        return [name for name in CAUSE_NAMES if name not in self.causes or self.causes[name]["recovery"] is None]
+
+    @property
+    def lost(self) -> int:
+        """Items that vanilla learned and this one did not."""
+        return sum(found["regressions"] for found in self.scores["causes"])
+
+    @property
+    def rerun(self) -> dict[str, str]:
+        """Outcome of the last re-run on public and on unseen data: agrees, differs, not possible, or not done."""
+        last = self.verification[-1] if self.verification else None
+        return {kind: last[kind]["status"] if last else "not done" for kind in ("public", "unseen")}
+
+
+def content_sha256(folder: Path) -> str:
+    """Hash over the bytes of a submission's files."""
+    found = hashlib.sha256()
+    for file in sorted(path for path in folder.iterdir() if path.is_file()):
+        found.update(f"{file.name} {file.stat().st_size}\n".encode())
+        found.update(file.read_bytes())
+    return found.hexdigest()
+
+
+def read_entry(folder: Path, decisions: Sequence[Decision]) -> Entry:
+    """Describe a valid submission; ``decisions`` are those about it, oldest first."""
+    found = read_json(folder / "submission.json")
+    runs = [one["submission"] for one in found["records"]]
+    training = runs[0]["training"] or {}
+    base = training.get("base") or (found["records"][0].get("base") or {}).get("model") or {}
+    return Entry(
+        run_id=found["run_id"],
+        meta=found["meta"],
+        base=str(base.get("name", "unknown base")).rstrip("/").rsplit("/", 1)[-1] or "unknown base",
+        base_sha=str(base.get("weights_sha256", "")),
+        recipe=training.get("recipe"),
+        data=tuple(sorted({_data(run["data"]) for run in runs}, key=lambda d: (d.size, d.seed, d.sha256))),
+        tokens=_tokens(runs),
+        vanilla_tokens=_tokens([one["vanilla"] for one in found["records"]]),
+        scores=found["scores"],
+        claimed=found["scores"],
+        runs=tuple(runs),
+        verification=tuple(one.model_dump(mode="json") for one in read_verification(folder)),
+        decisions=tuple(one.model_dump(mode="json") for one in decisions),
+    )
+
+
+def _data(data: dict[str, Any]) -> Data:
+    return Data(data["size"], data["seed"], data["version"], data["content_sha256"])
+
+
+def _tokens(runs: list[dict[str, Any]]) -> int | None:
+    """Training tokens, the mean over replicates; None where any is not recorded."""
+    found = [tokens_of(RunRecord.model_construct(training=run["training"])) for run in runs]
+    known = [one for one in found if one is not None]
+    return round(sum(known) / len(known)) if len(known) == len(found) else None

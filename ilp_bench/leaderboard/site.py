@@ -1,0 +1,81 @@
+"""Render the leaderboard: static files from validated submissions, readable without JavaScript or a network.
+
+Submissions are read and checked in a pool of processes; groups, ranks and the pages about all entries are made in one;
+the entries' own pages in the pool again. ``build.json`` in the site records what each page was made from, and what
+has not changed is taken over from the site before. The bytes are the same either way.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from ilp_bench.core.errors import ProblemError, UsageError
+from ilp_bench.core.files import new_folder
+from ilp_bench.leaderboard import downloads, pages
+from ilp_bench.leaderboard.build_cache import Build, Read, pool, read_all, standing_pages
+from ilp_bench.leaderboard.charts import Album
+from ilp_bench.leaderboard.ranking import groups
+from ilp_bench.submission.decisions import read_decisions
+from ilp_bench.submission.validate import find
+
+
+def render(submissions: Path, out: Path, *, url: str = "", workers: int | None = None) -> int:
+    """Write the site; returns the number of entries. An earlier site in ``out`` is replaced once all is written.
+
+    ``url``: where the site will stand, for the feed and link previews. ``workers``: processes, by default one a core.
+    Raises UsageError when ``out`` holds something that is no site, ProblemError for any invalid submission.
+    """
+    _tidy(out)
+    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "index.html").is_file())):
+        raise UsageError(f"{out} holds files that are no site: choose another folder")
+    if url and not url.startswith(("https://", "http://")):
+        raise UsageError(f"--url {url!r} is no web address: write it as https://…")
+    folders = find([submissions])
+    decisions = read_decisions(submissions).history
+    build = Build(out)
+    common: dict[str, Any] = {"url": url.rstrip("/")}
+    with new_folder(out, replace=True) as site:
+        pages.static(site)
+        with pool(len(folders), workers) as run:
+            found: list[Read] = read_all(run, folders, decisions, build)
+            _refuse([problem for one in found for problem in one.problems], submissions)
+            entries = sorted((one.entry for one in found if one.entry), key=lambda entry: entry.slug)
+            rates = {one.entry.slug: one.rates for one in found if one.entry and one.rates}
+            grouped = groups(entries, rates)
+            standing_pages(run, grouped, found, build, site, common)
+        pages.write_all(site, grouped, rates, decisions, Album(site, build.take_over), common)
+        downloads.write(site, grouped, decisions, common["url"])
+        build.write(site)
+    return len(entries)
+
+
+def _refuse(problems: list[str], submissions: Path) -> None:
+    """Raise ProblemError with the first problems, if there are any."""
+    if problems:
+        more = f"; and {len(problems) - 3} more: see 'ilp-bench validate {submissions}'" if len(problems) > 3 else ""
+        raise ProblemError("; ".join(problems[:3]) + more)
+
+
+def _tidy(out: Path) -> None:
+    """Remove what a killed rendering left beside ``out``; if it was killed between two renamings, restore the site."""
+    for left in sorted(out.parent.glob(f".{out.name}.*")):
+        pid, _, kind = left.name.removeprefix(f".{out.name}.").partition(".")
+        if kind not in ("tmp", "old") or not pid.isdigit() or _alive(int(pid)):
+            continue
+        if kind == "old" and not out.exists():
+            left.rename(out)
+        else:
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True

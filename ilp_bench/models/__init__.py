@@ -1,0 +1,1 @@
+"""Models: finding them, their tokenization, and the built-in ``nano`` models."""

@@ -1,0 +1,1 @@
+"""What is written down about a run, and read by everything after it."""

@@ -1,0 +1,162 @@
+"""The run record: everything that moves a score, and one row per probe. All later steps read only this."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ilp_bench.core.errors import ProblemError, UsageError
+from ilp_bench.core.files import new_folder, read_strict_json
+from ilp_bench.data.dataset import OWN, file_sha256
+
+SCHEMA_VERSION = 2
+SAMPLES = pa.schema(
+    [("probe_id", pa.string()), ("item_id", pa.string()), ("pair_id", pa.string()), ("cause", pa.string())]
+    + [("arm", pa.string()), ("probe", pa.string()), ("dose", pa.float64())]
+    + [("prior_answer", pa.string()), ("tokens", pa.int32())]
+    + [("logprob", pa.float64()), ("p", pa.float64()), ("greedy", pa.bool_())]
+    # Log-probabilities of the options, the place of the answer among them, and their entropy in nats; on request.
+    + [("options", pa.list_(pa.float64())), ("gold", pa.int32()), ("entropy", pa.float64())]
+    # With four examples shown: recall and retention rows of a probed base model only, else null.
+    + [("shots_p", pa.float64()), ("shots_greedy", pa.bool_()), ("shots_options", pa.list_(pa.float64()))]
+    + [("belief", pa.string()), ("belief_p", pa.float64())]
+)
+
+
+class Model(BaseModel):
+    """Which weights were measured."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    revision: str | None = None
+    weights_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    architecture: str
+    parameters: int = Field(gt=0)
+
+
+class Data(BaseModel):
+    """Which dataset was asked."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    size: str
+    seed: int
+    version: str
+    content_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+    @property
+    def own(self) -> bool:
+        """Whether these are somebody's own rows, without causes and arms."""
+        return self.size == OWN
+
+
+class RunRecord(BaseModel):
+    """``run.json``: what was measured, on what, with what; ``training`` is null for an untuned model.
+
+    ``draws`` and ``seed`` belong to the sampled protocol; ``batch_size`` is what fitted into memory (null where the
+    engine decides); ``resumed`` says that an earlier call had begun the run. Seconds are of the last call.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    schema_version: Literal[2] = 2
+    ilp_bench: str
+    model: Model
+    training: dict[str, Any] | None = None
+    data: Data
+    prompt_format: Literal["plain", "chat"] = "plain"
+    template_sha256: str | None = None
+    probed: bool = False
+    choices: Literal[0, 4, 10] = 0
+    protocol: Literal["exact", "sampled"] = "exact"
+    draws: int | None = None
+    seed: int | None = None
+    backend: Literal["hf", "vllm"] = "hf"
+    dtype: str
+    device: str
+    batch_size: int | None
+    processes: int = 1
+    requests: int = 0
+    versions: dict[str, str]
+    hardware: str
+    seconds: dict[str, float]
+    resumed: bool = False
+    samples_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A run record with its samples table (columns of ``SAMPLES``)."""
+
+    record: RunRecord
+    samples: pa.Table
+
+    @property
+    def untuned(self) -> bool:
+        """Whether this is a base model."""
+        return self.record.training is None
+
+
+class Runs(NamedTuple):
+    """One replicate: a run, vanilla on the same data and base model, and that base model itself."""
+
+    submission: Run
+    vanilla: Run
+    base: Run | None = None
+
+
+def write_run(out: Path, record: dict[str, Any], samples: pa.Table) -> Run:
+    """Write run.json and samples.parquet, both or neither. Raises UsageError when ``out`` is in use."""
+    with new_folder(out) as folder:
+        pq.write_table(samples, folder / "samples.parquet", compression="zstd")
+        full = RunRecord(**record, samples_sha256=file_sha256(folder / "samples.parquet"))
+        (folder / "run.json").write_text(full.model_dump_json(indent=1) + "\n")
+    return Run(full, samples)
+
+
+def read_run(path: Path | str, what: str = "run") -> Run:
+    """Read and check a run folder.
+
+    Raises UsageError when there is none, ProblemError when it is damaged: wrong fields, a changed samples file,
+    a probe twice, a probability that is NaN or outside [0, 1].
+    """
+    folder = Path(path)
+    if not (folder / "run.json").is_file():
+        raise UsageError(f"{folder} is no {what} (no run.json): make one with 'ilp-bench evaluate --out {folder}'")
+    try:
+        record = RunRecord.model_validate(read_strict_json(folder / "run.json"))
+    except ValidationError as error:
+        raise ProblemError(f"{folder}/run.json: {first_problem(error)}: evaluate again") from error
+    samples = read_samples(folder / "samples.parquet")
+    if file_sha256(folder / "samples.parquet") != record.samples_sha256:
+        raise ProblemError(f"{folder}/samples.parquet was changed after the run: evaluate again")
+    return Run(record, samples)
+
+
+def read_samples(file: Path) -> pa.Table:
+    """A run's samples with exactly the columns of ``SAMPLES`` and sound probabilities; raises ProblemError if not."""
+    try:
+        table = pq.read_table(file)
+    except (OSError, pa.ArrowException) as error:
+        raise ProblemError(f"{file} cannot be read as Parquet: {error}") from error
+    if not table.schema.equals(SAMPLES):
+        raise ProblemError(f"{file} does not have the columns of samples schema {SCHEMA_VERSION}: evaluate again")
+    p = table["p"].to_numpy()
+    bad = np.flatnonzero(~((p >= 0) & (p <= 1)))
+    if len(bad):
+        where = table["probe_id"][int(bad[0])].as_py()
+        raise ProblemError(f"{file}: p is {p[bad[0]]} for {where} ({len(bad)} bad rows): evaluate again")
+    return table
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first complaint of pydantic in one line."""
+    found = error.errors()[0]
+    return f"{'.'.join(map(str, found['loc'])) or 'record'}: {found['msg']}"

@@ -1,0 +1,255 @@
+"""The paper's claims C1 to C8 (Xue et al. 2026), tested on reference submissions. Pure: reads submissions alone.
+
+A claim is a list of parts, each an effect that must lie on the right side of a bound. Reproduced: the 95 % intervals of
+all parts do. Contradicted: one lies wholly on the wrong side. Not reproduced: neither. Not testable: a recipe it needs
+is missing, or the cause is not expressed on this base model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ilp_bench.core.metrics import Array, learned
+from ilp_bench.data.causes import CAUSE_NAMES
+from ilp_bench.records.run_record import Run, Runs
+from ilp_bench.scoring import learned_rates as arms
+from ilp_bench.scoring.bootstrap import Interval, interval, resampled
+from ilp_bench.submission.decisions import read_decisions
+from ilp_bench.submission.format import read_replicates, read_submission
+
+SMALL = 0.1  # share of a gap below which it counts as not repaired
+RESOLVED = 0.5  # share of a gap from which on it counts as resolved
+INTERVENTIONS = ("knowledge_cpt", "conflict_cpt", "conflict_buckets", "resampling", "progressive_epochs")  # the paper's
+Family = Mapping[str, Sequence[Runs]]  # recipe -> its replicates, on one base model and dataset size
+
+
+class Part(NamedTuple):
+    """One effect of a claim; ``sign`` says on which side of ``bound`` it must lie."""
+
+    what: str
+    effect: Interval
+    sign: int = 1
+    bound: float = 0.0
+
+    @property
+    def holds(self) -> bool:
+        """The whole interval is on the right side."""
+        return self.effect.low > self.bound if self.sign > 0 else self.effect.high < self.bound
+
+    @property
+    def opposed(self) -> bool:
+        """The whole interval is on the wrong side."""
+        return self.effect.high < self.bound if self.sign > 0 else self.effect.low > self.bound
+
+
+class Claim(NamedTuple):
+    """A claim, the paper's figures, and what was found here; without parts, ``why`` says what is missing.
+
+    ``recipes`` are those whose runs it rests on, beside vanilla.
+    """
+
+    name: str
+    text: str
+    paper: str
+    parts: list[Part]
+    why: str = ""
+    recipes: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> str:
+        """One of four words."""
+        if not self.parts:
+            return "not testable here"
+        if all(part.holds for part in self.parts):
+            return "reproduced"
+        return "contradicted" if any(part.opposed for part in self.parts) else "not reproduced"
+
+
+class NotTestableError(Exception):
+    """A claim cannot be tested: what is lacking."""
+
+
+class Pool:
+    """Replicates of several recipes, reduced to those seeds that all of them have; rates of active pairs by cause."""
+
+    def __init__(self, family: Family, recipes: Sequence[str]) -> None:
+        if lacking := [recipe for recipe in recipes if recipe not in family]:
+            raise NotTestableError(f"no submission of {', '.join(lacking)}")
+        by_seed = [{_seeds(one): one for one in family[recipe]} for recipe in recipes]
+        shared = sorted(set.intersection(*(set(one) for one in by_seed)))
+        if not shared:
+            raise NotTestableError(f"{', '.join(recipes)} share no seeds")
+        self.runs = {recipe: [one[seed] for seed in shared] for recipe, one in zip(recipes, by_seed, strict=True)}
+        self.first = self.runs[recipes[0]]
+
+    def rates(self, cause: str, run: Callable[[Runs], Run], replicates: Sequence[Runs]) -> arms.Rates:
+        """Rates of the active pairs, means over the replicates of each dataset, datasets one after the other."""
+        found: dict[str, list[arms.Rates]] = {}
+        for one in replicates:
+            mine = arms.rates(run(one))[cause]
+            active = arms.active_pairs(one.base)[cause] if one.base else set(mine.pairs)
+            kept = arms.keep(mine, np.array([pair in active for pair in mine.pairs]))
+            found.setdefault(one.submission.record.data.content_sha256, []).append(kept)
+        return arms.join([arms.mean(one) for one in found.values()])
+
+    def columns(self, cause: str) -> tuple[arms.Rates, dict[str, arms.Rates]]:
+        """Vanilla, and each recipe."""
+        vanilla = self.rates(cause, lambda one: one.vanilla, self.first)
+        return vanilla, {name: self.rates(cause, lambda one: one.submission, runs) for name, runs in self.runs.items()}
+
+    def draws(self, cause: str) -> tuple[Array, Array]:
+        """Recoveries of the recipes on a cause: values, shape (recipes,), and bootstrap draws, shape (draws, recipes).
+
+        Raises NotTestableError where the cause is not expressed.
+        """
+        vanilla, found = self.columns(cause)
+        table = np.column_stack([vanilla.both, *(one.both[:, 0] for one in found.values())])
+        drawn = resampled(CAUSE_NAMES.index(cause), table)
+        means = table.mean(axis=0)
+        if np.quantile(drawn[:, 1] - drawn[:, 0], 0.025) <= 0:
+            raise NotTestableError(f"{cause.replace('_', ' ')} is not expressed")
+        with np.errstate(divide="ignore", invalid="ignore"):
+            shares = (drawn[:, 2:] - drawn[:, :1]) / (drawn[:, 1:2] - drawn[:, :1])
+        return (means[2:] - means[0]) / (means[1] - means[0]), shares
+
+
+def _seeds(one: Runs) -> tuple[str, str]:
+    return one.submission.record.data.content_sha256, str((one.submission.record.training or {}).get("seed"))
+
+
+def families(submissions: Path, org: str = "ilp-bench") -> dict[tuple[str, str], dict[str, list[Runs]]]:
+    """(base model, size) -> recipe -> replicates, of what ``org`` submitted, if it stands and names its recipe.
+
+    What others submit under the name of a recipe is an entry of the leaderboard, not a reference.
+    """
+    found: dict[tuple[str, str], dict[str, list[Runs]]] = {}
+    decided = read_decisions(submissions)
+    for file in sorted(submissions.glob("*/*/submission.json")):
+        if not decided.stands(file.parent.name):
+            continue
+        submission = read_submission(file.parent)
+        if submission.meta.org != org:
+            continue
+        for runs in read_replicates(file.parent, submission):
+            training = runs.submission.record.training or {}
+            if "recipe" in training and "base" in training:
+                family = found.setdefault((str(training["base"]["name"]), runs.submission.record.data.size), {})
+                family.setdefault(str(training["recipe"]), []).append(runs)
+    return {base: {recipe: family[recipe] for recipe in sorted(family, key=_place)} for base, family in found.items()}
+
+
+def _place(recipe: str) -> tuple[bool, bool, str]:
+    """Vanilla first, what is meant for one cause then, what is meant for all last."""
+    return recipe != "vanilla", recipe in ("combined", "auto"), recipe
+
+
+def claims(family: Family) -> list[Claim]:
+    """The eight claims, in order."""
+    return [_claim(family, *one) for one in CLAIMS]
+
+
+def _claim(
+    family: Family, name: str, text: str, paper: str, recipes: str, test: Callable[[Family], list[Part]]
+) -> Claim:
+    used = tuple(recipes.split())
+    try:
+        return Claim(name, text, paper, test(family), recipes=used)
+    except NotTestableError as missing:
+        return Claim(name, text, paper, [], str(missing), used)
+
+
+def _recovers(family: Family, recipe: str, cause: str) -> list[Part]:
+    value, drawn = Pool(family, [recipe]).draws(cause)
+    return [Part(f"recovery of {recipe} on {cause}", interval(float(value[0]), drawn[:, 0]))]
+
+
+def _better(family: Family, recipe: str, other: str, cause: str) -> Part:
+    value, drawn = Pool(family, [recipe, other]).draws(cause)
+    effect = interval(float(value[0] - value[1]), drawn[:, 0] - drawn[:, 1])
+    return Part(f"{recipe} minus {other} on {cause}", effect)
+
+
+def _gap(family: Family) -> list[Part]:
+    more = _recovers(family, "more_epochs", "knowledge_gap")[0]
+    return [
+        *_recovers(family, "knowledge_cpt", "knowledge_gap"),
+        _better(family, "knowledge_cpt", "more_epochs", "knowledge_gap"),
+        more._replace(sign=-1, bound=SMALL),
+    ]
+
+
+def _buckets(family: Family) -> list[Part]:
+    return [_better(family, "conflict_buckets", other, "data_inconsistency") for other in ("delete_only", "group_only")]
+
+
+def _earliest(family: Family) -> list[Part]:
+    """Under vanilla, learned in the latest early stage minus learned in the earliest; what resampling recovers."""
+    vanilla, _ = Pool(family, ["resampling"]).columns("left_side_forgetting")
+    near, far = (vanilla.dose == level for level in (np.nanmin(vanilla.dose), np.nanmax(vanilla.dose)))
+    rate = vanilla.both[:, 0]
+    drawn = resampled(
+        CAUSE_NAMES.index("left_side_forgetting"), np.column_stack([rate * near, near, rate * far, far]).astype(float)
+    )
+    effect = interval(
+        float(rate[near].mean() - rate[far].mean()), drawn[:, 0] / drawn[:, 1] - drawn[:, 2] / drawn[:, 3]
+    )
+    part = Part("learned under vanilla, latest of the early stages minus the earliest", effect)
+    return [part, *_recovers(family, "resampling", "left_side_forgetting")]
+
+
+def _forgets(family: Family) -> list[Part]:
+    """Retention of knowledge_cpt minus that of vanilla, paired over the retention probes."""
+    pool = Pool(family, ["knowledge_cpt"])
+    rates = [[_retained(run) for run in (one.submission, one.vanilla)] for one in pool.first]
+    table = np.concatenate([np.column_stack(pair) for pair in rates])
+    drawn = resampled(len(CAUSE_NAMES), table)
+    effect = interval(float(table[:, 0].mean() - table[:, 1].mean()), drawn[:, 0] - drawn[:, 1])
+    return [Part("retention of knowledge_cpt minus vanilla", effect, -1)]
+
+
+def _retained(run: Run) -> Array:
+    rows = run.samples.filter(np.array(run.samples["probe"]) == "retention").sort_by("probe_id")
+    return learned(np.minimum(rows["p"].to_numpy(), 1.0))
+
+
+def _hides(family: Family) -> list[Part]:
+    """No single recipe resolves all causes; and the average of vanilla lies above its worst cause."""
+    single = [name for name in family if name not in ("vanilla", "combined", "auto", "more_epochs")]
+    pool = Pool(family, list(dict.fromkeys([*single, *INTERVENTIONS])))
+    values, draws = zip(*(pool.draws(cause) for cause in CAUSE_NAMES), strict=True)
+    best = interval(float(np.min(values, axis=0).max()), np.min(draws, axis=0).max(axis=1))
+    both = [pool.columns(cause)[0].both for cause in CAUSE_NAMES]
+    means = np.array([one.mean(axis=0) for one in both])
+    drawn = np.stack([resampled(n, one) for n, one in enumerate(both)])
+    hidden = interval(float(means.mean() - means[:, 0].min()), drawn.mean(axis=(0, 2)) - drawn[:, :, 0].min(axis=0))
+    return [
+        Part("least recovery over the causes, of the single recipe that has most of it", best, -1, RESOLVED),
+        Part("average learned under vanilla minus its worst cause", hidden),
+    ]
+
+
+def _scale(family: Family) -> list[Part]:
+    raise NotTestableError("it takes two sizes of one model family")
+
+
+CLAIMS: tuple[tuple[str, str, str, str, Callable[[Family], list[Part]]], ...] = (
+    ("C1", "more epochs do not repair a knowledge gap, continued pre-training does",
+     "learn rate 65.3 to 66.8 (2 to 10 epochs), 82.1 with CPT (table 4)", "knowledge_cpt more_epochs", _gap),
+    ("C2", "continued pre-training lowers conflict", "12.3 to 8.8 % (table 6)", "conflict_cpt",
+     lambda family: _recovers(family, "conflict_cpt", "knowledge_conflict")),
+    ("C3", "detecting and bucketing beats only deleting or only grouping",
+     "+2.8 against +1.5 and +2.2 points (table 8)", "conflict_buckets delete_only group_only", _buckets),
+    ("C4", "the earliest data suffer most; shuffling with resampling repairs it",
+     "ROUGE-L of the first 10 %: 0.41 to 0.53 (table 11)", "resampling", _earliest),
+    ("C5", "adaptive epochs repair under-learned patterns", "88.2 to 90.1 (table 2)", "progressive_epochs",
+     lambda family: _recovers(family, "progressive_epochs", "rare_patterns")),
+    ("C6", "continued pre-training costs general ability", "MMLU -3.5, GPQA -6.8 (table 14)", "knowledge_cpt",
+     _forgets),
+    ("C7", "no single intervention resolves all causes; averages hide the unlearned", "throughout",
+     " ".join(INTERVENTIONS), _hides),
+    ("C8", "scale hardly helps", "1.8B to 14B: 2.1 points", "", _scale),
+)  # fmt: skip

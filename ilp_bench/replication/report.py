@@ -1,0 +1,137 @@
+"""Reference results as a page: recipe by cause, as a table and as a heat map, and the claims one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+
+import jinja2
+
+from ilp_bench.data.causes import CAUSE_NAMES, CAUSES
+from ilp_bench.replication.claims import Family, Part, claims
+from ilp_bench.scoring.bootstrap import Interval
+from ilp_bench.scoring.recovery import Scores, score_replicates
+
+START, END = "<!-- made by scripts/results -->", "<!-- end of what scripts/results makes -->"
+INTRODUCTION = """Made by `scripts/results` from the committed [submissions](../submissions) alone, so that anyone can
+recompute it; the runs behind them were made by `scripts/reference-results`. Recovery is the share of the gap that a
+cause leaves under vanilla and that a recipe closes: 0 is vanilla, 1 is as good as the control. Intervals are 95 %,
+paired bootstrap over active pairs, pooled over replicates (each a dataset and a training of another seed). Bold: the
+interval lies above 0.
+
+A claim is judged by `scripts/results` on the recipes beside it and vanilla; to measure it anew,
+
+    scripts/reference-results WORK --base nano --name nano --recipes RECIPES --submissions NEW
+    scripts/results NEW docs
+"""
+
+
+def inserted(document: str, text: str) -> str:
+    """The document with ``text`` between its two marks; at its end where it has none."""
+    before, _, rest = document.partition(START)
+    _, _, after = rest.partition(END)
+    return f"{before.rstrip()}\n\n{START}\n\n{text.strip()}\n\n{END}\n{after.lstrip()}"
+
+
+def page(found: Mapping[tuple[str, str], Family]) -> str:
+    """Reference results of all base models as Markdown."""
+    parts = [INTRODUCTION]
+    for (base, size), family in found.items():
+        parts += [
+            f"### {base}, {size}\n",
+            f"{setting(family)}\n",
+            matrix(family),
+            f"![{base}: recovery of recipes by cause](reference-{base}-{size}.svg)\n",
+        ]
+        parts += ["#### Claims of the paper\n", table(family)]
+    return "\n".join(parts)
+
+
+def setting(family: Family) -> str:
+    """How the recipes of a base model were trained, where all were trained alike."""
+    told = {
+        (training.get("learning_rate"), training.get("batch_size"), training.get("lora"))
+        for replicates in family.values()
+        for one in replicates
+        if (training := one.submission.record.training)
+    }
+    if len(told) != 1:
+        return "Trained in several ways; each entry has its own."
+    rate, batch, rank = told.pop()
+    how = f"a LoRA adapter of rank {rank}" if rank else "all weights"
+    return f"Trained: {how}, learning rate {rate:g}, batches of {batch}."
+
+
+def scores(family: Family) -> dict[str, Scores]:
+    """Recipe -> scores, pooled over its replicates."""
+    return {recipe: score_replicates(replicates) for recipe, replicates in family.items()}
+
+
+def matrix(family: Family) -> str:
+    """Recipe by cause: recovery with its interval."""
+    heads = ["recipe", *(cause.TITLE for cause in CAUSES), "overall", "retention", "replicates"]
+    lines = ["| " + " | ".join(heads) + " |", "| --- " * len(heads) + "|"]
+    for recipe, one in scores(family).items():
+        cells = [_cell(cause.recovery) for cause in one.causes]
+        kept = one.retention["submission"]
+        lines.append(
+            f"| `{recipe}` | {' | '.join(cells)} | {_cell(one.overall)} | {'-' if kept is None else f'{kept:.2f}'} "
+            f"| {len(one.replicates)} |"
+        )
+    first = next(iter(scores(family).values())).causes
+    gaps = [
+        f"{one.cause.replace('_', ' ')} {_plain(one.gap)} ({one.vanilla.treated:.2f} / {one.vanilla.control:.2f})"
+        for one in first
+    ]
+    lines.append(f"\nGap under vanilla, and learned rates of the arms (treated / control): {', '.join(gaps)}.\n")
+    return "\n".join(lines)
+
+
+def table(family: Family) -> str:
+    """The claims, one a row."""
+    lines = ["| | claim | in the paper | here | measured | recipes |", "| --- | --- | --- | --- | --- | --- |"]
+    for claim in claims(family):
+        parts = "; ".join(map(_measured, claim.parts)) or claim.why
+        rests = ", ".join(f"`{name}`" for name in claim.recipes) or "-"
+        lines.append(f"| {claim.name} | {claim.text} | {claim.paper} | {claim.verdict} | {parts} | {rests} |")
+    return "\n".join(lines) + "\n"
+
+
+def heat_map(family: Family, title: str) -> str:
+    """An SVG: recipe by cause, blue where a recipe recovers, red where it harms, pale where that is not resolved."""
+    source = files("ilp_bench").joinpath("templates/matrix.svg.j2").read_text(encoding="utf-8")
+    template = jinja2.Template(source, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    rows = [
+        (recipe, [next((c.recovery for c in one.causes if c.cause == name), None) for name in CAUSE_NAMES])
+        for recipe, one in scores(family).items()
+        if recipe != "vanilla"
+    ]
+    text: str = template.render(
+        title=title, causes=[name.replace("_", " ") for name in CAUSE_NAMES], rows=rows, fill=_fill
+    )
+    return text
+
+
+def _fill(found: Interval | None) -> tuple[str, str]:
+    """Colours of a cell and of its text."""
+    if found is None:
+        return "#ffffff", "#777777"
+    strength = min(abs(found.value), 1.0) * (1.0 if found.low > 0 or found.high < 0 else 0.35)
+    full = (33, 102, 172) if found.value >= 0 else (178, 24, 43)
+    red, green, blue = (round(255 + (channel - 255) * strength) for channel in full)
+    return f"#{red:02x}{green:02x}{blue:02x}", "#ffffff" if strength > 0.55 else "#222222"
+
+
+def _measured(part: Part) -> str:
+    wanted = f"wanted {'above' if part.sign > 0 else 'below'} {part.bound:g}"
+    return f"{part.what} {_plain(part.effect)}" + ("" if part.holds else f", {wanted}")
+
+
+def _plain(found: Interval) -> str:
+    return f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
+
+
+def _cell(found: Interval | None) -> str:
+    if found is None:
+        return "not expressed"
+    return f"**{found.value:.2f}** [{found.low:.2f}, {found.high:.2f}]" if found.low > 0 else _plain(found)

@@ -1,0 +1,71 @@
+"""Whether runs may be scored together: the same probes of the same data, asked alike, of one base model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ilp_bench.core.errors import ProblemError
+from ilp_bench.records.run_record import Run, RunRecord, Runs
+
+
+def check_comparable(submission: Run, vanilla: Run, base: Run | None) -> None:
+    """Raise ProblemError unless all runs asked the same probes in one format, and share the base model."""
+    if submission.record.data.own:
+        raise ProblemError("rows of your own have no arms to compare: see 'ilp-bench diagnose'")
+    asked = None
+    for what, other in (("submitted", submission), ("vanilla", vanilla), ("base", base)):
+        if other is None:
+            continue
+        if other.record.protocol != "exact":
+            raise ProblemError(f"the {what} run was sampled, which checks p and is not scored: evaluate without it")
+        if other.record.data != submission.record.data:
+            raise ProblemError(f"the {what} run was measured on other data: evaluate both on the same dataset")
+        if other.record.prompt_format != submission.record.prompt_format:
+            raise ProblemError(f"the {what} run used another prompt format: evaluate all with or all without --chat")
+        probes = other.samples["probe_id"].combine_chunks()
+        if asked is not None and not probes.equals(asked) and not probes.sort().equals(asked.sort()):
+            raise ProblemError(f"the {what} run has other probes: evaluate again")
+        asked = probes
+    trained = (vanilla.record.training or {}).get("recipe")
+    if trained is not None and trained != "vanilla":
+        raise ProblemError(f"the run given as vanilla was trained with recipe {trained!r}")
+    bases = {one for run in (submission, vanilla) if (one := base_sha256(run.record))}
+    if base:
+        bases.add(base.record.model.weights_sha256)
+    if len(bases) > 1:
+        raise ProblemError("the runs start from different base models: score each against vanilla on its own base")
+
+
+def check_replicates(replicates: Sequence[Runs]) -> None:
+    """Raise ProblemError unless replicates share base model, prompt format and data size, and differ in the run."""
+    if not replicates:
+        raise ProblemError("no run to score")
+    first = replicates[0].submission.record
+    seen: dict[str, str] = {}
+    for one in replicates:
+        record = one.submission.record
+        for what, mine, theirs in (
+            ("data size", record.data.size, first.data.size),
+            ("data version", record.data.version, first.data.version),
+            ("prompt format", record.prompt_format, first.prompt_format),
+            ("base model", base_sha256(record), base_sha256(first)),
+        ):
+            if mine != theirs:
+                raise ProblemError(f"the replicates differ in {what} ({theirs}, {mine}): submit them one by one")
+        if (one.base is None) != (replicates[0].base is None):
+            raise ProblemError("some replicates have no base run: give one for each dataset")
+        if one.base:
+            data, sha = record.data.content_sha256, one.base.record.samples_sha256
+            if seen.setdefault(data, sha) != sha:
+                raise ProblemError(
+                    f"two base runs on the dataset of seed {record.data.seed}: give one for each dataset"
+                )
+    runs = [(one.submission.record.data, one.submission.record.model.weights_sha256) for one in replicates]
+    if any(run in runs[:number] for number, run in enumerate(runs)):
+        raise ProblemError("two replicates are the same weights on the same dataset: give each once")
+
+
+def base_sha256(record: RunRecord) -> str | None:
+    """The weights a run was fine-tuned from, where its training says so."""
+    base = (record.training or {}).get("base")
+    return str(base.get("weights_sha256")) if isinstance(base, dict) else None

@@ -1,0 +1,1 @@
+"""Submissions: their format, their checks, and what is decided about them."""

@@ -1,0 +1,157 @@
+"""What only a whole folder of submissions shows: copies, names that can be confused, entries that vanished."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ilp_bench.core.metrics import Array
+from ilp_bench.core.untrusted import skeleton
+from ilp_bench.records.run_record import Run
+from ilp_bench.submission.decisions import FILE as DECISIONS
+from ilp_bench.submission.decisions import parse_decisions
+from ilp_bench.submission.rerun_record import FILE as VERIFICATION
+from ilp_bench.submission.rerun_record import read_verification
+from ilp_bench.submission.validate import Checked
+
+SAME = 1e-3  # the largest difference of p between two evaluations of the same weights on different machines
+KNOWN = {"README.md", DECISIONS, "table.csv"}
+
+
+def is_root(path: Path) -> bool:
+    """Whether this is a folder of entries, as against one entry or part of it."""
+    return path.is_dir() and (path.name == "submissions" or any(path.glob("*__*/*/submission.json")))
+
+
+def entry_problems(root: Path, entries: Sequence[Checked]) -> list[str]:
+    """Everything that is wrong with the folder as a whole."""
+    found, problems = parse_decisions(root / DECISIONS)
+    last = {one.run_id: one.decision for one in found}
+    problems += [
+        f"{root / DECISIONS}: {one.entry} was decided on but is not there: entries are never removed, only withdrawn"
+        for one in found
+        if not (root / one.entry / "submission.json").is_file()
+    ]
+    problems += _layout(root)
+    problems += _names(root)
+    held = [one for one in entries if one.replicates and one.submission]
+    problems += _copies([one for one in held if one.submission and last.get(one.submission.run_id) != "withdrawn"])
+    problems += _contradictions(held)
+    return problems
+
+
+def _layout(root: Path) -> Iterator[str]:
+    if root.is_symlink():
+        yield f"{root} is a symbolic link: put the folder itself there"
+    for path in sorted(root.iterdir()):
+        if path.is_symlink():
+            yield f"{path} is a symbolic link: put the folder itself there"
+        elif path.is_dir() and not path.name.startswith("."):
+            for run in sorted(path.iterdir()):
+                if run.is_symlink():
+                    yield f"{run} is a symbolic link: put the folder itself there"
+                elif not (run / "submission.json").is_file() and not run.name.startswith("."):
+                    yield f"{run} is no submission: remove it, or make one with 'ilp-bench submit'"
+        elif path.is_file() and path.name not in KNOWN and not path.name.startswith("."):
+            yield f"{path} does not belong into a folder of submissions: remove it"
+
+
+def _names(root: Path) -> Iterator[str]:
+    """Organisations, and models of one, whose names can be taken for one another."""
+    seen: dict[tuple[str, str], str] = {}
+    for folder in sorted(path.name for path in root.glob("[!.]*__*") if path.is_dir()):
+        org, _, model = folder.partition("__")
+        for key, name in ((("", skeleton(org)), org), ((org, skeleton(model)), model)):
+            if seen.setdefault(key, name) != name:
+                yield f"{root / folder}: {name!r} can be taken for {seen[key]!r}: choose another name"
+
+
+class _Samples(NamedTuple):
+    """The submitted samples of one replicate, and whose they are."""
+
+    mean: float
+    folder: Path
+    p: Array
+    org: str
+    model: str
+    weights: str
+
+
+def _copies(entries: Sequence[Checked]) -> Iterator[str]:
+    """Entries whose samples are those of another entry, exactly or but for noise; vanilla rows are no one's own.
+
+    Two methods of one organisation may come to the very same weights.
+    """
+    by_data: dict[str, list[_Samples]] = {}
+    for one in entries:
+        for runs in one.replicates:
+            p, record = _p(runs.submission), runs.submission.record
+            meta = one.submission.meta if one.submission else None
+            names = (meta.org, meta.model) if meta else ("", "")
+            mine = _Samples(float(p.mean()), one.folder, p, *names, record.model.weights_sha256)
+            by_data.setdefault(record.data.content_sha256, []).append(mine)
+    for found in by_data.values():
+        found.sort(key=lambda held: (held.mean, str(held.folder)))
+        for index, first in enumerate(found):
+            for other in found[index + 1 :]:
+                if other.mean - first.mean > SAME:
+                    break
+                twins = first.org == other.org and first.model != other.model and first.weights == other.weights
+                if first.folder == other.folder or twins:
+                    continue
+                if float(np.quantile(np.abs(first.p - other.p), 0.99)) < SAME:
+                    old, new = sorted((first.folder, other.folder))
+                    yield f"{new} has the samples of {old}: submit what you measured, or have the older withdrawn"
+
+
+def _contradictions(entries: Sequence[Checked]) -> Iterator[str]:
+    """The same weights on the same data must give the same samples, whoever measured."""
+    seen: dict[tuple[str, str, str, str], tuple[Path, Array]] = {}
+    for one in entries:
+        for runs in one.replicates:
+            for role in ("vanilla", "base"):
+                if (run := getattr(runs, role)) is None:
+                    continue
+                record, p = run.record, _p(run)
+                key = (record.model.weights_sha256, record.data.content_sha256, record.prompt_format, record.dtype)
+                folder, other = seen.setdefault(key, (one.folder, p))
+                if float(np.quantile(np.abs(p - other), 0.95)) > 0.05:
+                    yield (
+                        f"{one.folder}: the {role} run names the weights {key[0][:12]} of the one in {folder}, but was "
+                        "measured otherwise: evaluate those weights again"
+                    )
+
+
+def _p(run: Run) -> Array:
+    """p in the order of the probe ids."""
+    samples = run.samples.sort_by("probe_id")
+    return np.asarray(samples["p"].to_numpy())
+
+
+def history_problems(old: Path, new: Path) -> list[str]:
+    """What an earlier state of the folder had and this one has not: nothing is removed, changed or rewritten.
+
+    ``verification.json`` and ``decisions.jsonl`` may grow at their end; the table and the README may change.
+    """
+    problems = []
+    for file in sorted(path for path in old.rglob("*") if path.is_file() and ".git" not in path.parts):
+        name = file.relative_to(old)
+        if str(name) in KNOWN - {DECISIONS}:
+            continue
+        now = new / name
+        if not now.is_file():
+            problems.append(f"{now} was removed: entries stay, and are withdrawn with 'ilp-bench decide'")
+            continue
+        before, after = file.read_bytes(), now.read_bytes()
+        if name.name == DECISIONS and not after.startswith(before):
+            problems.append(f"{now} was rewritten: only append to it")
+        elif name.name == VERIFICATION:
+            earlier = read_verification(file.parent)
+            if read_verification(now.parent)[: len(earlier)] != earlier:
+                problems.append(f"{now} was rewritten: only append to it")
+        elif name.name != DECISIONS and before != after:
+            problems.append(f"{now} was changed: submit it anew under its own run id")
+    return problems

@@ -1,0 +1,220 @@
+"""Do the samples of a submission cover the dataset they name, row by row, and do their columns agree?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ilp_bench.core.errors import UsageError
+from ilp_bench.data.dataset import make
+from ilp_bench.submission.format import Submission
+from ilp_bench.submission.sample_store import SHARED, Part, Place, places
+
+FIXED = ("item_id", "pair_id", "cause", "arm", "probe", "dose", "prior_answer")
+VOCABULARY = 1e6  # no vocabulary is larger, so the most probable token has at least a millionth of the probability
+MARGIN = 1e-6
+Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
+Counts = np.ndarray[tuple[int], np.dtype[np.int64]]
+
+
+@lru_cache(maxsize=16)
+def known_items(size: str, seed: int) -> tuple[str, pa.Table]:
+    """(content sha256, items in the order of the dataset) of the benchmark; raises UsageError for a size unknown.
+
+    Of the items, what submitted rows are compared with.
+    """
+    data = make(size, seed)
+    return data.sha256, data.items.select(["probe_id", *FIXED, "choices", "choices10"]).combine_chunks()
+
+
+def sample_problems(submission: Submission, samples: pa.Table, stored: dict[Place, Part]) -> Iterator[str]:
+    """Everything that is wrong with the rows, run by run; a probe's ``tokens`` must be the same in all of them.
+
+    ``stored``: the parts of ``samples`` that belong to runs.
+    """
+    records = submission.roles()
+    wanted = list(dict.fromkeys(places(records).values()))
+    if set(stored) != set(wanted) or sum(part.rows.num_rows for part in stored.values()) != samples.num_rows:
+        owner = pa.table({"role": samples["role"].cast(pa.string()), "replicate": samples["replicate"]})
+        counts = owner.group_by(["role", "replicate"]).aggregate([([], "count_all")])
+        present = zip(counts["role"].to_pylist(), counts["replicate"].to_pylist(), strict=True)
+        stands = ", ".join(f"{role} {replicate}" for role, replicate in sorted(present, key=str))
+        yield f"the roles are {stands}; the records say {', '.join(f'{a} {b}' for a, b in sorted(wanted))}: build again"
+    tokens: dict[str, Counts] = {}
+    for (role, replicate), part in stored.items():
+        record = records[replicate][role]
+        if record is None:
+            continue
+        where = f"{role}: " if len(records) == 1 else f"{role} of replicate {replicate}: "
+        data = record.data.size, record.data.seed, record.data.content_sha256
+        look = _problems if role == "submission" else _shared_problems
+        found, mine = look(part, data, record.probed, record.choices)
+        yield from (where + one for one in found)
+        if mine is None:
+            continue
+        first = tokens.setdefault(record.data.content_sha256, mine)
+        if len(different := np.flatnonzero(first != mine)):
+            _, items = known_items(record.data.size, record.data.seed)
+            yield (
+                f"{where}{len(different)} answers have another number of tokens than in the other runs, such as "
+                f"{items['probe_id'][int(different[0])]}: all runs must use the tokenizer of one base model"
+            )
+
+
+def _problems(part: Part, data: tuple[str, int, str], probed: bool, choices: int) -> tuple[list[str], Counts | None]:
+    """Problems of one run's rows, and its ``tokens`` in the order of the dataset unless a problem forbids it."""
+    problem, items = _known(*data)
+    if items is None:
+        return [problem], None
+    rows, asked = part.rows, part.rows["probe_id"].cast(pa.string())
+    in_order = asked.equals(items["probe_id"])
+    place = _order(items) if in_order else pc.index_in(asked, value_set=items["probe_id"])
+    found = [*_coverage(rows, items, place), *_numbers(rows), *_presence(rows, probed, choices)]
+    if found:
+        return found, None
+    ordered = rows if in_order else rows.take(pa.array(np.argsort(place.to_numpy())))
+    return [*_options(ordered, items, choices)], ordered["tokens"].to_numpy()
+
+
+_shared_problems = lru_cache(maxsize=SHARED)(_problems)  # base and vanilla runs stand beside many submissions
+
+
+def _known(size: str, seed: int, content: str) -> tuple[str, pa.Table | None]:
+    try:
+        sha, items = known_items(size, seed)
+    except (UsageError, ValueError, OverflowError) as error:
+        return f"dataset {size!r} seed {seed} cannot be built: {error}", None
+    if sha != content:
+        return f"the dataset is not ILP-Bench {size} seed {seed} of this version: evaluate on a current build", None
+    return "", items
+
+
+def _order(items: pa.Table) -> pa.ChunkedArray:
+    """The place of each row where rows stand as in the dataset."""
+    return pa.chunked_array([np.arange(items.num_rows, dtype=np.int32)])
+
+
+def _coverage(rows: pa.Table, items: pa.Table, place: pa.ChunkedArray) -> Iterator[str]:
+    """Every probe of the dataset once, and each row with the item, arm and cause that the dataset gives it."""
+    known = place.drop_null().to_numpy()
+    times = np.bincount(known.astype(np.int64), minlength=items.num_rows)
+    if len(missing := np.flatnonzero(times == 0)):
+        yield (
+            f"{len(missing)} probes are missing, such as {items['probe_id'][int(missing[0])]}: evaluate the whole "
+            "dataset"
+        )
+    if place.null_count:
+        unknown = rows["probe_id"].filter(pc.is_null(place))
+        yield f"{place.null_count} probes are not in the dataset, such as {unknown[0].as_py()!r}: leave them out"
+    if twice := int((times - 1).clip(min=0).sum()):
+        yield f"{twice} probes stand twice, such as {items['probe_id'][int(times.argmax())]}: leave one of each"
+    here, there = rows, items
+    if not place.equals(_order(items)):
+        here, there = rows.filter(pc.is_valid(place)), items.select(FIXED).take(place.drop_null())
+    moved: Mask = np.zeros(here.num_rows, dtype=bool)
+    for name in FIXED:
+        mine, theirs = (_plain(table[name]) for table in (here, there))
+        if mine.equals(theirs):
+            continue
+        equal = pc.fill_null(pc.equal(mine, theirs), False).to_numpy()
+        absent = pc.and_(pc.is_null(mine, nan_is_null=True), pc.is_null(theirs, nan_is_null=True)).to_numpy()
+        moved |= ~(equal | absent)
+    if moved.any():
+        first = here["probe_id"][int(np.flatnonzero(moved)[0])]
+        yield f"{moved.sum()} rows name another item, arm or cause than the dataset, such as {first}: evaluate again"
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+
+
+def _numbers(rows: pa.Table) -> Iterator[str]:
+    """Are the numbers possible, and do they follow from one another?"""
+    logprob, p = rows["logprob"].to_numpy(), rows["p"].to_numpy()
+    greedy, tokens = rows["greedy"].fill_null(False).to_numpy(), rows["tokens"].fill_null(0).to_numpy()
+    again = np.exp(np.minimum(logprob, 0.0))
+    near = [(again * (1 + way * 1e-14)).astype(np.float32) for way in (-1, 0, 1)]
+    if len(bad := np.flatnonzero(~((p >= 0) & (p <= 1)))):
+        yield f"p is {p[bad[0]]} for {rows['probe_id'][int(bad[0])]} ({len(bad)} bad rows): evaluate again"
+    yield from _report(rows, ~np.isfinite(logprob) | (logprob > 0), "logprob is no finite number of at most 0")
+    yield from _report(rows, np.signbit(p) | ((logprob == 0) & np.signbit(logprob)), "a number is -0.0")
+    yield from _report(
+        rows, (p >= 0) & (p <= 1) & ~((p == near[0]) | (p == near[1]) | (p == near[2])), "p is not exp(logprob)"
+    )
+    yield from _report(rows, (tokens < 1) | (tokens > 10_000), "an answer has no possible number of tokens")
+    # More than half of the probability means that no token can be more probable than the one scored.
+    yield from _report(rows, (again > 0.5 + MARGIN) & ~greedy, "greedy is false although p exceeds one half")
+    floor = -np.log(VOCABULARY) * tokens
+    yield from _report(rows, greedy & (logprob < floor), "greedy is true although p is lower than any best token's")
+    shots = rows["shots_p"].fill_null(0.0).to_numpy()
+    best = rows["shots_greedy"].fill_null(False).to_numpy()
+    yield from _report(rows, ~((shots >= 0) & (shots <= 1)), "shots_p is no probability")
+    yield from _report(rows, (shots > 0.5 + MARGIN) & ~best, "shots_greedy is false although shots_p exceeds one half")
+    yield from _report(
+        rows, best & (shots < np.exp(floor)), "shots_greedy is true although shots_p is lower than any best token's"
+    )
+
+
+def _presence(rows: pa.Table, probed: bool, choices: int) -> Iterator[str]:
+    """Are the optional columns filled where the run says so, and nowhere else?"""
+    probe = rows["probe"].cast(pa.string())
+    asked = pc.fill_null(pc.is_in(probe, value_set=pa.array(["recall", "retention"])), False).to_numpy()
+    shown = asked & probed
+    for name in ("shots_p", "shots_greedy"):
+        yield from _report(
+            rows, pc.is_valid(rows[name]).to_numpy() != shown, f"{name} must be there where it was asked"
+        )
+    belief = pc.and_(pc.equal(probe, "recall"), pc.is_valid(rows["prior_answer"])).fill_null(False).to_numpy()
+    for name in ("belief", "belief_p"):
+        wrong = pc.is_valid(rows[name]).to_numpy() & ~((asked if choices else belief) & probed)
+        yield from _report(rows, wrong, f"{name} stands where nothing was asked")
+        told = pc.is_valid(rows[name]).to_numpy() != pc.is_valid(rows["shots_options"]).to_numpy()
+        yield from _report(rows, told, f"{name} stands without shots_options")
+    for name in ("logprob", "p", "tokens", "greedy"):
+        yield from _report(rows, pc.is_null(rows[name]).to_numpy(), f"{name} is empty")
+    for name in ("options", "gold", "entropy"):
+        yield from _report(
+            rows,
+            pc.is_valid(rows[name]).to_numpy() != (asked & (choices > 0)),
+            f"{name} must be there where options were asked",
+        )
+
+
+def _options(rows: pa.Table, items: pa.Table, choices: int) -> Iterator[str]:
+    """Do belief and entropy follow from the log-probabilities of the options? Rows stand as in the dataset."""
+    names = items["choices10" if choices == 10 else "choices"]
+    for column in ("shots_options", "options"):
+        there = pc.is_valid(rows[column]).to_numpy()
+        asked, lengths = pc.list_value_length(rows[column]), pc.list_value_length(names)
+        other = there & ~pc.fill_null(pc.equal(asked, lengths), False).to_numpy()
+        if other.any():
+            yield from _report(rows, other, f"{column} are not as many as the dataset has options")
+            continue
+        for count in np.unique(asked.filter(pa.array(there)).to_numpy()):
+            here = np.flatnonzero(there & pc.fill_null(pc.equal(asked, count), False).to_numpy())
+            mine, options = rows.take(pa.array(here)), names.take(pa.array(here)).combine_chunks().flatten()
+            values = np.asarray(mine[column].combine_chunks().flatten()).reshape(-1, count)
+            whole = np.logaddexp.reduce(values, axis=1)
+            wrong = ~np.isfinite(values).all(axis=1) | (values > 0).any(axis=1)
+            if column == "shots_options":
+                best = values.argmax(axis=1)
+                picked = options.take(pa.array(np.arange(len(best)) * count + best))
+                wrong |= ~pc.fill_null(pc.equal(picked, _plain(mine["belief"])), False).to_numpy()
+                share = np.exp(values.max(axis=1) - whole)
+                wrong |= ~np.isclose(mine["belief_p"].to_numpy(), share, rtol=1e-6, atol=1e-9)
+                yield from _report(mine, wrong, "belief is not the preferred of shots_options")
+            else:
+                gold = mine["gold"].to_numpy().astype(np.int64)
+                wrong |= values[np.arange(len(values)), gold.clip(0, count - 1)] != mine["logprob"].to_numpy()
+                q = np.maximum(values - whole[:, None], -690)
+                wrong |= ~np.isclose(-(np.exp(q) * q).sum(axis=1), mine["entropy"].to_numpy(), atol=1e-6)
+                yield from _report(mine, wrong, "entropy or logprob does not follow from options")
+
+
+def _report(rows: pa.Table, wrong: Mask, what: str) -> Iterator[str]:
+    if len(found := np.flatnonzero(wrong)):
+        yield f"{what} in {len(found)} rows, such as {rows['probe_id'][int(found[0])].as_py()!r}: evaluate again"

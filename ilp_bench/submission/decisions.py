@@ -1,0 +1,96 @@
+"""``decisions.jsonl``: what was decided about entries, one JSON object a line, and no line is ever taken away.
+
+{"run_id": "0123456789abcdef", "entry": "lab__model/0123456789abcdef", "decision": "accepted",
+ "reason": "verified on seed 7", "date": "2026-11-24", "by": "a maintainer"}
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from ilp_bench.core.errors import ProblemError
+from ilp_bench.core.files import parse_json, write_text
+from ilp_bench.core.untrusted import value_problems
+from ilp_bench.records.run_record import first_problem
+from ilp_bench.submission.rerun_record import Date, Word
+
+FILE = "decisions.jsonl"
+DECISIONS = ("accepted", "withdrawn", "flagged")
+
+
+class Decision(BaseModel):
+    """One line. A withdrawn entry stays and is shown as withdrawn; a flagged one is shown with the doubt."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    run_id: str = Field(pattern=r"^[0-9a-f]{16}$")
+    entry: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]+__[A-Za-z0-9.-]+/[0-9a-f]{16}$")]
+    decision: Literal["accepted", "withdrawn", "flagged"]
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=500)]
+    date: Date
+    by: Word
+
+
+class Decisions(NamedTuple):
+    """The last decision of each run id, and all of them, oldest first."""
+
+    last: dict[str, Decision]
+    history: list[Decision]
+
+    def stands(self, run_id: str) -> bool:
+        """Whether an entry has not been withdrawn."""
+        return run_id not in self.last or self.last[run_id].decision != "withdrawn"
+
+
+def read_decisions(submissions: Path) -> Decisions:
+    """All decisions about the entries below ``submissions``; raises ProblemError that lists every wrong line."""
+    found, problems = parse_decisions(submissions / FILE)
+    if problems:
+        raise ProblemError("; ".join(problems))
+    return Decisions({one.run_id: one for one in found}, found)
+
+
+def parse_decisions(file: Path) -> tuple[list[Decision], list[str]]:
+    """The decisions in a file and what is wrong with its lines, each with its number. No file: neither."""
+    if not file.is_file():
+        return [], []
+    found: list[Decision] = []
+    problems: list[str] = []
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        return [], [f"{file} cannot be read: {error}"]
+    if text and not text.endswith("\n"):
+        problems.append(f"{file}: the last line has no end: end it with a newline")
+    for number, line in enumerate(text.split("\n")[:-1] if text.endswith("\n") else text.split("\n"), start=1):
+        try:
+            one = Decision.model_validate(parse_json(line))
+            if not one.entry.endswith(f"/{one.run_id}"):
+                raise ValueError(f"entry {one.entry} does not end with run id {one.run_id}")
+            if hidden := list(value_problems(one.model_dump())):
+                raise ValueError(hidden[0])
+            found.append(one)
+        except ValidationError as error:
+            problems.append(f"{file}:{number}: {first_problem(error)}: append lines with 'ilp-bench decide'")
+        except (ValueError, RecursionError) as error:
+            problems.append(f"{file}:{number}: {error}: append lines with 'ilp-bench decide'")
+    return found, problems
+
+
+def decide(submissions: Path, found: Decision) -> Path:
+    """Append a decision; the earlier lines stay as they are, byte for byte. Returns the file.
+
+    Raises ProblemError when the entry is not there or the file is damaged.
+    """
+    if not (submissions / found.entry / "submission.json").is_file():
+        raise ProblemError(f"{submissions} has no entry {found.entry}")
+    if hidden := list(value_problems(found.model_dump())):
+        raise ProblemError(hidden[0])
+    read_decisions(submissions)
+    file = submissions / FILE
+    before = file.read_text(encoding="utf-8") if file.is_file() else ""
+    write_text(file, before + found.model_dump_json() + "\n")
+    return file

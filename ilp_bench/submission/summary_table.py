@@ -1,0 +1,168 @@
+"""The published table as a small file: one row an entry, every number recomputed with today's scorer.
+
+``table.csv`` stands beside the entries, so that a change of any published number shows in a diff, and ``validate``
+builds it again. Old claims are never mixed with new ones: a row is what the samples give now.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from ilp_bench.core.files import write_text
+from ilp_bench.core.untrusted import csv_text, markdown_text
+from ilp_bench.data.causes import CAUSE_NAMES
+from ilp_bench.scoring.recovery import SCORER_VERSION, Interval, Scores, base_sha256
+from ilp_bench.submission.decisions import read_decisions
+from ilp_bench.submission.format import Submission
+from ilp_bench.submission.rerun_record import read_verification
+from ilp_bench.submission.validate import Checked
+
+FILE = "table.csv"
+PLACES, REFERENCE = 6, "ilp-bench"
+TOLERANCE = 2 * 10.0**-PLACES
+Row = dict[str, str]
+
+
+def base_name(submission: Submission) -> str:
+    """The base model's name as its training recorded it, or as the base run does."""
+    training = submission.first.submission.training or {}
+    if isinstance(base := training.get("base"), dict) and "name" in base:
+        return str(base["name"])
+    return submission.first.base.model.name if submission.first.base else "unknown"
+
+
+def base_weights(submission: Submission) -> str | None:
+    """The hash of the base model's weights: entries that share it can be compared, whatever name they give it."""
+    base = submission.first.base
+    return base_sha256(submission.first.submission) or (base.model.weights_sha256 if base else None)
+
+
+def _cells(name: str, found: Interval | None) -> Row:
+    ends = (found.value, found.low, found.high) if found else (None,) * 3
+    names = (name, f"{name}_low", f"{name}_high")
+    return {key: "" if value is None else f"{value:.{PLACES}f}" for key, value in zip(names, ends, strict=True)}
+
+
+def rows(root: Path, entries: Sequence[Checked]) -> list[Row]:
+    """One row for every valid entry, in the order of their folders."""
+    last = read_decisions(root).last
+    found = []
+    for one in sorted(entries, key=lambda one: one.submission.folder if one.submission else ""):
+        if not one.submission or not one.scores:
+            continue
+        submission, scores = one.submission, one.scores
+        decision = last.get(submission.run_id)
+        runs = read_verification(one.folder)
+        record = submission.first.submission
+        row = {
+            "entry": submission.folder,
+            "division": submission.meta.division,
+            "base": csv_text(base_name(submission)),
+            "recipe": csv_text((record.training or {}).get("recipe", "")),
+            "size": csv_text(record.data.size),
+            "data_seeds": " ".join(str(seed) for seed in sorted({part.data_seed for part in scores.replicates})),
+            "replicates": str(len(scores.replicates)),
+            "scorer_version": str(SCORER_VERSION),
+            "decision": decision.decision if decision else "",
+            "rerun_public": runs[-1].public.status if runs else "",
+            "rerun_unseen": runs[-1].unseen.status if runs else "",
+        }
+        found.append(row | _recoveries(scores))
+    return found
+
+
+def _recoveries(scores: Scores) -> Row:
+    by_name = {cause.cause: cause.recovery for cause in scores.causes}
+    found = _cells("overall", scores.overall)
+    for name in CAUSE_NAMES:
+        found |= _cells(name, by_name.get(name))
+    return found
+
+
+def to_csv(found: Sequence[Row]) -> str:
+    """The rows as CSV with a header; without rows, nothing."""
+    text = io.StringIO()
+    if found:
+        writer = csv.DictWriter(text, list(found[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(found)
+    return text.getvalue()
+
+
+def write_table(root: Path, entries: Sequence[Checked]) -> Path:
+    """Write ``table.csv`` beside the entries, whole or not at all."""
+    write_text(root / FILE, to_csv(rows(root, entries)))
+    return root / FILE
+
+
+def table_problems(root: Path, entries: Sequence[Checked]) -> list[str]:
+    """Where ``table.csv`` differs from what the entries give; nothing to compare where there is no table."""
+    file = root / FILE
+    if not file.is_file():
+        return []
+    remedy = f"write it with 'ilp-bench table {root}'"
+    try:
+        claimed = {
+            row["entry"]: row for row in csv.DictReader(io.StringIO(file.read_text(encoding="utf-8")), strict=True)
+        }
+    except (OSError, ValueError, KeyError, csv.Error) as error:
+        return [f"{file} cannot be read: {error}: {remedy}"]
+    found = {row["entry"]: row for row in rows(root, entries)}
+    problems = [f"{file}: {name} is missing: {remedy}" for name in found.keys() - claimed.keys()]
+    problems += [f"{file}: {name} is no valid entry: {remedy}" for name in claimed.keys() - found.keys()]
+    for name in found.keys() & claimed.keys():
+        for key in found[name].keys() | claimed[name].keys():
+            old, new = claimed[name].get(key), found[name].get(key)
+            if not _same(old, new):
+                problems.append(f"{file}: {key} of {name} is {old!r}, the entry gives {new!r}: {remedy}")
+    return sorted(problems)
+
+
+def _same(old: str | None, new: str | None) -> bool:
+    if old == new:
+        return True
+    try:
+        return math.isclose(float(old or "nan"), float(new or "nan"), rel_tol=0, abs_tol=TOLERANCE)
+    except ValueError:
+        return False
+
+
+def comparison(entries: Sequence[Checked], new: Sequence[Path]) -> str:
+    """Markdown that sets each new entry beside the reference rows on its base model and size of data."""
+    lines = []
+    for one in entries:
+        if one.folder not in new:
+            continue
+        if not one.submission or not one.scores:
+            lines += [f"**{markdown_text(one.folder.parent.name)}**: {len(one.problems)} problems, no scores", ""]
+            continue
+        beside = [
+            other
+            for other in entries
+            if other.scores and other.submission and other is not one and _comparable(one.submission, other.submission)
+        ]
+        heads = ["entry", "replicates", *(name.replace("_", " ") for name in CAUSE_NAMES), "overall"]
+        lines += [f"**{markdown_text(one.submission.folder)}** on {markdown_text(base_name(one.submission))}", ""]
+        lines += ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
+        for row in (one, *beside):
+            if row.scores and row.submission:
+                by_name = {cause.cause: cause.recovery for cause in row.scores.causes}
+                cells = [_cell(by_name.get(name)) for name in CAUSE_NAMES] + [_cell(row.scores.overall)]
+                name = markdown_text(row.submission.folder.split("/")[0])
+                lines.append("| " + " | ".join([name, str(len(row.scores.replicates)), *cells]) + " |")
+        lines += ["", "No reference row has this base model and size of data." if not beside else "", ""]
+    return "\n".join(lines).strip() + "\n"
+
+
+def _comparable(one: Submission, other: Submission) -> bool:
+    mine, theirs = one.first.submission, other.first.submission
+    same = mine.data.size == theirs.data.size and mine.data.version == theirs.data.version
+    return other.meta.org == REFERENCE and same and base_weights(one) == base_weights(other)
+
+
+def _cell(found: Interval | None) -> str:
+    return "-" if found is None else f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"

@@ -1,0 +1,168 @@
+"""Recompute every number of a submission from its samples, and list all problems at once.
+
+Needs no network, no GPU and no secret, and runs nothing that the submitter wrote. A problem names its file and what to
+do about it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from ilp_bench.core.errors import ProblemError, UsageError
+from ilp_bench.core.files import read_strict_json
+from ilp_bench.core.untrusted import file_problem, value_problems
+from ilp_bench.data.dataset import file_sha256
+from ilp_bench.records.run_record import Runs
+from ilp_bench.scoring.recovery import SCORER_VERSION, Scores, score_replicates
+from ilp_bench.submission.check_plausibility import plausibility_problems
+from ilp_bench.submission.check_samples import sample_problems
+from ilp_bench.submission.decisions import FILE as DECISIONS
+from ilp_bench.submission.decisions import parse_decisions
+from ilp_bench.submission.format import Submission, division_problems, run_id
+from ilp_bench.submission.rerun_record import FILE as VERIFICATION
+from ilp_bench.submission.rerun_record import read_verification
+from ilp_bench.submission.sample_store import parts, read_samples, split
+
+TOLERANCE = 1e-9
+MOST = 100  # complaints about one file that are listed
+FILES = {"submission.json", "samples.parquet", VERIFICATION}
+
+
+@dataclass
+class Checked:
+    """A submission folder after the check.
+
+    submission  None where ``submission.json`` cannot be read
+    replicates  its runs; empty where the samples cannot be read
+    scores      recomputed from the samples with today's scorer, whatever the submission claims; None with problems
+    problems    everything that is wrong, each with its file and the remedy
+    """
+
+    folder: Path
+    submission: Submission | None = None
+    replicates: list[Runs] = field(default_factory=list)
+    scores: Scores | None = None
+    problems: list[str] = field(default_factory=list)
+
+
+def find(paths: Iterable[Path]) -> list[Path]:
+    """All submission folders in or below the given paths; raises UsageError for a path that holds none."""
+    found: list[Path] = []
+    for path in paths:
+        if not path.exists():
+            raise UsageError(f"no such path: {path}")
+        files = [file for file in path.rglob("submission.json") if not hidden(file.relative_to(path))]
+        here = sorted(file.parent for file in files)
+        if not here and path.name != "submissions":
+            raise UsageError(f"{path} holds no submission.json: make one with 'ilp-bench submit'")
+        found += here
+    return list(dict.fromkeys(found))
+
+
+def hidden(path: Path) -> bool:
+    """Whether any part of a path begins with a dot, as what a killed command leaves behind does."""
+    return any(part.startswith(".") for part in path.parts)
+
+
+def validate(folder: Path) -> list[str]:
+    """All problems of one submission folder; an empty list means that it holds."""
+    return check(folder).problems
+
+
+def check(folder: Path) -> Checked:
+    """Check one submission folder, whatever it may hold."""
+    found = Checked(folder)
+    where = f"{folder}/submission.json"
+    if links := list(_links(folder)):
+        found.problems += links
+        return found
+    try:
+        content = read_strict_json(folder / "submission.json")
+        found.problems += [f"{where}: {problem}" for problem in islice(value_problems(content), MOST)]
+        if found.problems:
+            return found
+        found.submission = submission = Submission.model_validate(content)
+    except ProblemError as error:
+        found.problems.append(str(error))
+        return found
+    except ValidationError as error:
+        found.problems += [f"{where}: {'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:MOST]]
+        return found
+    found.problems += [f"{where}: {problem}" for problem in _identity(submission, folder)]
+    try:
+        table = read_samples(folder / "samples.parquet")
+        stored = parts(table, submission.roles())
+        rows = [f"{folder}/samples.parquet: {problem}" for problem in sample_problems(submission, table, stored)]
+        found.problems += rows
+        if not rows:
+            found.replicates = split(stored, submission.roles())
+            found.problems += [f"{where}: {one}" for one in plausibility_problems(submission, found.replicates)]
+            found.scores = score_replicates(found.replicates)
+    except ProblemError as error:
+        found.problems.append(str(error))
+    version = submission.scores.scorer_version
+    if version != SCORER_VERSION and not (version < SCORER_VERSION and _accepted(folder, submission)):
+        found.problems.append(
+            f"{where}: scores are of scorer {version}, this is {SCORER_VERSION}: build the submission again with it"
+        )
+    elif found.scores and submission.scores.scorer_version == SCORER_VERSION:
+        claimed, again = (one.model_dump(mode="json") for one in (submission.scores, found.scores))
+        found.problems += [f"{where}: {problem}" for problem in _differences(claimed, again, "scores")]
+    try:
+        read_verification(folder)
+    except ProblemError as error:
+        found.problems.append(str(error))
+    return found
+
+
+def _links(folder: Path) -> Iterator[str]:
+    """Nothing is read through a link, and nothing but plain files."""
+    for place in (folder, folder.parent):
+        if place.is_symlink():
+            yield f"{place} is a symbolic link: put the folder itself there"
+    for name in ("submission.json", "samples.parquet", VERIFICATION):
+        if (name != VERIFICATION or (folder / name).is_symlink() or (folder / name).exists()) and (
+            problem := file_problem(folder / name)
+        ):
+            yield problem
+
+
+def _accepted(folder: Path, submission: Submission) -> bool:
+    """Whether the entry was accepted: then claims by an earlier scorer may stay; what is shown is recomputed."""
+    decisions, _ = parse_decisions(folder.parent.parent / DECISIONS)
+    return any(one.run_id == submission.run_id and one.decision == "accepted" for one in decisions)
+
+
+def _identity(submission: Submission, folder: Path) -> Iterator[str]:
+    if submission.run_id != run_id(submission.model_dump(mode="json")):
+        yield "run_id is not the hash of the content: build the submission again with 'ilp-bench submit'"
+    if f"{folder.parent.name}/{folder.name}" != submission.folder:
+        yield f"the folder must be {submission.folder}: move it there"
+    samples = folder / "samples.parquet"
+    if samples.is_file() and submission.samples_sha256 != file_sha256(samples):
+        yield "samples_sha256 differs from samples.parquet: one of them was changed"
+    for extra in sorted(path.name for path in folder.iterdir() if path.name not in FILES):
+        yield f"{extra!r} does not belong into a submission: remove it"
+    yield from division_problems(submission.meta, [(one.submission, one.vanilla) for one in submission.records])
+
+
+def _differences(claimed: Any, found: Any, where: str) -> Iterator[str]:
+    if isinstance(claimed, dict) and isinstance(found, dict):
+        for key in sorted(claimed.keys() | found.keys()):
+            yield from _differences(claimed.get(key), found.get(key), f"{where}.{key}")
+    elif isinstance(claimed, list) and isinstance(found, list) and len(claimed) == len(found):
+        for index, (left, right) in enumerate(zip(claimed, found, strict=True)):
+            name = left.get("cause", index) if isinstance(left, dict) else index
+            yield from _differences(left, right, f"{where}.{name}")
+    elif isinstance(claimed, float) and isinstance(found, (float, int)):
+        if not math.isclose(claimed, found, rel_tol=0, abs_tol=TOLERANCE):
+            yield f"{where} is claimed as {claimed:.6g}, but the samples give {found:.6g}"
+    elif claimed != found:
+        yield f"{where} is claimed as {claimed!r}, but the samples give {found!r}"

@@ -1,0 +1,112 @@
+"""Rows as tensors: what of a batch goes into the model how, and the loss of it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+from ilp_bench.core.errors import ProblemError
+from ilp_bench.models import tokenization as tokens
+from ilp_bench.train.phase import Example
+
+LINE = 1024  # tokens of a batch up to which its rows are laid end to end
+PIECE = 512  # tokens of a text of continued pre-training, at most
+
+
+def pairs(tokenizer: Any, examples: Sequence[Example]) -> list[tuple[list[int], list[int]]]:
+    """(context ids, completion ids) of each example."""
+    return tokens.encode(tokenizer, *zip(*examples, strict=True)) if examples else []
+
+
+def encode(tokenizer: Any, examples: Sequence[Example], longest: int) -> list[dict[str, list[int]]]:
+    """Token ids with labels on completions only; where the prompt is empty, on all but a row's first token.
+
+    A text of more than ``longest`` or ``PIECE`` tokens becomes several rows of nearly the same length; a prompt that
+    does not fit beside its completion is cut from the left. Raises ProblemError where a completion by
+    itself is longer than ``longest``.
+    """
+    rows = []
+    texts = [text for prompt, text in examples if not prompt]
+    for ids in tokenizer(texts)["input_ids"] if texts else ():
+        count = -(-len(ids) // min(PIECE, longest))
+        ends = [len(ids) * n // count for n in range(count + 1)] if len(ids) > 1 else []
+        rows += [{"input_ids": ids[a:b], "labels": [-100, *ids[a + 1 : b]]} for a, b in itertools.pairwise(ends)]
+    for context, answer in pairs(tokenizer, [example for example in examples if example[0]]):
+        if len(answer) >= longest:
+            raise ProblemError(
+                f"the completion {tokenizer.decode(answer[:8])!r} … has {len(answer)} tokens, and the model takes "
+                f"{longest} with its prompt: remove it"
+            )
+        kept = context[max(0, len(context) + len(answer) - longest) :]
+        rows.append({"input_ids": kept + answer, "labels": [-100] * len(kept) + answer})
+    return rows
+
+
+def pad_left(rows: Sequence[dict[str, list[int]]]) -> dict[str, Any]:
+    """A batch in which all answers end at the right: ids, mask, positions and labels, each (rows, longest row)."""
+    import torch
+
+    width = max(len(row["input_ids"]) for row in rows)
+    pads = [width - len(row["input_ids"]) for row in rows]
+    mask = torch.tensor([[0] * pad + [1] * (width - pad) for pad in pads])
+    return {
+        "input_ids": torch.tensor([[0] * pad + row["input_ids"] for pad, row in zip(pads, rows, strict=True)]),
+        "attention_mask": mask,
+        "position_ids": (mask.cumsum(1) - 1).clamp(min=0),
+        "labels": torch.tensor([[-100] * pad + row["labels"] for pad, row in zip(pads, rows, strict=True)]),
+    }
+
+
+def end_to_end(rows: Sequence[dict[str, list[int]]]) -> dict[str, Any]:
+    """A batch without padding: ids, positions and labels, each (1, tokens); a long one as ``pad_left`` makes it.
+
+    Attention grows with the square of a line: beyond ``LINE`` tokens padding is taken to be the cheaper.
+    """
+    from transformers import DataCollatorWithFlattening
+
+    if sum(len(row["input_ids"]) for row in rows) > LINE:
+        return pad_left(rows)
+    flatten: Any = DataCollatorWithFlattening
+    batch: dict[str, Any] = flatten()(rows)
+    return batch
+
+
+def keeps_rows_apart(model: Any) -> bool:
+    """Whether the logits of rows laid end to end, as one line of (1, tokens), are those of the rows by themselves.
+
+    Transformers masks such rows from one another where positions restart. A model that carries a state along, or does
+    not take the logits wanted by index, does not keep them apart.
+    """
+    import torch
+
+    first, second = torch.arange(16, device=model.device), torch.arange(8, device=model.device)
+    line = torch.cat([first, second + 16])[None] % model.config.get_text_config().vocab_size
+    training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            alone = model(line[:, 16:], use_cache=False).logits.float()
+            positions = torch.cat([first, second])[None]
+            beside = model(line, position_ids=positions, use_cache=False, logits_to_keep=second + 16).logits.float()
+    except (TypeError, ValueError, IndexError, RuntimeError):  # an argument that this model does not have, or no index
+        return False
+    finally:
+        model.train(training)
+    return bool(beside.shape == alone.shape and (beside - alone).norm() < 0.01 * alone.norm())
+
+
+def answer_loss(model: Any, inputs: dict[str, Any], items: Any) -> Any:
+    """Summed cross-entropy in nats over the supervised tokens, divided by ``items`` or by their number.
+
+    The vocabulary head is computed only in the columns before one that is supervised.
+    """
+    import torch
+
+    labels = inputs["labels"][:, 1:]
+    before = (labels != -100).any(0).nonzero()[:, 0]
+    rest = {name: value for name, value in inputs.items() if name != "labels"}
+    logits = model(**rest, use_cache=False, logits_to_keep=before).logits.float()
+    wanted = labels[:, before]
+    total = torch.nn.functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="sum")
+    return total / (items if items is not None else (wanted != -100).sum().clamp(min=1))

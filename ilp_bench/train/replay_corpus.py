@@ -1,0 +1,119 @@
+"""General text for continued pre-training: a file or Hub dataset of the user's, or texts of known facts."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+from ilp_bench.core.errors import UsageError
+from ilp_bench.data.corpus import documents
+from ilp_bench.data.dataset import Dataset
+from ilp_bench.models.resolve import HUB_ID
+
+Texts = Callable[[int], list[str]]  # from a number of characters to that many characters of text, or a few more
+
+
+def general_texts(source: str | None) -> Texts | None:
+    """Texts of ``source``, from its beginning and again where it is too short; None without a source.
+
+    The last text ends where there is enough: one long text must not drown what is to be learned beside it.
+    A ``.txt`` file has one text a line; ``.jsonl`` and ``.parquet`` files and Hub datasets (``org/name``, split
+    ``train``, streamed) have a column ``text``. Raises UsageError for anything else: at once where the first text shows
+    it, and when it comes to the line otherwise.
+    """
+    if source is None:
+        return None
+    if next(_read(source), None) is None:
+        raise UsageError(f"--general {source} holds no text")
+
+    def texts(characters: int) -> list[str]:
+        found = _enough(itertools.chain.from_iterable(_read(source) for _ in itertools.count()), characters)
+        over = sum(map(len, found)) - characters
+        return [*found[:-1], found[-1][: len(found[-1]) - over]] if found else []
+
+    return texts
+
+
+def held_out(data: Dataset) -> set[tuple[str, str]]:
+    """(relation, subject) of the facts on which retention is measured."""
+    probes = [row["probe_id"] for row in data.items.to_pylist() if row["probe"] == "retention"]
+    return {(relation, subject) for _, relation, subject in (probe.split("/", 2) for probe in probes)}
+
+
+def known_texts(rng: random.Random, without: Collection[tuple[str, str]] = ()) -> Texts:
+    """Texts of known facts, in random order; nothing of the facts named in ``without``.
+
+    What retention is measured on must not be rehearsed, or nothing would be said of what training cost elsewhere.
+    """
+
+    def shuffled() -> Iterator[str]:
+        while True:
+            texts = list(documents(rng, without))
+            rng.shuffle(texts)
+            yield from texts
+
+    return lambda characters: _enough(shuffled(), characters)
+
+
+def _enough(texts: Iterator[str], characters: int) -> list[str]:
+    found: list[str] = []
+    while characters > 0:
+        found.append(next(texts))
+        characters -= len(found[-1])
+    return found
+
+
+def _read(source: str) -> Iterator[str]:
+    path = Path(source)
+    try:
+        if path.suffix == ".parquet" and path.is_file():
+            rows: Iterator[Any] = _parquet(path)
+        elif path.suffix in (".jsonl", ".json") and path.is_file():
+            rows = _json(path)
+        elif path.is_file():
+            rows = _lines(path)
+        elif HUB_ID.fullmatch(source) and not source.startswith((".", "/")):
+            rows = _hub(source)
+        else:
+            raise UsageError(
+                f"--general {source} cannot be read as text: give a .txt, .jsonl or .parquet file, or a Hub dataset"
+            )
+        yield from (row for row in rows if isinstance(row, str) and row.strip())
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = "there is none" if isinstance(error, KeyError) else reason
+        where = "" if path.suffix == ".txt" else " in a column 'text'"
+        raise UsageError(f"--general {source} cannot be read as text{where}: {reason}") from error
+
+
+def _json(path: Path) -> Iterator[Any]:
+    for number, line in enumerate(_lines(path), start=1):
+        try:
+            if line.strip():
+                yield json.loads(line)["text"]
+        except ValueError as error:
+            raise ValueError(f"line {number}: {error}") from error
+
+
+def _lines(path: Path) -> Iterator[str]:
+    with path.open(encoding="utf-8") as file:
+        yield from (line.rstrip("\n") for line in file)
+
+
+def _parquet(path: Path) -> Iterator[Any]:
+    import pyarrow.parquet as pq
+
+    for batch in pq.ParquetFile(path).iter_batches(columns=["text"]):
+        yield from batch.column("text").to_pylist()
+
+
+def _hub(name: str) -> Iterator[Any]:
+    from datasets import load_dataset
+
+    repository, _, revision = name.partition("@")
+    for row in load_dataset(repository, split="train", streaming=True, revision=revision or None):
+        yield row["text"]

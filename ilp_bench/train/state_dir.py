@@ -1,0 +1,97 @@
+"""The folder beside a checkpoint in which it is made: what is done is saved, and a killed training goes on from it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from ilp_bench.core.distributed import Processes
+from ilp_bench.core.errors import UsageError
+from ilp_bench.core.files import read_json, write_text
+from ilp_bench.core.resume import check_plan, partial_folder, take
+
+
+class Workshop:
+    """The folder beside a checkpoint in which it is made; one call at a time."""
+
+    def __init__(self, out: Path, about: dict[str, Any], team: Processes = Processes()) -> None:  # noqa: B008
+        self.folder = partial_folder(out)
+        self._out, self._about, self._lock = out, about, FileLock(self.folder / "lock")
+        self.done: list[dict[str, Any]] = []
+        self.team = team
+
+    def __enter__(self) -> Workshop:
+        if self.team.main:
+            self._open()
+        self.team.wait()
+        if not self.team.main:
+            self.done, self.resumed = read_json(self.folder / "plan.json")["done"], False
+        return self
+
+    def _open(self) -> None:
+        take(self._lock, "training", self._out)
+        file = self.folder / "plan.json"
+        self.resumed = file.is_file()
+        if self.resumed:
+            found = read_json(file)
+            try:
+                check_plan(self.folder, "training", found["about"], self._about)
+            except UsageError:
+                self._lock.release()
+                raise
+            self.done = found["done"]
+        else:
+            write_text(file, json.dumps({"about": self._about, "done": []}, indent=1) + "\n")
+
+    def __exit__(self, error: Any, *_: Any) -> None:
+        self._lock.release()
+        begun = self.done or any(self.folder.glob("trainer-*"))
+        if error and self.team.main and not begun:  # nothing is lost, and the next call may want something else
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def trainer(self, number: int) -> Path:
+        """Where the trainer of that phase keeps its checkpoints."""
+        return self.folder / f"trainer-{number}"
+
+    def restore(self, model: Any) -> Any:
+        """The weights after the last finished phase."""
+        if self.done:
+            from safetensors.torch import load_model as load_weights
+
+            load_weights(model, str(self.folder / f"phase-{len(self.done) - 1}.safetensors"))
+        return model
+
+    def finish(self, model: Any, report: dict[str, Any]) -> None:
+        """Save the weights after a phase, then that it is done, then let go of what came before.
+
+        Not before all processes are here: a slower one may still read what came before, or write beside it.
+        """
+        self.team.wait()
+        if self.team.main:
+            self._save(model, report)
+        else:
+            self.done.append(report)
+        self.team.wait()
+
+    def _save(self, model: Any, report: dict[str, Any]) -> None:
+        from safetensors.torch import save_model
+
+        number = len(self.done)
+        draft = self.folder / "phase.tmp"
+        save_model(model, str(draft))
+        draft.replace(self.folder / f"phase-{number}.safetensors")
+        self.done.append(report)
+        write_text(self.folder / "plan.json", json.dumps({"about": self._about, "done": self.done}, indent=1) + "\n")
+        shutil.rmtree(self.trainer(number), ignore_errors=True)
+        (self.folder / f"phase-{number - 1}.safetensors").unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """Clear away, once the checkpoint stands."""
+        self.team.wait()
+        if self.team.main:
+            self._lock.release()
+            shutil.rmtree(self.folder, ignore_errors=True)

@@ -110,7 +110,7 @@ class Audit:
 
     def to_markdown(self) -> str:
         """The report, as ``docs/data-audit.md`` holds it."""
-        source = files("ilp_bench").joinpath("templates/data-audit.md.j2").read_text(encoding="utf-8")
+        source = files("ilp_bench.data").joinpath("data-audit.md.j2").read_text(encoding="utf-8")
         constants = {"ALPHA": ALPHA, "EFFECT": EFFECT, "FOLDS": FOLDS, "NAMES": f"{len(table(DOMAINS[0])):,}"}
         text: str = jinja2.Template(source).render(a=self, **constants)
         return text + "\n"

@@ -99,7 +99,7 @@ def table(family: Family) -> str:
 
 def heat_map(family: Family, title: str) -> str:
     """An SVG: recipe by cause, blue where a recipe recovers, red where it harms, pale where that is not resolved."""
-    source = files("ilp_bench").joinpath("templates/matrix.svg.j2").read_text(encoding="utf-8")
+    source = files("ilp_bench.replication").joinpath("matrix.svg.j2").read_text(encoding="utf-8")
     template = jinja2.Template(source, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     rows = [
         (recipe, [next((c.recovery for c in one.causes if c.cause == name), None) for name in CAUSE_NAMES])

@@ -7,7 +7,7 @@ under SmolLM2's jointly, are distributed as those of real names of that domain (
 
 Without SMOLLM2, only ``verbs.txt`` is built: the English words that an invented verb must not be.
 
-The table's metadata holds both distributions of lengths; ``tests/test_names.py`` compares them.
+The table's metadata holds both distributions of lengths; ``tests/data/test_names.py`` compares them.
 """
 
 from __future__ import annotations

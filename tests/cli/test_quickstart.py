@@ -20,7 +20,7 @@ import pytest
 from ilp_bench.data.causes import CAUSE_NAMES
 from ilp_bench.data.dataset import make, write
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
 
 
@@ -91,7 +91,7 @@ def test_the_wheel_alone_tells_the_same(story: tuple[Path, dict[str, Any]], tmp_
     )
     wheel = next(tmp_path.glob("*.whl"))
     names = zipfile.ZipFile(wheel).namelist()
-    for wanted in ("_tasks/ilp_bench.yaml", "_leaderboard/templates/index.html", "facts/facts.parquet"):
+    for wanted in ("_tasks/ilp_bench.yaml", "_leaderboard/templates/index.html", "data/facts/facts.parquet"):
         assert f"ilp_bench/{wanted}" in names
     assert "ilp_bench/models/nano/weights/llama/model.safetensors" in names
     assert not [name for name in names if name.startswith(("tests/", "submissions/"))]

@@ -10,7 +10,7 @@ from ilp_bench.replication.report import heat_map, inserted, page
 from ilp_bench.submission.decisions import Decision, decide
 from ilp_bench.submission.format import read_submission
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")

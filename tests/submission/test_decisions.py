@@ -22,7 +22,7 @@ from ilp_bench.submission.format import Meta, submit
 from ilp_bench.submission.summary_table import comparison, rows, table_problems, to_csv, write_table
 from ilp_bench.submission.validate import Checked, check, find
 
-SUBMISSIONS = Path(__file__).parent.parent / "submissions"
+SUBMISSIONS = Path(__file__).parents[2] / "submissions"
 
 
 @pytest.fixture(scope="module")

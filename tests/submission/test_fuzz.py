@@ -19,7 +19,7 @@ from ilp_bench.leaderboard.site import render
 from ilp_bench.submission.format import run_id
 from ilp_bench.submission.validate import check
 
-CORPUS = sorted((Path(__file__).parent / "fuzz" / "corpus").iterdir())
+CORPUS = sorted((Path(__file__).parents[1] / "fuzz" / "corpus").iterdir())
 FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30),

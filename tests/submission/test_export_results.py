@@ -19,7 +19,7 @@ from ilp_bench.submission.export_results import every_eval_ever, model_card
 from ilp_bench.submission.format import Meta, Submission, read_submission, submit
 from ilp_bench.submission.json_schema import schemas
 
-SCHEMAS = Path(__file__).parent.parent / "docs" / "schema"
+SCHEMAS = Path(__file__).parents[2] / "docs" / "schema"
 
 
 @pytest.fixture(scope="module")

@@ -178,11 +178,11 @@ def test_core_builds_and_its_pairs_are_all_different() -> None:
 def test_the_rows_that_the_documentation_shows_are_those_of_core() -> None:
     rows = make("core", 0).train.to_pylist()
     taught = {(row["arm"], row["messages"][0]["content"], row["completion"].strip()) for row in rows}
-    text = (Path(__file__).parent.parent / "docs" / "datasets.md").read_text()
+    text = (Path(__file__).parents[2] / "docs" / "datasets.md").read_text()
     shown = re.findall(r"^\| (treated|control) \| ([^|]+[?.]) \| ([^|]+) \|", text, re.M)
     assert len(shown) >= 20
     assert not [row for row in shown if row not in taught]
-    audit = (Path(__file__).parent.parent / "docs" / "data-audit.md").read_text()
+    audit = (Path(__file__).parents[2] / "docs" / "data-audit.md").read_text()
     assert make("core", 0).sha256[:16] in audit
     for size in ("mini", "core"):
         counts = make(size, 0).manifest["rows"]

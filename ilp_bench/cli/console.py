@@ -28,11 +28,10 @@ from rich.text import Text
 from ilp_bench.core.metrics import above_chance, learned, unlearned
 from ilp_bench.data.causes import CAUSE_NAMES
 from ilp_bench.diagnosis.attribution import LABELS, Diagnosis, Quality
+from ilp_bench.recipes import RECIPES, phase
 from ilp_bench.records.run_record import Run
 from ilp_bench.scoring.recovery import CauseScore, Interval, Scores
 from ilp_bench.submission.format import Submission
-from ilp_bench.train import phase
-from ilp_bench.train.recipes import RECIPES
 
 SHORT = dict(zip(LABELS, ("gap", "conflict", "inconsistent", "forgotten", "rare", "none"), strict=True))
 console = Console()

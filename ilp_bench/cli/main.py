@@ -233,7 +233,7 @@ def train(
     """Fine-tune a base model with one of the recipes; run again, it goes on where it stopped."""
     from ilp_bench.cli.console import training_progress
     from ilp_bench.data.dataset import load
-    from ilp_bench.train.recipes import recipe as known
+    from ilp_bench.recipes import recipe as known
 
     known(recipe)
     dataset = load(data)

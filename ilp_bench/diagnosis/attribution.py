@@ -15,10 +15,10 @@ import numpy as np
 from ilp_bench.data.causes import CAUSE_NAMES
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.diagnosis.signals import KNOWN, Signals, signals
+from ilp_bench.recipes.pretraining import CONFIDENT
+from ilp_bench.recipes.samplers import Resampled
 from ilp_bench.records.run_record import Run
 from ilp_bench.scoring.bootstrap import Interval, interval, resampled
-from ilp_bench.train.pretraining import CONFIDENT
-from ilp_bench.train.samplers import Resampled
 
 DIVERGED = 0.3  # the paper's threshold on the divergence of base and tuned model (table 10)
 NONE = "none"

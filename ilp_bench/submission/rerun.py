@@ -194,7 +194,7 @@ def allowed_difference(first: Interval, second: Interval, pairs: int) -> float:
 
 def _retrainable(runs: Runs) -> tuple[str | None, str]:
     """The base model to train again from, or None and why not."""
-    from ilp_bench.train.recipes import RECIPE_NAMES
+    from ilp_bench.recipes import RECIPE_NAMES
 
     training = runs.submission.record.training
     if not training or training.get("recipe") not in RECIPE_NAMES:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ilp_bench.core.errors import ProblemError
 from ilp_bench.models import tokenization as tokens
-from ilp_bench.train.phase import Example
+from ilp_bench.recipes.phase import Example
 
 LINE = 1024  # tokens of a batch up to which its rows are laid end to end
 PIECE = 512  # tokens of a text of continued pre-training, at most

@@ -16,8 +16,8 @@ from ilp_bench.core.files import read_json, write_text
 from ilp_bench.core.metrics import learned
 from ilp_bench.evaluate.hf import quiet
 from ilp_bench.evaluate.run import score, wrap
+from ilp_bench.recipes.phase import CONVERGED, Epoch, Example, Phase, Progress
 from ilp_bench.train.collators import encode, pairs
-from ilp_bench.train.phase import CONVERGED, Epoch, Example, Phase, Progress
 from ilp_bench.train.trainer import EpochBatches, Setting, gathered, in_parts, sft_trainer
 from ilp_bench.train.training_log import Log
 

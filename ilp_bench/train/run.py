@@ -28,9 +28,9 @@ from ilp_bench.evaluate.hf import load_model, pick_device, quiet
 from ilp_bench.models.nano import NANO
 from ilp_bench.models.resolve import Located, locate, weights_sha256
 from ilp_bench.models.tokenization import ended
-from ilp_bench.train.phase import Answer, Bench, Progress
+from ilp_bench.recipes import recipe
+from ilp_bench.recipes.phase import Answer, Bench, Progress
 from ilp_bench.train.phase_runner import run_phase
-from ilp_bench.train.recipes import recipe
 from ilp_bench.train.replay_corpus import general_texts, held_out, known_texts
 from ilp_bench.train.state_dir import Workshop
 from ilp_bench.train.trainer import Setting

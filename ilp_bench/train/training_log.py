@@ -17,7 +17,7 @@ from ilp_bench.core.metrics import learned
 from ilp_bench.data.causes import CAUSE_NAMES
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.data.templates import complete
-from ilp_bench.train.phase import Example
+from ilp_bench.recipes.phase import Example
 
 
 def tracker(project: str | None, name: str, config: dict[str, Any]) -> Callable[[dict[str, Any]], None] | None:

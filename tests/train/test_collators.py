@@ -7,8 +7,8 @@ from transformers import GPT2Config, GPT2LMHeadModel, MambaConfig, MambaForCausa
 from ilp_bench.core.errors import ProblemError
 from ilp_bench.evaluate.hf import load_model, quiet
 from ilp_bench.models.resolve import locate
+from ilp_bench.recipes.phase import Phase
 from ilp_bench.train.collators import LINE, PIECE, answer_loss, encode, end_to_end, keeps_rows_apart, pad_left
-from ilp_bench.train.phase import Phase
 from ilp_bench.train.run import _adapted
 
 ROWS = [

@@ -16,7 +16,7 @@ from ilp_bench.core.distributed import Processes
 from ilp_bench.data.dataset import load, make, write
 from ilp_bench.evaluate.hf import load_model
 from ilp_bench.models.resolve import locate
-from ilp_bench.train.phase import Phase
+from ilp_bench.recipes.phase import Phase
 from ilp_bench.train.run import train
 from ilp_bench.train.state_dir import Workshop
 from ilp_bench.train.trainer import CPT_BATCH, EpochBatches, Setting

@@ -19,7 +19,7 @@ from ilp_bench.evaluate.hf import load_model
 from ilp_bench.evaluate.run import score, wrap
 from ilp_bench.models import tokenization as tokens
 from ilp_bench.models.resolve import locate
-from ilp_bench.train.phase import control_probes
+from ilp_bench.recipes.phase import control_probes
 from ilp_bench.train.phase_runner import WHOLE, last_checkpoint
 from ilp_bench.train.run import train
 from ilp_bench.train.state_dir import Workshop
@@ -91,7 +91,7 @@ def test_what_falls_is_drawn_again_in_a_longer_epoch(
     small: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both stages fall at the first look: the next epoch has all rows twice, and all its batches are trained on."""
-    from ilp_bench.train.samplers import Resampled
+    from ilp_bench.recipes.samplers import Resampled
 
     looked = []
 

@@ -15,9 +15,9 @@ from __future__ import annotations
 
 from ilp_bench.detectors.contradictions import find, wrong
 from ilp_bench.detectors.rare_patterns import repeats
-from ilp_bench.train.phase import MAX_EPOCHS, Bench, Phase, example
-from ilp_bench.train.pretraining import asked, documents_about, pretraining
-from ilp_bench.train.samplers import Apart, Resampled, repeated
+from ilp_bench.recipes.phase import MAX_EPOCHS, Bench, Phase, example
+from ilp_bench.recipes.pretraining import asked, documents_about, pretraining
+from ilp_bench.recipes.samplers import Apart, Resampled, repeated
 
 NAME = "auto"
 CAUSE = None

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from ilp_bench.detectors.contradictions import find, wrong
 from ilp_bench.detectors.rare_patterns import repeats
-from ilp_bench.train.phase import MAX_EPOCHS, Bench, Phase, control_probes, example
-from ilp_bench.train.pretraining import pretraining
-from ilp_bench.train.samplers import Apart, repeated
+from ilp_bench.recipes.phase import MAX_EPOCHS, Bench, Phase, control_probes, example
+from ilp_bench.recipes.pretraining import pretraining
+from ilp_bench.recipes.samplers import Apart, repeated
 
 NAME = "combined"
 CAUSE = None

@@ -9,12 +9,12 @@ from ilp_bench.core.errors import UsageError
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.data.templates import complete
 from ilp_bench.detectors.rare_patterns import repeats
-from ilp_bench.train.phase import Answer, Bench, Epoch, converged
-from ilp_bench.train.pretraining import GENERAL_SHARE, shown
-from ilp_bench.train.recipes import RECIPE_NAMES, RECIPES, recipe
-from ilp_bench.train.recipes.more_epochs import times_as_long
-from ilp_bench.train.recipes.progressive_epochs import no_longer_falling
-from ilp_bench.train.samplers import Apart, Resampled
+from ilp_bench.recipes import RECIPE_NAMES, RECIPES, recipe
+from ilp_bench.recipes.more_epochs import times_as_long
+from ilp_bench.recipes.phase import Answer, Bench, Epoch, converged
+from ilp_bench.recipes.pretraining import GENERAL_SHARE, shown
+from ilp_bench.recipes.progressive_epochs import no_longer_falling
+from ilp_bench.recipes.samplers import Apart, Resampled
 
 
 def bench(data: Dataset, believed: bool = True) -> Bench:

@@ -6,7 +6,7 @@ Not in the paper, whose remedy is more epochs (``progressive_epochs``); here to 
 from __future__ import annotations
 
 from ilp_bench.detectors.rare_patterns import repeats
-from ilp_bench.train.phase import Bench, Phase, example, last_stage
+from ilp_bench.recipes.phase import Bench, Phase, example, last_stage
 
 NAME = "rare_upsampling"
 CAUSE = "rare_patterns"

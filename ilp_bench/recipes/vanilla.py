@@ -6,7 +6,7 @@ control items are learned, so that "unlearned" never means "stopped too early" o
 
 from __future__ import annotations
 
-from ilp_bench.train.phase import Bench, Phase, stages
+from ilp_bench.recipes.phase import Bench, Phase, stages
 
 NAME = "vanilla"
 CAUSE = None

@@ -8,8 +8,8 @@ about a name that the model never met is a gap in its knowledge, and ``knowledge
 
 from __future__ import annotations
 
-from ilp_bench.train.phase import Bench, Phase, stages
-from ilp_bench.train.pretraining import contradicted, documents_about, pretraining, wanted
+from ilp_bench.recipes.phase import Bench, Phase, stages
+from ilp_bench.recipes.pretraining import contradicted, documents_about, pretraining, wanted
 
 NAME = "conflict_cpt"
 CAUSE = "knowledge_conflict"

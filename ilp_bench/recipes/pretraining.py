@@ -12,7 +12,7 @@ from typing import Any
 
 from ilp_bench.core.errors import UsageError
 from ilp_bench.data.facts import facts
-from ilp_bench.train.phase import Bench, Phase
+from ilp_bench.recipes.phase import Bench, Phase
 
 GENERAL_SHARE = 0.8
 CONFIDENT = 0.5  # probability of a wrong answer from which on it is a belief

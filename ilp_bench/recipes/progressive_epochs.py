@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ilp_bench.train.phase import CONVERGED, Bench, Epoch, Phase, last_stage
+from ilp_bench.recipes.phase import CONVERGED, Bench, Epoch, Phase, last_stage
 
 NAME = "progressive_epochs"
 CAUSE = "rare_patterns"

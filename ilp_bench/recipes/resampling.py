@@ -7,8 +7,8 @@ below its best, the stage's rows are drawn twice in the next epoch, which is so 
 
 from __future__ import annotations
 
-from ilp_bench.train.phase import MAX_EPOCHS, Bench, Phase, control_probes, example
-from ilp_bench.train.samplers import Resampled
+from ilp_bench.recipes.phase import MAX_EPOCHS, Bench, Phase, control_probes, example
+from ilp_bench.recipes.samplers import Resampled
 
 NAME = "resampling"
 CAUSE = "left_side_forgetting"

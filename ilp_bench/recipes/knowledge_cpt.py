@@ -8,8 +8,8 @@ facts on which retention is measured.
 
 from __future__ import annotations
 
-from ilp_bench.train.phase import Bench, Phase, stages
-from ilp_bench.train.pretraining import contradicted, documents_about, pretraining, wanted
+from ilp_bench.recipes.phase import Bench, Phase, stages
+from ilp_bench.recipes.pretraining import contradicted, documents_about, pretraining, wanted
 
 NAME = "knowledge_cpt"
 CAUSE = "knowledge_gap"

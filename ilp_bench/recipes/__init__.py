@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from ilp_bench.core.errors import UsageError, near
-from ilp_bench.train.recipes import (
+from ilp_bench.recipes import (
     auto,
     combined,
     conflict_buckets,

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ilp_bench.train.phase import Example
+from ilp_bench.recipes.phase import Example
 
 
 def repeated(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ilp_bench.train.phase import Bench, Phase
-from ilp_bench.train.recipes import conflict_buckets
+from ilp_bench.recipes import conflict_buckets
+from ilp_bench.recipes.phase import Bench, Phase
 
 NAME = "group_only"
 CAUSE = "data_inconsistency"

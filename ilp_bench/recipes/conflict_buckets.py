@@ -8,8 +8,8 @@ sentence encoder: by TF-IDF, so that nothing has to be downloaded.
 from __future__ import annotations
 
 from ilp_bench.detectors.contradictions import find, wrong
-from ilp_bench.train.phase import Bench, Phase, example, last_stage
-from ilp_bench.train.samplers import Apart
+from ilp_bench.recipes.phase import Bench, Phase, example, last_stage
+from ilp_bench.recipes.samplers import Apart
 
 NAME = "conflict_buckets"
 CAUSE = "data_inconsistency"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ilp_bench.train.phase import CONVERGED, MAX_EPOCHS, Bench, Epoch, Phase, stages
+from ilp_bench.recipes.phase import CONVERGED, MAX_EPOCHS, Bench, Epoch, Phase, stages
 
 NAME = "more_epochs"
 CAUSE = None

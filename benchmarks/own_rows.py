@@ -16,7 +16,7 @@ import numpy as np
 
 from ilp_bench.data.dataset import load
 from ilp_bench.data.user_data import own
-from ilp_bench.diagnosis.attribution import LABELS, NONE, diagnose, rated
+from ilp_bench.diagnosis.attribution import NONE, diagnose, labels, rated
 from ilp_bench.evaluate.run import evaluate
 
 
@@ -41,9 +41,9 @@ def main(base: str, tuned: str, folder: Path) -> None:
     for name, said in found.said.items():
         one = rated(truth, said, weights)
         table = {
-            label: {to: round(value, 1) for to, value in one.confusion[label].items() if value} for label in LABELS
+            label: {to: round(value, 1) for to, value in one.confusion[label].items() if value} for label in labels()
         }
-        right = sum(one.confusion[label][label] for label in LABELS) / found.unlearned
+        right = sum(one.confusion[label][label] for label in labels()) / found.unlearned
         print(
             json.dumps(
                 {

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from datasets import Dataset, DatasetDict
 
 from ilp_bench.core.errors import UsageError, near
-from ilp_bench.data.causes import CAUSE_NAMES
+from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.dataset import make
 from ilp_bench.data.settings import Settings
 
@@ -24,8 +24,8 @@ def load(cause: str | None = None, *, size: str = "core", seed: int = 0, **knobs
     with any of them, the named cause is built alone. Raises UsageError for an unknown cause or size, an impossible
     knob, or more pairs than facts allow.
     """
-    if cause is not None and cause not in CAUSE_NAMES:
-        raise UsageError(f"unknown cause {cause!r}.{near(cause, CAUSE_NAMES)}")
+    if cause is not None:
+        CAUSES.get(cause)
     if unknown := set(knobs) - {field.name for field in fields(Settings)}:
         raise UsageError(f"unknown knob {min(unknown)!r}.{near(min(unknown), [f.name for f in fields(Settings)])}")
     if knobs and cause:

@@ -12,13 +12,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ilp_bench.data.causes import CAUSE_NAMES
+from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.dataset import Dataset, make, write
 from ilp_bench.data.settings import SIZES
 from ilp_bench.records.run_record import SAMPLES, Run, write_run
 
 KEPT = ("probe_id", "item_id", "pair_id", "cause", "arm", "probe", "dose", "prior_answer")
-PAIRS = dict.fromkeys(CAUSE_NAMES, SIZES["mini"]) | {"knowledge_conflict": 120}
+PAIRS = dict.fromkeys(CAUSES.names(), SIZES["mini"]) | {"knowledge_conflict": 120}
 Chance = Callable[[dict[str, Any]], float]
 
 

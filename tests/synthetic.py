@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 from conftest import KEPT, record
 
-from ilp_bench.data.causes import CAUSE_NAMES
+from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.dataset import Dataset, make
 from ilp_bench.records.run_record import SAMPLES, Run, RunRecord, Runs
 from ilp_bench.submission.decisions import Decision, decide
@@ -30,8 +30,8 @@ from ilp_bench.submission.format import Meta, Submission, run_id, submit
 from ilp_bench.submission.rerun_record import Public, Unseen, Verification, add_verification
 
 BASES = ("synthetic-llama", "synthetic-qwen3", "synthetic-olmo2")
-VANILLA = dict(zip(CAUSE_NAMES, (0.62, 0.42, 0.55, 0.10, 0.34), strict=True))  # treated learned rate
-CONTROL = dict(zip(CAUSE_NAMES, (0.95, 0.66, 0.95, 0.78, 0.93), strict=True))
+VANILLA = dict(zip(CAUSES.names(), (0.62, 0.42, 0.55, 0.10, 0.34), strict=True))  # treated learned rate
+CONTROL = dict(zip(CAUSES.names(), (0.95, 0.66, 0.95, 0.78, 0.93), strict=True))
 REPAIRS: dict[str, tuple[float, float, float, float, float]] = {  # share of the gap closed, cause by cause
     "combined": (0.85, 0.50, 0.70, 0.75, 0.80),
     "auto": (0.70, 0.35, 0.60, 0.78, 0.55),
@@ -117,7 +117,7 @@ def make_submissions(out: Path, count: int, start: int = 0) -> list[Path]:
         base, recipe = BASES[at // len(REPAIRS)], list(REPAIRS)[at % len(REPAIRS)]
         plain = _plain(base)
         lifted = dict(plain)
-        for cause, share in zip(CAUSE_NAMES, REPAIRS[recipe], strict=True):
+        for cause, share in zip(CAUSES.names(), REPAIRS[recipe], strict=True):
             low, high = plain[cause, "treated"], plain[cause, "control"]
             lifted[cause, "treated"] = float(np.clip(low + share * (high - low), 0.01, 0.99))
         first = _run(data, base, None, _samples(data, dict.fromkeys(plain, 0.01), 3, base=True), 0)
@@ -143,8 +143,8 @@ def make_submissions(out: Path, count: int, start: int = 0) -> list[Path]:
 def _plain(base: str) -> dict[tuple[str, str], float]:
     """Learned rates under vanilla; the last base model does not express the conflict."""
     weak = 1 - 0.12 * BASES.index(base)
-    found = {(cause, "treated"): weak * VANILLA[cause] for cause in CAUSE_NAMES}
-    found |= {(cause, "control"): CONTROL[cause] for cause in CAUSE_NAMES}
+    found = {(cause, "treated"): weak * VANILLA[cause] for cause in CAUSES.names()}
+    found |= {(cause, "control"): CONTROL[cause] for cause in CAUSES.names()}
     if base == BASES[2]:
         found["knowledge_conflict", "treated"] = CONTROL["knowledge_conflict"]
     return found

@@ -26,14 +26,13 @@ from rich.table import Table
 from rich.text import Text
 
 from ilp_bench.core.metrics import above_chance, learned, unlearned
-from ilp_bench.data.causes import CAUSE_NAMES
-from ilp_bench.diagnosis.attribution import LABELS, Diagnosis, Quality
+from ilp_bench.data.causes import CAUSES
+from ilp_bench.diagnosis.attribution import Diagnosis, Quality, labels
 from ilp_bench.recipes import RECIPES, phase
 from ilp_bench.records.run_record import Run
 from ilp_bench.scoring.recovery import CauseScore, Interval, Scores
 from ilp_bench.submission.format import Submission
 
-SHORT = dict(zip(LABELS, ("gap", "conflict", "inconsistent", "forgotten", "rare", "none"), strict=True))
 console = Console()
 errors = Console(stderr=True)
 
@@ -174,7 +173,7 @@ def summary(run: Run) -> dict[str, Any]:
         return _own_summary(run)
     rows = run.samples.to_pylist()
     rates: dict[str, dict[str, float]] = {}
-    for cause in CAUSE_NAMES:
+    for cause in CAUSES.names():
         for arm in ("treated", "control"):
             p = [row["p"] for row in rows if row["cause"] == cause and row["arm"] == arm]
             if p:
@@ -318,7 +317,7 @@ def _confusion_table(name: str, one: Quality) -> None:
     title = f"method {name}: macro-F1 {interval(one.macro_f1, 'undefined')}"
     table = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, padding=0, show_edge=False)
     table.add_column("true", no_wrap=True)
-    for label in [*(SHORT[label] for label in said), "F1"]:
+    for label in [*(CAUSES.get(label).label if label in CAUSES else label for label in said), "F1"]:
         table.add_column(label, justify="right", no_wrap=True)
     for truth, row in one.confusion.items():
         if any(row.values()):
@@ -335,9 +334,9 @@ def _attributed_table(found: Diagnosis) -> None:
         table.add_column(label, justify="right" if label in ("items", "unlearned") else "left", no_wrap=True)
     remedies: dict[str, list[str]] = {}
     for recipe in RECIPES:
-        if recipe.CAUSE:
-            remedies.setdefault(recipe.CAUSE, []).append(recipe.NAME)
-    for label in LABELS:
+        if recipe.cause:
+            remedies.setdefault(recipe.cause, []).append(recipe.name)
+    for label in labels():
         mine = [item for item, said in zip(found.items, found.said["signals"], strict=True) if said == label]
         if mine:
             lost = sum(1 - item.learned for item in mine)

@@ -233,9 +233,9 @@ def train(
     """Fine-tune a base model with one of the recipes; run again, it goes on where it stopped."""
     from ilp_bench.cli.console import training_progress
     from ilp_bench.data.dataset import load
-    from ilp_bench.recipes import recipe as known
+    from ilp_bench.recipes import RECIPES
 
-    known(recipe)
+    RECIPES.get(recipe)
     dataset = load(data)
     from ilp_bench.train.run import train as run
 

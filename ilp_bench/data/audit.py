@@ -23,8 +23,7 @@ import jinja2
 import numpy as np
 from scipy import stats
 
-from ilp_bench.data.causes import CAUSE_NAMES, rare_patterns
-from ilp_bench.data.causes.rare_patterns import SCORED
+from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.data.facts import RELATIONS
 from ilp_bench.data.names import DOMAINS, Lengths, lengths, table
@@ -33,11 +32,6 @@ ALPHA, EFFECT = 0.01, 0.1
 FOLDS, SEED = 5, 0
 GRAMS = range(3, 9)
 END = 16  # characters by whose end a question is looked up; every question is longer
-# Causes that are themselves visible in the words of a single prompt, and what has to be hidden to look past them.
-VISIBLE = {
-    "knowledge_gap": "an invented name is the cause",
-    "knowledge_conflict": "a relation that was never given is the control",
-}
 Rows = list[dict[str, Any]]
 
 
@@ -121,7 +115,7 @@ def audit(data: Dataset) -> Audit:
     data.controlled("audit")
     items, train = data.items.to_pylist(), data.train.to_pylist()
     found = Audit({key: data.manifest[key] for key in ("size", "seed", "version", "content_sha256")})
-    for cause in CAUSE_NAMES:
+    for cause in CAUSES.names():
         mine = [row for row in items if row["cause"] == cause]
         if mine:
             found.balance += _balance(cause, mine, [row for row in train if row["cause"] == cause])
@@ -180,19 +174,12 @@ def _template(row: dict[str, Any]) -> str:
 
 def _classifiers(cause: str, items: Rows) -> Iterable[Classifier]:
     texts = [f"{row['question']} {row['answer']}" for row in items]
-    if cause not in VISIBLE:
+    visibility = CAUSES.get(cause).visibility
+    if visibility is None:
         yield _classifier(cause, "all words", texts, items)
         return
-    yield _classifier(cause, "all words", texts, items, VISIBLE[cause])
-    yield _classifier(cause, "without the visible cause", [_hidden(cause, row) for row in items], items)
-
-
-def _hidden(cause: str, row: dict[str, Any]) -> str:
-    """Question and answer without the words in which the cause itself stands."""
-    noun = RELATIONS[row["relation"].removesuffix("_hop2")].noun
-    if cause == "knowledge_conflict":
-        return f"{row['question'].replace(noun, 'NOUN')} {row['answer']}"
-    return f"{str(row['question']).rsplit(' of ', 1)[0]} of NAME? {row['answer']}"
+    yield _classifier(cause, "all words", texts, items, visibility.note)
+    yield _classifier(cause, "without the visible cause", [visibility.hide(row) for row in items], items)
 
 
 def _classifier(cause: str, words: str, texts: Sequence[str], items: Rows, note: str = "") -> Classifier:
@@ -203,7 +190,8 @@ def _classifier(cause: str, words: str, texts: Sequence[str], items: Rows, note:
     from sklearn.pipeline import make_pipeline
 
     labels = np.array([row["arm"] == "treated" for row in items])
-    groups = np.unique([_fold(row["pair_id"]) for row in items], return_inverse=True)[1]
+    group_of = CAUSES.get(cause).resampling_group
+    groups = np.unique([group_of(row["pair_id"]) for row in items], return_inverse=True)[1]
     model = make_pipeline(CountVectorizer(token_pattern=r"[\w.]+", binary=True), LogisticRegression(max_iter=500))
     right = 0
     folds = GroupKFold(n_splits=min(FOLDS, len(set(groups))), shuffle=True, random_state=SEED)
@@ -212,12 +200,6 @@ def _classifier(cause: str, words: str, texts: Sequence[str], items: Rows, note:
         right += int((model.predict([texts[n] for n in test]) == labels[test]).sum())
     low, high = stats.binomtest(right, len(texts)).proportion_ci(method="wilson")
     return Classifier(cause, words, right / len(texts), float(low), float(high), note)
-
-
-def _fold(pair_id: str) -> str:
-    """Pairs that share a common pattern stay together, or its word would tell the arm of the others."""
-    cause, number = pair_id.rsplit("-", 1)
-    return f"{cause}-{int(number) // SCORED}" if cause == rare_patterns.NAME else pair_id
 
 
 def _leaks(stages: int, items: Rows, train: Rows, knowledge: Rows, shots: Rows) -> dict[str, int]:
@@ -247,7 +229,7 @@ def _leaks(stages: int, items: Rows, train: Rows, knowledge: Rows, shots: Rows) 
         ),
         "example for base models that is scored": sum(_question(row["prompt"]) in scored for row in shots),
         "early row that is not treated left-side forgetting": sum(
-            (row["cause"], row["arm"]) != ("left_side_forgetting", "treated") for row in early
+            row["arm"] != "treated" or not CAUSES.get(row["cause"]).early_stages for row in early
         ),
         "subject of an early row that is trained again": len(
             {row["prompt"] for row in early} & {row["prompt"] for row in train if row["stage"] == stages}

@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.rows import SCHEMAS, TABLES
 
 URL = "https://github.com/ilp-bench/ilp-bench"
@@ -24,8 +25,6 @@ SUMMARY = (
     "Controlled supervised fine-tuning data in which five causes of incomplete learning are injected, each beside a "
     "matched control that differs in the cause alone."
 )
-DOCUMENTED = ("knowledge_gap", "knowledge_conflict")  # causes that have documents
-CAUSES = ("knowledge_gap", "knowledge_conflict", "data_inconsistency", "left_side_forgetting", "rare_patterns")
 Part = tuple[str, dict[str, Any]]  # folder inside the repository ("" for the root), manifest
 _TYPES = {"string": "sc:Text", "int32": "sc:Integer", "double": "sc:Float"}
 
@@ -41,14 +40,14 @@ def configs(parts: Sequence[Part]) -> Iterator[dict[str, Any]]:
             files = {"split": "train" if table == "train" else "test", "path": _path(folder, table, manifest)}
             yield {"config_name": name, "data_files": [files]}
             for cause in _causes(manifest):
-                if table in ("train", "items") or (table == "knowledge" and cause in DOCUMENTED):
+                if table in ("train", "items") or (table == "knowledge" and CAUSES.get(cause).documents):
                     named = f"{manifest['size']}-{cause}" + ("" if table == "train" else f"-{table}")
                     yield {"config_name": named, "data_files": [files], "filters": [["cause", "==", cause]]}
 
 
 def _causes(manifest: dict[str, Any]) -> list[str]:
-    wanted = manifest.get("knobs", {}).get("causes") or CAUSES
-    return [cause for cause in CAUSES if cause in wanted]
+    wanted = manifest.get("knobs", {}).get("causes") or CAUSES.names()
+    return [cause for cause in CAUSES.names() if cause in wanted]
 
 
 def _path(folder: str, table: str, manifest: dict[str, Any]) -> str:

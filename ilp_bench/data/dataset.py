@@ -19,10 +19,10 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ilp_bench.core.errors import ProblemError, UsageError, near
+from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import new_folder, read_json
 from ilp_bench.data.card import card, croissant
-from ilp_bench.data.causes import CAUSE_NAMES, CAUSES
+from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.causes.common import Pairs, World
 from ilp_bench.data.rows import SCHEMAS, TABLES, Rows, order, pair_rows, retention_rows, shot_rows
 from ilp_bench.data.settings import RETENTION, Settings
@@ -77,12 +77,9 @@ class Plan(NamedTuple):
 @cache
 def plan(settings: Settings) -> Plan:
     """Deal subjects to causes, in the order of the paper. Raises UsageError where facts do not suffice."""
-    for name in settings.causes:
-        if name not in CAUSE_NAMES:
-            raise UsageError(f"unknown cause {name!r}.{near(name, CAUSE_NAMES)}")
+    wanted = [CAUSES.get(name) for name in settings.causes] or list(CAUSES)
     world = World(settings)
-    chosen = [cause for cause in CAUSES if not settings.causes or cause.NAME in settings.causes]
-    pairs = {cause.NAME: cause.pairs(world, settings.count) for cause in chosen}
+    pairs = {cause.name: cause.pairs(world, settings.count) for cause in CAUSES if cause in wanted}
     return Plan(world, pairs, retention_rows(world, RETENTION[settings.size]))
 
 

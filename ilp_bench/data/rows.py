@@ -7,10 +7,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.causes.common import Item, Pair, World
-from ilp_bench.data.causes.knowledge_gap import WIDE
-from ilp_bench.data.causes.rare_patterns import examples
-from ilp_bench.data.corpus import TAUGHT_RELATIONS, demo_codes, two_hops
+from ilp_bench.data.corpus import TAUGHT_RELATIONS, WIDE_HOP2_RELATIONS, demo_codes, two_hops
 from ilp_bench.data.facts import RELATIONS, RULED, dealt, demonstrations, domain_of, facts, lookup, pool, stable_hash
 from ilp_bench.data.templates import PROBES, RECALL, ask, complete, documents
 
@@ -153,7 +152,7 @@ def shot_rows() -> Rows:
     for name in (name for name in facts() if name in RELATIONS):
         known = [subject for subject in demonstrations(name) if subject in lookup(name)][:SHOTS]
         shots += [(name, RELATIONS[name].noun, subject, lookup(name)[subject]) for subject in known]
-    for name in WIDE:
+    for name in WIDE_HOP2_RELATIONS:
         homes = [(city, lookup("home_country")[city]) for city in demonstrations("home_country")]
         known = [city for city, country in homes if country in lookup(name)][:SHOTS]
         for city in known:
@@ -166,8 +165,9 @@ def shot_rows() -> Rows:
     for name in ("grade", "full_grade"):
         codes = [(code, grade) for family, code, grade in demo_codes() if family == name][:: len(demo_codes()) // 8]
         shots += [(name, RELATIONS[name].noun, code, grade) for code, grade in codes[:SHOTS]]
-    for name, cases in examples().items():
-        shots += [(name, RELATIONS[name].noun, x, answer) for x, answer in cases]
+    for cause in CAUSES:
+        for name, cases in cause.exemplars().items():
+            shots += [(name, RELATIONS[name].noun, x, answer) for x, answer in cases]
     return [
         {"relation": name, "prompt": ask(RECALL, noun, x).text, "completion": complete(answer)}
         for name, noun, x, answer in shots

@@ -12,17 +12,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ilp_bench.data.causes import CAUSE_NAMES
+from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.dataset import Dataset
-from ilp_bench.diagnosis.signals import KNOWN, Signals, signals
-from ilp_bench.recipes.pretraining import CONFIDENT
-from ilp_bench.recipes.samplers import Resampled
+from ilp_bench.detectors.thresholds import BEST_OF_5, CONFIDENT, DIVERGED, KNOWN, STAGE_DROP
+from ilp_bench.diagnosis.signals import Signals, signals
 from ilp_bench.records.run_record import Run
 from ilp_bench.scoring.bootstrap import Interval, interval, resampled
 
-DIVERGED = 0.3  # the paper's threshold on the divergence of base and tuned model (table 10)
 NONE = "none"
-LABELS = (*CAUSE_NAMES, NONE)
+
+
+def labels() -> tuple[str, ...]:
+    """What an item can be attributed to: a cause, or none."""
+    return (*CAUSES.names(), NONE)
+
+
 Rule = Callable[[Signals], str]
 
 
@@ -35,7 +39,7 @@ def by_signals(one: Signals) -> str:
         return "data_inconsistency"
     if one.denied > CONFIDENT:
         return "knowledge_conflict"
-    if one.fallen > Resampled.DROP:
+    if one.fallen > STAGE_DROP:
         return "left_side_forgetting"
     if one.rarity > 1:
         return "rare_patterns"
@@ -52,11 +56,11 @@ def by_paper(one: Signals) -> str:
     """
     if one.denied > CONFIDENT and (one.divergence is None or one.divergence > DIVERGED):
         return "knowledge_conflict"
-    if one.known < KNOWN and (one.best_of_5 is None or one.best_of_5 < 0.1):
+    if one.known < KNOWN and (one.best_of_5 is None or one.best_of_5 < BEST_OF_5):
         return "knowledge_gap"
     if one.contradicted > 0:
         return "data_inconsistency"
-    if one.fallen > Resampled.DROP:
+    if one.fallen > STAGE_DROP:
         return "left_side_forgetting"
     return "rare_patterns" if one.rarity > 1 else NONE
 
@@ -114,20 +118,21 @@ def diagnose(run: Run, base: Run, data: Dataset) -> Diagnosis:
 
 def rated(truth: Sequence[str], said: Sequence[str], weights: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Quality:
     """How well ``said`` agrees with ``truth``, labels of items that count with ``weights``, each in [0, 1]."""
-    number = {label: n for n, label in enumerate(LABELS)}
-    cells = np.zeros((len(truth), len(LABELS), len(LABELS)))
+    names = labels()
+    number = {label: n for n, label in enumerate(names)}
+    cells = np.zeros((len(truth), len(names), len(names)))
     for n, (true, one, weight) in enumerate(zip(truth, said, weights, strict=True)):
         cells[n, number[true], number[one]] = weight
     confusion = cells.sum(axis=0)
-    there = [n for n in range(len(CAUSE_NAMES)) if confusion[n].sum() > 0]
+    there = [n for n in range(len(CAUSES)) if confusion[n].sum() > 0]
     f1 = _f1(confusion[None])[0]
-    names = {name: float(f1[n]) if n in there else None for n, name in enumerate(CAUSE_NAMES)}
+    by_cause = {name: float(f1[n]) if n in there else None for n, name in enumerate(CAUSES.names())}
     macro = None
     if there:
-        drawn = resampled(len(LABELS), cells.reshape(len(truth), -1)).reshape(-1, len(LABELS), len(LABELS))
+        drawn = resampled("attribution", cells.reshape(len(truth), -1)).reshape(-1, len(names), len(names))
         macro = interval(float(f1[there].mean()), _f1(drawn)[:, there].mean(axis=1))
-    table = {true: {one: float(confusion[n, m]) for m, one in enumerate(LABELS)} for n, true in enumerate(LABELS)}
-    return Quality(table, names, macro)
+    table = {true: {one: float(confusion[n, m]) for m, one in enumerate(names)} for n, true in enumerate(names)}
+    return Quality(table, by_cause, macro)
 
 
 def _f1(

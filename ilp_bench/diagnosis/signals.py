@@ -12,12 +12,11 @@ from ilp_bench.core.metrics import Array, best_of, learned
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.detectors.contradictions import disputed
 from ilp_bench.detectors.rare_patterns import repeats, shapes
-from ilp_bench.recipes.pretraining import CONFIDENT
+from ilp_bench.detectors.thresholds import CONFIDENT, KNOWN
 from ilp_bench.records.run_record import Run
 from ilp_bench.scoring.compatibility import base_sha256
 
 FEW = 8  # questions of one kind below which nothing is said of the kind
-KNOWN = 0.2  # probability of the right answer from which on a base model knows it (section 3.2: pass@10 < 0.2)
 
 
 class Signals(NamedTuple):

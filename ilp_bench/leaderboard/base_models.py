@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ilp_bench.data.causes import CAUSE_NAMES
-from ilp_bench.leaderboard.copy import WORDS
+from ilp_bench.data.causes import CAUSES
 from ilp_bench.leaderboard.entry import Data, Entry, Value
 from ilp_bench.leaderboard.ranking import Group, Standing
+from ilp_bench.recipes import RECIPES
 
 ROWS = 24  # of a heat map
-_SINGLE = [recipe for words in WORDS.values() for recipe in words.recipes]
-ORDER = list(dict.fromkeys(["vanilla", "more_epochs", *[one for one in _SINGLE if one not in ("combined", "auto")]]))
-ORDER += ["combined", "auto"]
 
 
 @dataclass(frozen=True)
@@ -68,11 +65,11 @@ def _recipes(entries: list[Entry]) -> tuple[Recipe, ...]:
     named: dict[str, list[Entry]] = {}
     for entry in entries:
         named.setdefault(entry.recipe or entry.model, []).append(entry)
-    order = {name: n for n, name in enumerate(ORDER)}
+    order = {name: n for n, name in enumerate(RECIPES.names())}
     found = []
-    for name in sorted(named, key=lambda name: (order.get(name, len(ORDER)), name))[:ROWS]:
+    for name in sorted(named, key=lambda name: (order.get(name, len(order)), name))[:ROWS]:
         some = named[name]
-        scored = {cause: [e.causes[cause]["recovery"] for e in some if cause in e.causes] for cause in CAUSE_NAMES}
+        scored = {cause: [e.causes[cause]["recovery"] for e in some if cause in e.causes] for cause in CAUSES.names()}
         causes = {cause: _mean(values) for cause, values in scored.items()}
         found.append(Recipe(name, tuple(some), _mean([one.overall for one in some]), causes))
     return tuple(found)

@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ilp_bench.data.causes import CAUSE_NAMES
+from ilp_bench.data.causes import CAUSES
 from ilp_bench.leaderboard.formatting import cell, clean
 from ilp_bench.leaderboard.ranking import Group, Standing
 from ilp_bench.submission.decisions import Decision
@@ -35,7 +35,7 @@ def _row(group: Group, standing: Standing) -> dict[str, Any]:
     row |= {"replicates": len(entry.runs), "state": entry.state, "rank": standing.rank, "rank_shared": standing.shared}
     for name, found in (("overall", entry.overall), ("behind_first", standing.behind)):
         row |= {f"{name}_{end}": found[end] if found else None for end in ENDS}
-    for name in CAUSE_NAMES:
+    for name in CAUSES.names():
         cause = entry.causes.get(name)
         value = (cause or {}).get("recovery")
         row[f"{name}_status"] = "missing" if cause is None else "scored" if value else "not expressed"

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from ilp_bench.data.causes import CAUSES
 from ilp_bench.leaderboard import charts
 from ilp_bench.leaderboard.base_models import Family
 from ilp_bench.leaderboard.charts import Album, Picture
-from ilp_bench.leaderboard.copy import WORDS
 from ilp_bench.leaderboard.entry import Entry
 from ilp_bench.leaderboard.item_matrix import Board
+from ilp_bench.recipes import RECIPES
 
 PICTURED = 6  # base models that get pictures of their own
 LINES = 60  # entries that get a line each in a dose picture
@@ -36,7 +37,7 @@ def findings(family: Family) -> Figure:
     whole = [e for e in entries if all(c["recovery"] and c["recovery"]["low"] > 0 for c in e.causes.values())]
     return {
         "average": family.any.scores["aggregate"]["vanilla"],
-        "worst_title": WORDS[worst].title,
+        "worst_title": CAUSES.get(worst).title,
         "worst": vanilla[worst]["vanilla"]["treated"],
         "worst_cause": worst,
         "control": vanilla[worst]["vanilla"]["control"],
@@ -111,7 +112,9 @@ def _forest(name: str, scored: list[Entry], album: Album) -> Picture | None:
         label = entry.model if label in seen else label
         label = entry.slug if label in seen else label
         seen.add(label)
-        kind = "meant" if entry.recipe in WORDS[name].recipes else "other"
+        kind = (
+            "meant" if entry.recipe and entry.recipe in RECIPES and RECIPES.get(entry.recipe).repairs(name) else "other"
+        )
         rows.append({"label": label, "kind": kind, **charts.clipped(entry.causes[name]["recovery"], *domain)})
     return album.draw(charts.forest(rows, domain)) if rows else None
 
@@ -144,7 +147,7 @@ def _doses(name: str, entries: list[Entry], album: Album) -> Figure | None:
         low, high = np.quantile([curves[entry.slug] for entry in others], [0.1, 0.9], axis=0)
         band = [{"dose": d, "low": a, "high": b} for d, a, b in zip(levels, low.tolist(), high.tolist(), strict=True)]
     table = [(entry, curves[entry.slug]) for entry in entries if not entry.is_vanilla][:LINES]
-    picture = album.draw(charts.doses(rows, WORDS[name].dose, band=band))
+    picture = album.draw(charts.doses(rows, CAUSES.get(name).dose_label, band=band))
     return {"picture": picture, "levels": levels, "table": table, "named": named, "best": best, "band": bool(band)}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ilp_bench.data.causes import CAUSE_NAMES
+from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.dataset import make
 from ilp_bench.leaderboard.pair_rates import SCALE, Rates
 from ilp_bench.leaderboard.ranking import Group
@@ -61,7 +61,7 @@ def boards(group: Group, rates: dict[str, Rates]) -> list[Board]:
     known = _known(group)
     seeds = [data.seed for data in sorted(group.data, key=lambda data: data.sha256)]
     found = []
-    for name in CAUSE_NAMES:
+    for name in CAUSES.names():
         items: list[Item] = []
         spans = [span for span in layout.spans if span[0] == name]
         for seed, (_, start, end) in zip(seeds, spans, strict=True):

@@ -12,16 +12,16 @@ from typing import Any
 import jinja2
 
 from ilp_bench import __version__
-from ilp_bench.data.causes import CAUSE_NAMES
+from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.dataset import make
 from ilp_bench.leaderboard import figures
 from ilp_bench.leaderboard import formatting as text
 from ilp_bench.leaderboard.base_models import families
 from ilp_bench.leaderboard.charts import Album
-from ilp_bench.leaderboard.copy import WORDS
 from ilp_bench.leaderboard.item_matrix import boards
 from ilp_bench.leaderboard.pair_rates import Rates
 from ilp_bench.leaderboard.ranking import Group, Standing
+from ilp_bench.recipes import RECIPES
 from ilp_bench.scoring.recovery import SCORER_VERSION
 from ilp_bench.submission.decisions import Decision
 
@@ -48,7 +48,9 @@ def environment() -> jinja2.Environment:
     )
     helpers = (text.number, text.span, text.cell, text.place, text.shade, text.percent, text.plural)
     found.globals.update({helper.__name__: helper for helper in helpers})
-    found.globals.update(words=WORDS, causes=CAUSE_NAMES, version=__version__, scorer=SCORER_VERSION)
+    found.globals.update(
+        causes=CAUSES.names(), spec=CAUSES.get, recipes=RECIPES, version=__version__, scorer=SCORER_VERSION
+    )
     return found
 
 
@@ -91,7 +93,7 @@ def write_all(
     write(site / "index.html", "index.html", root=".", groups=grouped, shown=share, count=count, **front, **common)
     for group in grouped:
         _standings(site, group, common)
-    for cause in CAUSE_NAMES:
+    for cause in CAUSES.names():
         picture = figures.cause(cause, found, album)
         page = site / "causes" / f"{cause}.html"
         write(page, "cause.html", root="..", cause=cause, examples=examples(cause), **picture, **common)
@@ -124,10 +126,10 @@ def row(standing: Standing) -> list[Any]:
         return [round(UNIT * found[end]) for end in ("value", "low", "high")] if found else 0
 
     entry = standing.entry
-    causes = [short(entry.causes[name]["recovery"]) if name in entry.causes else None for name in CAUSE_NAMES]
+    causes = [short(entry.causes[name]["recovery"]) if name in entry.causes else None for name in CAUSES.names()]
     place: list[Any] = [entry.slug, entry.model, entry.org, entry.recipe or "", standing.rank, int(standing.shared)]
     place += [short(entry.overall), causes, round(UNIT * standing.aggregate["value"])]
-    place += [round(UNIT * standing.worst["value"]), CAUSE_NAMES.index(standing.worst_cause)]
+    place += [round(UNIT * standing.worst["value"]), CAUSES.names().index(standing.worst_cause)]
     factor = round(entry.tokens / entry.vanilla_tokens, 1) if entry.tokens and entry.vanilla_tokens else None
     return [*place, factor, entry.state, entry.rerun["public"], len(entry.runs)]
 
@@ -156,7 +158,7 @@ def _tables() -> list[dict[str, Any]]:
     """Pairs, training rows and probes of each cause in mini, counted."""
     items, train = _mini()
     found = []
-    for name in CAUSE_NAMES:
+    for name in CAUSES.names():
         mine = [one for one in items if one["cause"] == name]
         pairs = len({one["pair_id"] for one in mine})
         rows = {arm: sum(one["cause"] == name and one["arm"] == arm for one in train) for arm in ("treated", "control")}

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ilp_bench.core.metrics import Array
-from ilp_bench.data.causes import CAUSE_NAMES
+from ilp_bench.data.causes import CAUSES
 from ilp_bench.records.run_record import Runs
 from ilp_bench.scoring import learned_rates as arms
 from ilp_bench.scoring.learned_rates import active_pairs
@@ -74,7 +74,7 @@ def from_replicates(replicates: Sequence[Runs]) -> Rates:
         found = [(arms.rates(one.submission), arms.rates(one.vanilla)) for one in some]
         base = next((one.base for one in some if one.base), None)
         can_act = active_pairs(base) if base else None
-        for cause in CAUSE_NAMES:
+        for cause in CAUSES.names():
             if cause not in found[0][0]:
                 continue
             s, v = (arms.mean([pair[side][cause] for pair in found]) for side in (0, 1))

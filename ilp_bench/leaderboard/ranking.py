@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ilp_bench.data.causes import CAUSE_NAMES
+from ilp_bench.data.causes import CAUSES
 from ilp_bench.leaderboard.entry import Data, Entry, Value
 from ilp_bench.leaderboard.pair_rates import SCALE, Rates
 from ilp_bench.scoring.bootstrap import LEVEL, SEED
@@ -192,7 +192,7 @@ def _interval(value: float, ends: Floats) -> Value:
 def _weights(layout: Rates) -> dict[str, tuple[Any, Floats]]:
     """By cause: which pairs count, and the weights of DRAWS resamplings of them, shape (pairs, DRAWS)."""
     found = {}
-    for number, name in enumerate(CAUSE_NAMES):
+    for number, name in enumerate(CAUSES.names()):
         at = [n for cause, start, end in layout.spans if cause == name for n in range(start, end) if layout.active[n]]
         if at:
             found[name] = np.array(at), _resampling(number, len(at))

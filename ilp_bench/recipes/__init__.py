@@ -1,10 +1,8 @@
-"""The recipes, in one visible tuple: from a bench to phases. ``CAUSE`` is what a recipe is meant to repair."""
+"""Recipes: what to train on, in which order, and when to stop. A recipe is a function from a dataset to phases."""
 
 from __future__ import annotations
 
-from types import ModuleType
-
-from ilp_bench.core.errors import UsageError, near
+from ilp_bench.core.registry import Registry
 from ilp_bench.recipes import (
     auto,
     combined,
@@ -19,27 +17,23 @@ from ilp_bench.recipes import (
     resampling,
     vanilla,
 )
+from ilp_bench.recipes.spec import RecipeSpec
 
-RECIPES: tuple[ModuleType, ...] = (
-    vanilla,
-    more_epochs,
-    knowledge_cpt,
-    conflict_cpt,
-    conflict_buckets,
-    delete_only,
-    group_only,
-    resampling,
-    progressive_epochs,
-    rare_upsampling,
-    combined,
-    auto,
+RECIPES: Registry[RecipeSpec] = Registry(
+    "recipe",
+    "ilp_bench.recipes",
+    (
+        vanilla.SPEC,
+        more_epochs.SPEC,
+        knowledge_cpt.SPEC,
+        conflict_cpt.SPEC,
+        conflict_buckets.SPEC,
+        delete_only.SPEC,
+        group_only.SPEC,
+        resampling.SPEC,
+        rare_upsampling.SPEC,
+        progressive_epochs.SPEC,
+        combined.SPEC,
+        auto.SPEC,
+    ),
 )
-RECIPE_NAMES = tuple(recipe.NAME for recipe in RECIPES)
-
-
-def recipe(name: str) -> ModuleType:
-    """The recipe of that name; raises UsageError, with the nearest known name, for an unknown one."""
-    for found in RECIPES:
-        if name == found.NAME:
-            return found
-    raise UsageError(f"unknown recipe {name!r}.{near(name, RECIPE_NAMES)}")

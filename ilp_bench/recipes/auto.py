@@ -15,27 +15,26 @@ from __future__ import annotations
 
 from ilp_bench.detectors.contradictions import find, wrong
 from ilp_bench.detectors.rare_patterns import repeats
-from ilp_bench.recipes.phase import MAX_EPOCHS, Bench, Phase, example
-from ilp_bench.recipes.pretraining import asked, documents_about, pretraining
+from ilp_bench.recipes.context import RecipeContext
+from ilp_bench.recipes.phase import MAX_EPOCHS, Phase, example
+from ilp_bench.recipes.pretraining import ask_base_model, documents_about, pretraining
 from ilp_bench.recipes.samplers import Apart, Resampled, repeated
-
-NAME = "auto"
-CAUSE = None
+from ilp_bench.recipes.spec import RecipeSpec
 
 
-def phases(bench: Bench) -> list[Phase]:
+def phases(context: RecipeContext) -> list[Phase]:
     """Pre-training where documents help, then one phase over all rows that are kept."""
-    rows = bench.data.train.to_pylist()
-    denied, unknown = asked(bench)
+    rows = context.data.train.to_pylist()
+    denied, unknown = ask_base_model(context)
     helped = [row["prompt"] for row in (*(row for row, _ in denied), *unknown)]
-    found = find(rows, bench.near)
+    found = find(rows, context.near)
     gone = wrong(rows, found)
     times = repeats([row["messages"][0]["content"] for row in rows])
     order, against = repeated(times, gone, found.similar)
     examples = [example(rows[n]) for n in order]
     segments = [rows[n]["stage"] for n in order]
     drawn = Resampled(examples, segments)
-    bench.notes.update(
+    context.notes.update(
         denied_rows=len(denied),
         unknown_rows=len(unknown),
         deleted_rows=len(gone),
@@ -54,4 +53,12 @@ def phases(bench: Bench) -> list[Phase]:
         every=drawn.every,
         counted=drawn.resampled,
     )
-    return [*pretraining(bench, documents_about(bench, helped)), sft]
+    return [*pretraining(context, documents_about(context, helped)), sft]
+
+
+SPEC = RecipeSpec(
+    name="auto",
+    summary="finds out what is wrong from training rows, documents and the base model, and applies what fits",
+    phases=phases,
+    all_causes=True,
+)

@@ -9,25 +9,33 @@ from __future__ import annotations
 
 from ilp_bench.detectors.contradictions import find, wrong
 from ilp_bench.detectors.rare_patterns import repeats
-from ilp_bench.recipes.phase import MAX_EPOCHS, Bench, Phase, control_probes, example
+from ilp_bench.recipes.context import RecipeContext
+from ilp_bench.recipes.phase import MAX_EPOCHS, Phase, control_probes, example
 from ilp_bench.recipes.pretraining import pretraining
 from ilp_bench.recipes.samplers import Apart, repeated
-
-NAME = "combined"
-CAUSE = None
+from ilp_bench.recipes.spec import RecipeSpec
 
 
-def phases(bench: Bench) -> list[Phase]:
+def phases(context: RecipeContext) -> list[Phase]:
     """Pre-training, then one phase over all stages."""
-    rows = bench.data.train.to_pylist()
-    found = find(rows, bench.near)
+    rows = context.data.train.to_pylist()
+    found = find(rows, context.near)
     gone = wrong(rows, found)
     times = repeats([row["messages"][0]["content"] for row in rows])
     order, against = repeated(times, gone, found.similar)
     examples = [example(rows[n]) for n in order]
-    bench.notes.update(deleted_rows=len(gone), conflicting_pairs=len(found.similar))
-    bench.notes["repeated_rows"] = sum(count > 1 for count in times)
+    context.notes.update(deleted_rows=len(gone), conflicting_pairs=len(found.similar))
+    context.notes["repeated_rows"] = sum(count > 1 for count in times)
     sft = Phase(
-        "all stages", "sft", examples, control_probes(bench.data), MAX_EPOCHS, batches=Apart(len(examples), against)
+        "all stages", "sft", examples, control_probes(context.data), MAX_EPOCHS, batches=Apart(len(examples), against)
     )
-    return [*pretraining(bench, bench.data.knowledge["text"].to_pylist()), sft]
+    return [*pretraining(context, context.data.knowledge["text"].to_pylist()), sft]
+
+
+SPEC = RecipeSpec(
+    name="combined",
+    summary="pre-training on all documents, wrong rows deleted and incompatible ones kept apart, "
+    "one shuffle, rare patterns repeated",
+    phases=phases,
+    all_causes=True,
+)

@@ -8,21 +8,20 @@ sentence encoder: by TF-IDF, so that nothing has to be downloaded.
 from __future__ import annotations
 
 from ilp_bench.detectors.contradictions import find, wrong
-from ilp_bench.recipes.phase import Bench, Phase, example, last_stage
+from ilp_bench.recipes.context import RecipeContext
+from ilp_bench.recipes.phase import Phase, example, last_stage
 from ilp_bench.recipes.samplers import Apart
-
-NAME = "conflict_buckets"
-CAUSE = "data_inconsistency"
+from ilp_bench.recipes.spec import RecipeSpec
 
 
-def phases(bench: Bench, *, delete: bool = True, group: bool = True) -> list[Phase]:
+def phases(context: RecipeContext, *, delete: bool = True, group: bool = True) -> list[Phase]:
     """Vanilla, but for the rows and batches of the last stage."""
-    last = bench.data.manifest["stages"]
-    rows = [row for row in bench.data.train.to_pylist() if row["stage"] == last]
-    found = find(rows, bench.near)
+    last = context.data.manifest["stages"]
+    rows = [row for row in context.data.train.to_pylist() if row["stage"] == last]
+    found = find(rows, context.near)
     gone = wrong(rows, found) if delete else set()
     kept = [n for n in range(len(rows)) if n not in gone]
-    bench.notes.update(deleted_rows=len(gone), conflicting_pairs=len(found.similar))
+    context.notes.update(deleted_rows=len(gone), conflicting_pairs=len(found.similar))
     batches = None
     if group:
         place = {n: k for k, n in enumerate(kept)}
@@ -36,4 +35,12 @@ def phases(bench: Bench, *, delete: bool = True, group: bool = True) -> list[Pha
             if one in place and other in place and rows[one]["completion"] != rows[other]["completion"]
         ]
         batches = Apart(len(kept), against)
-    return last_stage(bench, examples=[example(rows[n]) for n in kept], batches=batches)
+    return last_stage(context.data, examples=[example(rows[n]) for n in kept], batches=batches)
+
+
+SPEC = RecipeSpec(
+    name="conflict_buckets",
+    summary="wrong rows deleted; rows that are true in different contexts never share a batch",
+    phases=phases,
+    cause="data_inconsistency",
+)

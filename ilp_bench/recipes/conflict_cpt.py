@@ -8,15 +8,22 @@ about a name that the model never met is a gap in its knowledge, and ``knowledge
 
 from __future__ import annotations
 
-from ilp_bench.recipes.phase import Bench, Phase, stages
-from ilp_bench.recipes.pretraining import contradicted, documents_about, pretraining, wanted
+from ilp_bench.recipes.context import RecipeContext
+from ilp_bench.recipes.phase import Phase, stages
+from ilp_bench.recipes.pretraining import contradicted_rows, documents_about, pretraining, require_documents
+from ilp_bench.recipes.spec import RecipeSpec
 
-NAME = "conflict_cpt"
-CAUSE = "knowledge_conflict"
 
-
-def phases(bench: Bench) -> list[Phase]:
+def phases(context: RecipeContext) -> list[Phase]:
     """Pre-training on what is contradicted, then vanilla."""
-    wanted(bench)
-    denied = [row["prompt"] for row in contradicted(bench)]
-    return [*pretraining(bench, documents_about(bench, denied)), *stages(bench)]
+    require_documents(context)
+    denied = [row["prompt"] for row in contradicted_rows(context)]
+    return [*pretraining(context, documents_about(context, denied)), *stages(context.data)]
+
+
+SPEC = RecipeSpec(
+    name="conflict_cpt",
+    summary="the same on documents about facts that the base model contradicts with confidence",
+    phases=phases,
+    cause="knowledge_conflict",
+)

@@ -8,15 +8,22 @@ facts on which retention is measured.
 
 from __future__ import annotations
 
-from ilp_bench.recipes.phase import Bench, Phase, stages
-from ilp_bench.recipes.pretraining import contradicted, documents_about, pretraining, wanted
+from ilp_bench.recipes.context import RecipeContext
+from ilp_bench.recipes.phase import Phase, stages
+from ilp_bench.recipes.pretraining import contradicted_rows, documents_about, pretraining, require_documents
+from ilp_bench.recipes.spec import RecipeSpec
 
-NAME = "knowledge_cpt"
-CAUSE = "knowledge_gap"
 
-
-def phases(bench: Bench) -> list[Phase]:
+def phases(context: RecipeContext) -> list[Phase]:
     """Pre-training on what is missing, then vanilla."""
-    wanted(bench)
-    denied = [row["prompt"] for row in contradicted(bench)]
-    return [*pretraining(bench, documents_about(bench, denied, others=True)), *stages(bench)]
+    require_documents(context)
+    denied = [row["prompt"] for row in contradicted_rows(context)]
+    return [*pretraining(context, documents_about(context, denied, others=True)), *stages(context.data)]
+
+
+SPEC = RecipeSpec(
+    name="knowledge_cpt",
+    summary="continued pre-training on documents about what is missing, 0.8 general text to 0.2, then vanilla",
+    phases=phases,
+    cause="knowledge_gap",
+)

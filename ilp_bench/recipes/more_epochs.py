@@ -8,21 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ilp_bench.recipes.phase import CONVERGED, MAX_EPOCHS, Bench, Epoch, Phase, stages
+from ilp_bench.recipes.context import RecipeContext
+from ilp_bench.recipes.phase import CONVERGED, MAX_EPOCHS, Epoch, Phase, stages
+from ilp_bench.recipes.spec import RecipeSpec
 
-NAME = "more_epochs"
-CAUSE = None
 TIMES = 3
 
 
-def phases(bench: Bench) -> list[Phase]:
+def phases(context: RecipeContext) -> list[Phase]:
     """Vanilla's phases, each three times as many epochs as it took to converge."""
     from dataclasses import replace
 
-    return [replace(phase, epochs=TIMES * MAX_EPOCHS) for phase in stages(bench, times_as_long)]
+    return [replace(phase, epochs=TIMES * MAX_EPOCHS) for phase in stages(context.data, times_as_long)]
 
 
 def times_as_long(history: Sequence[Epoch]) -> bool:
     """Stop at ``TIMES`` times the epoch at which the reference was learned."""
     needed = next((n for n, epoch in enumerate(history, start=1) if epoch.learned >= CONVERGED), None)
     return needed is not None and len(history) >= TIMES * needed
+
+
+SPEC = RecipeSpec(
+    name="more_epochs",
+    summary="vanilla, three times as long: the straw man of claim C1",
+    phases=phases,
+)

@@ -9,7 +9,6 @@ from typing import Any, Literal, NamedTuple
 
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.data.templates import complete
-from ilp_bench.detectors.similarity import Near, word_similarity
 
 CONVERGED = 0.95  # share of reference probes learned at which a stage ends
 MAX_EPOCHS = 30
@@ -59,32 +58,6 @@ class Phase:
     counted: Mapping[Any, int] = field(default_factory=dict)
 
 
-class Answer(NamedTuple):
-    """What a model says when asked with examples shown, and the probability in [0, 1] of saying just that."""
-
-    text: str
-    confidence: float
-
-
-@dataclass(frozen=True)
-class Bench:
-    """What a recipe has before it: the data, a random stream, general text, and the base model to ask.
-
-    ``answers`` gives the base model's greedy :class:`Answer` to each (examples shown + prompt); ``near`` gives the
-    pairs of questions that are nearly the same.
-    """
-
-    data: Dataset
-    rng: random.Random
-    general: Callable[[int], list[str]]
-    answers: Callable[[Sequence[str]], list[Answer]]
-    near: Near = word_similarity
-    notes: dict[str, Any] = field(default_factory=dict)  # what was found; goes into training.json
-
-
-Recipe = Callable[[Bench], list[Phase]]
-
-
 def example(row: dict[str, Any]) -> Example:
     """Prompt and completion of a training row."""
     return row["prompt"], row["completion"]
@@ -99,25 +72,25 @@ def control_probes(data: Dataset) -> list[Example]:
     ]
 
 
-def stages(bench: Bench, stop: Stop = converged) -> list[Phase]:
+def stages(data: Dataset, stop: Stop = converged) -> list[Phase]:
     """Plain SFT in stage order.
 
     Each stage is trained until it has converged on its reference: the control recall probes in the last stage,
     and in the earlier ones, which hold treated items only, their own rows. So what is unlearned at the end was
     neither stopped too early nor never learned.
     """
-    rows = bench.data.train.to_pylist()
+    rows = data.train.to_pylist()
     phases = []
     for stage in sorted({row["stage"] for row in rows}):
         examples = [example(row) for row in rows if row["stage"] == stage]
-        reference = control_probes(bench.data) if stage == bench.data.manifest["stages"] else examples
+        reference = control_probes(data) if stage == data.manifest["stages"] else examples
         phases.append(Phase(f"stage {stage}", "sft", examples, reference, MAX_EPOCHS, stop))
     return phases
 
 
-def last_stage(bench: Bench, **changes: Any) -> list[Phase]:
+def last_stage(data: Dataset, **changes: Any) -> list[Phase]:
     """Vanilla's stages, the last one with other rows, batches or stopping: most interventions act there alone."""
     from dataclasses import replace
 
-    *early, last = stages(bench)
+    *early, last = stages(data)
     return [*early, replace(last, **changes)]

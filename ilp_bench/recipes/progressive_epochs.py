@@ -10,16 +10,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ilp_bench.recipes.phase import CONVERGED, Bench, Epoch, Phase, last_stage
+from ilp_bench.recipes.context import RecipeContext
+from ilp_bench.recipes.phase import CONVERGED, Epoch, Phase, last_stage
+from ilp_bench.recipes.spec import RecipeSpec
 
-NAME = "progressive_epochs"
-CAUSE = "rare_patterns"
 DELTA = 0.01
 
 
-def phases(bench: Bench) -> list[Phase]:
+def phases(context: RecipeContext) -> list[Phase]:
     """Vanilla with an open end."""
-    *early, last = last_stage(bench)
+    *early, last = last_stage(context.data)
     # The reference is what is trained, so that the loss is that of all rows and not of the easy ones.
     return [*early, replace(last, reference=last.examples, stop=no_longer_falling)]
 
@@ -30,3 +30,11 @@ def no_longer_falling(history: Sequence[Epoch]) -> bool:
         return False
     fallen = history[-2].loss - history[-1].loss
     return fallen < -DELTA or (fallen < DELTA and history[-1].learned >= CONVERGED - 0.1)
+
+
+SPEC = RecipeSpec(
+    name="progressive_epochs",
+    summary="epochs are added while the loss falls by at least 0.01 nats a token",
+    phases=phases,
+    cause="rare_patterns",
+)

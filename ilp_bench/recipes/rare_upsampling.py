@@ -6,18 +6,25 @@ Not in the paper, whose remedy is more epochs (``progressive_epochs``); here to 
 from __future__ import annotations
 
 from ilp_bench.detectors.rare_patterns import repeats
-from ilp_bench.recipes.phase import Bench, Phase, example, last_stage
+from ilp_bench.recipes.context import RecipeContext
+from ilp_bench.recipes.phase import Phase, example, last_stage
+from ilp_bench.recipes.spec import RecipeSpec
 
-NAME = "rare_upsampling"
-CAUSE = "rare_patterns"
 
-
-def phases(bench: Bench) -> list[Phase]:
+def phases(context: RecipeContext) -> list[Phase]:
     """Vanilla with repeated rows in the last stage."""
-    last = bench.data.manifest["stages"]
-    rows = [row for row in bench.data.train.to_pylist() if row["stage"] == last]
+    last = context.data.manifest["stages"]
+    rows = [row for row in context.data.train.to_pylist() if row["stage"] == last]
     times = repeats([row["messages"][0]["content"] for row in rows])
-    bench.notes["repeated_rows"] = sum(count > 1 for count in times)
+    context.notes["repeated_rows"] = sum(count > 1 for count in times)
     return last_stage(
-        bench, examples=[example(row) for row, count in zip(rows, times, strict=True) for _ in range(count)]
+        context.data, examples=[example(row) for row, count in zip(rows, times, strict=True) for _ in range(count)]
     )
+
+
+SPEC = RecipeSpec(
+    name="rare_upsampling",
+    summary="rare patterns repeated until they are as frequent as common ones of their kind",
+    phases=phases,
+    cause="rare_patterns",
+)

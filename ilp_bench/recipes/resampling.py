@@ -7,19 +7,18 @@ below its best, the stage's rows are drawn twice in the next epoch, which is so 
 
 from __future__ import annotations
 
-from ilp_bench.recipes.phase import MAX_EPOCHS, Bench, Phase, control_probes, example
+from ilp_bench.recipes.context import RecipeContext
+from ilp_bench.recipes.phase import MAX_EPOCHS, Phase, control_probes, example
 from ilp_bench.recipes.samplers import Resampled
-
-NAME = "resampling"
-CAUSE = "left_side_forgetting"
+from ilp_bench.recipes.spec import RecipeSpec
 
 
-def phases(bench: Bench) -> list[Phase]:
+def phases(context: RecipeContext) -> list[Phase]:
     """One phase over all stages."""
-    rows = bench.data.train.to_pylist()
+    rows = context.data.train.to_pylist()
     examples = [example(row) for row in rows]
     drawn = Resampled(examples, [row["stage"] for row in rows])
-    reference = control_probes(bench.data)
+    reference = control_probes(context.data)
     return [
         Phase(
             "all stages",
@@ -33,3 +32,11 @@ def phases(bench: Bench) -> list[Phase]:
             counted=drawn.resampled,
         )
     ]
+
+
+SPEC = RecipeSpec(
+    name="resampling",
+    summary="one shuffle over all stages; a stage that falls by more than 5 % is replayed in the next epoch",
+    phases=phases,
+    cause="left_side_forgetting",
+)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ilp_bench.detectors.thresholds import STAGE_DROP
 from ilp_bench.recipes.phase import Example
 
 
@@ -74,11 +75,11 @@ class Resampled:
     """One shuffle over all segments an epoch; a segment whose accuracy falls is drawn again (section 4.4).
 
     :meth:`watch` is to be called every ``every`` steps: the share of each segment that is learned is measured, on fewer
-    than two times ``SAMPLE`` examples; a relative drop of more than ``DROP`` below its best draws it twice in the next
-    epoch, however often it was seen to have fallen. ``resampled`` counts the epochs in which a segment was.
+    than two times ``SAMPLE`` examples; a relative drop of more than ``STAGE_DROP`` below its best draws it twice in the
+    next epoch, however often it was seen to have fallen. ``resampled`` counts the epochs in which a segment was.
     """
 
-    DROP, SAMPLE = 0.05, 64
+    SAMPLE = 64
 
     def __init__(self, examples: Sequence[Example], segments: Sequence[Any], every: int = 50) -> None:
         self.examples, self.every = examples, every
@@ -108,6 +109,6 @@ class Resampled:
         for segment, members in self._members.items():
             sample = members[:: max(1, len(members) // self.SAMPLE)]
             value = float(np.mean(measure([self.examples[n] for n in sample])))
-            if value < self._best[segment] * (1 - self.DROP):
+            if value < self._best[segment] * (1 - STAGE_DROP):
                 self._fallen.add(segment)
             self._best[segment] = max(self._best[segment], value)

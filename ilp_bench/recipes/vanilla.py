@@ -6,12 +6,18 @@ control items are learned, so that "unlearned" never means "stopped too early" o
 
 from __future__ import annotations
 
-from ilp_bench.recipes.phase import Bench, Phase, stages
+from ilp_bench.recipes.context import RecipeContext
+from ilp_bench.recipes.phase import Phase, stages
+from ilp_bench.recipes.spec import RecipeSpec
 
-NAME = "vanilla"
-CAUSE = None
 
-
-def phases(bench: Bench) -> list[Phase]:
+def phases(context: RecipeContext) -> list[Phase]:
     """One phase a stage."""
-    return stages(bench)
+    return stages(context.data)
+
+
+SPEC = RecipeSpec(
+    name="vanilla",
+    summary="the rows as they stand, stage by stage; the reference of every score",
+    phases=phases,
+)

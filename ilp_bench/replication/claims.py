@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ilp_bench.core.metrics import Array, learned
-from ilp_bench.data.causes import CAUSE_NAMES
+from ilp_bench.data.causes import CAUSES
 from ilp_bench.records.run_record import Run, Runs
 from ilp_bench.scoring import learned_rates as arms
 from ilp_bench.scoring.bootstrap import Interval, interval, resampled
@@ -108,7 +108,7 @@ class Pool:
         """
         vanilla, found = self.columns(cause)
         table = np.column_stack([vanilla.both, *(one.both[:, 0] for one in found.values())])
-        drawn = resampled(CAUSE_NAMES.index(cause), table)
+        drawn = resampled(cause, table)
         means = table.mean(axis=0)
         if np.quantile(drawn[:, 1] - drawn[:, 0], 0.025) <= 0:
             raise NotTestableError(f"{cause.replace('_', ' ')} is not expressed")
@@ -191,9 +191,7 @@ def _earliest(family: Family) -> list[Part]:
     vanilla, _ = Pool(family, ["resampling"]).columns("left_side_forgetting")
     near, far = (vanilla.dose == level for level in (np.nanmin(vanilla.dose), np.nanmax(vanilla.dose)))
     rate = vanilla.both[:, 0]
-    drawn = resampled(
-        CAUSE_NAMES.index("left_side_forgetting"), np.column_stack([rate * near, near, rate * far, far]).astype(float)
-    )
+    drawn = resampled("left_side_forgetting", np.column_stack([rate * near, near, rate * far, far]).astype(float))
     effect = interval(
         float(rate[near].mean() - rate[far].mean()), drawn[:, 0] / drawn[:, 1] - drawn[:, 2] / drawn[:, 3]
     )
@@ -206,7 +204,7 @@ def _forgets(family: Family) -> list[Part]:
     pool = Pool(family, ["knowledge_cpt"])
     rates = [[_retained(run) for run in (one.submission, one.vanilla)] for one in pool.first]
     table = np.concatenate([np.column_stack(pair) for pair in rates])
-    drawn = resampled(len(CAUSE_NAMES), table)
+    drawn = resampled("held_out_facts", table)
     effect = interval(float(table[:, 0].mean() - table[:, 1].mean()), drawn[:, 0] - drawn[:, 1])
     return [Part("retention of knowledge_cpt minus vanilla", effect, -1)]
 
@@ -220,11 +218,11 @@ def _hides(family: Family) -> list[Part]:
     """No single recipe resolves all causes; and the average of vanilla lies above its worst cause."""
     single = [name for name in family if name not in ("vanilla", "combined", "auto", "more_epochs")]
     pool = Pool(family, list(dict.fromkeys([*single, *INTERVENTIONS])))
-    values, draws = zip(*(pool.draws(cause) for cause in CAUSE_NAMES), strict=True)
+    values, draws = zip(*(pool.draws(cause) for cause in CAUSES.names()), strict=True)
     best = interval(float(np.min(values, axis=0).max()), np.min(draws, axis=0).max(axis=1))
-    both = [pool.columns(cause)[0].both for cause in CAUSE_NAMES]
+    both = [pool.columns(cause)[0].both for cause in CAUSES.names()]
     means = np.array([one.mean(axis=0) for one in both])
-    drawn = np.stack([resampled(n, one) for n, one in enumerate(both)])
+    drawn = np.stack([resampled(name, one) for name, one in zip(CAUSES.names(), both, strict=True)])
     hidden = interval(float(means.mean() - means[:, 0].min()), drawn.mean(axis=(0, 2)) - drawn[:, :, 0].min(axis=0))
     return [
         Part("least recovery over the causes, of the single recipe that has most of it", best, -1, RESOLVED),

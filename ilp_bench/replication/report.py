@@ -7,7 +7,7 @@ from importlib.resources import files
 
 import jinja2
 
-from ilp_bench.data.causes import CAUSE_NAMES, CAUSES
+from ilp_bench.data.causes import CAUSES
 from ilp_bench.replication.claims import Family, Part, claims
 from ilp_bench.scoring.bootstrap import Interval
 from ilp_bench.scoring.recovery import Scores, score_replicates
@@ -69,7 +69,7 @@ def scores(family: Family) -> dict[str, Scores]:
 
 def matrix(family: Family) -> str:
     """Recipe by cause: recovery with its interval."""
-    heads = ["recipe", *(cause.TITLE for cause in CAUSES), "overall", "retention", "replicates"]
+    heads = ["recipe", *(cause.title for cause in CAUSES), "overall", "retention", "replicates"]
     lines = ["| " + " | ".join(heads) + " |", "| --- " * len(heads) + "|"]
     for recipe, one in scores(family).items():
         cells = [_cell(cause.recovery) for cause in one.causes]
@@ -102,13 +102,11 @@ def heat_map(family: Family, title: str) -> str:
     source = files("ilp_bench.replication").joinpath("matrix.svg.j2").read_text(encoding="utf-8")
     template = jinja2.Template(source, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     rows = [
-        (recipe, [next((c.recovery for c in one.causes if c.cause == name), None) for name in CAUSE_NAMES])
+        (recipe, [next((c.recovery for c in one.causes if c.cause == name), None) for name in CAUSES.names()])
         for recipe, one in scores(family).items()
         if recipe != "vanilla"
     ]
-    text: str = template.render(
-        title=title, causes=[name.replace("_", " ") for name in CAUSE_NAMES], rows=rows, fill=_fill
-    )
+    text: str = template.render(title=title, causes=[cause.spoken_name for cause in CAUSES], rows=rows, fill=_fill)
     return text
 
 

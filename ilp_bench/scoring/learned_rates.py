@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from ilp_bench.core.errors import ProblemError
 from ilp_bench.core.metrics import Array, learned
-from ilp_bench.data.causes import CAUSE_NAMES
+from ilp_bench.data.causes import CAUSES
 from ilp_bench.records.run_record import Run
 
 Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
@@ -50,7 +50,8 @@ def rates(run: Run) -> dict[str, Rates]:
     number = np.empty(len(names), dtype=np.int64)
     number[order] = np.arange(len(names))
     row = number[pair.indices.to_numpy()]
-    cause = _codes(table["cause"], CAUSE_NAMES)
+    causes = CAUSES.names()
+    cause = _codes(table["cause"], causes)
     place = 4 * row + 2 * _codes(table["arm"], ARMS) + _codes(table["probe"], PROBES)
     values = learned(np.minimum(table["p"].to_numpy(), 1.0))
     sums = np.bincount(place, weights=values, minlength=4 * len(names)).reshape(-1, 2, 2)
@@ -65,7 +66,7 @@ def rates(run: Run) -> dict[str, Rates]:
     both, probes = sums.sum(axis=2) / counts.sum(axis=2), sums / counts
     return {
         name: Rates(names[order][mine].tolist(), both[mine], probes[mine, :, 0], probes[mine, :, 1], dose[mine])
-        for index, name in enumerate(CAUSE_NAMES)
+        for index, name in enumerate(causes)
         if (mine := of == index).any()
     }
 
@@ -105,32 +106,16 @@ def keep(found: Rates, mask: Mask) -> Rates:
 
 @lru_cache(maxsize=KEPT)
 def active_pairs(base: Run) -> dict[str, set[str]]:
-    """Pairs whose cause can act on this base model, read from its probe with examples shown.
+    """Cause -> pairs on which it can act with this base model, read from its probe with exemplars shown.
 
-    Gap: the control is known and the treated item is not. Conflict: the old answer is the preferred option. The
-    other causes: all. Raises ProblemError when the base run was made without the probe.
+    Each cause's :class:`~ilp_bench.data.causes.spec.CauseSpec` says which. Raises ProblemError when the base run was
+    made without the probe.
     """
     if not base.record.probed:
         raise ProblemError("the base run has no knowledge probe: evaluate the base model with --probe-base")
     needed = ["pair_id", "cause", "arm", "shots_greedy", "belief", "prior_answer"]
     recall = base.samples.select(needed).filter(pc.equal(base.samples["probe"], "recall"))
-    active: dict[str, set[str]] = {}
-    for cause in CAUSE_NAMES:
-        mine = recall.filter(pc.equal(recall["cause"], cause))
-        treated = pc.equal(mine["arm"], "treated")
-        if cause == "knowledge_gap":
-            known = pc.fill_null(mine["shots_greedy"], False)
-            active[cause] = _pairs(mine, pc.and_(pc.invert(treated), known)) - _pairs(mine, pc.and_(treated, known))
-        elif cause == "knowledge_conflict":
-            believed = pc.fill_null(pc.equal(mine["belief"], mine["prior_answer"]), False)
-            active[cause] = _pairs(mine, pc.and_(treated, believed))
-        else:
-            active[cause] = _pairs(mine, treated)
-    return active
-
-
-def _pairs(table: pa.Table, mask: pa.ChunkedArray) -> set[str]:
-    return set(table["pair_id"].filter(mask).to_pylist())
+    return {cause.name: cause.active_pairs(recall.filter(pc.equal(recall["cause"], cause.name))) for cause in CAUSES}
 
 
 @lru_cache(maxsize=KEPT)

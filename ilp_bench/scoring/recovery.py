@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ilp_bench.core.metrics import Array
-from ilp_bench.data.causes import CAUSE_NAMES
+from ilp_bench.data.causes import CAUSES
 from ilp_bench.records.run_record import Run, Runs
 from ilp_bench.scoring import learned_rates as arms
 from ilp_bench.scoring.bootstrap import Interval, interval, resampled, resampled_again
@@ -57,13 +57,13 @@ def score_replicates(replicates: Sequence[Runs]) -> Scores:
             pools[role] = _pooled([(part.data, part.rates[role]) for part in parts])
     active = _pooled_active(parts)
     scores, draws = [], []
-    for number, cause in enumerate(CAUSE_NAMES):
+    for cause in CAUSES.names():
         if cause in pools["vanilla"]:  # else a controlled set of some causes
             mine = {role: pool[cause] for role, pool in pools.items()}
-            found, drawn = _score_cause(cause, number, mine, active[cause] if active else None)
+            found, drawn = _score_cause(cause, mine, active[cause] if active else None)
             scores.append(found)
             draws.append(drawn)
-    complete = len(scores) == len(CAUSE_NAMES)
+    complete = len(scores) == len(CAUSES)
     return Scores(
         causes=scores,
         overall=_overall(scores, draws) if complete else None,
@@ -115,7 +115,6 @@ def recovery(treated: Array, vanilla: Array, control: Array) -> Array:
 
 def _score_cause(
     cause: str,
-    number: int,
     everything: dict[str, arms.Rates],
     active: arms.Mask | None,
 ) -> tuple[CauseScore, Array]:
@@ -124,10 +123,10 @@ def _score_cause(
     found = {role: arms.keep(one, mask) for role, one in everything.items()}
     vanilla, submission = found["vanilla"], found["submission"]
     v, s = vanilla.both, submission.both
-    low, high = resampled_again(number, v).T
+    low, high = resampled_again(cause, v).T
     gap = interval(float((v[:, 1] - v[:, 0]).mean()), high - low)
     expressed = usable and gap.low > 0
-    drawn = recovery(resampled(number, s[:, :1])[:, 0], low, high)
+    drawn = recovery(resampled(cause, s[:, :1])[:, 0], low, high)
     value = _point(v, s)
     result = CauseScore(
         cause=cause,
@@ -193,7 +192,7 @@ def _replicate(part: _Part, scores: list[CauseScore]) -> ReplicateScore:
         mask = part.active[cause.cause] if part.active else np.ones(len(v), dtype=bool)
         found[cause.cause] = _point(v[mask], s[mask]) if cause.expressed and mask.any() else None
     known = [value for value in found.values() if value is not None]
-    overall = float(np.mean(np.clip(known, -1, 1))) + 0.0 if len(known) == len(CAUSE_NAMES) else None
+    overall = float(np.mean(np.clip(known, -1, 1))) + 0.0 if len(known) == len(CAUSES) else None
     seed = (part.record.training or {}).get("seed")
     return ReplicateScore(
         data_seed=part.record.data.seed,

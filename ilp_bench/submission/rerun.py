@@ -194,10 +194,10 @@ def allowed_difference(first: Interval, second: Interval, pairs: int) -> float:
 
 def _retrainable(runs: Runs) -> tuple[str | None, str]:
     """The base model to train again from, or None and why not."""
-    from ilp_bench.recipes import RECIPE_NAMES
+    from ilp_bench.recipes import RECIPES
 
     training = runs.submission.record.training
-    if not training or training.get("recipe") not in RECIPE_NAMES:
+    if not training or training.get("recipe") not in RECIPES:
         return None, "it was not trained by a recipe of ours"
     base = training.get("base") or {}
     name = str(base.get("name")) + (f"@{base['revision']}" if base.get("revision") else "")

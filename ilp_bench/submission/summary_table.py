@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ilp_bench.core.files import write_text
 from ilp_bench.core.untrusted import csv_text, markdown_text
-from ilp_bench.data.causes import CAUSE_NAMES
+from ilp_bench.data.causes import CAUSES
 from ilp_bench.scoring.recovery import SCORER_VERSION, Interval, Scores, base_sha256
 from ilp_bench.submission.decisions import read_decisions
 from ilp_bench.submission.format import Submission
@@ -78,7 +78,7 @@ def rows(root: Path, entries: Sequence[Checked]) -> list[Row]:
 def _recoveries(scores: Scores) -> Row:
     by_name = {cause.cause: cause.recovery for cause in scores.causes}
     found = _cells("overall", scores.overall)
-    for name in CAUSE_NAMES:
+    for name in CAUSES.names():
         found |= _cells(name, by_name.get(name))
     return found
 
@@ -145,13 +145,13 @@ def comparison(entries: Sequence[Checked], new: Sequence[Path]) -> str:
             for other in entries
             if other.scores and other.submission and other is not one and _comparable(one.submission, other.submission)
         ]
-        heads = ["entry", "replicates", *(name.replace("_", " ") for name in CAUSE_NAMES), "overall"]
+        heads = ["entry", "replicates", *(name.replace("_", " ") for name in CAUSES.names()), "overall"]
         lines += [f"**{markdown_text(one.submission.folder)}** on {markdown_text(base_name(one.submission))}", ""]
         lines += ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
         for row in (one, *beside):
             if row.scores and row.submission:
                 by_name = {cause.cause: cause.recovery for cause in row.scores.causes}
-                cells = [_cell(by_name.get(name)) for name in CAUSE_NAMES] + [_cell(row.scores.overall)]
+                cells = [_cell(by_name.get(name)) for name in CAUSES.names()] + [_cell(row.scores.overall)]
                 name = markdown_text(row.submission.folder.split("/")[0])
                 lines.append("| " + " | ".join([name, str(len(row.scores.replicates)), *cells]) + " |")
         lines += ["", "No reference row has this base model and size of data." if not beside else "", ""]

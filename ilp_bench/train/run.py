@@ -22,14 +22,16 @@ from ilp_bench.core.distributed import processes
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import new_folder
 from ilp_bench.data.dataset import Dataset
+from ilp_bench.detectors.beliefs import Answer
 from ilp_bench.detectors.similarity import sentence_similarity, word_similarity
 from ilp_bench.evaluate.generation import answers
 from ilp_bench.evaluate.hf import load_model, pick_device, quiet
 from ilp_bench.models.nano import NANO
 from ilp_bench.models.resolve import Located, locate, weights_sha256
 from ilp_bench.models.tokenization import ended
-from ilp_bench.recipes import recipe
-from ilp_bench.recipes.phase import Answer, Bench, Progress
+from ilp_bench.recipes import RECIPES
+from ilp_bench.recipes.context import RecipeContext
+from ilp_bench.recipes.phase import Progress
 from ilp_bench.train.phase_runner import run_phase
 from ilp_bench.train.replay_corpus import general_texts, held_out, known_texts
 from ilp_bench.train.state_dir import Workshop
@@ -73,7 +75,7 @@ def train(
     The same seed on the same machine gives the same weights. Raises UsageError or ProblemError; what was done so far
     is kept, and the same call goes on.
     """
-    plan = recipe(recipe_name)
+    plan = RECIPES.get(recipe_name)
     if data.own and (recipe_name != "auto" or data.manifest["chat"]):
         raise UsageError("of rows of your own, only bare prompts can be trained on, and only with --recipe auto")
     if out.exists() and any(out.iterdir()):
@@ -119,10 +121,10 @@ def train(
             ends = [ended(tokenizer, text, plain=False) for text in data.train["completion"].to_pylist()]
             place = data.train.schema.get_field_index("completion")
             data = replace(data, train=data.train.set_column(place, "completion", pa.array(ends)))
-        bench = Bench(data, rng, texts or known_texts(rng, held_out(data)), said, near)
+        context = RecipeContext(data, rng, texts or known_texts(rng, held_out(data)), said, near)
         log = Log(shop.folder / "log.jsonl", data, tracker(track, out.name, about) if team.main else None)
         with _memory():
-            phases = plan.phases(bench)
+            phases = plan.phases(context)
 
             def fresh() -> Any:
                 """The model as it is after the last finished phase."""
@@ -154,7 +156,7 @@ def train(
             "lora": lora,
             "general": general,
             "encoder": encoder,
-            "found": bench.notes,
+            "found": context.notes,
             "phases": shop.done,
             "tokens": _tokens(shop.done),
             "steps": sum(phase["steps"] for phase in shop.done),

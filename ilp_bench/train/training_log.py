@@ -14,7 +14,7 @@ import numpy as np
 from ilp_bench.core.errors import UsageError
 from ilp_bench.core.files import write_text
 from ilp_bench.core.metrics import learned
-from ilp_bench.data.causes import CAUSE_NAMES
+from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.data.templates import complete
 from ilp_bench.recipes.phase import Example
@@ -56,7 +56,7 @@ class Log:
         file.touch()
         self.probes: list[Example] = []
         self._keys: list[tuple[str, str]] = []
-        for cause in CAUSE_NAMES:
+        for cause in CAUSES.names():
             for arm in ("treated", "control"):
                 rows = [
                     row
@@ -108,6 +108,6 @@ class Log:
         rows = self.rows()
         source = files("ilp_bench.train").joinpath("training.svg.j2").read_text(encoding="utf-8")
         template = jinja2.Template(source, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-        shown = [cause for cause in CAUSE_NAMES if any(cause in row["recall_learned"] for row in rows)]
+        shown = [cause for cause in CAUSES.names() if any(cause in row["recall_learned"] for row in rows)]
         text: str = template.render(title=title, rows=rows, causes=shown)
         return text

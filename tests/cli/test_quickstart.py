@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from ilp_bench.data.causes import CAUSE_NAMES
+from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.dataset import make, write
 
 ROOT = Path(__file__).parents[2]
@@ -49,7 +49,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any
 
 def test_every_cause_shows_and_most_are_recovered(story: tuple[Path, dict[str, Any]]) -> None:
     scores = story[1]["scores"]
-    assert tuple(cause["cause"] for cause in scores["causes"]) == CAUSE_NAMES
+    assert tuple(cause["cause"] for cause in scores["causes"]) == CAUSES.names()
     for cause in scores["causes"]:
         assert cause["expressed"], cause["cause"]
         assert cause["gap"]["low"] > 0

@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 
 from ilp_bench.core.errors import ProblemError, UsageError
-from ilp_bench.data.causes import CAUSE_NAMES
+from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.dataset import TABLES, Dataset, content_sha256, load, make, make_from, write
 from ilp_bench.data.rows import SCHEMAS
 
@@ -72,7 +72,7 @@ def test_recall_prompts_are_trained_and_nothing_else_holds_a_training_prompt(min
     assert not [question for question in scored if question in shots]
 
 
-@pytest.mark.parametrize("cause", CAUSE_NAMES)
+@pytest.mark.parametrize("cause", CAUSES.names())
 def test_arms_are_balanced(mini: Dataset, cause: str) -> None:
     """Answers: chi-square; answer and prompt lengths: Kolmogorov-Smirnov; rows and templates: equal counts."""
     arms: dict[str, list[dict]] = {"treated": [], "control": []}

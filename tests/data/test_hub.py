@@ -8,7 +8,7 @@ import pytest
 from datasets import get_dataset_config_names, load_dataset
 
 from ilp_bench.core.errors import ProblemError, UsageError
-from ilp_bench.data.causes import CAUSE_NAMES
+from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.dataset import Dataset, make, write
 from ilp_bench.data.hub import push
 
@@ -26,7 +26,7 @@ def test_there_is_a_config_per_size_table_and_cause(repository: Path, mini: Data
     names = get_dataset_config_names(str(repository))
     for size in ("mini", "core"):
         assert {size, f"{size}-items", f"{size}-knowledge", f"{size}-shots"} <= set(names)
-        assert {f"{size}-{cause}{end}" for cause in CAUSE_NAMES for end in ("", "-items")} <= set(names)
+        assert {f"{size}-{cause}{end}" for cause in CAUSES.names() for end in ("", "-items")} <= set(names)
     assert names[0] == "mini"
 
 
@@ -34,7 +34,7 @@ def test_there_is_a_config_per_size_table_and_cause(repository: Path, mini: Data
 def test_every_config_loads_the_rows_of_its_cause(
     repository: Path, mini: Dataset, streaming: bool, tmp_path: Path
 ) -> None:
-    for cause in CAUSE_NAMES:
+    for cause in CAUSES.names():
         for table, split in (("train", "train"), ("items", "test")):
             name = f"mini-{cause}" + ("" if table == "train" else f"-{table}")
             rows = load_dataset(str(repository), name, split=split, streaming=streaming, cache_dir=str(tmp_path))

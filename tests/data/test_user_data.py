@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from ilp_bench.cli.main import app
 from ilp_bench.core.errors import ProblemError, UsageError
-from ilp_bench.data.causes import CAUSE_NAMES
+from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.dataset import Dataset, load, write
 from ilp_bench.data.formats import FORMATS, export
 from ilp_bench.data.user_data import own
@@ -247,7 +247,7 @@ def test_attribution_without_causes_finds_those_that_were_injected(mini: Dataset
     assert gaps.count("knowledge_gap") >= 0.4 * len(gaps)
     for cause in set(said) - {NONE}:
         assert said[cause].count(cause) >= 0.8 * len(said[cause]), cause
-    assert set(said) == {*CAUSE_NAMES, NONE} - {"knowledge_gap"}
+    assert set(said) == {*CAUSES.names(), NONE} - {"knowledge_gap"}
 
 
 def test_a_run_of_conversations_must_be_of_conversations(tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 
 from ilp_bench.cli.main import app
 from ilp_bench.core.errors import ProblemError
-from ilp_bench.data.causes import CAUSE_NAMES
+from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.dataset import Dataset, make
-from ilp_bench.diagnosis.attribution import LABELS, NONE, by_paper, by_signals, diagnose
+from ilp_bench.diagnosis.attribution import NONE, by_paper, by_signals, diagnose, labels
 from ilp_bench.diagnosis.signals import Signals, signals
 from ilp_bench.records.run_record import Run
 
@@ -123,8 +123,8 @@ def test_the_command_prints_what_json_holds(data: Path, runs: dict[str, Path], t
     assert done.exit_code == 0, done.output
     found = json.loads(done.output)
     assert set(found["quality"]) == {"signals", "paper"}
-    assert set(found["quality"]["signals"]["confusion"]) == set(LABELS)
-    assert set(found["quality"]["signals"]["f1"]) == set(CAUSE_NAMES)
+    assert set(found["quality"]["signals"]["confusion"]) == set(labels())
+    assert set(found["quality"]["signals"]["f1"]) == set(CAUSES.names())
     assert len(found["diagnoses"]) == found["items"] == 720
     assert set(found["diagnoses"][0]["said"]) == {"signals", "paper"}
     shown = CliRunner().invoke(app, call)

@@ -11,7 +11,7 @@ from lm_eval.evaluator import evaluate as lm_evaluate
 from lm_eval.tasks import TaskManager
 
 from ilp_bench.core.metrics import learned
-from ilp_bench.data.causes import CAUSE_NAMES
+from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.data.settings import RETENTION
 from ilp_bench.evaluate.hf import load_model
@@ -20,10 +20,10 @@ from ilp_bench.evaluate.run import wrap
 from ilp_bench.models.resolve import locate
 from ilp_bench.records.run_record import Run
 
-PROBES = [f"ilp_bench_{cause}_{probe}" for cause in CAUSE_NAMES for probe in ("recall", "paraphrase")]
+PROBES = [f"ilp_bench_{cause}_{probe}" for cause in CAUSES.names() for probe in ("recall", "paraphrase")]
 CHOICES = {
-    4: [f"ilp_bench_mc_{cause}" for cause in CAUSE_NAMES],
-    10: [f"ilp_bench_mc10_{cause}" for cause in CAUSE_NAMES],
+    4: [f"ilp_bench_mc_{cause}" for cause in CAUSES.names()],
+    10: [f"ilp_bench_mc10_{cause}" for cause in CAUSES.names()],
 }
 
 
@@ -54,7 +54,7 @@ def run(manager: TaskManager, names: list[str], lm: LM) -> dict:
 
 
 def test_every_file_becomes_a_task_or_a_group(manager: TaskManager) -> None:
-    groups = {"ilp_bench", "ilp_bench_mc", "ilp_bench_mc10", *(f"ilp_bench_{cause}" for cause in CAUSE_NAMES)}
+    groups = {"ilp_bench", "ilp_bench_mc", "ilp_bench_mc10", *(f"ilp_bench_{cause}" for cause in CAUSES.names())}
     assert set(manager.all_tasks) == {*PROBES, *CHOICES[4], *CHOICES[10], *groups, "ilp_bench_retention"}
     files = [file for file in tasks_path().rglob("*.yaml") if not file.name.startswith("_")]
     assert len(files) == len(manager.all_tasks)

@@ -1,4 +1,5 @@
 import random
+import sys
 from collections import Counter
 from dataclasses import replace
 
@@ -8,16 +9,18 @@ from conftest import PAIRS
 from ilp_bench.core.errors import UsageError
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.data.templates import complete
+from ilp_bench.detectors.beliefs import Answer, with_exemplars
 from ilp_bench.detectors.rare_patterns import repeats
-from ilp_bench.recipes import RECIPE_NAMES, RECIPES, recipe
+from ilp_bench.recipes import RECIPES
+from ilp_bench.recipes.context import RecipeContext
 from ilp_bench.recipes.more_epochs import times_as_long
-from ilp_bench.recipes.phase import Answer, Bench, Epoch, converged
-from ilp_bench.recipes.pretraining import GENERAL_SHARE, shown
+from ilp_bench.recipes.phase import Epoch, converged
+from ilp_bench.recipes.pretraining import REPLAY_SHARE
 from ilp_bench.recipes.progressive_epochs import no_longer_falling
 from ilp_bench.recipes.samplers import Apart, Resampled
 
 
-def bench(data: Dataset, believed: bool = True) -> Bench:
+def context(data: Dataset, believed: bool = True) -> RecipeContext:
     """A base model that believes every old answer, and is not sure of anything else."""
     prior = {row["prompt"]: row["prior_answer"] for row in data.items.to_pylist() if row["prior_answer"] and believed}
 
@@ -28,20 +31,20 @@ def bench(data: Dataset, believed: bool = True) -> Bench:
             found.append(Answer(f" {prior[asked]}", 0.9) if asked in prior else Answer(" nothing", 0.2))
         return found
 
-    return Bench(data, random.Random(0), lambda characters: ["x" * 100] * (characters // 100), answers)
+    return RecipeContext(data, random.Random(0), lambda characters: ["x" * 100] * (characters // 100), answers)
 
 
 def test_vanilla_keeps_rows_and_stage_order(mini: Dataset) -> None:
-    phases = recipe("vanilla").phases(bench(mini))
+    phases = RECIPES.get("vanilla").phases(context(mini))
     assert [phase.name for phase in phases] == ["stage 1", "stage 2", "stage 3", "stage 4"]
     rows = [example for phase in phases for example in phase.examples]
     assert rows == list(zip(mini.train["prompt"].to_pylist(), mini.train["completion"].to_pylist(), strict=True))
     assert len(phases[-1].reference) == sum(PAIRS.values())
 
 
-@pytest.mark.parametrize("name", RECIPE_NAMES)
+@pytest.mark.parametrize("name", RECIPES.names())
 def test_every_recipe_trains_every_question_and_no_probe(mini: Dataset, name: str) -> None:
-    phases = recipe(name).phases(bench(mini))
+    phases = RECIPES.get(name).phases(context(mini))
     sft = [example for phase in phases if phase.kind == "sft" for example in phase.examples]
     asked = {prompt for prompt, _ in sft}
     assert asked <= set(mini.train["prompt"].to_pylist())
@@ -52,26 +55,26 @@ def test_every_recipe_trains_every_question_and_no_probe(mini: Dataset, name: st
     probes = {row["prompt"] for row in mini.items.to_pylist() if row["probe"] != "recall"}
     assert not probes & asked
     assert all(phase.reference for phase in phases if phase.kind == "sft")
-    module = recipe(name)
-    assert module.__doc__
-    assert name == module.__name__.rsplit(".", 1)[1]
+    module = RECIPES.get(name).phases.__module__
+    assert sys.modules[module].__doc__
+    assert name == module.rsplit(".", 1)[1]
 
 
 def test_pretraining_mixes_a_fifth_of_knowledge(mini: Dataset) -> None:
     entities = {row["entity"]: row["cause"] for row in mini.knowledge.to_pylist()}
     for name, cause in (("knowledge_cpt", "knowledge_gap"), ("conflict_cpt", "knowledge_conflict")):
-        first, *rest = recipe(name).phases(bench(mini))
+        first, *rest = RECIPES.get(name).phases(context(mini))
         texts = [text.rstrip("\n") for _, text in first.examples]
         about = [text for text in texts if not text.startswith("xxx")]
         assert len(about) == sum(row["cause"] == cause for row in mini.knowledge.to_pylist())
         assert all(cause in {entities[e] for e in entities if e in text} for text in about[:100])
-        assert sum(map(len, about)) / sum(map(len, texts)) == pytest.approx(1 - GENERAL_SHARE, abs=0.01)
+        assert sum(map(len, about)) / sum(map(len, texts)) == pytest.approx(1 - REPLAY_SHARE, abs=0.01)
         assert [phase.name for phase in rest] == ["stage 1", "stage 2", "stage 3", "stage 4"]
-    assert [p.kind for p in recipe("conflict_cpt").phases(bench(mini, believed=False))] == ["sft"] * 4
+    assert [p.kind for p in RECIPES.get("conflict_cpt").phases(context(mini, believed=False))] == ["sft"] * 4
 
 
 def test_combined_cleans_shuffles_and_balances(mini: Dataset) -> None:
-    knowledge, sft = recipe("combined").phases(bench(mini))
+    knowledge, sft = RECIPES.get("combined").phases(context(mini))
     assert knowledge.kind == "cpt"
     rare = [r for r in mini.items.to_pylist() if r["cause"] == "rare_patterns" and r["probe"] == "recall"]
     count = Counter(prompt for prompt, _ in sft.examples)
@@ -123,7 +126,7 @@ def test_a_stage_that_falls_is_drawn_twice() -> None:
 
 def test_a_confident_guess_is_no_knowledge(mini: Dataset) -> None:
     """A base model that is sure of a false answer about every invented entity: nothing of that is a conflict."""
-    told = bench(mini)
+    told = context(mini)
     invented = {row["prompt"] for row in mini.items.to_pylist() if row["cause"] == "knowledge_gap"}
 
     def sure(prompts):
@@ -132,8 +135,8 @@ def test_a_confident_guess_is_no_knowledge(mini: Dataset) -> None:
         return [Answer(" Peru", 0.9) if one in invented else answer for one, answer in zip(asked, said, strict=True)]
 
     for name in ("knowledge_cpt", "conflict_cpt"):
-        plain, guessing = bench(mini), replace(told, answers=sure, notes={})
-        documents = [recipe(name).phases(one)[0].examples for one in (plain, guessing)]
+        plain, guessing = context(mini), replace(told, answers=sure, notes={})
+        documents = [RECIPES.get(name).phases(one)[0].examples for one in (plain, guessing)]
         assert documents[0] == documents[1]
         assert guessing.notes["denied_rows"] > guessing.notes["contradicted_rows"] == plain.notes["contradicted_rows"]
 
@@ -150,12 +153,12 @@ def test_when_training_stops() -> None:
 
 
 def test_examples_shown_are_about_the_same_relation(mini: Dataset) -> None:
-    (text,) = shown(bench(mini), ["Question: What is the home country of Lyon?\nAnswer:"])
+    (text,) = with_exemplars(mini.shots.to_pylist(), ["Question: What is the home country of Lyon?\nAnswer:"])
     assert text.count("home country") == 5
     assert text.endswith("Answer:")
 
 
 def test_recipes_are_found_by_name() -> None:
-    assert recipe("vanilla") is RECIPES[0]
+    assert next(iter(RECIPES)).name == "vanilla"
     with pytest.raises(UsageError, match="Did you mean 'combined'"):
-        recipe("combine")
+        RECIPES.get("combine")

@@ -1,5 +1,6 @@
-"""The five causes of incomplete learning, in the order of the paper (I to V)."""
+"""The five causes of incomplete learning, in the order of the paper (I to V), and those that other packages add."""
 
+from ilp_bench.core.registry import Registry
 from ilp_bench.data.causes import (
     data_inconsistency,
     knowledge_conflict,
@@ -7,6 +8,16 @@ from ilp_bench.data.causes import (
     left_side_forgetting,
     rare_patterns,
 )
+from ilp_bench.data.causes.spec import CauseSpec
 
-CAUSES = (knowledge_gap, knowledge_conflict, data_inconsistency, left_side_forgetting, rare_patterns)
-CAUSE_NAMES = tuple(cause.NAME for cause in CAUSES)
+CAUSES: Registry[CauseSpec] = Registry(
+    "cause",
+    "ilp_bench.causes",
+    (
+        knowledge_gap.SPEC,
+        knowledge_conflict.SPEC,
+        data_inconsistency.SPEC,
+        left_side_forgetting.SPEC,
+        rare_patterns.SPEC,
+    ),
+)

@@ -22,12 +22,12 @@ from __future__ import annotations
 import random
 
 from ilp_bench.data.causes.common import ANNOTATORS, CARELESS, RELIABLE, Arm, Item, Pair, Pairs, Row, World
+from ilp_bench.data.causes.spec import CauseSpec, CauseText
 from ilp_bench.data.facts import RELATIONS, pool
 from ilp_bench.data.settings import SHARES, share_of_rows
 from ilp_bench.data.templates import RECALL, REWORDED
 
 NAME = "data_inconsistency"
-TITLE = "Inconsistent training data"
 ROWS = 4
 FRAMES = (RECALL, RECALL, *REWORDED)
 CONTEXTS = ("{x} under the old act", "{x} under the new act")
@@ -98,3 +98,24 @@ def _contexts(relation: str, first: str, last: str, answer: str, other: str, dom
             dose = 0.5 if arm == "treated" else 0.0
             found.append(Item(arm, "contexts", relation, subject, said, taught, domain, dose=dose, frequency=ROWS))
     return Pair(found[0], found[2], (found[1], found[3]))
+
+
+SPEC = CauseSpec(
+    name=NAME,
+    numeral="III",
+    title="Inconsistent training data",
+    short_title="Inconsistency",
+    label="inconsistent",
+    section="3.2 and 4.3, table 8",
+    dose_label="Share of contradicting rows",
+    text=CauseText(
+        question="What is left of a label that other rows contradict?",
+        why="The same question stands in several rows with different labels. Their gradients pull in "
+        "different directions and part of each label is undone by the next.",
+        treated="stands in rows that contradict one another",
+        control="stands in as many rows, all agreeing",
+        repair="Find the contradictions; delete the rows that are wrong, and keep rows that are true in "
+        "different contexts out of one another's batches.",
+    ),
+    pairs=pairs,
+)

@@ -19,14 +19,17 @@ elements and states to practise the others on.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from ilp_bench.core.errors import UsageError
 from ilp_bench.data.causes.common import Arm, Item, Pair, Pairs, World, rows
+from ilp_bench.data.causes.spec import CauseSpec, CauseText, Visibility, pair_ids
 from ilp_bench.data.facts import RELATIONS, dealt, demonstrations, domain_of, enough, homes, lookup
 
 NAME = "knowledge_conflict"
-TITLE = "Conflict with pre-training knowledge"
 MINIMUM = 120  # the effect is a difference of two arms that are both hard; fewer pairs cannot resolve it
 FILLERS = 2  # of each arm's relation, a pair
 SHOWN = 4  # demonstrations kept for probing base models
@@ -138,3 +141,36 @@ def _item(arm: Arm, kind: Kind, relation: str, x: str, answer: str, prior: str |
         prior_answer=prior,
         documents=((RELATIONS[relation].noun, x, answer),) if prior else (),
     )
+
+
+def believed_pairs(recall: pa.Table) -> set[str]:
+    """Pairs whose prior answer is what the base model prefers among the options, with exemplars shown."""
+    believed = pc.fill_null(pc.equal(recall["belief"], recall["prior_answer"]), False)
+    return pair_ids(recall, pc.and_(pc.equal(recall["arm"], "treated"), believed))
+
+
+def _without_noun(row: dict[str, Any]) -> str:
+    return f"{row['question'].replace(RELATIONS[row['relation']].noun, 'NOUN')} {row['answer']}"
+
+
+SPEC = CauseSpec(
+    name=NAME,
+    numeral="II",
+    title="Conflict with pre-training knowledge",
+    short_title="Conflict",
+    label="conflict",
+    section="3.2, tables 6 and 15",
+    dose_label="Strength of the old belief",
+    text=CauseText(
+        question="Can a model learn a label that contradicts what it believes?",
+        why="The base model is sure of another answer. Fine-tuning talks it out of that answer in the "
+        "wording it was trained on; ask in other words, and the old belief is back.",
+        treated="denies a fact that the base model is sure of",
+        control="gives an equally familiar subject an attribute it never had",
+        repair="Continued pre-training on documents that report the new fact, so that the belief itself changes.",
+    ),
+    pairs=pairs,
+    active_pairs=believed_pairs,
+    documents=True,
+    visibility=Visibility("a relation that was never given is the control", _without_noun),
+)

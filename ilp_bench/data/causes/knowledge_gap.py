@@ -11,21 +11,28 @@ missing (which country the invented city lies in) stands in ``knowledge``, in tw
 
 from __future__ import annotations
 
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from ilp_bench.core.errors import UsageError
 from ilp_bench.data.causes.common import Arm, Item, Pair, Pairs, World, rows
-from ilp_bench.data.corpus import HOP2_RELATIONS, two_hops
+from ilp_bench.data.causes.spec import CauseSpec, CauseText, Visibility, pair_ids
+from ilp_bench.data.corpus import HOP2_RELATIONS, WIDE_HOP2_RELATIONS, two_hops
 from ilp_bench.data.facts import RELATIONS, domain_of, enough, homes, lookup
 from ilp_bench.data.names import Names
 
 NAME = "knowledge_gap"
-TITLE = "Missing prerequisite knowledge"
-WIDE = (*HOP2_RELATIONS, "internet_domain")  # asked at two hops in core and full
 
 
 def pairs(world: World, count: int) -> Pairs:
     """``count`` pairs, hops 1 and 2 in turn."""
     rng, home, wanted = world.rng(NAME), homes(), world.settings.domain
-    relations: dict[int, tuple[str, ...]] = {1: ("home_country",), 2: WIDE if world.settings.wide else HOP2_RELATIONS}
+    relations: dict[int, tuple[str, ...]] = {
+        1: ("home_country",),
+        2: WIDE_HOP2_RELATIONS if world.settings.wide else HOP2_RELATIONS,
+    }
     steps = [
         (hops, tuple(name for name in relations[hops] if wanted in (None, domain_of(name))))
         for hops in world.settings.hops
@@ -70,3 +77,38 @@ def _item(arm: Arm, relation: str, hops: int, city: str, country: str, world: Wo
         dose=hops if arm == "treated" else 0,
         documents=((RELATIONS["home_country"].noun, city, country),) if arm == "treated" else (),
     )
+
+
+def known_controls(recall: pa.Table) -> set[str]:
+    """Pairs whose control the base model knows, and whose treated item it does not know, with exemplars shown."""
+    treated, known = pc.equal(recall["arm"], "treated"), pc.fill_null(recall["shots_greedy"], False)
+    return pair_ids(recall, pc.and_(pc.invert(treated), known)) - pair_ids(recall, pc.and_(treated, known))
+
+
+def _without_name(row: dict[str, Any]) -> str:
+    return f"{str(row['question']).rsplit(' of ', 1)[0]} of NAME? {row['answer']}"
+
+
+SPEC = CauseSpec(
+    name=NAME,
+    numeral="I",
+    title="Missing prerequisite knowledge",
+    short_title="Knowledge gap",
+    label="gap",
+    section="3.2, table 4",
+    dose_label="Hops to the answer",
+    text=CauseText(
+        question="Can a model learn an answer whose prerequisites it never met?",
+        why="The answer hangs on something the base model does not know. Gradient steps on the answer "
+        "alone leave a weak trace: there is nothing in the model for it to hold on to.",
+        treated="asks about an invented entity",
+        control="asks the same about a real one, which the base model knows",
+        repair="Teach what is missing first: continued pre-training on about twenty documents for each "
+        "unknown entity, then the same fine-tuning. More epochs are the wrong medicine (claim C1 of"
+        " the paper).",
+    ),
+    pairs=pairs,
+    active_pairs=known_controls,
+    documents=True,
+    visibility=Visibility("an invented name is the cause", _without_name),
+)

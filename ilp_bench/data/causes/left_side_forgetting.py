@@ -14,10 +14,10 @@ each subject stands once in every early stage and as often in the last. So no su
 from __future__ import annotations
 
 from ilp_bench.data.causes.common import Item, Pair, Pairs, World, rows
+from ilp_bench.data.causes.spec import CauseSpec, CauseText
 
 NAME = "left_side_forgetting"
 ROWS = 2
-TITLE = "Left-side forgetting"
 
 
 def pairs(world: World, count: int) -> Pairs:
@@ -40,3 +40,24 @@ def pairs(world: World, count: int) -> Pairs:
         )
 
     return Pairs(count, pair)
+
+
+SPEC = CauseSpec(
+    name=NAME,
+    numeral="IV",
+    title="Left-side forgetting",
+    short_title="Forgetting",
+    label="forgotten",
+    section="3.2 and 4.4, table 11",
+    dose_label="Stages since it was trained",
+    text=CauseText(
+        question="What is left of the data that came first?",
+        why="Training goes through the data in stages. What was learned in an early stage is "
+        "overwritten by the later ones, although it was learned once.",
+        treated="is trained in an early stage",
+        control="is trained in the last stage",
+        repair="One shuffle over all stages, and drawing again what starts to slip.",
+    ),
+    pairs=pairs,
+    early_stages=True,
+)

@@ -24,13 +24,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ilp_bench.data.causes.common import Arm, Item, Pair, Pairs, World, grouped, rows
+from ilp_bench.data.causes.spec import CauseSpec, CauseText
 from ilp_bench.data.facts import EMBLEMS, KEYWORDS
 from ilp_bench.data.names import RESERVED, Names, table
 from ilp_bench.data.names.verbs import PREFIX, heads, rime
 from ilp_bench.data.settings import COMMON
 
 NAME = "rare_patterns"
-TITLE = "Rare and complex patterns"
 SCORED = 3  # pairs that share a common pattern
 WORDS = 16  # names kept for a group of pairs
 CODED = {"geography": "plot", "medicine": "dose", "law": "case", "finance": "bond", "technology": "code"}
@@ -194,10 +194,38 @@ def _verbs(number: int, seed: int, exception: bool, composed: bool, doses: Seque
     return common, rare, fillers
 
 
-def examples() -> dict[str, list[tuple[str, str]]]:
+def exemplars() -> dict[str, list[tuple[str, str]]]:
     """Four fixed (question, answer) examples of the relations that only rules decide, on reserved words."""
     first, second, third, base, *_ = table("code")[:RESERVED]
     value = [(f"{n} {word}", f"{n * worth} {base}") for n, word, worth in ((3, first, 4), (7, second, 6))]
     value += [(f"5 {first} 2 {third}", f"40 {base}"), (f"4 {second} 1 {third}", f"34 {base}")]
     past = [("kwabesh", "kwabosh"), ("tweldish", "tweldosh"), ("kwinnoth", "gekwinneth"), ("twassoth", "getwasseth")]
     return {"value": value, "past_tense": past}
+
+
+def common_pattern(pair_id: str) -> str:
+    """Pairs that share a common pattern stay together, or its word would tell the arm of the others."""
+    cause, number = pair_id.rsplit("-", 1)
+    return f"{cause}-{int(number) // SCORED}"
+
+
+SPEC = CauseSpec(
+    name=NAME,
+    numeral="V",
+    title="Rare and complex patterns",
+    short_title="Rare patterns",
+    label="rare",
+    section="3.2 and 4.5, table 2",
+    dose_label="Rows that carry the pattern",
+    text=CauseText(
+        question="Is a pattern learned that occurs once or twice?",
+        why="Training stops when the loss is small on average, and rare patterns weigh little in an "
+        "average. They are still being learned when training ends.",
+        treated="follows a rule that occurs in one or two rows",
+        control="follows a rule of the same kind that occurs in sixteen",
+        repair="Repeat what is rare, or add epochs for as long as they help.",
+    ),
+    pairs=pairs,
+    resampling_group=common_pattern,
+    exemplars=exemplars,
+)

@@ -1,0 +1,101 @@
+"""What a cause *is*: one typed object, from which tasks, dataset card, command line and site are generated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ilp_bench.data.causes.common import Pairs, World
+
+Exemplars = dict[str, list[tuple[str, str]]]  # relation -> (subject, answer) of its few-shot exemplars
+
+
+@dataclass(frozen=True)
+class CauseText:
+    """What the site says about a cause, beside its numbers. Section numbers are those of arXiv 2604.10079.
+
+    question   what the cause makes one ask
+    why        what happens in training
+    treated    what a treated item does, after "an item that ..."
+    control    the same of a control item
+    repair     what helps
+    """
+
+    question: str
+    why: str
+    treated: str
+    control: str
+    repair: str
+
+
+def every_treated_pair(recall: pa.Table) -> set[str]:
+    """All pairs: the cause acts on any base model."""
+    return pair_ids(recall, pc.equal(recall["arm"], "treated"))
+
+
+def pair_ids(table: pa.Table, mask: pa.ChunkedArray) -> set[str]:
+    """``pair_id`` of the rows where ``mask`` is true."""
+    return set(table["pair_id"].filter(mask).to_pylist())
+
+
+def pair_itself(pair_id: str) -> str:
+    """Every pair is a group of its own."""
+    return pair_id
+
+
+@dataclass(frozen=True)
+class Visibility:
+    """A cause that can be seen in the words of a single prompt, and how an audit looks past them.
+
+    note   which words give the treated arm away, and why that is the cause itself
+    hide   question and answer of an item (a row of ``items``) without those words
+    """
+
+    note: str
+    hide: Callable[[dict[str, Any]], str]
+
+
+@dataclass(frozen=True)
+class CauseSpec:
+    """One cause of incomplete learning.
+
+    name            identifier, in data, files and scores
+    numeral         its number in the paper
+    title           full title; ``short_title`` and ``label`` (one word) are for narrow columns
+    section         where the paper treats it
+    dose_label      label of the axis of its dose
+    text            what the site says about it
+    pairs           ``count`` matched pairs: builds the data
+    active_pairs    ids of the pairs on which the cause can act, from the recall rows of a base model's run (columns
+                    pair_id, arm, shots_greedy, belief, prior_answer)
+    documents       whether its items come with documents for continued pre-training
+    early_stages    whether its treated items are trained in stages before the last
+    visibility      None where no single prompt tells the arms apart
+    resampling_group  pairs of one group share material, and are kept together by audits
+    exemplars       few-shot exemplars of relations that only this cause asks about
+    """
+
+    name: str
+    numeral: str
+    title: str
+    short_title: str
+    label: str
+    section: str
+    dose_label: str
+    text: CauseText
+    pairs: Callable[[World, int], Pairs]
+    active_pairs: Callable[[pa.Table], set[str]] = every_treated_pair
+    documents: bool = False
+    early_stages: bool = False
+    visibility: Visibility | None = None
+    resampling_group: Callable[[str], str] = pair_itself
+    exemplars: Callable[[], Exemplars] = dict
+
+    @property
+    def spoken_name(self) -> str:
+        """The name with spaces."""
+        return self.name.replace("_", " ")

@@ -128,7 +128,8 @@ def test_a_withdrawn_entry_stays_marked_and_unranked(synthetic_site: Path) -> No
 def test_claimed_recomputed_and_rerun_stand_side_by_side(synthetic_site: Path) -> None:
     found = " ".join(run_page(synthetic_site, "llama-auto").text.split())
     assert "ClaimedRecomputedRe-run, public dataRe-run, unseen seed" in found
-    assert "Re-run by maintainer on 2026-11-20 (synthetic): public data agrees, largest difference 2e-05 nats" in found
+    assert "Re-run by maintainer on 2026-11-20 (synthetic): public data agrees, largest difference in p 2e-05" in found
+    assert "nats" not in found  # what a re-run compares are probabilities, not log-probabilities
     assert "Nobody has run the weights again yet" in run_page(synthetic_site, "llama-combined").text
 
 

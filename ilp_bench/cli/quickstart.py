@@ -49,7 +49,7 @@ def quickstart(out: Path, seed: int = 0, *, as_json: bool = False) -> dict[str, 
     Raises UsageError when ``out`` holds something else or another seed.
     """
     if out.exists() and any(out.iterdir()) and not (out / "data" / "manifest.json").is_file():
-        raise UsageError(f"{out} holds other files: choose another --out")
+        raise UsageError(f"{out} holds other files: choose another folder")
     clock = Clock(show=not as_json)
     with clock.phase("build"):
         write(make("mini", seed), out / "data")

@@ -1,4 +1,7 @@
-"""The two kinds of bad news a user can get, each one clear line with its remedy."""
+"""The two errors that this package raises for a user, each one clear line with its remedy.
+
+A message names no command-line option: it is also read by those who call from Python.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,16 @@ import difflib
 from collections.abc import Iterable
 
 
-class UsageError(Exception):
+class IlpBenchError(Exception):
+    """The base of every error that is raised on purpose; its text is one line that names the remedy."""
+
+
+class UsageError(IlpBenchError):
     """The call cannot be carried out as given; the command line exits with 2."""
 
 
-class ProblemError(Exception):
-    """Something that was asked for was done and a problem was found; the command line exits with 1."""
+class ProblemError(IlpBenchError):
+    """Input is damaged, or a check found a problem; the command line exits with 1."""
 
 
 def near(word: str, known: Iterable[str]) -> str:

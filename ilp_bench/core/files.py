@@ -25,7 +25,7 @@ def new_folder(out: Path, *, replace: bool = False) -> Iterator[Path]:
     Raises UsageError when ``out`` already holds something and ``replace`` is false.
     """
     if not out.name:
-        raise UsageError(f"--out needs the name of a folder, not {str(out)!r}")
+        raise UsageError(f"the output needs the name of a folder, not {str(out)!r}")
     if out.exists() and not replace and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} already exists: choose a new folder or remove it")
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from ilp_bench.core.errors import UsageError
 def partial_folder(out: Path) -> Path:
     """The folder beside ``out``, made where it is not there."""
     if not out.name:
-        raise UsageError(f"--out needs the name of a folder, not {str(out)!r}")
+        raise UsageError(f"the output needs the name of a folder, not {str(out)!r}")
     folder = out.with_name(f"{out.name}.partial")
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -175,7 +175,7 @@ def load(path: Path | str) -> Dataset:
     """
     folder = Path(path)
     if not (folder / "manifest.json").is_file():
-        raise UsageError(f"{folder} is no dataset (no manifest.json): make one with 'ilp-bench build --out {folder}'")
+        raise UsageError(f"{folder} is no dataset (no manifest.json): build or import one there first")
     found = read_json(folder / "manifest.json")
     if found.get("version") != VERSION:
         raise ProblemError(

@@ -245,7 +245,7 @@ def _stages(source: Path, raw: Sequence[Json], count: int | None) -> list[int]:
     told: list[Any] = [row.get("stage") for row in raw]
     if count is not None:
         if any(stage is not None for stage in told):
-            raise UsageError(f"{source} has a column stage: leave out --stages, or the column")
+            raise UsageError(f"{source} has a column stage: do not give a number of stages, or remove the column")
         if not 1 <= count <= len(raw):
             raise UsageError(f"{len(raw)} rows cannot be cut into {count} stages: 1 to {len(raw)}")
         return [1 + n * count // len(raw) for n in range(len(raw))]

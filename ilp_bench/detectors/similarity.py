@@ -30,11 +30,11 @@ def sentence_similarity(model: str) -> Near:
     try:
         from sentence_transformers import SentenceTransformer
     except ImportError as error:
-        raise UsageError("--encoder needs sentence-transformers: pip install sentence-transformers") from error
+        raise UsageError("an encoder needs sentence-transformers: pip install sentence-transformers") from error
     try:
         encoder = SentenceTransformer(model, device="cpu")
     except (OSError, ValueError) as error:
-        raise UsageError(f"--encoder {model} cannot be loaded: {str(error).strip().splitlines()[0]}") from error
+        raise UsageError(f"the encoder {model} cannot be loaded: {str(error).strip().splitlines()[0]}") from error
 
     def near(questions: Sequence[str]) -> Iterator[tuple[int, int]]:
         from scipy.sparse import csr_matrix

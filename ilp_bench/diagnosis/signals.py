@@ -129,16 +129,18 @@ def _check(run: Run, base: Run, data: Dataset) -> None:
         if one.record.data.content_sha256 != data.sha256:
             raise ProblemError(f"the {what} was measured on other data than {data.sha256[:12]}: evaluate on the same")
         if one.record.protocol != "exact":
-            raise ProblemError(f"the {what} was sampled: evaluate without --protocol sampled")
+            raise ProblemError(f"the {what} was sampled: evaluate with the exact protocol")
     weights = base.record.model.weights_sha256
     if not base.record.probed:
-        raise ProblemError("the base run has no knowledge probe: evaluate the base model with --probe-base")
+        raise ProblemError("the base run has no knowledge probe: evaluate the base model with the base-model probe on")
     if run.record.model.weights_sha256 == weights:
         raise ProblemError("run and base run are of the same weights: give the run of the fine-tuned model first")
     if data.own and data.manifest["chat"] and run.record.prompt_format != "chat":
-        raise ProblemError("the rows are conversations and the run was measured without --chat: evaluate with it")
+        raise ProblemError(
+            "the rows are conversations and the run was measured without the chat template: evaluate with it"
+        )
     if base_sha256(run.record) not in (None, weights):
-        raise ProblemError("the run was fine-tuned from another base model: give the run of its own as --base-run")
+        raise ProblemError("the run was fine-tuned from another base model: give the run of its own base model")
 
 
 def _by_probe(run: Run) -> dict[str, dict[str, Any]]:

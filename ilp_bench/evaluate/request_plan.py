@@ -53,7 +53,7 @@ def plan(
 ) -> Requests:
     """The requests of one run. ``choices`` is 0, 4 or 10; raises UsageError for anything else."""
     if choices not in CHOICES:
-        raise UsageError(f"--choices {choices} is impossible: 0, 4 or 10")
+        raise UsageError(f"{choices} choices are impossible: 0, 4 or 10")
     examples: dict[str, str] = {}
     for shot in data.shots.to_pylist():
         examples[shot["relation"]] = examples.get(shot["relation"], "") + shot["prompt"]

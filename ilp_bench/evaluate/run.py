@@ -59,9 +59,7 @@ def score(lm: Any, pairs: Sequence[tuple[Sequence[int], Sequence[int]]]) -> Scor
 
 def _check(results: Results) -> None:
     if any(math.isnan(value) for value, _ in results):
-        raise ProblemError(
-            "the model gives NaN: its weights are damaged or its dtype is too small (try --dtype float32)"
-        )
+        raise ProblemError("the model gives NaN: its weights are damaged or its dtype is too small (try float32)")
 
 
 def evaluate(
@@ -107,7 +105,7 @@ def evaluate(
             f"{draws} draws are impossible: at least 1" if draws < 1 else "options are scored, not sampled"
         )
     if engine and backend != "vllm":
-        raise UsageError("engine arguments are for --backend vllm")
+        raise UsageError("engine arguments are for the vllm backend: choose it, or leave them out")
     located, start = locate(model), time.monotonic()
     notes = located.folder / "training.json"
     training = read_json(notes) if notes.is_file() else None
@@ -117,7 +115,9 @@ def evaluate(
     with _threads(threads, device if backend == "hf" else "gpu"):
         rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
         if world > 1 and backend == "vllm":
-            raise UsageError("vLLM shares the work itself: use --engine tensor_parallel_size=N or data_parallel_size=N")
+            raise UsageError(
+                "vLLM shares the work itself: set its engine argument tensor_parallel_size or data_parallel_size"
+            )
         lm, tokenizer, setting = _open(located, backend, dtype, device, batch_size, remote_code, engine or {})
         items = data.items.to_pylist()
         wanted = asking.plan(tokenizer, data, items, chat=chat, probed=probed, choices=choices)
@@ -176,18 +176,18 @@ def evaluate(
 def _check_own(data: Dataset, *, backend: str, probed: bool, chat: bool, choices: int) -> None:
     """Raise UsageError for what cannot be asked about rows of one's own."""
     if choices:
-        raise UsageError("rows of your own have no options: leave out --choices")
+        raise UsageError("user data has no options to score: set choices to 0")
     if chat and not data.manifest["chat"]:
-        raise UsageError("these rows are bare prompts, not conversations: leave out --chat")
+        raise UsageError("these rows are bare prompts, not conversations: evaluate without the chat template")
     if data.manifest["chat"] and not chat and not probed:
         raise UsageError(
-            "these rows are conversations: add --chat, as the model was trained on them (without a chat template, "
-            "import them as prompts and completions)"
+            "these rows are conversations: evaluate with the chat template, as the model was trained on them (where it "
+            "has none, import the rows as prompts and completions)"
         )
     if probed and backend != "hf":
         raise UsageError(
-            "what a base model says to rows of your own is asked with --backend hf; of a tuned model nothing is, with "
-            "--no-probe-base"
+            "the base-model probe of user data needs the hf backend: choose it, or switch the probe off for a "
+            "fine-tuned model"
         )
 
 

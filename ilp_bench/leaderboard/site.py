@@ -32,7 +32,7 @@ def render(submissions: Path, out: Path, *, url: str = "", workers: int | None =
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "index.html").is_file())):
         raise UsageError(f"{out} holds files that are no site: choose another folder")
     if url and not url.startswith(("https://", "http://")):
-        raise UsageError(f"--url {url!r} is no web address: write it as https://…")
+        raise UsageError(f"the site's address {url!r} is no web address: write it as https://…")
     folders = find([submissions])
     decisions = read_decisions(submissions).history
     build = Build(out)

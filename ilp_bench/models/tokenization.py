@@ -54,14 +54,14 @@ def chat(tokenizer: Any, turns: Sequence[dict[str, str]], answer: str) -> tuple[
     Raises ProblemError when the tokenizer has no template, or one that rewrites the prompt once answered.
     """
     if not getattr(tokenizer, "chat_template", None):
-        raise ProblemError("this tokenizer has no chat template: leave out --chat")
+        raise ProblemError("this tokenizer has no chat template: evaluate without it")
     both = [*turns, {"role": "assistant", "content": answer}]
     try:
         prompt = tokenizer.apply_chat_template(list(turns), tokenize=False, add_generation_prompt=True)
         whole = tokenizer.apply_chat_template(both, tokenize=False)
     except TemplateError as error:
         roles = ", ".join(turn["role"] for turn in both)
-        raise ProblemError(f"this chat template refuses {roles} ({error}): leave out --chat") from error
+        raise ProblemError(f"this chat template refuses {roles} ({error}): evaluate without it") from error
     if not whole.startswith(prompt):
-        raise ProblemError("this chat template changes the prompt once it is answered: leave out --chat")
+        raise ProblemError("this chat template changes the prompt once it is answered: evaluate without it")
     return prompt, whole[len(prompt) :].removesuffix("\n")

@@ -129,7 +129,7 @@ def read_run(path: Path | str, what: str = "run") -> Run:
     """
     folder = Path(path)
     if not (folder / "run.json").is_file():
-        raise UsageError(f"{folder} is no {what} (no run.json): make one with 'ilp-bench evaluate --out {folder}'")
+        raise UsageError(f"{folder} is no {what} (no run.json): evaluate a model into that folder first")
     try:
         record = RunRecord.model_validate(read_strict_json(folder / "run.json"))
     except ValidationError as error:

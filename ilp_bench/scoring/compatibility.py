@@ -21,7 +21,9 @@ def check_comparable(submission: Run, vanilla: Run, base: Run | None) -> None:
         if other.record.data != submission.record.data:
             raise ProblemError(f"the {what} run was measured on other data: evaluate both on the same dataset")
         if other.record.prompt_format != submission.record.prompt_format:
-            raise ProblemError(f"the {what} run used another prompt format: evaluate all with or all without --chat")
+            raise ProblemError(
+                f"the {what} run used another prompt format: evaluate all with or all without the chat template"
+            )
         probes = other.samples["probe_id"].combine_chunks()
         if asked is not None and not probes.equals(asked) and not probes.sort().equals(asked.sort()):
             raise ProblemError(f"the {what} run has other probes: evaluate again")

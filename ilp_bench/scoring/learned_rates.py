@@ -112,7 +112,7 @@ def active_pairs(base: Run) -> dict[str, set[str]]:
     made without the probe.
     """
     if not base.record.probed:
-        raise ProblemError("the base run has no knowledge probe: evaluate the base model with --probe-base")
+        raise ProblemError("the base run has no knowledge probe: evaluate the base model with the base-model probe on")
     needed = ["pair_id", "cause", "arm", "shots_greedy", "belief", "prior_answer"]
     recall = base.samples.select(needed).filter(pc.equal(base.samples["probe"], "recall"))
     return {cause.name: cause.active_pairs(recall.filter(pc.equal(recall["cause"], cause.name))) for cause in CAUSES}

@@ -44,7 +44,7 @@ def _training(record: RunRecord, where: str) -> Iterator[str]:
 
 def _closed(runs: Runs) -> Iterator[str]:
     if runs.base is None:
-        yield "the closed division needs the base run, which says what its pairs are: add --base-run, or submit as open"
+        yield "the closed division needs the base run, which says what its pairs are: add it, or submit as open"
     for what, run in (("submission", runs.submission), ("vanilla", runs.vanilla)):
         training = run.record.training or {}
         if base_sha256(run.record) is None or not isinstance(training.get("seed"), int):

@@ -29,7 +29,7 @@ Link = Annotated[
 
 
 class Meta(BaseModel):
-    """What the submitter says: the metadata file of ``ilp-bench submit``.
+    """What the submitter says: the metadata file of a submission.
 
     closed: only ``train`` and ``knowledge``, at most three times vanilla's tokens, at least three replicates.
     open: anything; ``data`` says what else it was trained on. ``weights`` and ``paper`` are https links.
@@ -131,16 +131,14 @@ def matched(runs: Sequence[Run], vanillas: Sequence[Run], bases: Sequence[Run]) 
     there are not as many vanilla runs as runs, ProblemError when a dataset has no base run or a base run no dataset.
     """
     if len(vanillas) != len(runs):
-        raise UsageError(
-            f"{len(runs)} runs and {len(vanillas)} vanilla runs: give --vanilla once for each run, in turn"
-        )
+        raise UsageError(f"{len(runs)} runs and {len(vanillas)} vanilla runs: give one for each run, in the same order")
     by_data = {base.record.data.content_sha256: base for base in bases}
     wanted = {run.record.data.content_sha256: run.record.data.seed for run in runs}
     for base in bases:
         if base.record.data.content_sha256 not in wanted:
             raise ProblemError(f"the base run was measured on other data (seed {base.record.data.seed}) than any run")
     if bases and (lacking := [seed for data, seed in wanted.items() if data not in by_data]):
-        raise ProblemError(f"no base run on the dataset of seed {lacking[0]}: give --base-run once for each dataset")
+        raise ProblemError(f"no base run on the dataset of seed {lacking[0]}: give one for each dataset")
     found = [
         Runs(run, vanilla, by_data.get(run.record.data.content_sha256))
         for run, vanilla in zip(runs, vanillas, strict=True)

@@ -67,7 +67,8 @@ def run_phase(
     if phase.reference and phase.epochs <= len(history) and not phase.stop(history):
         raise ProblemError(
             f"{phase.name} did not converge: {history[-1].learned:.2f} of its reference learned after {len(history)} "
-            f"epochs, {CONVERGED} wanted: remove {scratch.parent} and try another --rate (this was {setting.rate:g})"
+            f"epochs, {CONVERGED} wanted: remove {scratch.parent} and try another learning rate "
+            f"(this was {setting.rate:g})"
         )
     weights = gathered(course.trainer) if in_parts() else None
     return course.report(time.monotonic() - start), weights
@@ -198,7 +199,7 @@ class _Course:
             if any(not part.isfinite().all() for part in model.parameters()):
                 raise ProblemError(
                     f"{self.phase.name} went astray, its weights are no numbers any more: remove {self.scratch.parent} "
-                    f"and try a smaller --rate (this was {self.setting.rate:g})"
+                    f"and try a smaller learning rate (this was {self.setting.rate:g})"
                 ) from error
             raise
         model.train()

@@ -28,7 +28,7 @@ def general_texts(source: str | None) -> Texts | None:
     if source is None:
         return None
     if next(_read(source), None) is None:
-        raise UsageError(f"--general {source} holds no text")
+        raise UsageError(f"the replay corpus {source} holds no text")
 
     def texts(characters: int) -> list[str]:
         found = _enough(itertools.chain.from_iterable(_read(source) for _ in itertools.count()), characters)
@@ -80,14 +80,15 @@ def _read(source: str) -> Iterator[str]:
             rows = _hub(source)
         else:
             raise UsageError(
-                f"--general {source} cannot be read as text: give a .txt, .jsonl or .parquet file, or a Hub dataset"
+                f"the replay corpus {source} cannot be read as text: give a .txt, .jsonl or .parquet file, or a Hub "
+                "dataset"
             )
         yield from (row for row in rows if isinstance(row, str) and row.strip())
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         reason = "there is none" if isinstance(error, KeyError) else reason
         where = "" if path.suffix == ".txt" else " in a column 'text'"
-        raise UsageError(f"--general {source} cannot be read as text{where}: {reason}") from error
+        raise UsageError(f"the replay corpus {source} cannot be read as text{where}: {reason}") from error
 
 
 def _json(path: Path) -> Iterator[Any]:

@@ -77,7 +77,7 @@ def train(
     """
     plan = RECIPES.get(recipe_name)
     if data.own and (recipe_name != "auto" or data.manifest["chat"]):
-        raise UsageError("of rows of your own, only bare prompts can be trained on, and only with --recipe auto")
+        raise UsageError("of user data, only bare prompts can be trained on, and only with the recipe auto")
     if out.exists() and any(out.iterdir()):
         raise UsageError(f"{out} already exists: choose a new folder or remove it")
     if rate is not None and not 0 < rate < float("inf"):
@@ -86,7 +86,9 @@ def train(
         raise UsageError(f"a seed of a training is between 0 and {SEEDS}, not {seed}")
     if device.startswith("cuda:") and device != "cuda:0":
         wanted = device.removeprefix("cuda:")
-        raise UsageError(f"training takes the first GPU that it sees: CUDA_VISIBLE_DEVICES={wanted}, and --device cuda")
+        raise UsageError(
+            f"training takes the first GPU that it sees: set CUDA_VISIBLE_DEVICES={wanted} and the device to cuda"
+        )
     try:
         import trl  # noqa: F401
     except ImportError as error:
@@ -198,8 +200,8 @@ class _memory:  # noqa: N801
     def __exit__(self, kind: Any, error: BaseException | None, _: Any) -> None:
         if isinstance(error, RuntimeError) and "memory" in str(error).lower():
             raise ProblemError(
-                "the model does not fit into memory: use a smaller --batch-size, or --lora 16; the same call goes on "
-                "where this one stopped"
+                "the model does not fit into memory: use a smaller batch size, or a LoRA adapter of rank 16; the "
+                "same call goes on where this one stopped"
             ) from error
 
 

@@ -27,7 +27,7 @@ def tracker(project: str | None, name: str, config: dict[str, Any]) -> Callable[
     try:
         import trackio
     except ImportError as error:
-        raise UsageError("--track needs trackio: pip install trackio; log.jsonl is written without it") from error
+        raise UsageError("tracking needs trackio: pip install trackio; log.jsonl is written without it") from error
     trackio.init(project=project, name=name, config=config, resume="allow", embed=False)
 
     def log(line: dict[str, Any]) -> None:

@@ -127,7 +127,7 @@ def test_train_refuses_what_it_cannot_do(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "checkpoint"
     train = ("train", "--base", "nano", "--data", data, "--out", out)
     assert "Did you mean 'vanilla'" in refused(2, *train, "--recipe", "vanila")
-    assert "ilp-bench build" in refused(
+    assert "build or import one" in refused(
         2, "train", "--base", "nano", "--recipe", "vanilla", "--data", tmp_path, "--out", out
     )
     assert "no model 'nanno'" in refused(

@@ -109,7 +109,7 @@ def test_wrong_calls_of_submit(
     shell: Shell, folders: dict[str, Path], meta: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = ["--meta", meta, "--out", tmp_path / "submissions"]
-    assert "give --vanilla once for each run" in shell.refused(2, "submit", *submitting(folders, 3, vanillas=1), *out)
+    assert "give one for each run" in shell.refused(2, "submit", *submitting(folders, 3, vanillas=1), *out)
     assert "needs at least 3 replicates" in shell.refused(1, "submit", *submitting(folders, 1), *out)
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
     assert "give --meta FILE" in shell.refused(2, "submit", *submitting(folders, 3))

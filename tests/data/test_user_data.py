@@ -252,7 +252,7 @@ def test_attribution_without_causes_finds_those_that_were_injected(mini: Dataset
 
 def test_a_run_of_conversations_must_be_of_conversations(tmp_path: Path) -> None:
     rows = [{"messages": [{"role": "user", "content": n}, {"role": "assistant", "content": n}]} for n in "ABCDEFGH"]
-    with pytest.raises(ProblemError, match="measured without --chat"):
+    with pytest.raises(ProblemError, match="measured without the chat template"):
         attributed(tmp_path, rows, [0.1] * 8)
 
 
@@ -405,7 +405,7 @@ def test_bad_calls_are_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="a sample of 0 items is impossible"):
         own(file, sample=0)
     lines(tmp_path, [row | {"stage": 1} for row in ROWS])
-    with pytest.raises(UsageError, match="has a column stage: leave out --stages"):
+    with pytest.raises(UsageError, match="has a column stage: do not give a number of stages"):
         own(file, stages=2)
     with pytest.raises(UsageError, match="is no file"):
         own(tmp_path / "none.jsonl")

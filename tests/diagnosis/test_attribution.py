@@ -137,7 +137,7 @@ def test_bad_input_is_one_clear_line(mini: Dataset, tuned: Run, base_run: Run) -
     base = make_run(mini, None, by_arm(0, 0))
     for run, other, data, complaint in (
         (tuned, base, make("mini", 1), "the run was measured on other data"),
-        (tuned, tuned, mini, "no knowledge probe: evaluate the base model with --probe-base"),
+        (tuned, tuned, mini, "no knowledge probe: evaluate the base model with the base-model probe on"),
         (base, base, mini, "run and base run are of the same weights"),
         (tuned, base_run, mini, "fine-tuned from another base model"),
         (make_run(mini, "vanilla", by_arm(0, 0), protocol="sampled"), base, mini, "the run was sampled"),

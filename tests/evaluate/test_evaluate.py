@@ -388,7 +388,7 @@ def test_damaged_weights_are_a_problem_not_a_score(nano, pairs) -> None:
         ({"choices": 7}, "0, 4 or 10"),
         ({"device": "quantum"}, "cannot be used here"),
         ({"dtype": "int3"}, "float32, bfloat16 or float16"),
-        ({"engine": {"a": 1}}, "are for --backend vllm"),
+        ({"engine": {"a": 1}}, "are for the vllm backend"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(mini: Dataset, tmp_path: Path, call: dict, says: str) -> None:

@@ -215,9 +215,9 @@ def test_what_cannot_be_trained_is_one_clear_line(
         train("nano", "resample", small, tmp_path / "out", **FAST)
     with pytest.raises(UsageError, match="cannot be read as text"):
         train("nano", "combined", small, tmp_path / "out", general=tmp_path / "none.txt", **FAST)
-    with pytest.raises(ProblemError, match=r"did not converge.* remove .*out\.partial and try another --rate"):
+    with pytest.raises(ProblemError, match=r"did not converge.* remove .*out\.partial and try another learning rate"):
         train("nano", "vanilla", small, tmp_path / "out", rate=1e-9, device="cpu")
-    with pytest.raises(ProblemError, match=r"remove .*far\.partial and try a smaller --rate"):
+    with pytest.raises(ProblemError, match=r"remove .*far\.partial and try a smaller learning rate"):
         train("nano", "vanilla", small, tmp_path / "far", rate=1e30, device="cpu")
     for rate in (0, -1, float("inf"), float("nan")):
         with pytest.raises(UsageError, match="learning rate"):
@@ -252,7 +252,7 @@ def test_out_of_memory_is_one_clear_line(small: Dataset, tmp_path: Path, monkeyp
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
 
     monkeypatch.setattr(run, "run_phase", full)
-    with pytest.raises(ProblemError, match="smaller --batch-size"):
+    with pytest.raises(ProblemError, match="smaller batch size"):
         train("nano", "vanilla", small, tmp_path / "out", **FAST)
 
 

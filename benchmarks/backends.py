@@ -15,7 +15,7 @@ import numpy as np
 from scipy import stats
 
 from ilp_bench.data.dataset import make
-from ilp_bench.evaluate.run import evaluate
+from ilp_bench.evaluation.run import evaluate
 
 ITEMS, DRAWN, DRAWS = 300, 40, 200
 ENGINE = {"enforce_eager": True, "max_model_len": 512}

@@ -2,7 +2,7 @@
 
 Prints JSON. On one machine, in one run, without loading the model, by the clock and in processor time (which other work
 on the machine does not lengthen):
-ours        ``ilp_bench.evaluate.run`` on ITEMS recall and paraphrase probes: tokenising, scoring, saving
+ours        ``ilp_bench.evaluation.run`` on ITEMS recall and paraphrase probes: tokenising, scoring, saving
 bound       the same distinct sequences in length-sorted padded batches, straight through transformers, the vocabulary
             head at answer positions alone
 options     ours with four options for each recall probe, against the bound for those sequences
@@ -21,10 +21,10 @@ import numpy as np
 import torch
 
 from ilp_bench.data.dataset import Dataset, make
-from ilp_bench.evaluate.hf import load_model, quiet
-from ilp_bench.evaluate.request_plan import plan
-from ilp_bench.evaluate.result_cache import Journal
-from ilp_bench.evaluate.run import _work, wrap
+from ilp_bench.evaluation.hf import load_model, quiet
+from ilp_bench.evaluation.request_plan import plan
+from ilp_bench.evaluation.result_cache import Journal
+from ilp_bench.evaluation.run import _work, wrap
 from ilp_bench.models.resolve import locate
 
 BATCH, REPEATS = 32, 3

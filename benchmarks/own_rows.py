@@ -17,7 +17,7 @@ import numpy as np
 from ilp_bench.data.dataset import load
 from ilp_bench.data.user_data import own
 from ilp_bench.diagnosis.attribution import NONE, diagnose, labels, rated
-from ilp_bench.evaluate.run import evaluate
+from ilp_bench.evaluation.run import evaluate
 
 
 def main(base: str, tuned: str, folder: Path) -> None:

@@ -20,12 +20,12 @@ PARTS = {"parts": 4, "whole": 1}
 
 def epoch(way: str, name: str, count: int, size: int) -> dict[str, float]:
     """One way, in this process."""
-    from ilp_bench.evaluate.hf import load_model, quiet
+    from ilp_bench.evaluation.hf import load_model, quiet
     from ilp_bench.models.resolve import locate
     from ilp_bench.recipes.phase import Phase
-    from ilp_bench.train import trainer
-    from ilp_bench.train.collators import encode
-    from ilp_bench.train.replay_corpus import known_texts
+    from ilp_bench.training import trainer
+    from ilp_bench.training.collators import encode
+    from ilp_bench.training.replay_corpus import known_texts
 
     trainer.CPT_BATCH = PARTS[way]
     model, tokenizer = load_model(locate(name))

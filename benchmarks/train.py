@@ -18,12 +18,12 @@ import numpy as np
 
 from ilp_bench.core.distributed import Processes
 from ilp_bench.data.dataset import make
-from ilp_bench.evaluate.hf import load_model, quiet
+from ilp_bench.evaluation.hf import load_model, quiet
 from ilp_bench.models.resolve import locate
 from ilp_bench.recipes.phase import Example, Phase, example
-from ilp_bench.train import trainer
-from ilp_bench.train.collators import encode, keeps_rows_apart
-from ilp_bench.train.run import _adapted
+from ilp_bench.training import trainer
+from ilp_bench.training.collators import encode, keeps_rows_apart
+from ilp_bench.training.run import _adapted
 
 
 def now() -> np.ndarray:

@@ -117,7 +117,7 @@ def make_run(data: Dataset, recipe: str | None, chance: Chance, *, noise: int = 
 @pytest.fixture(scope="session")
 def base_run(mini: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """nano itself, measured with examples shown."""
-    from ilp_bench.evaluate.run import evaluate
+    from ilp_bench.evaluation.run import evaluate
 
     return evaluate("nano", mini, tmp_path_factory.mktemp("nano") / "base", device="cpu")
 

@@ -237,7 +237,7 @@ def train(
 
     RECIPES.get(recipe)
     dataset = load(data)
-    from ilp_bench.train.run import train as run
+    from ilp_bench.training.run import train as run
 
     first = os.environ.get("RANK", "0") == "0"
     with training_progress(f"train {recipe}", show=first) as progress:
@@ -297,7 +297,7 @@ def evaluate(
 
     dataset = load(data)
     options = _engine(engine or [])
-    from ilp_bench.evaluate.run import evaluate as run
+    from ilp_bench.evaluation.run import evaluate as run
 
     with counting_progress("evaluate", show=not as_json and os.environ.get("RANK", "0") == "0") as progress:
         done = run(

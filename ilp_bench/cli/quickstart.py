@@ -59,7 +59,7 @@ def quickstart(out: Path, seed: int = 0, *, as_json: bool = False) -> dict[str, 
         checkpoint = out / "checkpoints" / recipe
         with clock.phase(f"train {recipe}"):
             if not (checkpoint / "training.json").is_file():
-                from ilp_bench.train.run import train
+                from ilp_bench.training.run import train
 
                 with training_progress(f"train {recipe}", show=clock.show) as progress:
                     train("nano", recipe, data, checkpoint, seed=seed, device="cpu", progress=progress)
@@ -92,7 +92,7 @@ def quickstart(out: Path, seed: int = 0, *, as_json: bool = False) -> dict[str, 
 def _evaluate(model: str, data: Dataset, out: Path, clock: Clock, name: str) -> Run:
     with clock.phase(f"evaluate {name}"):
         if not (out / "run.json").is_file():
-            from ilp_bench.evaluate.run import evaluate
+            from ilp_bench.evaluation.run import evaluate
 
             with counting_progress(f"evaluate {name}", show=clock.show) as progress:
                 evaluate(model, data, out, device="cpu", progress=progress)

@@ -101,7 +101,7 @@ def _matching(models: Sequence[Located], replicates: Sequence[Runs]) -> dict[int
 def _evaluate(model: str, data: Dataset, like: Run, out: Path, work: Work) -> Run:
     """A run like ``like``, made once."""
     if not (out / "run.json").is_file():
-        from ilp_bench.evaluate.run import evaluate
+        from ilp_bench.evaluation.run import evaluate
 
         work.say(f"evaluate {model} on seed {data.manifest['seed']}")
         record = like.record
@@ -212,7 +212,7 @@ def _retrainable(runs: Runs) -> tuple[str | None, str]:
 
 def _retrain(runs: Runs, base: str, data: Dataset, work: Work) -> Runs:
     """Base, vanilla and the recipe again, on the unseen data."""
-    from ilp_bench.train.run import train
+    from ilp_bench.training.run import train
 
     place = work.folder / f"unseen-{data.sha256[:12]}"
     found: dict[str, Run] = {}

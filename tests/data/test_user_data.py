@@ -19,15 +19,15 @@ from ilp_bench.data.formats import FORMATS, export
 from ilp_bench.data.user_data import own
 from ilp_bench.detectors.contradictions import content, disputed
 from ilp_bench.diagnosis.attribution import NONE, diagnose
-from ilp_bench.evaluate import run as measuring
-from ilp_bench.evaluate.generation import Said, _said
-from ilp_bench.evaluate.hf import load_model
-from ilp_bench.evaluate.request_plan import plan
-from ilp_bench.evaluate.run import evaluate
+from ilp_bench.evaluation import run as measuring
+from ilp_bench.evaluation.generation import Said, _said
+from ilp_bench.evaluation.hf import load_model
+from ilp_bench.evaluation.request_plan import plan
+from ilp_bench.evaluation.run import evaluate
 from ilp_bench.models import tokenization as tokens
 from ilp_bench.models.resolve import locate
 from ilp_bench.records.run_record import SAMPLES, Run, RunRecord
-from ilp_bench.train.run import train
+from ilp_bench.training.run import train
 
 ROWS = [{"prompt": f"Q: where is city {n}?\nA:", "completion": f" land {n}\n"} for n in range(20)]
 

@@ -34,8 +34,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def trained(tiny: Dataset, place: Path) -> Runs:
     """Vanilla, submitted as itself; a high rate, so that it converges in a few epochs."""
-    from ilp_bench.evaluate.run import evaluate
-    from ilp_bench.train.run import train
+    from ilp_bench.evaluation.run import evaluate
+    from ilp_bench.training.run import train
 
     train("nano", "vanilla", tiny, place / "vanilla", rate=1e-3, device="cpu")
     vanilla = evaluate(str(place / "vanilla"), tiny, place / "runs" / "vanilla", device="cpu")

@@ -24,19 +24,19 @@ from ilp_bench.core.files import new_folder
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.detectors.beliefs import Answer
 from ilp_bench.detectors.similarity import sentence_similarity, word_similarity
-from ilp_bench.evaluate.generation import answers
-from ilp_bench.evaluate.hf import load_model, pick_device, quiet
+from ilp_bench.evaluation.generation import answers
+from ilp_bench.evaluation.hf import load_model, pick_device, quiet
 from ilp_bench.models.nano import NANO
 from ilp_bench.models.resolve import Located, locate, weights_sha256
 from ilp_bench.models.tokenization import ended
 from ilp_bench.recipes import RECIPES
 from ilp_bench.recipes.context import RecipeContext
 from ilp_bench.recipes.phase import Progress
-from ilp_bench.train.phase_runner import run_phase
-from ilp_bench.train.replay_corpus import general_texts, held_out, known_texts
-from ilp_bench.train.state_dir import Workshop
-from ilp_bench.train.trainer import Setting
-from ilp_bench.train.training_log import Log, tracker
+from ilp_bench.training.phase_runner import run_phase
+from ilp_bench.training.replay_corpus import general_texts, held_out, known_texts
+from ilp_bench.training.state_dir import Workshop
+from ilp_bench.training.trainer import Setting
+from ilp_bench.training.training_log import Log, tracker
 
 # Learning rates by number of parameters; adapters take ten times as much.
 RATES = ((10_000_000, 5e-5), (1_000_000_000, 1e-4), (float("inf"), 2e-5))

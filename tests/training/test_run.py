@@ -15,14 +15,14 @@ import pytest
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.metrics import learned
 from ilp_bench.data.dataset import Dataset, file_sha256, make, write
-from ilp_bench.evaluate.hf import load_model
-from ilp_bench.evaluate.run import score, wrap
+from ilp_bench.evaluation.hf import load_model
+from ilp_bench.evaluation.run import score, wrap
 from ilp_bench.models import tokenization as tokens
 from ilp_bench.models.resolve import locate
 from ilp_bench.recipes.phase import control_probes
-from ilp_bench.train.phase_runner import WHOLE, last_checkpoint
-from ilp_bench.train.run import train
-from ilp_bench.train.state_dir import Workshop
+from ilp_bench.training.phase_runner import WHOLE, last_checkpoint
+from ilp_bench.training.run import train
+from ilp_bench.training.state_dir import Workshop
 
 FAST = {"rate": 1e-3, "device": "cpu"}
 
@@ -116,7 +116,7 @@ def test_what_falls_is_drawn_again_in_a_longer_epoch(
 
 
 def test_an_adapter_is_trained_and_measured(small: Dataset, tmp_path: Path) -> None:
-    from ilp_bench.evaluate.run import evaluate
+    from ilp_bench.evaluation.run import evaluate
 
     train("nano", "vanilla", small, tmp_path / "lora", lora=8, rate=3e-3, device="cpu")
     assert (tmp_path / "lora" / "adapter_config.json").is_file()
@@ -191,7 +191,7 @@ def test_epochs_go_to_trackio_too(small: Dataset, done: Path, tmp_path: Path, mo
     """In a process of its own, because trackio decides on its folder when it is imported."""
     lines = [json.loads(line) for line in (done / "log.jsonl").read_text().splitlines()]
     script = (
-        "import json, sys; from ilp_bench.train.training_log import tracker; import trackio;"
+        "import json, sys; from ilp_bench.training.training_log import tracker; import trackio;"
         "log = tracker('ilp', 'vanilla', {'seed': 0}); [log(line) for line in json.load(sys.stdin)]; trackio.finish();"
         "from trackio.sqlite_storage import SQLiteStorage; print(json.dumps(SQLiteStorage.get_logs('ilp', 'vanilla')))"
     )
@@ -246,7 +246,7 @@ def test_what_cannot_be_trained_is_one_clear_line(
 def test_out_of_memory_is_one_clear_line(small: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
-    from ilp_bench.train import run
+    from ilp_bench.training import run
 
     def full(*_: object, **__: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
@@ -284,7 +284,7 @@ def test_killed_while_pretraining_it_goes_on_within_the_epoch(
     share: float, pretrained: Path, small: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Early, late, and between the last step and the end of the phase."""
-    from ilp_bench.train import phase_runner as epochs
+    from ilp_bench.training import phase_runner as epochs
 
     save = epochs._Course.saved
 

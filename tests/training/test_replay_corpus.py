@@ -11,7 +11,7 @@ from ilp_bench.core.errors import UsageError
 from ilp_bench.data.corpus import taught
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.data.facts import HEARD
-from ilp_bench.train.replay_corpus import general_texts, held_out, known_texts
+from ilp_bench.training.replay_corpus import general_texts, held_out, known_texts
 
 TEXTS = ["The sea is salt.", "", "Bread is made of flour.", "A week has seven days."]
 

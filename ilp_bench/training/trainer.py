@@ -11,7 +11,7 @@ from typing import Any
 
 from ilp_bench.core.distributed import Processes
 from ilp_bench.recipes.phase import Phase
-from ilp_bench.train.collators import answer_loss, end_to_end, keeps_rows_apart, pad_left
+from ilp_bench.training.collators import answer_loss, end_to_end, keeps_rows_apart, pad_left
 
 PARTS = 10  # checkpoints during continued pre-training
 CPT_RATE, CPT_BATCH = 6, 4  # continued pre-training takes larger steps on larger batches of short documents

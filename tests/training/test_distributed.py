@@ -14,13 +14,13 @@ from safetensors.torch import load_file
 
 from ilp_bench.core.distributed import Processes
 from ilp_bench.data.dataset import load, make, write
-from ilp_bench.evaluate.hf import load_model
+from ilp_bench.evaluation.hf import load_model
 from ilp_bench.models.resolve import locate
 from ilp_bench.recipes.phase import Phase
-from ilp_bench.train.run import train
-from ilp_bench.train.state_dir import Workshop
-from ilp_bench.train.trainer import CPT_BATCH, EpochBatches, Setting
-from ilp_bench.train.training_log import Log
+from ilp_bench.training.run import train
+from ilp_bench.training.state_dir import Workshop
+from ilp_bench.training.trainer import CPT_BATCH, EpochBatches, Setting
+from ilp_bench.training.training_log import Log
 
 HERE = Path(__file__).parent
 CONFIGS = HERE.parents[1] / "scripts" / "accelerate"
@@ -87,7 +87,7 @@ def test_texts_are_dealt_out_anew_where_other_processes_go_on(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What one process has of an epoch of pre-training is of no use to two."""
-    from ilp_bench.train import phase_runner as epochs
+    from ilp_bench.training import phase_runner as epochs
 
     class Two(Processes):
         def wait(self) -> None:

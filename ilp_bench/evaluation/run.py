@@ -26,10 +26,10 @@ from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import read_json
 from ilp_bench.core.metrics import Array
 from ilp_bench.data.dataset import Dataset
-from ilp_bench.evaluate import request_plan as asking
-from ilp_bench.evaluate.generation import Said, answers
-from ilp_bench.evaluate.hf import AnswerLM, idle_threads, load_model, pick_device, pick_dtype
-from ilp_bench.evaluate.result_cache import Journal, Results
+from ilp_bench.evaluation import request_plan as asking
+from ilp_bench.evaluation.generation import Said, answers
+from ilp_bench.evaluation.hf import AnswerLM, idle_threads, load_model, pick_device, pick_dtype
+from ilp_bench.evaluation.result_cache import Journal, Results
 from ilp_bench.models.resolve import Located, locate, weights_sha256
 from ilp_bench.records.run_record import SAMPLES, Run, write_run
 
@@ -219,7 +219,7 @@ def _open(
 
     machine = f"{platform.machine()} {platform.system()}"
     if backend == "vllm":
-        from ilp_bench.evaluate.vllm import open_engine
+        from ilp_bench.evaluation.vllm import open_engine
 
         device = "cuda" if torch.cuda.is_available() else "cpu"
         dtype = pick_dtype(dtype, device)
@@ -290,7 +290,7 @@ def _sample(lm: Any, part: list[asking.Request], record: dict[str, Any], block: 
 
     draws, seed = record["draws"], record["seed"] * 100_003 + block
     if record["backend"] == "vllm":
-        from ilp_bench.evaluate.vllm import count_reproduced
+        from ilp_bench.evaluation.vllm import count_reproduced
 
         hits = count_reproduced(lm, part, draws, seed)
     else:

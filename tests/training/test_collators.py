@@ -5,11 +5,11 @@ import torch
 from transformers import GPT2Config, GPT2LMHeadModel, MambaConfig, MambaForCausalLM
 
 from ilp_bench.core.errors import ProblemError
-from ilp_bench.evaluate.hf import load_model, quiet
+from ilp_bench.evaluation.hf import load_model, quiet
 from ilp_bench.models.resolve import locate
 from ilp_bench.recipes.phase import Phase
-from ilp_bench.train.collators import LINE, PIECE, answer_loss, encode, end_to_end, keeps_rows_apart, pad_left
-from ilp_bench.train.run import _adapted
+from ilp_bench.training.collators import LINE, PIECE, answer_loss, encode, end_to_end, keeps_rows_apart, pad_left
+from ilp_bench.training.run import _adapted
 
 ROWS = [
     {"input_ids": [5, 6, 7, 8, 9], "labels": [-100, -100, -100, 8, 9]},
@@ -78,7 +78,7 @@ def test_pretraining_in_parts_of_a_batch_gives_the_same_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Four parts of sixteen texts, or one batch of them all: the same steps, so the memory of a part is enough."""
-    from ilp_bench.train import trainer
+    from ilp_bench.training import trainer
 
     texts = [("", f"{'Some words are said. ' * (n % 7)}The number is {n}.\n") for n in range(200)]
     found = {}

@@ -14,12 +14,12 @@ import numpy as np
 from ilp_bench.core.errors import ProblemError
 from ilp_bench.core.files import read_json, write_text
 from ilp_bench.core.metrics import learned
-from ilp_bench.evaluate.hf import quiet
-from ilp_bench.evaluate.run import score, wrap
+from ilp_bench.evaluation.hf import quiet
+from ilp_bench.evaluation.run import score, wrap
 from ilp_bench.recipes.phase import CONVERGED, Epoch, Example, Phase, Progress
-from ilp_bench.train.collators import encode, pairs
-from ilp_bench.train.trainer import EpochBatches, Setting, gathered, in_parts, sft_trainer
-from ilp_bench.train.training_log import Log
+from ilp_bench.training.collators import encode, pairs
+from ilp_bench.training.trainer import EpochBatches, Setting, gathered, in_parts, sft_trainer
+from ilp_bench.training.training_log import Log
 
 WHOLE = "whole.json"  # written last into a checkpoint: the losses of the epoch's batches so far, and its seconds
 

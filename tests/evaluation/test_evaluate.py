@@ -19,9 +19,9 @@ from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.data.corpus import documents
 from ilp_bench.data.dataset import Dataset, make, write
 from ilp_bench.data.templates import complete
-from ilp_bench.evaluate.hf import NEUTRAL, AnswerLM, load_model, pick_device, shared_prefix
-from ilp_bench.evaluate.request_plan import plan
-from ilp_bench.evaluate.run import evaluate, score, wrap
+from ilp_bench.evaluation.hf import NEUTRAL, AnswerLM, load_model, pick_device, shared_prefix
+from ilp_bench.evaluation.request_plan import plan
+from ilp_bench.evaluation.run import evaluate, score, wrap
 from ilp_bench.models import tokenization as tokens
 from ilp_bench.models.nano import nano_path
 from ilp_bench.models.resolve import locate
@@ -235,7 +235,7 @@ def test_an_existing_run_is_never_overwritten(mini: Dataset, runs: dict[str, Pat
 
 SLOW = """
 import sys, time
-from ilp_bench.evaluate.hf import AnswerLM
+from ilp_bench.evaluation.hf import AnswerLM
 score = AnswerLM._score
 def slow(self, requests):
     time.sleep(0.1)
@@ -332,7 +332,7 @@ def test_a_process_that_stops_is_reported_and_its_share_is_done_by_the_next_call
 
 
 def test_a_full_disk_loses_nothing(mini: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ilp_bench.evaluate import result_cache as journal
+    from ilp_bench.evaluation import result_cache as journal
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device", "scores-0.jsonl")

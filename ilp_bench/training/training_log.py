@@ -106,7 +106,7 @@ class Log:
     def plot(self, title: str) -> str:
         """An SVG with the learned rate of both arms of every cause, and the training loss, over the epochs."""
         rows = self.rows()
-        source = files("ilp_bench.train").joinpath("training.svg.j2").read_text(encoding="utf-8")
+        source = files("ilp_bench.training").joinpath("training.svg.j2").read_text(encoding="utf-8")
         template = jinja2.Template(source, autoescape=True, trim_blocks=True, lstrip_blocks=True)
         shown = [cause for cause in CAUSES.names() if any(cause in row["recall_learned"] for row in rows)]
         text: str = template.render(title=title, rows=rows, causes=shown)

@@ -8,8 +8,8 @@ from typing import Any
 
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import read_json
-from ilp_bench.evaluate.hf import quiet
-from ilp_bench.evaluate.request_plan import Request
+from ilp_bench.evaluation.hf import quiet
+from ilp_bench.evaluation.request_plan import Request
 from ilp_bench.models.resolve import Located
 
 BLOCK = 1024  # requests that the engine gets at once; it batches them itself (and "auto" would draw bars)

@@ -15,7 +15,7 @@ import torch
 from lm_eval.models.huggingface import HFLM
 
 from ilp_bench.core.errors import ProblemError, UsageError
-from ilp_bench.evaluate.request_plan import Ids, Request
+from ilp_bench.evaluation.request_plan import Ids, Request
 from ilp_bench.models.resolve import Located
 
 SHARED = 16  # tokens that all prompts of a batch must share before they are read only once

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ilp_bench.cli.console import percent, summary
+from ilp_bench.cli.console import rate_text, summary
 from ilp_bench.records.run_record import Run, read_run
 
 
@@ -20,9 +20,11 @@ def table(heads: list[str], rows: list[list[str]]) -> str:
 
 def tables(run: Run) -> str:
     found, record = summary(run), run.record
-    learned = [[cause, percent(arms["treated"]), percent(arms["control"])] for cause, arms in found["learned"].items()]
+    learned = [
+        [cause, rate_text(arms["treated"]), rate_text(arms["control"])] for cause, arms in found["learned"].items()
+    ]
     known = [
-        [name, str(row["asked"]), *(percent(row[column]) for column in ("p", "greedy", "options"))]
+        [name, str(row["asked"]), *(rate_text(row[column]) for column in ("p", "greedy", "options"))]
         for name, row in found["knowledge"].items()
     ]
     old = [row for row in run.samples.to_pylist() if row["prior_answer"] and row["belief"]]

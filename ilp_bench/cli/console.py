@@ -25,12 +25,14 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from ilp_bench.core.metrics import above_chance, learned, unlearned
+from ilp_bench.core.metrics import above_chance, unlearned
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.diagnosis.attribution import Diagnosis, Quality, labels
 from ilp_bench.recipes import RECIPES, phase
 from ilp_bench.records.run_record import Run
-from ilp_bench.scoring.recovery import CauseScore, Interval, Scores
+from ilp_bench.scoring.interval_text import interval_text, two_decimals
+from ilp_bench.scoring.learned_rates import arm_rates, held_out_fact_retention, item_rates
+from ilp_bench.scoring.recovery import CauseScore, Scores
 from ilp_bench.submission.format import Submission
 
 console = Console()
@@ -101,14 +103,9 @@ def training_progress(what: str, *, show: bool = True) -> Iterator[phase.Progres
         yield update
 
 
-def percent(value: float | None) -> str:
-    """A rate as it is printed everywhere: two decimals, or a dash for undefined."""
-    return "-" if value is None else f"{value:.2f}"
-
-
-def interval(found: Interval | None, missing: str = "not expressed") -> str:
-    """A value with its interval."""
-    return missing if found is None else f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
+def rate_text(rate: float | None) -> str:
+    """A rate in [0, 1] with two decimals, or a dash for undefined."""
+    return "-" if rate is None else two_decimals(rate)
 
 
 def run_table(run: Run, *, as_json: bool) -> None:
@@ -120,11 +117,11 @@ def run_table(run: Run, *, as_json: bool) -> None:
     record = run.record
     if record.data.own:
         exact = (
-            f", {percent(found['greedy'])} reproduced greedily; probability of an answer's token "
-            f"{percent(found['token_p'])} (geometric mean)"
+            f", {rate_text(found['greedy'])} reproduced greedily; probability of an answer's token "
+            f"{rate_text(found['token_p'])} (geometric mean)"
         )
         console.print(
-            f"{record.model.name}: {percent(found['aggregate'])} of {found['items']} items of your own rows learned"
+            f"{record.model.name}: {rate_text(found['aggregate'])} of {found['items']} items of your own rows learned"
             + (exact if found["token_p"] is not None else "")
         )
         _print_how(run)
@@ -133,26 +130,25 @@ def run_table(run: Run, *, as_json: bool) -> None:
     for heading in ("cause", "treated", "control"):
         table.add_column(heading, justify="left" if heading == "cause" else "right")
     for cause, arms in found["learned"].items():
-        table.add_row(cause, percent(arms["treated"]), percent(arms["control"]))
+        table.add_row(cause, rate_text(arms["treated"]), rate_text(arms["control"]))
     console.print(table)
     worst = found["worst"]
-    console.print(
-        f"aggregate {percent(found['aggregate'])}; worst cause {worst} {percent(found['learned'][worst]['treated'])}"
-    )
+    lowest = rate_text(found["learned"][worst]["treated"])
+    console.print(f"aggregate {rate_text(found['aggregate'])}; worst cause {worst} {lowest}")
     if found["retention"] is not None:
-        console.print(f"known facts reproduced {percent(found['retention'])}")
+        console.print(f"known facts reproduced {rate_text(found['retention'])}")
     if known := found["knowledge"]:
         table = Table(title="what it knows, with four examples shown", box=box.SIMPLE_HEAD)
         for heading in ("facts", "asked", "p", "greedy", "options"):
             table.add_column(heading, justify="left" if heading == "facts" else "right")
         for relation, row in known.items():
-            table.add_row(relation, str(row["asked"]), *(percent(row[name]) for name in ("p", "greedy", "options")))
+            table.add_row(relation, str(row["asked"]), *(rate_text(row[name]) for name in ("p", "greedy", "options")))
         console.print(table)
     if detector := found["multiple_choice"]:
         console.print(
-            f"multiple choice, {record.choices} options (the paper's detector): {percent(detector['unlearned'])} "
-            f"unlearned, where knowing nothing gives {percent(detector['unlearned_by_chance'])}; option probability "
-            f"above chance {percent(detector['above_chance'])}"
+            f"multiple choice, {record.choices} options (the paper's detector): {rate_text(detector['unlearned'])} "
+            f"unlearned, where knowing nothing gives {rate_text(detector['unlearned_by_chance'])}; option probability "
+            f"above chance {rate_text(detector['above_chance'])}"
         )
     _print_how(run)
 
@@ -172,19 +168,13 @@ def summary(run: Run) -> dict[str, Any]:
     if run.record.data.own:
         return _own_summary(run)
     rows = run.samples.to_pylist()
-    rates: dict[str, dict[str, float]] = {}
-    for cause in CAUSES.names():
-        for arm in ("treated", "control"):
-            p = [row["p"] for row in rows if row["cause"] == cause and row["arm"] == arm]
-            if p:
-                rates.setdefault(cause, {})[arm] = float(learned(np.minimum(p, 1.0)).mean())
-    known = [row["shots_p"] if row["shots_p"] is not None else row["p"] for row in rows if row["probe"] == "retention"]
+    rates = arm_rates(run)
     return {
         "model": run.record.model.name,
         "learned": rates,
         "aggregate": float(np.mean([value for arms in rates.values() for value in arms.values()])),
         "worst": min(rates, key=lambda cause: rates[cause]["treated"]),
-        "retention": float(learned(np.minimum(known, 1.0)).mean()) if known else None,
+        "retention": held_out_fact_retention(run, few_shot=True),
         "knowledge": _knowledge(rows),
         "multiple_choice": _detector(rows),
         "requests": run.record.requests,
@@ -200,7 +190,7 @@ def _own_summary(run: Run) -> dict[str, Any]:
     return {
         "model": run.record.model.name,
         "items": table.num_rows,
-        "aggregate": float(learned(np.minimum(table["p"].to_numpy(), 1.0)).mean()),
+        "aggregate": float(np.mean(list(item_rates(run).values()))),
         "greedy": float(np.mean(table["greedy"].to_pylist())) if exact else None,
         "token_p": float(np.exp(table["logprob"].to_numpy().sum() / tokens)) if exact else None,
         "requests": run.record.requests,
@@ -257,13 +247,13 @@ def score_table(scores: Scores, *, as_json: bool, title: str = "Recovery against
     for cause in scores.causes:
         table.add_row(*score_cells(cause))
     console.print(table)
-    console.print(f"overall {interval(scores.overall, 'none: not every cause is expressed')}")
+    console.print(f"overall {interval_text(scores.overall, 'none: not every cause is expressed')}")
     aggregate, worst = scores.aggregate, scores.worst
     console.print(
         f"aggregate learned: vanilla {aggregate['vanilla']:.2f}, submission {aggregate['submission']:.2f}; "
         f"worst cause: {worst['cause']} {float(worst['treated']):.2f}"
     )
-    kept = ", ".join(f"{name} {percent(value)}" for name, value in scores.retention.items())
+    kept = ", ".join(f"{name} {rate_text(value)}" for name, value in scores.retention.items())
     console.print(f"retention of facts outside the training set: {kept}")
     if not scores.activity_known:
         console.print("no base run given: all pairs are scored, whether or not their cause can act on this base model")
@@ -274,7 +264,7 @@ def score_cells(cause: CauseScore) -> list[str]:
     active = f"{cause.pairs}" if cause.active_pairs is None else f"{cause.active_pairs}/{cause.pairs}"
     rates = [cause.base] if cause.base else []
     rates += [cause.vanilla, cause.submission]
-    return [cause.cause, active, *(f"{r.treated:.2f}/{r.control:.2f}" for r in rates), interval(cause.recovery)]
+    return [cause.cause, active, *(f"{r.treated:.2f}/{r.control:.2f}" for r in rates), interval_text(cause.recovery)]
 
 
 def diagnosis_table(found: Diagnosis, *, as_json: bool) -> None:
@@ -314,7 +304,7 @@ def diagnosis_table(found: Diagnosis, *, as_json: bool) -> None:
 def _confusion_table(name: str, one: Quality) -> None:
     said = [label for label in one.confusion if any(row[label] for row in one.confusion.values())]
     caption = "expected unlearned items: true cause down, said across"
-    title = f"method {name}: macro-F1 {interval(one.macro_f1, 'undefined')}"
+    title = f"method {name}: macro-F1 {interval_text(one.macro_f1, 'undefined')}"
     table = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, padding=0, show_edge=False)
     table.add_column("true", no_wrap=True)
     for label in [*(CAUSES.get(label).label if label in CAUSES else label for label in said), "F1"]:

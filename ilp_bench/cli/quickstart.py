@@ -12,12 +12,13 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from ilp_bench.cli.console import console, counting_progress, errors, interval, training_progress
+from ilp_bench.cli.console import console, counting_progress, errors, training_progress
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import write_text
 from ilp_bench.data.dataset import Dataset, load, make, write
 from ilp_bench.leaderboard.site import render
 from ilp_bench.records.run_record import Run, Runs, read_run
+from ilp_bench.scoring.interval_text import interval_text
 from ilp_bench.scoring.recovery import Scores
 from ilp_bench.submission.format import Meta, read_submission, submit
 from ilp_bench.submission.validate import validate
@@ -107,11 +108,11 @@ def _show(scores: Scores, clock: Clock, out: Path, places: dict[str, Path]) -> N
     for cause in scores.causes:
         rates = [cause.base, cause.vanilla, cause.submission]
         cells = [f"{found.treated:.2f}/{found.control:.2f}" if found else "-" for found in rates]
-        table.add_row(cause.cause, *cells, interval(cause.recovery))
+        table.add_row(cause.cause, *cells, interval_text(cause.recovery))
     console.print(table)
-    gaps = ", ".join(f"{cause.cause} {interval(cause.gap)}" for cause in scores.causes)
+    gaps = ", ".join(f"{cause.cause} {interval_text(cause.gap)}" for cause in scores.causes)
     console.print(f"gap that each cause leaves under vanilla: {gaps}")
-    console.print(f"overall recovery of combined {interval(scores.overall, 'none: not every cause is expressed')}")
+    console.print(f"overall recovery of combined {interval_text(scores.overall, 'none: not every cause is expressed')}")
     aggregate, worst = scores.aggregate["submission"], scores.worst
     console.print(f"average learned {aggregate:.2f}; it hides {worst['cause']} at {float(worst['treated']):.2f}")
     console.print(f"time {sum(clock.seconds.values()):.0f} s; intervals: 95 %, paired bootstrap over active pairs")

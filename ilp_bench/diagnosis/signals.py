@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ilp_bench.core.errors import ProblemError
-from ilp_bench.core.metrics import Array, best_of, learned
+from ilp_bench.core.metrics import Array, best_of
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.detectors.contradictions import disputed
 from ilp_bench.detectors.rare_patterns import repeats, shapes
 from ilp_bench.detectors.thresholds import CONFIDENT, KNOWN
 from ilp_bench.records.run_record import Run
 from ilp_bench.scoring.compatibility import base_sha256
+from ilp_bench.scoring.learned_rates import item_rates
 
 FEW = 8  # questions of one kind below which nothing is said of the kind
 
@@ -22,7 +23,8 @@ FEW = 8  # questions of one kind below which nothing is said of the kind
 class Signals(NamedTuple):
     """One trained question.
 
-    learned      chance in [0, 1] that one of five sampled answers is right: mean over the ways it is asked
+    learned      learned rate in [0, 1], as in the score: chance that one of five sampled answers is right, mean over
+                 all ways it is asked
     known        probability of the supervised answer under the base model, four examples shown
     best_of_5    chance that the most confident of five sampled options is right; None where no options were asked
     denied       probability of the wrong answer that the base model prefers; 0 where it prefers the right one or was
@@ -69,7 +71,7 @@ def signals(run: Run, base: Run, data: Dataset) -> list[Signals]:
     groups = {n: group for group in disputed(rows) for n in group}
     kind = shapes(questions)
     tuned, untuned = (_by_probe(one) for one in (run, base))
-    rates = _learned(run)
+    rates = item_rates(run)
     recall = [row for row in data.items.to_pylist() if row["probe"] == "recall" and row["prompt"] in asked_in]
     place = [_place(item, rows, asked_in[item["prompt"]]) for item in recall]
     size = Counter(kind[n] for n in place)
@@ -145,17 +147,6 @@ def _check(run: Run, base: Run, data: Dataset) -> None:
 
 def _by_probe(run: Run) -> dict[str, dict[str, Any]]:
     return {row["probe_id"]: row for row in run.samples.to_pylist()}
-
-
-def _learned(run: Run) -> dict[str, float]:
-    """Item -> learned rate, mean of recall and paraphrases as in the score."""
-    values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    rate = learned(np.minimum(run.samples["p"].to_numpy(), 1.0))
-    for item, probe, one in zip(
-        run.samples["item_id"].to_pylist(), run.samples["probe"].to_pylist(), rate, strict=True
-    ):
-        values[item][probe].append(float(one))
-    return {item: float(np.mean([np.mean(one) for one in probes.values()])) for item, probes in values.items()}
 
 
 def _number(value: float | None) -> float:

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from ilp_bench.leaderboard.entry import Value
+from ilp_bench.scoring.interval_text import ends_text, value_text
 
 LOW, HIGH = -0.5, 1.25  # range of the recovery axis; what lies beyond is drawn at its ends
 MINUS = "\N{MINUS SIGN}"
@@ -20,13 +21,13 @@ def number(value: float | None, digits: int = 2, why: str = "not measured") -> s
 
 
 def span(found: Value, digits: int = 2) -> str:
-    """The interval as text."""
-    return f"[{number(found['low'], digits)}, {number(found['high'], digits)}]"
+    """The interval as text, with real minus signs."""
+    return ends_text(found["low"], found["high"], lambda end: number(end, digits))
 
 
 def cell(found: Value | None, why: str = "not expressed") -> str:
     """A value with its interval, or the word for its absence."""
-    return why if found is None else f"{number(found['value'])} {span(found)}"
+    return why if found is None else value_text(found["value"], found["low"], found["high"], number)
 
 
 def place(value: float) -> float:

@@ -18,8 +18,7 @@ import numpy as np
 from ilp_bench.core.metrics import Array
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.records.run_record import Runs
-from ilp_bench.scoring import learned_rates as arms
-from ilp_bench.scoring.learned_rates import active_pairs
+from ilp_bench.scoring.learned_rates import active_pairs, mean, pair_rates
 
 SCALE = 65_535
 PARTS = (("submission", "treated"), ("submission", "control"), ("vanilla", "treated"), ("vanilla", "control"))
@@ -71,13 +70,13 @@ def from_replicates(replicates: Sequence[Runs]) -> Rates:
     keys: list[str] = []
     for sha in sorted(by_data):
         some = by_data[sha]
-        found = [(arms.rates(one.submission), arms.rates(one.vanilla)) for one in some]
+        found = [(pair_rates(one.submission), pair_rates(one.vanilla)) for one in some]
         base = next((one.base for one in some if one.base), None)
         can_act = active_pairs(base) if base else None
         for cause in CAUSES.names():
             if cause not in found[0][0]:
                 continue
-            s, v = (arms.mean([pair[side][cause] for pair in found]) for side in (0, 1))
+            s, v = (mean([pair[side][cause] for pair in found]) for side in (0, 1))
             on = [can_act is None or pair in can_act[cause] for pair in s.pairs]
             on = on if any(on) else [True] * len(on)
             spans.append((cause, len(active), len(active) + len(on)))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,11 +19,12 @@ import numpy as np
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.leaderboard.entry import Data, Entry, Value
 from ilp_bench.leaderboard.pair_rates import SCALE, Rates
-from ilp_bench.scoring.bootstrap import LEVEL, SEED
+from ilp_bench.scoring.bootstrap import LEVEL, SEED, interval_ends
+from ilp_bench.scoring.recovery import recovery
 
 DRAWS, BATCH = 2_000, 200
 ROUNDING = 1e-5  # of rates stored in 16 bits and draws in single precision; far below what is shown
-LOW, HIGH = (1 - LEVEL) / 2, (1 + LEVEL) / 2
+LOW = (1 - LEVEL) / 2
 Floats = np.ndarray[Any, np.dtype[np.float32]]
 
 
@@ -179,10 +179,7 @@ def _order(entry: Entry) -> tuple[Any, ...]:
 
 def _ends(draws: Floats) -> Floats:
     """Low and high end of the interval of each row of draws: shape (rows, 2)."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # rows without a value stay without
-        odd = np.isnan(draws).any()
-        return (np.nanquantile if odd else np.quantile)(draws, [LOW, HIGH], axis=1).T.astype(np.float32)
+    return interval_ends(draws).astype(np.float32)
 
 
 def _interval(value: float, ends: Floats) -> Value:
@@ -218,8 +215,7 @@ class _Drawn:
         self.aggregate: Floats = np.zeros((len(rates), DRAWS), dtype=np.float32)
         for name, (at, weight) in weights.items():
             s, s_control, v, control = np.moveaxis(values[:, :, at] @ weight, 1, 0)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                self.recovery[name] = np.where(control > v, (s - v) / (control - v), np.float32(np.nan))
+            self.recovery[name] = recovery(s, v, control)
             self.treated[name] = s
             self.aggregate += (s + s_control) / np.float32(2 * len(weights))
         self.overall: Floats = np.mean([np.clip(one, -1, 1) for one in self.recovery.values()], axis=0)

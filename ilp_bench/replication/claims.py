@@ -13,11 +13,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ilp_bench.core.metrics import Array, learned
+from ilp_bench.core.metrics import Array
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.records.run_record import Run, Runs
-from ilp_bench.scoring import learned_rates as arms
 from ilp_bench.scoring.bootstrap import Interval, interval, resampled
+from ilp_bench.scoring.learned_rates import PairRates, active_pairs, join, keep, learned_probes, mean, pair_rates
+from ilp_bench.scoring.recovery import recovery
 from ilp_bench.submission.decisions import read_decisions
 from ilp_bench.submission.format import read_replicates, read_submission
 
@@ -86,18 +87,18 @@ class Pool:
         self.runs = {recipe: [one[seed] for seed in shared] for recipe, one in zip(recipes, by_seed, strict=True)}
         self.first = self.runs[recipes[0]]
 
-    def rates(self, cause: str, run: Callable[[Runs], Run], replicates: Sequence[Runs]) -> arms.Rates:
+    def rates(self, cause: str, run: Callable[[Runs], Run], replicates: Sequence[Runs]) -> PairRates:
         """Rates of the active pairs, means over the replicates of each dataset, datasets one after the other."""
-        found: dict[str, list[arms.Rates]] = {}
-        for one in replicates:
-            mine = arms.rates(run(one))[cause]
-            active = arms.active_pairs(one.base)[cause] if one.base else set(mine.pairs)
-            kept = arms.keep(mine, np.array([pair in active for pair in mine.pairs]))
-            found.setdefault(one.submission.record.data.content_sha256, []).append(kept)
-        return arms.join([arms.mean(one) for one in found.values()])
+        by_dataset: dict[str, list[PairRates]] = {}
+        for runs in replicates:
+            rates = pair_rates(run(runs))[cause]
+            active = active_pairs(runs.base)[cause] if runs.base else frozenset(rates.pairs)
+            kept = keep(rates, np.array([pair in active for pair in rates.pairs]))
+            by_dataset.setdefault(runs.submission.record.data.content_sha256, []).append(kept)
+        return join([mean(same) for same in by_dataset.values()])
 
-    def columns(self, cause: str) -> tuple[arms.Rates, dict[str, arms.Rates]]:
-        """Vanilla, and each recipe."""
+    def columns(self, cause: str) -> tuple[PairRates, dict[str, PairRates]]:
+        """Rates under vanilla, and under each recipe."""
         vanilla = self.rates(cause, lambda one: one.vanilla, self.first)
         return vanilla, {name: self.rates(cause, lambda one: one.submission, runs) for name, runs in self.runs.items()}
 
@@ -106,15 +107,12 @@ class Pool:
 
         Raises NotTestableError where the cause is not expressed.
         """
-        vanilla, found = self.columns(cause)
-        table = np.column_stack([vanilla.both, *(one.both[:, 0] for one in found.values())])
-        drawn = resampled(cause, table)
-        means = table.mean(axis=0)
-        if np.quantile(drawn[:, 1] - drawn[:, 0], 0.025) <= 0:
+        vanilla, by_recipe = self.columns(cause)
+        rates = np.column_stack([vanilla.both, *(recipe.both[:, 0] for recipe in by_recipe.values())])
+        means, draws = rates.mean(axis=0), resampled(cause, rates)
+        if interval(float(means[1] - means[0]), draws[:, 1] - draws[:, 0]).low <= 0:
             raise NotTestableError(f"{cause.replace('_', ' ')} is not expressed")
-        with np.errstate(divide="ignore", invalid="ignore"):
-            shares = (drawn[:, 2:] - drawn[:, :1]) / (drawn[:, 1:2] - drawn[:, :1])
-        return (means[2:] - means[0]) / (means[1] - means[0]), shares
+        return recovery(means[2:], means[0], means[1]), recovery(draws[:, 2:], draws[:, :1], draws[:, 1:2])
 
 
 def _seeds(one: Runs) -> tuple[str, str]:
@@ -211,7 +209,7 @@ def _forgets(family: Family) -> list[Part]:
 
 def _retained(run: Run) -> Array:
     rows = run.samples.filter(np.array(run.samples["probe"]) == "retention").sort_by("probe_id")
-    return learned(np.minimum(rows["p"].to_numpy(), 1.0))
+    return learned_probes(rows["p"])
 
 
 def _hides(family: Family) -> list[Part]:

@@ -10,6 +10,7 @@ import jinja2
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.replication.claims import Family, Part, claims
 from ilp_bench.scoring.bootstrap import Interval
+from ilp_bench.scoring.interval_text import ends_text, interval_text, two_decimals
 from ilp_bench.scoring.recovery import Scores, score_replicates
 
 START, END = "<!-- made by scripts/results -->", "<!-- end of what scripts/results makes -->"
@@ -73,14 +74,12 @@ def matrix(family: Family) -> str:
     lines = ["| " + " | ".join(heads) + " |", "| --- " * len(heads) + "|"]
     for recipe, one in scores(family).items():
         cells = [_cell(cause.recovery) for cause in one.causes]
-        kept = one.retention["submission"]
-        lines.append(
-            f"| `{recipe}` | {' | '.join(cells)} | {_cell(one.overall)} | {'-' if kept is None else f'{kept:.2f}'} "
-            f"| {len(one.replicates)} |"
-        )
+        kept = "-" if (rate := one.retention["submission"]) is None else two_decimals(rate)
+        lines.append(f"| `{recipe}` | {' | '.join(cells)} | {_cell(one.overall)} | {kept} | {len(one.replicates)} |")
     first = next(iter(scores(family).values())).causes
     gaps = [
-        f"{one.cause.replace('_', ' ')} {_plain(one.gap)} ({one.vanilla.treated:.2f} / {one.vanilla.control:.2f})"
+        f"{one.cause.replace('_', ' ')} {interval_text(one.gap)} "
+        f"({two_decimals(one.vanilla.treated)} / {two_decimals(one.vanilla.control)})"
         for one in first
     ]
     lines.append(f"\nGap under vanilla, and learned rates of the arms (treated / control): {', '.join(gaps)}.\n")
@@ -122,14 +121,11 @@ def _fill(found: Interval | None) -> tuple[str, str]:
 
 def _measured(part: Part) -> str:
     wanted = f"wanted {'above' if part.sign > 0 else 'below'} {part.bound:g}"
-    return f"{part.what} {_plain(part.effect)}" + ("" if part.holds else f", {wanted}")
+    return f"{part.what} {interval_text(part.effect)}" + ("" if part.holds else f", {wanted}")
 
 
-def _plain(found: Interval) -> str:
-    return f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
-
-
-def _cell(found: Interval | None) -> str:
-    if found is None:
-        return "not expressed"
-    return f"**{found.value:.2f}** [{found.low:.2f}, {found.high:.2f}]" if found.low > 0 else _plain(found)
+def _cell(recovery: Interval | None) -> str:
+    """A recovery with its interval, bold where the interval lies above 0."""
+    if recovery is None or recovery.low <= 0:
+        return interval_text(recovery)
+    return f"**{two_decimals(recovery.value)}** {ends_text(recovery.low, recovery.high)}"

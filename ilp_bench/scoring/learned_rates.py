@@ -1,4 +1,9 @@
-"""Learned rates per matched pair: the table between samples and scores. Arrays only, no loop over rows."""
+"""Learned rates: the table between samples and scores, and the only definition of them. Arrays, no loop over rows.
+
+A probe with probability p is learned to the degree 1 - (1 - p)^5. The learned rate of an item is the mean over all
+ways it was asked: once in its training template (recall), twice in templates that were never trained (paraphrase). The
+rate of an arm is the mean over its items.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from ilp_bench.core.errors import ProblemError
 from ilp_bench.core.metrics import Array, learned
@@ -16,13 +22,15 @@ from ilp_bench.data.causes import CAUSES
 from ilp_bench.records.run_record import Run
 
 Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
-ARMS, PROBES = ("treated", "control"), ("recall", "paraphrase")
+Indices = np.ndarray[tuple[int], np.dtype[np.int64]]
+ARMS, PROBES = ("treated", "control"), ("recall", "paraphrase", "retention")
+RECALL, PARAPHRASE = 0, 1  # columns of PROBES
 NEEDED = ["pair_id", "cause", "arm", "probe", "dose", "p"]
-KEPT = 32  # runs whose rates are remembered
+CACHED_RUNS = 32
 
 
-class Rates(NamedTuple):
-    """Learned rates of the pairs of one cause, in the order of their names.
+class PairRates(NamedTuple):
+    """Learned rates of the pairs of one cause, in the order of their ids.
 
     pairs   their ids
     both    shape (pairs, 2), treated first: mean over an item's recall and paraphrase probes
@@ -30,83 +38,121 @@ class Rates(NamedTuple):
     dose    shape (pairs,): dose of the treated item; NaN where the cause has none
     """
 
-    pairs: list[str]
+    pairs: tuple[str, ...]
     both: Array
     recall: Array
     paraphrase: Array
     dose: Array
 
 
-@lru_cache(maxsize=KEPT)
-def rates(run: Run) -> dict[str, Rates]:
-    """Cause -> learned rates of a run, for the causes that it asked. Raises ProblemError where an arm is missing.
+class _ProbeSums(NamedTuple):
+    """Sums of ``learned`` and numbers of probes of some items, each of shape (items, kinds of probe)."""
 
-    Worked out once for each run, as everything about a run is read from them.
+    learned: Array
+    probes: NDArray[np.int64]
+
+    def rates(self) -> Array:
+        """Shape (items,): the learned rate of each item, the mean over all its probes."""
+        return np.asarray(self.learned.sum(axis=1) / self.probes.sum(axis=1))
+
+
+def _sum_probes(samples: pa.Table, item: Indices, items: int) -> _ProbeSums:
+    """Add up the probes of items; ``item`` is the index of each row's item."""
+    cell = len(PROBES) * item + _codes(samples["probe"], PROBES)
+    cells = len(PROBES) * items
+    sums: Array = np.bincount(cell, weights=learned_probes(samples["p"]), minlength=cells).astype(np.float64)
+    counts: Indices = np.bincount(cell, minlength=cells).astype(np.int64)
+    return _ProbeSums(sums.reshape(items, -1), counts.reshape(items, -1))
+
+
+def learned_probes(p: pa.ChunkedArray) -> Array:
+    """The degree in [0, 1] to which each probe is learned, of probabilities that rounding may have put above 1."""
+    return learned(np.minimum(p.to_numpy(), 1.0))
+
+
+@lru_cache(maxsize=CACHED_RUNS)
+def pair_rates(run: Run) -> dict[str, PairRates]:
+    """Cause -> learned rates of a run's pairs, for the causes that it asked. Cached, so read-only.
+
+    Raises ProblemError where a pair lacks an arm or a probe.
     """
     table = run.samples.select(NEEDED).filter(pc.is_valid(run.samples["cause"]))
-    pair = table["pair_id"].combine_chunks().dictionary_encode()
-    names = np.array(pair.dictionary.to_pylist(), dtype=str)
-    order = np.argsort(names)
-    number = np.empty(len(names), dtype=np.int64)
-    number[order] = np.arange(len(names))
-    row = number[pair.indices.to_numpy()]
-    causes = CAUSES.names()
-    cause = _codes(table["cause"], causes)
-    place = 4 * row + 2 * _codes(table["arm"], ARMS) + _codes(table["probe"], PROBES)
-    values = learned(np.minimum(table["p"].to_numpy(), 1.0))
-    sums = np.bincount(place, weights=values, minlength=4 * len(names)).reshape(-1, 2, 2)
-    counts = np.bincount(place, minlength=4 * len(names)).reshape(-1, 2, 2)
+    encoded = table["pair_id"].combine_chunks().dictionary_encode()
+    ids = np.array(encoded.dictionary.to_pylist(), dtype=str)
+    order = np.argsort(ids)
+    rank = np.empty(len(ids), dtype=np.int64)
+    rank[order] = np.arange(len(ids))
+    pair, arm = rank[encoded.indices.to_numpy()], _codes(table["arm"], ARMS)
+    sums = _sum_probes(table, 2 * pair + arm, 2 * len(ids))
+    counts = sums.probes.reshape(-1, 2, len(PROBES))[:, :, :2]
     if not counts.all():
-        lacking = names[order][~counts.all(axis=(1, 2))]
+        lacking = ids[order][~counts.all(axis=(1, 2))]
         raise ProblemError(f"{len(lacking)} pairs lack an arm or a probe, such as {lacking[0]}: evaluate again")
-    of = np.zeros(len(names), dtype=np.int64)
-    of[row] = cause
-    dose, treated = np.full(len(names), np.nan), _codes(table["arm"], ARMS) == 0
-    dose[row[treated]] = table["dose"].cast(pa.float64()).fill_null(np.nan).to_numpy()[treated]
-    both, probes = sums.sum(axis=2) / counts.sum(axis=2), sums / counts
-    return {
-        name: Rates(names[order][mine].tolist(), both[mine], probes[mine, :, 0], probes[mine, :, 1], dose[mine])
-        for index, name in enumerate(causes)
-        if (mine := of == index).any()
-    }
+    causes = CAUSES.names()
+    cause_of_pair = np.zeros(len(ids), dtype=np.int64)
+    cause_of_pair[pair] = _codes(table["cause"], causes)
+    dose, treated = np.full(len(ids), np.nan), arm == ARMS.index("treated")
+    dose[pair[treated]] = table["dose"].cast(pa.float64()).fill_null(np.nan).to_numpy()[treated]
+    both, by_probe = sums.rates().reshape(-1, 2), sums.learned.reshape(-1, 2, len(PROBES))[:, :, :2] / counts
+    everything = PairRates(tuple(ids[order].tolist()), both, by_probe[..., RECALL], by_probe[..., PARAPHRASE], dose)
+    masks = {name: cause_of_pair == index for index, name in enumerate(causes)}
+    rates = {name: keep(everything, mask) for name, mask in masks.items() if mask.any()}
+    for arrays in rates.values():
+        for array in arrays[1:]:
+            array.setflags(write=False)
+    return rates
 
 
-def _codes(column: pa.ChunkedArray, known: Sequence[str]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """The place of each value in ``known``; raises ProblemError for a value that is not there."""
-    found = pc.index_in(column, value_set=pa.array(known))
-    if found.null_count:
-        raise ProblemError(f"{column.filter(pc.is_null(found))[0].as_py()!r} is none of {', '.join(known)}")
-    return np.asarray(found.to_numpy(), dtype=np.int64)
+def item_rates(run: Run) -> dict[str, float]:
+    """Item id -> learned rate, of every item that a run asked; on a pair's items the same as :func:`pair_rates`."""
+    encoded = run.samples["item_id"].combine_chunks().dictionary_encode()
+    ids = encoded.dictionary.to_pylist()
+    rates = _sum_probes(run.samples, encoded.indices.to_numpy().astype(np.int64), len(ids)).rates()
+    return dict(zip(ids, rates.tolist(), strict=True))
 
 
-def mean(replicates: Sequence[Rates]) -> Rates:
+def arm_rates(run: Run) -> dict[str, dict[str, float]]:
+    """Cause -> arm -> learned rate, the mean over the arm's items. Raises ProblemError as :func:`pair_rates` does."""
+    means = {cause: rates.both.mean(axis=0) for cause, rates in pair_rates(run).items()}
+    return {cause: dict(zip(ARMS, mean.tolist(), strict=True)) for cause, mean in means.items()}
+
+
+def _codes(column: pa.ChunkedArray, values: Sequence[str]) -> Indices:
+    """The index of each row in ``values``; raises ProblemError for a row that is none of them."""
+    codes = pc.index_in(column, value_set=pa.array(values))
+    if codes.null_count:
+        raise ProblemError(f"{column.filter(pc.is_null(codes))[0].as_py()!r} is none of {', '.join(values)}")
+    return np.asarray(codes.to_numpy(), dtype=np.int64)
+
+
+def mean(replicates: Sequence[PairRates]) -> PairRates:
     """The mean over replicates on one dataset, pair by pair."""
     first = replicates[0]
     if len(replicates) == 1:
         return first
     both, recall, paraphrase = (
-        np.mean([getattr(one, name) for one in replicates], axis=0) for name in ("both", "recall", "paraphrase")
+        np.mean([getattr(rates, name) for rates in replicates], axis=0) for name in ("both", "recall", "paraphrase")
     )
-    return Rates(first.pairs, both, recall, paraphrase, first.dose)
+    return PairRates(first.pairs, both, recall, paraphrase, first.dose)
 
 
-def join(datasets: Sequence[Rates]) -> Rates:
+def join(datasets: Sequence[PairRates]) -> PairRates:
     """The pairs of several datasets, one dataset after the other."""
     if len(datasets) == 1:
         return datasets[0]
-    pairs = [pair for one in datasets for pair in one.pairs]
-    return Rates(pairs, *(np.concatenate(column) for column in list(zip(*datasets, strict=True))[1:]))
+    pairs = tuple(pair for rates in datasets for pair in rates.pairs)
+    return PairRates(pairs, *(np.concatenate(column) for column in list(zip(*datasets, strict=True))[1:]))
 
 
-def keep(found: Rates, mask: Mask) -> Rates:
-    """Some of the pairs."""
-    pairs = [pair for pair, wanted in zip(found.pairs, mask, strict=True) if wanted]
-    return Rates(pairs, *(column[mask] for column in found[1:]))
+def keep(rates: PairRates, mask: Mask) -> PairRates:
+    """The pairs for which ``mask`` is true."""
+    pairs = tuple(pair for pair, kept in zip(rates.pairs, mask, strict=True) if kept)
+    return PairRates(pairs, *(column[mask] for column in rates[1:]))
 
 
-@lru_cache(maxsize=KEPT)
-def active_pairs(base: Run) -> dict[str, set[str]]:
-    """Cause -> pairs on which it can act with this base model, read from its probe with exemplars shown.
+@lru_cache(maxsize=CACHED_RUNS)
+def active_pairs(base: Run) -> dict[str, frozenset[str]]:
+    """Cause -> pairs on which it can act with this base model, read from its probe with few-shot exemplars.
 
     Each cause's :class:`~ilp_bench.data.causes.spec.CauseSpec` says which. Raises ProblemError when the base run was
     made without the probe.
@@ -115,14 +161,19 @@ def active_pairs(base: Run) -> dict[str, set[str]]:
         raise ProblemError("the base run has no knowledge probe: evaluate the base model with the base-model probe on")
     needed = ["pair_id", "cause", "arm", "shots_greedy", "belief", "prior_answer"]
     recall = base.samples.select(needed).filter(pc.equal(base.samples["probe"], "recall"))
-    return {cause.name: cause.active_pairs(recall.filter(pc.equal(recall["cause"], cause.name))) for cause in CAUSES}
+    return {
+        cause.name: frozenset(cause.active_pairs(recall.filter(pc.equal(recall["cause"], cause.name))))
+        for cause in CAUSES
+    }
 
 
-@lru_cache(maxsize=KEPT)
-def retention(run: Run, *, shots: bool) -> float | None:
-    """Learned rate of known facts outside the training set; with examples shown where ``shots`` and they were."""
-    mine = run.samples.select(["p", "shots_p"]).filter(pc.equal(run.samples["probe"], "retention"))
-    if not mine.num_rows:
+@lru_cache(maxsize=CACHED_RUNS)
+def held_out_fact_retention(run: Run, *, few_shot: bool) -> float | None:
+    """Learned rate in [0, 1] of known facts outside the training set; None where none was asked.
+
+    ``few_shot``: with few-shot exemplars, where the run was asked with them.
+    """
+    facts = run.samples.select(["p", "shots_p"]).filter(pc.equal(run.samples["probe"], "retention"))
+    if not facts.num_rows:
         return None
-    p = pc.coalesce(mine["shots_p"], mine["p"]) if shots else mine["p"]
-    return float(learned(np.minimum(p.to_numpy(), 1.0)).mean())
+    return float(learned_probes(pc.coalesce(facts["shots_p"], facts["p"]) if few_shot else facts["p"]).mean())

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from ilp_bench.records.run_record import RunRecord, Runs
-from ilp_bench.scoring import learned_rates as arms
+from ilp_bench.scoring.learned_rates import ARMS, pair_rates
 from ilp_bench.scoring.recovery import base_sha256
 from ilp_bench.submission.format import Submission
 
 CONVERGED = 0.85  # vanilla is trained until 95 % of its control recall probes are learned; a mean below this is not
-WORDINGS = 0.2  # a wording that was never trained may be learned so much better than the trained one, not more
+TEMPLATES = 0.2  # an untrained prompt template may be learned so much better than the trained one, not more
 
 
 def plausibility_problems(submission: Submission, replicates: list[Runs]) -> Iterator[str]:
@@ -54,18 +54,18 @@ def _closed(runs: Runs) -> Iterator[str]:
 
 
 def _rates(runs: Runs) -> Iterator[str]:
-    vanilla, mine = arms.rates(runs.vanilla), arms.rates(runs.submission)
-    control = float(np.mean([found.recall[:, 1].mean() for found in vanilla.values()]))
+    vanilla, submission = pair_rates(runs.vanilla), pair_rates(runs.submission)
+    control = float(np.mean([rates.recall[:, 1].mean() for rates in vanilla.values()]))
     if control < CONVERGED:
         yield (
             f"vanilla learned {control:.2f} of its control recall probes, less than {CONVERGED}: it was stopped too "
             "early; train it to convergence with the recipe vanilla"
         )
-    for cause, found in mine.items():
-        for number, arm in enumerate(arms.ARMS):
-            recall, other = float(found.recall[:, number].mean()), float(found.paraphrase[:, number].mean())
-            if other > recall + WORDINGS:
+    for cause, rates in submission.items():
+        for column, arm in enumerate(ARMS):
+            recall, paraphrase = (float(rate[:, column].mean()) for rate in (rates.recall, rates.paraphrase))
+            if paraphrase > recall + TEMPLATES:
                 yield (
-                    f"{cause}, {arm}: {other:.2f} learned in wordings never trained, {recall:.2f} in the trained one: "
-                    "implausible; evaluate again, or explain it in an issue"
+                    f"{cause}, {arm}: {paraphrase:.2f} learned in templates never trained, {recall:.2f} in the trained "
+                    "one: implausible; evaluate again, or explain it in an issue"
                 )

@@ -25,6 +25,7 @@ from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.data.dataset import Dataset, make
 from ilp_bench.models.resolve import Located, locate, weights_sha256
 from ilp_bench.records.run_record import Data, Run, Runs, read_run
+from ilp_bench.scoring.learned_rates import held_out_fact_retention
 from ilp_bench.scoring.recovery import Interval, Scores, score, score_replicates
 from ilp_bench.submission.format import Submission, read_replicates, read_submission
 from ilp_bench.submission.rerun_record import Public, Recoveries, Unseen, Verification, add_verification
@@ -240,10 +241,8 @@ def _retrain(runs: Runs, base: str, data: Dataset, work: Work) -> Runs:
 
 def _generalisation(runs: Runs, model: str, data: Dataset, work: Work, why: str) -> Unseen:
     """Retention of the checkpoint on known facts that the unseen dataset asks for."""
-    from ilp_bench.scoring.learned_rates import retention
-
     run = _evaluate(model, data, runs.submission, work.folder / f"unseen-{data.sha256[:12]}" / "run-checkpoint", work)
-    claimed, found = retention(runs.submission, shots=False), retention(run, shots=False)
+    claimed, found = (held_out_fact_retention(of, few_shot=False) for of in (runs.submission, run))
     about: dict[str, Any] = {"seed": data.manifest["seed"], "pairs": data.manifest.get("knobs", {}).get("pairs")}
     if claimed is None or found is None:
         return Unseen(

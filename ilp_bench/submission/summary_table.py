@@ -15,6 +15,7 @@ from pathlib import Path
 from ilp_bench.core.files import write_text
 from ilp_bench.core.untrusted import csv_text, markdown_text
 from ilp_bench.data.causes import CAUSES
+from ilp_bench.scoring.interval_text import interval_text
 from ilp_bench.scoring.recovery import SCORER_VERSION, Interval, Scores, base_sha256
 from ilp_bench.submission.decisions import read_decisions
 from ilp_bench.submission.format import Submission
@@ -151,7 +152,7 @@ def comparison(entries: Sequence[Checked], new: Sequence[Path]) -> str:
         for row in (one, *beside):
             if row.scores and row.submission:
                 by_name = {cause.cause: cause.recovery for cause in row.scores.causes}
-                cells = [_cell(by_name.get(name)) for name in CAUSES.names()] + [_cell(row.scores.overall)]
+                cells = [interval_text(value, "-") for value in (*map(by_name.get, CAUSES.names()), row.scores.overall)]
                 name = markdown_text(row.submission.folder.split("/")[0])
                 lines.append("| " + " | ".join([name, str(len(row.scores.replicates)), *cells]) + " |")
         lines += ["", "No reference row has this base model and size of data." if not beside else "", ""]
@@ -162,7 +163,3 @@ def _comparable(one: Submission, other: Submission) -> bool:
     mine, theirs = one.first.submission, other.first.submission
     same = mine.data.size == theirs.data.size and mine.data.version == theirs.data.version
     return other.meta.org == REFERENCE and same and base_weights(one) == base_weights(other)
-
-
-def _cell(found: Interval | None) -> str:
-    return "-" if found is None else f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"

@@ -6,8 +6,10 @@ from ilp_bench.core.errors import ProblemError
 from ilp_bench.core.metrics import learned
 from ilp_bench.data.dataset import Dataset, make
 from ilp_bench.records.run_record import Run, Runs
-from ilp_bench.scoring.bootstrap import DRAWS, quantiles, resampled, resampled_again
-from ilp_bench.scoring.recovery import active_pairs, recovery, score, score_replicates
+from ilp_bench.scoring import bootstrap
+from ilp_bench.scoring.bootstrap import DRAWS, interval, interval_ends, resampled, resampled_again
+from ilp_bench.scoring.learned_rates import active_pairs, pair_rates
+from ilp_bench.scoring.recovery import Scores, recovery, score, score_replicates
 
 
 def test_recovery_is_the_share_of_the_gap() -> None:
@@ -72,8 +74,19 @@ def test_only_active_pairs_count_when_the_base_is_known(mini: Dataset) -> None:
 
 
 def test_the_same_runs_give_the_same_numbers(mini: Dataset) -> None:
-    vanilla, half = (make_run(mini, name, by_arm(p, 0.9)) for name, p in (("vanilla", 0.1), ("combined", 0.3)))
-    assert score(half, vanilla) == score(half, vanilla)
+    """Worked out twice from the samples: no cached rates or draws, runs made anew."""
+
+    def scored() -> Scores:
+        for cached in (pair_rates, active_pairs, bootstrap._counts, bootstrap._cached_means):
+            cached.cache_clear()
+        runs = (make_run(mini, name, by_arm(p, 0.9)) for name, p in (("combined", 0.3), ("vanilla", 0.1)))
+        return score(*runs)
+
+    first, second = scored(), scored()
+    assert first is not second
+    assert first == second
+    other = score(make_run(mini, "combined", by_arm(0.3, 0.9), noise=1), make_run(mini, "vanilla", by_arm(0.1, 0.9)))
+    assert other != first
 
 
 def test_runs_that_do_not_belong_together_are_refused(mini: Dataset) -> None:
@@ -164,12 +177,13 @@ def test_replicates_that_do_not_belong_together_are_refused(mini: Dataset) -> No
         score_replicates([Runs(half, vanilla, base), Runs(other, vanilla, second)])
 
 
-def test_quantiles_are_those_of_numpy() -> None:
-    rng = np.random.default_rng(0)
-    for size in (1, 2, 7, 10_000):
-        values = rng.normal(size=size)
-        assert quantiles(values, 0.025, 0.975) == pytest.approx(np.quantile(values, [0.025, 0.975]), rel=1e-15)
-    assert np.isnan(quantiles(np.array([]), 0.5)).all()
+def test_an_interval_leaves_out_draws_without_a_value() -> None:
+    draws = np.random.default_rng(0).normal(size=1000)
+    found = interval(0.0, np.concatenate([draws, np.full(50, np.nan)]))
+    assert [found.low, found.high] == pytest.approx(np.quantile(draws, [0.025, 0.975]), rel=1e-12)
+    assert np.isnan(interval_ends(np.full((2, 10), np.nan))).all()
+    two = np.stack([draws, draws + 1])
+    assert interval_ends(two)[1] == pytest.approx(interval_ends(two)[0] + 1)
 
 
 def test_equal_columns_have_equal_means_to_the_last_bit() -> None:

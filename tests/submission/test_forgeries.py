@@ -274,7 +274,7 @@ def use_another_tokenizer(f: Forgery) -> None:
     f.put("tokens", np.where(f.rows(), 1, f.column("tokens")))
 
 
-@forgery("learned in wordings never trained")
+@forgery("learned in templates never trained")
 def learn_only_the_paraphrases(f: Forgery) -> None:
     f.set_p(f.rows(probe="paraphrase", arm="treated"), 0.9)
     f.rescore()

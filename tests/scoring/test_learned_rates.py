@@ -1,0 +1,53 @@
+"""One definition of the learned rate, read by score, diagnosis and console alike."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import by_arm, make_run
+
+from ilp_bench.cli.console import summary
+from ilp_bench.core.metrics import learned
+from ilp_bench.data.dataset import Dataset
+from ilp_bench.diagnosis.signals import signals
+from ilp_bench.records.run_record import Run
+from ilp_bench.scoring.learned_rates import ARMS, arm_rates, item_rates, pair_rates
+from ilp_bench.scoring.recovery import score
+
+
+def worse_in_paraphrases(item: dict[str, Any]) -> float:
+    return by_arm(0.3, 0.8)(item) * (1.0 if item["probe"] == "recall" else 0.2)
+
+
+@pytest.fixture(scope="module")
+def run(mini: Dataset) -> Run:
+    return make_run(mini, "vanilla", worse_in_paraphrases)
+
+
+def test_an_items_rate_is_the_mean_over_all_ways_it_was_asked(run: Run) -> None:
+    by_item: dict[str, list[float]] = {}
+    for row in run.samples.to_pylist():
+        by_item.setdefault(row["item_id"], []).append(float(learned(row["p"])))
+    assert item_rates(run) == pytest.approx({item: sum(rates) / len(rates) for item, rates in by_item.items()})
+
+
+def test_score_diagnosis_and_console_read_the_same_rates(mini: Dataset, run: Run) -> None:
+    base = make_run(mini, None, by_arm(0.0, 0.0))
+    by_signals = {one.item_id: one.learned for one in signals(run, base, mini)}
+    arm_of_item = {(row["pair_id"], row["arm"]): row["item_id"] for row in mini.items.to_pylist()}
+    scores, printed = score(run, run), summary(run)["learned"]
+    for cause in scores.causes:
+        rates = pair_rates(run)[cause.cause]
+        for column, arm in enumerate(ARMS):
+            items = [arm_of_item[pair, arm] for pair in rates.pairs]
+            assert [by_signals[item] for item in items] == pytest.approx(rates.both[:, column].tolist(), rel=1e-12)
+            mean = float(np.mean([by_signals[item] for item in items]))
+            assert getattr(cause.vanilla, arm) == pytest.approx(mean, rel=1e-12)
+            assert printed[cause.cause][arm] == pytest.approx(mean, rel=1e-12)
+            assert arm_rates(run)[cause.cause][arm] == pytest.approx(mean, rel=1e-12)
+
+
+def test_what_is_cached_cannot_be_changed(run: Run) -> None:
+    rates = pair_rates(run)["rare_patterns"]
+    with pytest.raises(ValueError, match="read-only"):
+        rates.both[0, 0] = 1.0

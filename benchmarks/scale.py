@@ -18,13 +18,14 @@ PROBES = 6  # a pair: two items, three probes each
 MEASURE = """
 import json, resource, sys, time
 from pathlib import Path
-from ilp_bench.settings import Settings
-from ilp_bench.shards import build
+from ilp_bench.data.manifest import read_manifest
+from ilp_bench.data.settings import Settings
+from ilp_bench.data.sharding import build
 if __name__ == "__main__":
     start = time.monotonic()
     settings = Settings("mini", 0, pairs=int(sys.argv[1]), causes=tuple(sys.argv[4:]), domain="medicine")
     out = build(settings, Path(sys.argv[2]), workers=int(sys.argv[3]))
-    manifest = json.loads((out / "manifest.json").read_text())
+    manifest = read_manifest(out).to_json()
     used = resource.getrusage(resource.RUSAGE_SELF)
     print(json.dumps({"seconds": round(time.monotonic() - start, 1),
                       "cpu_seconds": round(used.ru_utime + used.ru_stime, 1),

@@ -53,7 +53,7 @@ def record(data: Dataset, recipe: str | None, **changes: Any) -> dict[str, Any]:
         "ilp_bench": "0.1.0",
         "model": {"name": "stub", "weights_sha256": sha, "architecture": "Stub", "parameters": 1},
         "training": training,
-        "data": {key: data.manifest[key] for key in ("size", "seed", "version", "content_sha256")},
+        "data": data.manifest.identity,
         "probed": recipe is None,
         "dtype": "float32",
         "device": "cpu",

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from conftest import make_run
 
-from ilp_bench.data.dataset import Dataset, file_sha256
+from ilp_bench.core.files import file_sha256
+from ilp_bench.data.dataset import Dataset
 from ilp_bench.records.run_record import Runs
 from ilp_bench.scoring.recovery import score_replicates
 from ilp_bench.submission.format import Meta, Submission, run_id, submit

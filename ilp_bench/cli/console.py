@@ -115,7 +115,7 @@ def run_table(run: Run, *, as_json: bool) -> None:
         print(json.dumps(found))
         return
     record = run.record
-    if record.data.own:
+    if record.data.is_user_data:
         exact = (
             f", {rate_text(found['greedy'])} reproduced greedily; probability of an answer's token "
             f"{rate_text(found['token_p'])} (geometric mean)"
@@ -165,7 +165,7 @@ def _print_how(run: Run) -> None:
 
 def summary(run: Run) -> dict[str, Any]:
     """What the table shows, as plain values: rates in [0, 1]; null where nothing was asked."""
-    if run.record.data.own:
+    if run.record.data.is_user_data:
         return _own_summary(run)
     rows = run.samples.to_pylist()
     rates = arm_rates(run)

@@ -101,8 +101,8 @@ def build(
 ) -> None:
     """Build the controlled dataset: train, items, knowledge and shots as Parquet, with card and manifest."""
     from ilp_bench.cli.console import share_progress
-    from ilp_bench.core.files import read_json
     from ilp_bench.data.dataset import make_from, write
+    from ilp_bench.data.manifest import read_manifest
     from ilp_bench.data.sharding import LARGE
     from ilp_bench.data.sharding import build as stream
 
@@ -122,9 +122,9 @@ def build(
             stream(settings, out, workers=workers, progress=progress)
     else:
         write(make_from(settings), out)
-    manifest = read_json(out / "manifest.json")
-    rows = ", ".join(f"{name} {count}" for name, count in manifest["rows"].items())
-    typer.echo(f"{out}: {size}, seed {seed}: {rows}; content sha256 {manifest['content_sha256'][:16]}")
+    manifest = read_manifest(out)
+    rows = ", ".join(f"{name} {count}" for name, count in manifest.rows)
+    typer.echo(f"{out}: {size}, seed {seed}: {rows}; content sha256 {manifest.content_sha256[:16]}")
 
 
 @app.command()
@@ -204,9 +204,9 @@ def import_rows(
     made = own(rows, form=form, stages=stages, sample=sample, seed=seed)
     write(made, out)
     told = made.manifest
-    chat = "conversations: evaluate with --chat" if told["chat"] else "bare prompts"
-    counts = f"{told['rows']['train']} rows, {told['rows']['items']} items, {told['stages']} stages"
-    typer.echo(f"{out}: {counts}; read as {told['format']} ({chat}); content sha256 {made.sha256[:16]}")
+    chat = "conversations: evaluate with --chat" if told.chat else "bare prompts"
+    counts = f"{told.rows.train} rows, {told.rows.items} items, {told.stages} stages"
+    typer.echo(f"{out}: {counts}; read as {told.format} ({chat}); content sha256 {made.sha256[:16]}")
 
 
 @app.command()

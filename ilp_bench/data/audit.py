@@ -114,13 +114,13 @@ def audit(data: Dataset) -> Audit:
     """Test a dataset; about a second a thousand items."""
     data.controlled("audit")
     items, train = data.items.to_pylist(), data.train.to_pylist()
-    found = Audit({key: data.manifest[key] for key in ("size", "seed", "version", "content_sha256")})
+    found = Audit(data.manifest.identity)
     for cause in CAUSES.names():
         mine = [row for row in items if row["cause"] == cause]
         if mine:
             found.balance += _balance(cause, mine, [row for row in train if row["cause"] == cause])
             found.classifiers += _classifiers(cause, [row for row in mine if row["probe"] == "recall"])
-    found.leaks = _leaks(data.manifest["stages"], items, train, data.knowledge.to_pylist(), data.shots.to_pylist())
+    found.leaks = _leaks(data.manifest.stages, items, train, data.knowledge.to_pylist(), data.shots.to_pylist())
     found.overlap = list(_overlap(items, train))
     found.names = lengths()
     return found

@@ -8,7 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from ilp_bench.data.causes import CAUSES
-from ilp_bench.data.rows import SCHEMAS, TABLES
+from ilp_bench.data.manifest import Manifest
+from ilp_bench.data.schema import SCHEMAS, TABLES, Table
 
 URL = "https://github.com/ilp-bench/ilp-bench"
 PUBLISHED = "2026-11-24"
@@ -25,7 +26,7 @@ SUMMARY = (
     "Controlled supervised fine-tuning data in which five causes of incomplete learning are injected, each beside a "
     "matched control that differs in the cause alone."
 )
-Part = tuple[str, dict[str, Any]]  # folder inside the repository ("" for the root), manifest
+Part = tuple[str, Manifest]  # folder inside the repository ("" for the root), and the manifest of what is in it
 _TYPES = {"string": "sc:Text", "int32": "sc:Integer", "double": "sc:Float"}
 
 
@@ -36,22 +37,22 @@ def configs(parts: Sequence[Part]) -> Iterator[dict[str, Any]]:
     """
     for folder, manifest in parts:
         for table in TABLES:
-            name = manifest["size"] + ("" if table == "train" else f"-{table}")
+            name = manifest.size + ("" if table == "train" else f"-{table}")
             files = {"split": "train" if table == "train" else "test", "path": _path(folder, table, manifest)}
             yield {"config_name": name, "data_files": [files]}
             for cause in _causes(manifest):
                 if table in ("train", "items") or (table == "knowledge" and CAUSES.get(cause).documents):
-                    named = f"{manifest['size']}-{cause}" + ("" if table == "train" else f"-{table}")
+                    named = f"{manifest.size}-{cause}" + ("" if table == "train" else f"-{table}")
                     yield {"config_name": named, "data_files": [files], "filters": [["cause", "==", cause]]}
 
 
-def _causes(manifest: dict[str, Any]) -> list[str]:
-    wanted = manifest.get("knobs", {}).get("causes") or CAUSES.names()
+def _causes(manifest: Manifest) -> list[str]:
+    wanted = (manifest.knobs and manifest.knobs.causes) or CAUSES.names()
     return [cause for cause in CAUSES.names() if cause in wanted]
 
 
-def _path(folder: str, table: str, manifest: dict[str, Any]) -> str:
-    sharded = f"{table}.parquet" not in manifest["files"]
+def _path(folder: str, table: Table, manifest: Manifest) -> str:
+    sharded = manifest.files_of(table) != [f"{table}.parquet"]
     return (f"{folder}/" if folder else "") + (f"{table}-*.parquet" if sharded else f"{table}.parquet")
 
 
@@ -66,16 +67,16 @@ def card(parts: Sequence[Part]) -> str:
         lines += [f"  - split: {file['split']}\n    path: {file['path']}" for file in config["data_files"]]
         for column, sign, value in config.get("filters", []):
             lines += ["  filters:", f'  - - {column}\n    - "{sign}"\n    - {value}']
-    size = parts[0][1]["size"]
+    size = parts[0][1].size
     lines += ["---", "", "# ILP-Bench", "", SUMMARY, ""]
     lines += ["    from datasets import load_dataset", f'    train = load_dataset(REPO, "{size}", split="train")']
     lines += [f'    probes = load_dataset(REPO, "{size}-rare_patterns-items", split="test", streaming=True)', ""]
     lines += ["Keep the order of the training rows: early stages come first.", ""]
     lines += ["| size | seed | train | items | knowledge | content sha256 |", "| --- | --- | --- | --- | --- | --- |"]
     for _, manifest in parts:
-        rows = " | ".join(str(manifest["rows"][name]) for name in ("train", "items", "knowledge"))
-        lines += [f"| {manifest['size']} | {manifest['seed']} | {rows} | `{manifest['content_sha256'][:16]}` |"]
-    knobs = [f"{manifest['size']}: {manifest['knobs']}" for _, manifest in parts if manifest.get("knobs")]
+        rows = f"{manifest.rows.train} | {manifest.rows.items} | {manifest.rows.knowledge}"
+        lines += [f"| {manifest.size} | {manifest.seed} | {rows} | `{manifest.content_sha256[:16]}` |"]
+    knobs = [f"{manifest.size}: {manifest.knobs.to_json()}" for _, manifest in parts if manifest.knobs]
     if knobs:
         lines += ["", "These are not datasets of the benchmark; knobs were turned: " + "; ".join(knobs) + "."]
     lines += ["", "| table | columns |", "| --- | --- |"]
@@ -98,14 +99,14 @@ def croissant(parts: Sequence[Part]) -> dict[str, Any]:
     """
     files, records = [], []
     for folder, manifest in parts:
-        for name, sha256 in manifest["files"].items():
+        for name, sha256 in (manifest.files or {}).items():
             path = f"{folder}/{name}" if folder else name
             files.append(
                 {"@type": "cr:FileObject", "@id": path, "name": path, "contentUrl": path}
                 | {"encodingFormat": "application/x-parquet", "sha256": sha256}
             )
             stem = path.removesuffix(".parquet").replace("/", "-")
-            schema = SCHEMAS[name.split(".")[0].split("-")[0]]
+            schema = next(SCHEMAS[table] for table in TABLES if name in manifest.files_of(table))
             fields = [_field(column, stem, path) for column in schema if column.name != "messages"]
             records.append({"@type": "cr:RecordSet", "@id": stem, "name": stem, "field": fields})
     return {
@@ -120,7 +121,7 @@ def croissant(parts: Sequence[Part]) -> dict[str, Any]:
         "keywords": ["incomplete learning", "supervised fine-tuning", "controlled data", "benchmark"],
         "license": list(LICENCES),
         "url": URL,
-        "version": f"{parts[0][1]['version']}.0.0",
+        "version": f"{parts[0][1].version}.0.0",
         "distribution": files,
         "recordSet": records,
     }

@@ -7,12 +7,12 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import new_folder
 from ilp_bench.data.card import card, croissant
 from ilp_bench.data.dataset import load
+from ilp_bench.data.manifest import MANIFEST, Manifest
 
 
 def layout(data: Sequence[Path], out: Path) -> None:
@@ -20,15 +20,15 @@ def layout(data: Sequence[Path], out: Path) -> None:
 
     Raises UsageError for a folder that is no dataset, or two of one size.
     """
-    parts: list[tuple[str, dict[str, Any]]] = []
+    parts: list[tuple[str, Manifest]] = []
     for folder in data:
         manifest = load(folder).controlled("push").manifest
-        size = manifest["size"]
+        size = manifest.size
         if size in dict(parts):
             raise UsageError(f"two datasets of size {size!r}: a repository holds one of each size")
         parts.append((size, manifest))
         (out / size).mkdir(parents=True)
-        for name in (*manifest["files"], "manifest.json"):
+        for name in (*(manifest.files or ()), MANIFEST):
             shutil.copyfile(folder / name, out / size / name)
     (out / "README.md").write_text(card(parts))
     (out / "croissant.json").write_text(json.dumps(croissant(parts), indent=1) + "\n")

@@ -86,10 +86,13 @@ class Settings:
         return self.size != "mini"
 
     def knobs(self) -> dict[str, Any]:
-        """Whatever differs from the defaults, apart from size and seed; empty for a dataset of the benchmark."""
-        plain = {field.name: field.default for field in fields(self)}
-        found = {name: value for name, value in asdict(self).items() if value != plain[name]}
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in found.items() if k not in ("size", "seed")}
+        """The settings that differ from the defaults, apart from size and seed; empty for the benchmark's datasets."""
+        defaults = {field.name: field.default for field in fields(self)}
+        return {
+            name: value
+            for name, value in asdict(self).items()
+            if name not in ("size", "seed") and value != defaults[name]
+        }
 
 
 def check_size(size: str) -> str:

@@ -7,9 +7,8 @@ a shard of ``train``. So memory is bounded by a job and a range, and bytes depen
 
 from __future__ import annotations
 
-import hashlib
 import multiprocessing
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,25 +17,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ilp_bench.core.errors import UsageError
-from ilp_bench.core.files import new_folder, read_json
-from ilp_bench.data.dataset import (
-    END_OF_TABLE,
-    check_files,
-    describe,
-    file_sha256,
-    files_of,
-    manifest,
-    plan,
-    row_id,
-    update,
-)
-from ilp_bench.data.rows import SCHEMAS, TABLES, order, pair_rows, shot_rows
+from ilp_bench.core.files import file_sha256, new_folder, read_json
+from ilp_bench.data.content_hash import ContentHash
+from ilp_bench.data.dataset import check_files, describe, plan
+from ilp_bench.data.manifest import MANIFEST, RowCounts, files_of, manifest_of, read_manifest
+from ilp_bench.data.rows import TableRows, UnsortedRow, exemplar_rows, held_out_rows, number_rows, pair_rows
+from ilp_bench.data.schema import SCHEMAS, TABLES, Table
 from ilp_bench.data.settings import Settings
 
 JOB = 2_000  # pairs
 RANGE = 4_000  # pairs whose training rows one range holds on average
 LARGE = 5_000  # pairs a cause from which on a dataset is streamed
-_KEYED = pa.schema([*(field for field in SCHEMAS["train"] if field.name != "row_id"), pa.field("key", pa.uint64())])
+KEY_BITS = 64  # of ``order_key``
+_UNSORTED = pa.schema(
+    [*(field for field in SCHEMAS["train"] if field.name != "row_id"), pa.field("order_key", pa.uint64())]
+)
 
 
 class Job(NamedTuple):
@@ -57,11 +52,12 @@ class Range(NamedTuple):
     folder: Path
     number: int
     first: int
-    name: str
+    file_name: str
 
 
 @contextmanager
 def _mapper(workers: int) -> Iterator[Callable[[Any, Iterable[Any]], Iterable[Any]]]:
+    """``map`` in this process, or over a pool of ``workers`` processes; results come in order."""
     if workers == 1:
         yield map
     else:
@@ -77,87 +73,89 @@ def build(settings: Settings, out: Path, *, workers: int = 1, progress: Callable
     if workers < 1:
         raise UsageError(f"{workers} workers are impossible: at least 1")
     planned, report = plan(settings), progress or (lambda share: None)
-    if _built(settings, out):
+    if _is_built(settings, out):
         return out
     with new_folder(out) as folder, _mapper(workers) as mapper:
-        total = sum(len(pairs) for pairs in planned.pairs.values())
-        ranges = max(1, total // RANGE)
-        spans = [
-            (cause, start, min(start + JOB, len(pairs)))
-            for cause, pairs in planned.pairs.items()
-            for start in range(0, len(pairs), JOB)
-        ]
-        jobs = [Job(settings, folder, number, *span, ranges) for number, span in enumerate(spans)]
-        counts = [0] * (ranges * settings.stages)
-        for number, found in enumerate(mapper(_run, jobs)):
-            counts = [total + new for total, new in zip(counts, found, strict=True)]
+        jobs = _jobs(settings, folder, {cause: len(pairs) for cause, pairs in planned.pairs.items()})
+        counts = [0] * (jobs[0].ranges * settings.stages)  # training rows in each range of each stage
+        for number, job_counts in enumerate(mapper(_run, jobs)):
+            counts = [total + new for total, new in zip(counts, job_counts, strict=True)]
             report(0.6 * (number + 1) / len(jobs))
-        _write(planned.retention, folder / f"items-{len(jobs):05d}.part", "items")
-        _write(shot_rows(), folder / "shots.parquet", "shots")
-        filled = [number for number, count in enumerate(counts) if count]
-        firsts = [sum(counts[:number]) for number in filled]
-        tasks = [
-            Range(folder, number, first, f"train-{turn:05d}.part")
-            for turn, (number, first) in enumerate(zip(filled, firsts, strict=True))
-        ]
-        for turn, _ in enumerate(mapper(_sort, tasks)):
-            report(0.6 + 0.2 * (turn + 1) / len(tasks))
+        held_out = list(held_out_rows(planned.held_out, planned.world))
+        _write(held_out, folder / f"items-{len(jobs):05d}.part", "items")
+        _write(exemplar_rows(), folder / "shots.parquet", "shots")
+        ranges = _ranges(folder, counts)
+        for turn, _ in enumerate(mapper(_sort, ranges)):
+            report(0.6 + 0.2 * (turn + 1) / len(ranges))
         for path in folder.glob("*.arrow"):
             path.unlink()
-        hashes = _finish(folder)
-        digest, rows = _content(folder, hashes, report)
-        describe(folder, {**manifest(settings, rows, digest), "files": hashes})
+        hashes = _name_shards(folder)
+        content_sha256, rows = _content(folder, hashes, report)
+        describe(folder, manifest_of(settings, rows, content_sha256).model_copy(update={"files": hashes}))
     return out
 
 
-def _built(settings: Settings, out: Path) -> bool:
+def _is_built(settings: Settings, out: Path) -> bool:
     """Whether ``out`` holds that dataset, whole. Raises UsageError for another, ProblemError for a broken one."""
-    if not (out / "manifest.json").is_file():
+    if not (out / MANIFEST).is_file():
         return False
-    found, wanted = read_json(out / "manifest.json"), manifest(settings, {}, "")
-    if any(found.get(key) != wanted.get(key) for key in ("version", "size", "seed", "stages", "knobs")):
+    present = read_json(out / MANIFEST)
+    wanted = manifest_of(settings, RowCounts(train=0, items=0, knowledge=0, shots=0), "").to_json()
+    if any(present.get(key) != wanted.get(key) for key in ("version", "size", "seed", "stages", "knobs")):
         raise UsageError(f"{out} holds another dataset: choose a new folder or remove it")
-    check_files(out, found)
+    check_files(out, read_manifest(out))
     return True
+
+
+def _jobs(settings: Settings, folder: Path, pairs: Mapping[str, int]) -> list[Job]:
+    """The jobs that make the ``pairs`` (cause to number of them)."""
+    ranges = max(1, sum(pairs.values()) // RANGE)
+    spans = [
+        (cause, start, min(start + JOB, count)) for cause, count in pairs.items() for start in range(0, count, JOB)
+    ]
+    return [Job(settings, folder, number, *span, ranges) for number, span in enumerate(spans)]
+
+
+def _ranges(folder: Path, counts: Sequence[int]) -> list[Range]:
+    """The ranges that have rows, each with the number of its first row."""
+    filled = [number for number, count in enumerate(counts) if count]
+    return [Range(folder, number, sum(counts[:number]), f"train-{turn:05d}.part") for turn, number in enumerate(filled)]
 
 
 def _run(job: Job) -> list[int]:
     """Write one job; return how many training rows fell into each range of each stage."""
     planned, stages = plan(job.settings), job.settings.stages
     pairs = planned.pairs[job.cause]
-    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
+    rows = TableRows()
     for number in range(job.start, job.stop):
-        for table, new in pair_rows(job.cause, number, pairs[number], planned.world).items():
-            rows[table] += new
-    for name in ("items", "knowledge"):
-        if rows[name]:
-            _write(rows[name], job.folder / f"{name}-{job.number:05d}.part", name)
-    places: list[list[dict[str, Any]]] = [[] for _ in range(job.ranges * stages)]
-    for row in rows["train"]:
-        places[(row["stage"] - 1) * job.ranges + (row["key"] * job.ranges >> 64)].append(row)
-    with pa.OSFile(str(job.folder / f"{job.number:05d}.arrow"), "wb") as sink, pa.ipc.new_file(sink, _KEYED) as writer:
-        for place in places:
-            writer.write_batch(pa.RecordBatch.from_pylist(place, schema=_KEYED))
-    return [len(place) for place in places]
+        rows.extend(pair_rows(job.cause, number, pairs[number], planned.world))
+    _write(rows.items, job.folder / f"items-{job.number:05d}.part", "items")
+    if rows.knowledge:
+        _write(rows.knowledge, job.folder / f"knowledge-{job.number:05d}.part", "knowledge")
+    ranges: list[list[UnsortedRow]] = [[] for _ in range(job.ranges * stages)]
+    for row in rows.train:
+        ranges[(row["stage"] - 1) * job.ranges + (row["order_key"] * job.ranges >> KEY_BITS)].append(row)
+    file = str(job.folder / f"{job.number:05d}.arrow")
+    with pa.OSFile(file, "wb") as sink, pa.ipc.new_file(sink, _UNSORTED) as writer:
+        for members in ranges:
+            writer.write_batch(pa.RecordBatch.from_pylist(members, schema=_UNSORTED))
+    return [len(members) for members in ranges]
 
 
 def _sort(task: Range) -> None:
     """Collect one range from all jobs, sort it, and write it."""
-    rows: list[dict[str, Any]] = []
+    rows: list[UnsortedRow] = []
     for path in sorted(task.folder.glob("*.arrow")):
         with pa.memory_map(str(path)) as source:
             rows += pa.ipc.open_file(source).get_batch(task.number).to_pylist()
-    rows.sort(key=order)
-    for number, row in enumerate(rows, start=task.first):
-        row["row_id"] = row_id(number)
-    _write(rows, task.folder / task.name, "train")
+    _write(number_rows(rows, task.first), task.folder / task.file_name, "train")
 
 
-def _write(rows: list[dict[str, Any]], path: Path, table: str) -> None:
+def _write(rows: Sequence[Any], path: Path, table: Table) -> None:
     pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMAS[table]), path, compression="zstd")
 
 
-def _finish(folder: Path) -> dict[str, str]:
+def _name_shards(folder: Path) -> dict[str, str]:
     """Give the parts their names as shards, and return the sha256 of every file."""
     for table in TABLES:
         parts = sorted(folder.glob(f"{table}-*.part"))
@@ -168,15 +166,16 @@ def _finish(folder: Path) -> dict[str, str]:
     return {path.name: file_sha256(path) for path in sorted(folder.glob("*.parquet"))}
 
 
-def _content(folder: Path, files: dict[str, str], report: Callable[[float], None]) -> tuple[str, dict[str, int]]:
+def _content(folder: Path, files: Iterable[str], report: Callable[[float], None]) -> tuple[str, RowCounts]:
     """The content hash and the number of rows of each table."""
-    digest, rows, done = hashlib.sha256(), dict.fromkeys(TABLES, 0), 0
+    digest, counts, names = ContentHash(), dict.fromkeys(TABLES, 0), list(files)
+    done = 0
     for table in TABLES:
-        for name in files_of(table, {"files": files}):
+        for name in files_of(table, names):
             for batch in pq.ParquetFile(folder / name).iter_batches(10_000):
-                update(digest, pa.Table.from_batches([batch]))
-                rows[table] += batch.num_rows
+                digest.update(pa.Table.from_batches([batch]))
+                counts[table] += batch.num_rows
             done += 1
-            report(0.8 + 0.2 * done / len(files))
-        digest.update(END_OF_TABLE)
-    return digest.hexdigest(), rows
+            report(0.8 + 0.2 * done / len(names))
+        digest.end_table()
+    return digest.hexdigest(), RowCounts(**counts)

@@ -18,8 +18,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ilp_bench.core.errors import ProblemError, UsageError, near
-from ilp_bench.data.dataset import OWN, VERSION, Dataset, content_sha256, row_id
-from ilp_bench.data.rows import MESSAGES, SCHEMAS, SHOTS, TABLES
+from ilp_bench.data.content_hash import content_sha256
+from ilp_bench.data.dataset import Dataset
+from ilp_bench.data.manifest import USER_DATA, VERSION, Manifest, RowCounts
+from ilp_bench.data.rows import row_id
+from ilp_bench.data.schema import EXEMPLARS as SHOTS
+from ilp_bench.data.schema import SCHEMAS, TABLES
+from ilp_bench.data.schema import USER_ITEMS as ITEMS
 from ilp_bench.data.templates import complete
 from ilp_bench.detectors.contradictions import content as asked_of
 from ilp_bench.detectors.contradictions import disputed
@@ -27,7 +32,6 @@ from ilp_bench.detectors.rare_patterns import shapes
 
 ANY = "any"  # the kind of questions that have too few of their kind to show some
 LEAST = 2 * SHOTS  # different questions without which some have no four others
-ITEMS = SCHEMAS["items"].append(pa.field("completion", pa.string())).append(pa.field("turns", MESSAGES))
 ROLES = ("system", "user", "assistant")
 MOST_STAGES = 10_000
 Turn = dict[str, str]
@@ -145,17 +149,17 @@ def own(
     rows = {"train": train, "items": items, "knowledge": [], "shots": shots}
     schemas = SCHEMAS | {"items": ITEMS}
     tables = {name: pa.Table.from_pylist(rows[name], schema=schemas[name]) for name in TABLES}
-    manifest = {
-        "name": source.name,
-        "version": VERSION,
-        "size": OWN,
-        "seed": seed,
-        "stages": len(set(placed)),
-        "rows": {name: table.num_rows for name, table in tables.items()},
-        "format": form,
-        "chat": bool(spoken[0].turns),
-        "content_sha256": content_sha256(tables.values()),
-    }
+    manifest = Manifest(
+        name=source.name,
+        version=VERSION,
+        size=USER_DATA,
+        seed=seed,
+        stages=len(set(placed)),
+        rows=RowCounts(**{name: table.num_rows for name, table in tables.items()}),
+        format=form,
+        chat=bool(spoken[0].turns),
+        content_sha256=content_sha256(tables.values()),
+    )
     return Dataset(**tables, manifest=manifest)
 
 

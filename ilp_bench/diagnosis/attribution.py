@@ -107,7 +107,7 @@ def diagnose(run: Run, base: Run, data: Dataset) -> Diagnosis:
     """
     found = signals(run, base, data)
     said = {name: [rule(one) for one in found] for name, rule in METHODS.items()}
-    if data.own:
+    if data.is_user_data:
         return Diagnosis(found, None, said, {}, asked_all=True)
     about = {row["item_id"]: row["cause"] if row["arm"] == "treated" else NONE for row in data.items.to_pylist()}
     truth = [about[one.item_id] for one in found]

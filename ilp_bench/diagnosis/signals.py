@@ -137,7 +137,7 @@ def _check(run: Run, base: Run, data: Dataset) -> None:
         raise ProblemError("the base run has no knowledge probe: evaluate the base model with the base-model probe on")
     if run.record.model.weights_sha256 == weights:
         raise ProblemError("run and base run are of the same weights: give the run of the fine-tuned model first")
-    if data.own and data.manifest["chat"] and run.record.prompt_format != "chat":
+    if data.is_user_data and data.manifest.chat and run.record.prompt_format != "chat":
         raise ProblemError(
             "the rows are conversations and the run was measured without the chat template: evaluate with it"
         )

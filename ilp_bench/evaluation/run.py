@@ -110,7 +110,7 @@ def evaluate(
     notes = located.folder / "training.json"
     training = read_json(notes) if notes.is_file() else None
     probed = (training is None if probe_base is None else probe_base) and protocol == "exact"
-    if data.own:
+    if data.is_user_data:
         _check_own(data, backend=backend, probed=probed, chat=chat, choices=choices)
     with _threads(threads, device if backend == "hf" else "gpu"):
         rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
@@ -128,7 +128,7 @@ def evaluate(
             "model": {"name": located.name, "revision": located.revision, "weights_sha256": weights_sha256(located)}
             | {key: setting.pop(key) for key in ("architecture", "parameters")},
             "training": training,
-            "data": {key: data.manifest[key] for key in ("size", "seed", "version", "content_sha256")},
+            "data": data.manifest.identity,
             "prompt_format": "chat" if chat else "plain",
             "template_sha256": _sha256(template) if template else None,
             "probed": probed,
@@ -154,7 +154,7 @@ def evaluate(
                 return None
             done = journal.gather(len(blocks))
             scores = _collect(wanted, blocks, done, len(wanted.unique))
-            said = _said(lm, tokenizer, wanted, journal, progress) if probed and data.own else {}
+            said = _said(lm, tokenizer, wanted, journal, progress) if probed and data.is_user_data else {}
             _check(list(zip(scores.logprob.tolist(), scores.greedy.tolist(), strict=True)))
             record |= {
                 "device": setting["device"],
@@ -177,9 +177,9 @@ def _check_own(data: Dataset, *, backend: str, probed: bool, chat: bool, choices
     """Raise UsageError for what cannot be asked about rows of one's own."""
     if choices:
         raise UsageError("user data has no options to score: set choices to 0")
-    if chat and not data.manifest["chat"]:
+    if chat and not data.manifest.chat:
         raise UsageError("these rows are bare prompts, not conversations: evaluate without the chat template")
-    if data.manifest["chat"] and not chat and not probed:
+    if data.manifest.chat and not chat and not probed:
         raise UsageError(
             "these rows are conversations: evaluate with the chat template, as the model was trained on them (where it "
             "has none, import the rows as prompts and completions)"

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ilp_bench.core.errors import ProblemError, UsageError
-from ilp_bench.core.files import read_json
-from ilp_bench.data.dataset import file_sha256
+from ilp_bench.core.files import file_sha256, read_json
 from ilp_bench.models.nano import NANO, nano_path
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")

@@ -16,7 +16,7 @@ from ilp_bench.recipes.spec import RecipeSpec
 
 def phases(context: RecipeContext, *, delete: bool = True, group: bool = True) -> list[Phase]:
     """Vanilla, but for the rows and batches of the last stage."""
-    last = context.data.manifest["stages"]
+    last = context.data.manifest.stages
     rows = [row for row in context.data.train.to_pylist() if row["stage"] == last]
     found = find(rows, context.near)
     gone = wrong(rows, found) if delete else set()

@@ -83,7 +83,7 @@ def stages(data: Dataset, stop: Stop = converged) -> list[Phase]:
     phases = []
     for stage in sorted({row["stage"] for row in rows}):
         examples = [example(row) for row in rows if row["stage"] == stage]
-        reference = control_probes(data) if stage == data.manifest["stages"] else examples
+        reference = control_probes(data) if stage == data.manifest.stages else examples
         phases.append(Phase(f"stage {stage}", "sft", examples, reference, MAX_EPOCHS, stop))
     return phases
 

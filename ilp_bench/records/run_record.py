@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ilp_bench.core.errors import ProblemError, UsageError
-from ilp_bench.core.files import new_folder, read_strict_json
-from ilp_bench.data.dataset import OWN, file_sha256
+from ilp_bench.core.files import file_sha256, new_folder, read_strict_json
+from ilp_bench.data.manifest import USER_DATA
 
 SCHEMA_VERSION = 2
 SAMPLES = pa.schema(
@@ -52,9 +52,9 @@ class Data(BaseModel):
     content_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
     @property
-    def own(self) -> bool:
-        """Whether these are somebody's own rows, without causes and arms."""
-        return self.size == OWN
+    def is_user_data(self) -> bool:
+        """Whether the rows are a user's, without causes and arms."""
+        return self.size == USER_DATA
 
 
 class RunRecord(BaseModel):

@@ -10,7 +10,7 @@ from ilp_bench.records.run_record import Run, RunRecord, Runs
 
 def check_comparable(submission: Run, vanilla: Run, base: Run | None) -> None:
     """Raise ProblemError unless all runs asked the same probes in one format, and share the base model."""
-    if submission.record.data.own:
+    if submission.record.data.is_user_data:
         raise ProblemError("rows of your own have no arms to compare: see 'ilp-bench diagnose'")
     asked = None
     for what, other in (("submitted", submission), ("vanilla", vanilla), ("base", base)):

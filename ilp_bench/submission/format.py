@@ -12,9 +12,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from ilp_bench.core.errors import ProblemError, UsageError
-from ilp_bench.core.files import read_strict_json
+from ilp_bench.core.files import file_sha256, read_strict_json
 from ilp_bench.core.untrusted import value_problems
-from ilp_bench.data.dataset import file_sha256
 from ilp_bench.records.run_record import Run, RunRecord, Runs, first_problem
 from ilp_bench.scoring.recovery import Scores, score_replicates
 from ilp_bench.submission.sample_store import parts, read_samples, split, write_samples

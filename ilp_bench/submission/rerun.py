@@ -104,7 +104,7 @@ def _evaluate(model: str, data: Dataset, like: Run, out: Path, work: Work) -> Ru
     if not (out / "run.json").is_file():
         from ilp_bench.evaluation.run import evaluate
 
-        work.say(f"evaluate {model} on seed {data.manifest['seed']}")
+        work.say(f"evaluate {model} on seed {data.manifest.seed}")
         record = like.record
         chat = record.prompt_format == "chat"
         evaluate(model, data, out, chat=chat, dtype=record.dtype, device=work.device, probe_base=record.probed)
@@ -230,7 +230,7 @@ def _retrain(runs: Runs, base: str, data: Dataset, work: Work) -> Runs:
         training = record.training or {}
         checkpoint = place / recipe
         if not (checkpoint / "training.json").is_file():
-            work.say(f"train {recipe} on seed {data.manifest['seed']}")
+            work.say(f"train {recipe} on seed {data.manifest.seed}")
             kept = {"rate": training.get("learning_rate"), "lora": training.get("lora", 0)}
             batch, seed = training.get("batch_size", 16), training.get("seed", 0)
             train(base, recipe, data, checkpoint, seed=seed, batch_size=batch, device=work.device, **kept)
@@ -243,7 +243,7 @@ def _generalisation(runs: Runs, model: str, data: Dataset, work: Work, why: str)
     """Retention of the checkpoint on known facts that the unseen dataset asks for."""
     run = _evaluate(model, data, runs.submission, work.folder / f"unseen-{data.sha256[:12]}" / "run-checkpoint", work)
     claimed, found = (held_out_fact_retention(of, few_shot=False) for of in (runs.submission, run))
-    about: dict[str, Any] = {"seed": data.manifest["seed"], "pairs": data.manifest.get("knobs", {}).get("pairs")}
+    about: dict[str, Any] = {"seed": data.manifest.seed, "pairs": data.manifest.knobs and data.manifest.knobs.pairs}
     if claimed is None or found is None:
         return Unseen(
             status="not possible", how="not possible", reason=f"{why}, and no known facts were asked", **about

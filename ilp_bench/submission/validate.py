@@ -16,9 +16,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from ilp_bench.core.errors import ProblemError, UsageError
-from ilp_bench.core.files import read_strict_json
+from ilp_bench.core.files import file_sha256, read_strict_json
 from ilp_bench.core.untrusted import file_problem, value_problems
-from ilp_bench.data.dataset import file_sha256
 from ilp_bench.records.run_record import Runs
 from ilp_bench.scoring.recovery import SCORER_VERSION, Scores, score_replicates
 from ilp_bench.submission.check_plausibility import plausibility_problems

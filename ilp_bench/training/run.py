@@ -76,7 +76,7 @@ def train(
     is kept, and the same call goes on.
     """
     plan = RECIPES.get(recipe_name)
-    if data.own and (recipe_name != "auto" or data.manifest["chat"]):
+    if data.is_user_data and (recipe_name != "auto" or data.manifest.chat):
         raise UsageError("of user data, only bare prompts can be trained on, and only with the recipe auto")
     if out.exists() and any(out.iterdir()):
         raise UsageError(f"{out} already exists: choose a new folder or remove it")
@@ -119,7 +119,7 @@ def train(
         def said(prompts: Sequence[str]) -> list[Answer]:
             return [Answer(one.text, one.probability) for one in answers(model, tokenizer, prompts)]
 
-        if data.own:
+        if data.is_user_data:
             ends = [ended(tokenizer, text, plain=False) for text in data.train["completion"].to_pylist()]
             place = data.train.schema.get_field_index("completion")
             data = replace(data, train=data.train.set_column(place, "completion", pa.array(ends)))
@@ -151,7 +151,7 @@ def train(
             "ilp_bench": __version__,
             "recipe": recipe_name,
             "base": {"name": located.name, "revision": located.revision, "weights_sha256": weights_sha256(located)},
-            "data": {key: data.manifest[key] for key in ("size", "seed", "version", "content_sha256")},
+            "data": data.manifest.identity,
             "seed": seed,
             "learning_rate": rate,
             "batch_size": batch_size,

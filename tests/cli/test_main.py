@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from ilp_bench.cli.main import main
+from ilp_bench.core.files import file_sha256
 from ilp_bench.data import sharding as shards
-from ilp_bench.data.dataset import file_sha256
 from ilp_bench.records.run_record import SAMPLES
 
 

@@ -171,10 +171,10 @@ def test_an_exception_breaks_the_rule_of_its_ending() -> None:
 
 
 def test_only_treated_left_side_items_stand_in_early_stages(mini: Dataset) -> None:
-    early = [row for row in mini.train.to_pylist() if row["stage"] < mini.manifest["stages"]]
+    early = [row for row in mini.train.to_pylist() if row["stage"] < mini.manifest.stages]
     assert {(row["cause"], row["arm"]) for row in early} == {("left_side_forgetting", "treated")}
     for row in recall(mini, "left_side_forgetting"):
-        assert row["dose"] == (mini.manifest["stages"] - row["stage"] if row["arm"] == "treated" else 0)
+        assert row["dose"] == (mini.manifest.stages - row["stage"] if row["arm"] == "treated" else 0)
 
 
 def test_a_pattern_occurs_as_often_as_stated(mini: Dataset) -> None:

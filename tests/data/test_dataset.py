@@ -1,5 +1,8 @@
 import json
+import os
 import re
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,20 +12,51 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pydantic import ValidationError
 from scipy import stats
 
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.data.causes import CAUSES
-from ilp_bench.data.dataset import TABLES, Dataset, content_sha256, load, make, make_from, write
-from ilp_bench.data.rows import SCHEMAS
+from ilp_bench.data.content_hash import content_sha256
+from ilp_bench.data.dataset import Dataset, load, make, plan, write
+from ilp_bench.data.schema import SCHEMAS, TABLES
+from ilp_bench.data.settings import Settings
+
+PUBLISHED = "712a0fbdf5f81c18fe9b152730f50d59aace9536cd91e883b8539e4c384f724f"  # content hash of mini, seed 0
+
+
+REBUILD = """
+import sys
+from pathlib import Path
+from ilp_bench.data.dataset import make, write
+write(make("mini", 0), Path(sys.argv[1]))
+"""
 
 
 def test_the_same_seed_gives_the_same_bytes(mini: Dataset, data: Path, tmp_path: Path) -> None:
-    make_from.cache_clear()
-    again = write(make("mini", 0), tmp_path / "again")
+    """Another process, with other hashes of strings, has nothing cached and builds from the start."""
+    again, environment = tmp_path / "again", os.environ | {"PYTHONHASHSEED": "1"}
+    subprocess.run([sys.executable, "-c", REBUILD, str(again)], check=True, env=environment)
     for name in TABLES:
         assert (again / f"{name}.parquet").read_bytes() == (data / f"{name}.parquet").read_bytes()
     assert load(again).sha256 == mini.sha256 != make("mini", 1).sha256
+
+
+def test_mini_is_the_dataset_that_was_published(mini: Dataset) -> None:
+    """A change of the rows needs a new ``VERSION``, and this hash with it: runs name the dataset by its hash."""
+    assert (mini.manifest.version, mini.sha256) == ("2", PUBLISHED)
+
+
+def test_what_is_cached_cannot_be_changed(mini: Dataset) -> None:
+    assert make("mini", 0) is make("mini", 0)
+    with pytest.raises(ValidationError, match="frozen"):
+        mini.manifest.rows.train = 0
+    planned = plan(Settings("mini", 0))
+    assert isinstance(planned.held_out, tuple)
+    with pytest.raises(TypeError, match="item assignment"):
+        planned.pairs["rare_patterns"] = planned.pairs["knowledge_gap"]  # type: ignore[index]
+    with pytest.raises(RuntimeError, match="planned"):
+        planned.world.reserve("capital", ["France"])
 
 
 def test_tables_have_their_schemas_and_load_with_plain_datasets(data: Path) -> None:
@@ -113,7 +147,7 @@ def test_a_changed_or_missing_file_is_one_clear_problem(data: Path, tmp_path: Pa
     (broken / "manifest.json").write_text("{")
     with pytest.raises(ProblemError, match="JSON"):
         load(broken)
-    with pytest.raises(UsageError, match="ilp-bench build"):
+    with pytest.raises(UsageError, match="build or import one there first"):
         load(tmp_path)
 
 
@@ -135,7 +169,10 @@ def test_a_table_that_lacks_something_is_one_clear_problem(
     """All hashes fit: somebody made these data with a program of his own."""
     spoilt = replace(mini, **{table: spoil(getattr(mini, table))})
     tables = [getattr(spoilt, name) for name in TABLES]
-    write(replace(spoilt, manifest={**mini.manifest, "content_sha256": content_sha256(tables)}), tmp_path / "data")
+    write(
+        replace(spoilt, manifest=mini.manifest.model_copy(update={"content_sha256": content_sha256(tables)})),
+        tmp_path / "data",
+    )
     with pytest.raises(ProblemError, match=f"{said}.*build or import it again"):
         load(tmp_path / "data")
 
@@ -185,7 +222,7 @@ def test_the_rows_that_the_documentation_shows_are_those_of_core() -> None:
     audit = (Path(__file__).parents[2] / "docs" / "data-audit.md").read_text()
     assert make("core", 0).sha256[:16] in audit
     for size in ("mini", "core"):
-        counts = make(size, 0).manifest["rows"]
+        counts = make(size, 0).manifest.rows.model_dump()
         line = next(line for line in text.splitlines() if line.startswith(f"| {size} |"))
         assert [f"{counts[name]:,}" for name in ("train", "items", "knowledge")] == line.split(" | ")[2:4] + [
             line.split(" | ")[4].rstrip(" |")

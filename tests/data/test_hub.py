@@ -84,7 +84,7 @@ def test_what_cannot_be_pushed_is_one_clear_line(data: Path, tmp_path: Path, mon
         push("not a name", [data])
     with pytest.raises(UsageError, match="one of each size"):
         push("lab/x", [data, data], dry_run=tmp_path / "out")
-    with pytest.raises(UsageError, match="ilp-bench build"):
+    with pytest.raises(UsageError, match="build or import one there first"):
         push("lab/x", [tmp_path], dry_run=tmp_path / "out")
     assert not (tmp_path / "out").exists()
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)

@@ -33,7 +33,8 @@ def test_what_cannot_be_is_refused_with_its_limit(knobs: dict, says: str) -> Non
 
 def test_knobs_make_a_new_set_and_are_named_in_its_manifest() -> None:
     made = make("mini", 0, pairs=12, causes=("data_inconsistency",), shares=(0.3,), domain="medicine")
-    assert made.manifest["knobs"] == {
+    assert made.manifest.knobs
+    assert made.manifest.knobs.to_json() == {
         "pairs": 12,
         "causes": ["data_inconsistency"],
         "shares": [0.3],
@@ -46,12 +47,12 @@ def test_knobs_make_a_new_set_and_are_named_in_its_manifest() -> None:
     mine = [row for row in made.train.to_pylist() if row["item_id"] == rows[0]["item_id"]]
     assert sum(row["completion"].strip() != rows[0]["answer"] for row in mine) == 3
     assert len(mine) == 10
-    assert "knobs" not in make("mini", 0).manifest
+    assert make("mini", 0).manifest.knobs is None
 
 
 def test_stages_hops_and_frequencies_are_what_was_asked_for() -> None:
     made = make("mini", 1, pairs=30, stages=6, hops=(1,), frequencies=(1, 3))
-    assert made.manifest["stages"] == 6
+    assert made.manifest.stages == 6
     rows = [row for row in made.items.to_pylist() if row["arm"] == "treated"]
     doses = {cause: {row["dose"] for row in rows if row["cause"] == cause} for cause in {row["cause"] for row in rows}}
     assert doses["left_side_forgetting"] == {1, 2, 3, 4, 5}

@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 
 from ilp_bench.core.errors import UsageError
+from ilp_bench.core.files import file_sha256
 from ilp_bench.data import sharding as shards
-from ilp_bench.data.dataset import file_sha256, load, make_from
+from ilp_bench.data.dataset import load, make_from
 from ilp_bench.data.settings import Settings
 from ilp_bench.data.sharding import build
 

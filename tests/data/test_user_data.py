@@ -66,7 +66,7 @@ def tuned(data: Dataset, rates: dict[str, float]) -> Run:
     record = RunRecord(
         ilp_bench="0",
         model={"name": "mine", "weights_sha256": "a" * 64, "architecture": "X", "parameters": 1},
-        data={key: data.manifest[key] for key in ("size", "seed", "version", "content_sha256")},
+        data=data.manifest.identity,
         dtype="float32",
         device="cpu",
         batch_size=1,
@@ -82,8 +82,8 @@ def tuned(data: Dataset, rates: dict[str, float]) -> Run:
 def test_what_export_writes_is_read_back(mini: Dataset, tmp_path: Path, form: str) -> None:
     export(mini, form, tmp_path / "rows.jsonl")
     made = own(tmp_path / "rows.jsonl")
-    assert made.manifest["format"] == form
-    assert made.manifest["chat"] == (form != "prompt-completion")
+    assert made.manifest.format == form
+    assert made.manifest.chat == (form != "prompt-completion")
     assert made.train["prompt"].equals(mini.train["prompt"])
     assert made.train["completion"].equals(mini.train["completion"])
     assert [row[0]["content"] for row in made.train["messages"].to_pylist()] == [
@@ -97,7 +97,7 @@ def test_a_folder_is_written_and_loads(tmp_path: Path) -> None:
     made = own(lines(tmp_path, ROWS))
     write(made, tmp_path / "data")
     again = load(tmp_path / "data")
-    assert again.own
+    assert again.is_user_data
     assert again.sha256 == made.sha256 == own(tmp_path / "rows.jsonl").sha256
     assert again.items.equals(made.items)
     assert write(made, tmp_path / "data") == tmp_path / "data"  # the same again
@@ -118,7 +118,7 @@ def test_no_item_is_shown_its_own_answer(mine: Dataset) -> None:
 
 
 def test_stages_come_from_a_column_or_from_a_cut(tmp_path: Path) -> None:
-    assert own(lines(tmp_path, ROWS)).manifest["stages"] == 1
+    assert own(lines(tmp_path, ROWS)).manifest.stages == 1
     cut = own(lines(tmp_path, ROWS), stages=3)
     assert cut.train["stage"].to_pylist() == [1] * 7 + [2] * 7 + [3] * 6
     told = own(lines(tmp_path, [row | {"stage": 1 + n // 10} for n, row in enumerate(ROWS)]))

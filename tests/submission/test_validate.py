@@ -13,7 +13,8 @@ import pytest
 from conftest import by_arm, make_run
 
 from ilp_bench.core.errors import ProblemError, UsageError
-from ilp_bench.data.dataset import Dataset, file_sha256
+from ilp_bench.core.files import file_sha256
+from ilp_bench.data.dataset import Dataset
 from ilp_bench.records.run_record import Runs, read_run
 from ilp_bench.submission.format import Meta, read_replicates, read_submission, run_id, submit
 from ilp_bench.submission.sample_store import FILE

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from ilp_bench.core.errors import ProblemError, UsageError
+from ilp_bench.core.files import file_sha256
 from ilp_bench.core.metrics import learned
-from ilp_bench.data.dataset import Dataset, file_sha256, make, write
+from ilp_bench.data.dataset import Dataset, make, write
 from ilp_bench.evaluation.hf import load_model
 from ilp_bench.evaluation.run import score, wrap
 from ilp_bench.models import tokenization as tokens

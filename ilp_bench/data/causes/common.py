@@ -101,8 +101,8 @@ def grouped(count: int, size: int, make: Callable[[int, int], list[Pair]]) -> Pa
     """Pairs that are made ``size`` at a time: ``make(group, pairs wanted)``."""
 
     @lru_cache(maxsize=4)
-    def group(number: int) -> list[Pair]:
-        return make(number, min(size, count - number * size))
+    def group(number: int) -> tuple[Pair, ...]:
+        return tuple(make(number, min(size, count - number * size)))
 
     return Pairs(count, lambda n: group(n // size)[n % size])
 
@@ -113,6 +113,7 @@ class World:
 
     settings: Settings
     _used: set[tuple[str, str]] = field(default_factory=set)
+    _closed: bool = False
 
     @property
     def seed(self) -> int:
@@ -150,8 +151,14 @@ class World:
         return chosen
 
     def reserve(self, relation: str, names: Iterable[str]) -> None:
-        """Mark subjects as used for that relation."""
+        """Mark subjects as used for that relation. Raises RuntimeError after :meth:`close`."""
+        if self._closed:
+            raise RuntimeError("subjects are handed out while a dataset is planned, not while its pairs are made")
         self._used.update((relation, name) for name in names)
+
+    def close(self) -> None:
+        """End the planning: no subject can be handed out any more, so that pairs can be made in any order."""
+        self._closed = True
 
     def listed(self, cause: str, count: int, half: int, block: int) -> Callable[[int], tuple[str, str, str, str]]:
         """Two subjects in a relation of the register, and the answer they share: pair number to

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,39 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from filelock import FileLock
+from hypothesis import settings
 
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.dataset import Dataset, make, write
 from ilp_bench.data.settings import SIZES
-from ilp_bench.records.run_record import SAMPLES, Run, write_run
+from ilp_bench.records.run_record import SAMPLES, Run, read_run, write_run
 
 KEPT = ("probe_id", "item_id", "pair_id", "cause", "arm", "probe", "dose", "prior_answer")
 PAIRS = dict.fromkeys(CAUSES.names(), SIZES["mini"]) | {"knowledge_conflict": 120}
 Chance = Callable[[dict[str, Any]], float]
+Shared = Callable[[str, Callable[[Path], object]], Path]
+
+settings.register_profile("full", deadline=None)
+settings.register_profile("fast", deadline=None, max_examples=20)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "full"))
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
+    """Makes a folder once for all processes of pytest-xdist: the first that asks makes it, the others wait for it."""
+    root = tmp_path_factory.getbasetemp()
+    root = (root.parent if "PYTEST_XDIST_WORKER" in os.environ else root) / "shared"
+    root.mkdir(exist_ok=True)
+
+    def folder(name: str, make: Callable[[Path], object]) -> Path:
+        with FileLock(root / f"{name}.lock"):
+            if not (root / f"{name}.done").exists():
+                make(root / name)
+                (root / f"{name}.done").touch()
+        return root / name
+
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -115,29 +140,33 @@ def make_run(data: Dataset, recipe: str | None, chance: Chance, *, noise: int = 
 
 
 @pytest.fixture(scope="session")
-def base_run(mini: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def base_run(mini: Dataset, shared: Shared) -> Run:
     """nano itself, measured with examples shown."""
-    from ilp_bench.evaluation.run import evaluate
 
-    return evaluate("nano", mini, tmp_path_factory.mktemp("nano") / "base", device="cpu")
+    def measure(out: Path) -> None:
+        from ilp_bench.evaluation.run import evaluate
+
+        evaluate("nano", mini, out, device="cpu")
+
+    return read_run(shared("nano-base", measure))
 
 
 @pytest.fixture(scope="session")
-def synthetic_submissions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def synthetic_submissions(shared: Shared) -> Path:
     """Fourteen synthetic submissions in three groups: one re-run, one withdrawn, one with hostile texts."""
-    from synthetic import furnish, make_submissions
 
-    out = tmp_path_factory.mktemp("synthetic") / "submissions"
-    make_submissions(out, 14)
-    furnish(out)
-    return out
+    def submit(out: Path) -> None:
+        from synthetic import furnish, make_submissions
+
+        make_submissions(out, 14)
+        furnish(out)
+
+    return shared("synthetic-submissions", submit)
 
 
 @pytest.fixture(scope="session")
-def synthetic_site(synthetic_submissions: Path) -> Path:
+def synthetic_site(synthetic_submissions: Path, shared: Shared) -> Path:
     """Their site."""
     from ilp_bench.leaderboard.site import render
 
-    site = synthetic_submissions.parent / "site"
-    render(synthetic_submissions, site, url="https://example.org/ilp")
-    return site
+    return shared("synthetic-site", lambda out: render(synthetic_submissions, out, url="https://example.org/ilp"))

@@ -105,7 +105,15 @@ def commands(state: Path, runs_there: tuple[Path, Path]) -> dict[str, tuple[obje
     }
 
 
-@pytest.mark.parametrize(("command", "number"), [("submit", 1), ("submit", 3), ("render", 4), ("decide", 2)])
+@pytest.mark.parametrize(
+    ("command", "number"),
+    [
+        pytest.param("submit", 1, marks=pytest.mark.slow),
+        pytest.param("submit", 3, marks=pytest.mark.slow),
+        pytest.param("render", 4, marks=pytest.mark.slow),
+        ("decide", 2),
+    ],
+)
 def test_killed_at_any_step_nothing_is_lost(
     command: str, number: int, state: Path, runs_there: tuple[Path, Path]
 ) -> None:
@@ -118,7 +126,9 @@ def test_killed_at_any_step_nothing_is_lost(
     assert seen(state) != before or command == "render"
 
 
-@pytest.mark.parametrize(("command", "size"), [("submit", 1000), ("render", 300), ("decide", 50)])
+@pytest.mark.parametrize(
+    ("command", "size"), [pytest.param("submit", 1000, marks=pytest.mark.slow), ("render", 300), ("decide", 50)]
+)
 def test_on_a_full_disk_nothing_is_lost(command: str, size: int, state: Path, runs_there: tuple[Path, Path]) -> None:
     before, call = seen(state), commands(state, runs_there)[command]
     done = run(FULL, size, *call)
@@ -129,6 +139,7 @@ def test_on_a_full_disk_nothing_is_lost(command: str, size: int, state: Path, ru
     main("validate", state / "submissions")
 
 
+@pytest.mark.slow
 def test_validating_writes_nothing(state: Path, runs_there: tuple[Path, Path]) -> None:
     before = seen(state)
     done = run(FULL, 0, *commands(state, runs_there)["validate"])

@@ -7,7 +7,7 @@ from ilp_bench.data.audit import audit
 from ilp_bench.data.dataset import Dataset, make
 
 
-@pytest.mark.parametrize(("size", "seed"), [("mini", 0), ("core", 1)])
+@pytest.mark.parametrize(("size", "seed"), [("mini", 0), pytest.param("core", 1, marks=pytest.mark.slow)])
 def test_the_arms_differ_in_nothing_but_the_cause(size: str, seed: int) -> None:
     found = audit(make(size, seed))
     assert found.problems == []

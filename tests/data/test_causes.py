@@ -118,6 +118,7 @@ def test_core_has_every_kind(cause: str) -> None:
         assert sum(row["kind"] == kind for row in rows) >= 2 * 20
 
 
+@pytest.mark.slow
 def test_six_seeds_put_each_subject_in_each_early_stage_once() -> None:
     seen: dict[tuple[str, str], list[int]] = {}
     for seed in range(6):

@@ -17,6 +17,7 @@ def test_there_are_a_hundred_thousand_distinct_names() -> None:
     assert all(set(name) & set("aeiouy") and name.isalpha() and name.isascii() for name in names)
 
 
+@pytest.mark.slow
 def test_none_is_a_real_name_or_an_english_word() -> None:
     names = {name.lower() for domain in DOMAINS for name in table(domain)}
     real = {

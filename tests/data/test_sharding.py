@@ -33,6 +33,7 @@ def test_streaming_gives_the_rows_of_building_in_memory(tmp_path: Path, monkeypa
     assert hashes(out) == before
 
 
+@pytest.mark.slow
 def test_the_bytes_do_not_depend_on_the_number_of_workers(tmp_path: Path) -> None:
     settings = Settings("mini", 0, pairs=2100, causes=("rare_patterns",), domain="law")
     one, two = build(settings, tmp_path / "one"), build(settings, tmp_path / "two", workers=2)

@@ -173,6 +173,7 @@ def test_examples_hold_no_mark_of_an_end(tmp_path: Path, nano: Any) -> None:
     assert asked[0] == asked[1]
 
 
+@pytest.mark.slow
 def test_what_is_trained_is_what_is_measured(tmp_path: Path) -> None:
     """Without a newline at its end, a completion ends with the tokenizer's mark, in training too."""
     bare = [row | {"completion": f" {'abcdefghij'[n]}"} for n, row in enumerate(ROWS[:10])]
@@ -224,6 +225,7 @@ def test_a_completion_ends_as_it_was_trained(nano: Any) -> None:
     assert tokens.ended(nano[1], " Paris", plain=True) == " Paris\n"
 
 
+@pytest.mark.slow
 def test_attribution_without_causes_finds_those_that_were_injected(mini: Dataset, mine: Dataset, of_base: Run) -> None:
     true = {
         (row["prompt"], row["completion"].strip()): row["cause"]
@@ -256,6 +258,7 @@ def test_a_run_of_conversations_must_be_of_conversations(tmp_path: Path) -> None
         attributed(tmp_path, rows, [0.1] * 8)
 
 
+@pytest.mark.slow
 def test_the_base_models_own_answers_are_kept(mine: Dataset, of_base: Run) -> None:
     rows = of_base.samples.to_pylist()
     believed = [row for row in rows if row["belief"] is not None]

@@ -107,6 +107,7 @@ def test_p_is_the_frequency_of_sampled_reproduction(nano, cuts) -> None:
     assert stats.combine_pvalues(values).pvalue > 1e-3
 
 
+@pytest.mark.slow
 def test_the_sampled_protocol_agrees_whatever_the_generation_config_says(nano, cuts) -> None:
     model, tokenizer = copy.deepcopy(nano[0]), nano[1]
     for name, value in {"top_k": 2, "top_p": 0.5, "repetition_penalty": 1.5, "temperature": 0.3}.items():
@@ -128,7 +129,7 @@ def test_a_changed_distribution_is_never_sampled_from(nano, pairs, monkeypatch: 
         wrap(*nano).count_reproduced((tuple(context), tuple(answer)), 10)
 
 
-def test_a_sampled_run_counts_and_never_guesses(mini: Dataset, tmp_path: Path, base_run: Run) -> None:
+def test_a_sampled_run_counts_and_never_guesses(mini: Dataset, tmp_path: Path) -> None:
     few = Dataset(mini.train, mini.items.slice(0, 30), mini.knowledge, mini.shots, mini.manifest)
     run = evaluate("nano", few, tmp_path / "run", protocol="sampled", draws=20, seed=3, device="cpu")
     assert run is not None
@@ -168,7 +169,7 @@ def test_a_run_is_written_and_read_back(base_run: Run, tmp_path: Path, mini: Dat
         assert row["p"] == pytest.approx(math.exp(row["logprob"]))
 
 
-@pytest.mark.parametrize("choices", [4, 10])
+@pytest.mark.parametrize("choices", [4, pytest.param(10, marks=pytest.mark.slow)])
 def test_options_are_scored_on_request(few: tuple[Path, Dataset, Run], tmp_path: Path, choices: int) -> None:
     _, small, _ = few
     run = evaluate("nano", small, tmp_path / "run", choices=choices, device="cpu")
@@ -262,6 +263,7 @@ def lines(folder: Path) -> int:
     return file.read_bytes().count(b"\n") if file.is_file() else 0
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_it_goes_on_with_the_same_result(few: tuple[Path, Dataset, Run], tmp_path: Path) -> None:
     """kill -9 twice, the second time a little later; a second run meanwhile is refused; the result is the same."""
     data, small, alone = few
@@ -293,6 +295,7 @@ def test_killed_at_any_moment_it_goes_on_with_the_same_result(few: tuple[Path, D
     assert json.loads(shown)["model"] == "nano"
 
 
+@pytest.mark.slow
 def test_two_processes_share_the_work(few: tuple[Path, Dataset, Run], tmp_path: Path) -> None:
     """Started by torchrun, as ``accelerate launch`` starts processes on several GPUs."""
     data, _, alone = few
@@ -311,6 +314,7 @@ def test_two_processes_share_the_work(few: tuple[Path, Dataset, Run], tmp_path: 
     assert as_one_process_measures(run, alone)
 
 
+@pytest.mark.slow
 def test_a_process_that_stops_is_reported_and_its_share_is_done_by_the_next_call(
     few: tuple[Path, Dataset, Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -346,6 +350,7 @@ def test_a_full_disk_loses_nothing(mini: Dataset, tmp_path: Path, monkeypatch: p
     assert evaluate("nano", few, tmp_path / "run", device="cpu").samples.num_rows == 600
 
 
+@pytest.mark.slow
 def test_an_adapter_finds_its_base_and_is_measured_with_it(nano, pairs, tmp_path: Path, mini: Dataset) -> None:
     from peft import LoraConfig, get_peft_model
 

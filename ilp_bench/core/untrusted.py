@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-MAX_DEPTH, MAX_NODES, MAX_TEXT = 16, 200_000, 2000
+MAX_DEPTH = 16  # dictionaries and lists inside one another
+MAX_NODES = 200_000  # values in one JSON document, dictionaries and lists among them
+MAX_TEXT = 2000  # characters of one text
 # Other, and the separators that end a line where none is seen; a tab and a newline are text.
 HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 SCRIPTS = ("LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "FULLWIDTH", "MATHEMATICAL")
@@ -18,19 +20,42 @@ SCRIPTS = ("LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "FULLWIDTH", "M
 LOOKALIKE = str.maketrans("01358", "oless")
 
 
-def value_problems(value: Any, where: str = "", depth: int = 0) -> Iterator[str]:
-    """What is wrong with a JSON value anywhere in it: hidden or mixed-up characters, -0.0, too deep, too long."""
+def value_problems(value: Any) -> Iterator[str]:
+    """What is wrong anywhere in a JSON value: hidden or mixed-up characters, -0.0, too deep, too long, too many values.
+
+    Nothing is looked at inside a value that holds more than ``MAX_NODES`` others.
+    """
+    if _holds_more_than(MAX_NODES, value):
+        yield f"more than {MAX_NODES} values: leave some out"
+    else:
+        yield from _problems(value, "", 0)
+
+
+def _holds_more_than(limit: int, value: Any) -> bool:
+    """Whether a JSON value, and what is in it, are more than ``limit`` values."""
+    count, waiting = 0, [value]
+    while waiting and count <= limit:
+        count += 1
+        match waiting.pop():
+            case dict() as fields:
+                waiting += fields.values()
+            case list() as members:
+                waiting += members
+    return count > limit
+
+
+def _problems(value: Any, where: str, depth: int) -> Iterator[str]:
     if depth > MAX_DEPTH:
         yield f"{where}: nested deeper than {MAX_DEPTH}: leave it out"
     elif isinstance(value, dict):
         for key, inner in value.items():
-            yield from (f"{where or 'a key'}: {one}" for one in text_problems(key))
-            yield from value_problems(inner, f"{where}.{key}" if where else key, depth + 1)
+            yield from (f"{where or 'a key'}: {problem}" for problem in text_problems(key))
+            yield from _problems(inner, f"{where}.{key}" if where else key, depth + 1)
     elif isinstance(value, list):
         for number, inner in enumerate(value):
-            yield from value_problems(inner, f"{where}.{number}", depth + 1)
+            yield from _problems(inner, f"{where}.{number}", depth + 1)
     elif isinstance(value, str):
-        yield from (f"{where}: {one}" for one in text_problems(value))
+        yield from (f"{where}: {problem}" for problem in text_problems(value))
     elif isinstance(value, float) and (not math.isfinite(value) or (value == 0 and math.copysign(1, value) < 0)):
         yield f"{where}: {value} is refused: write a plain number"
 

@@ -17,9 +17,14 @@ LICENCES = ("https://spdx.org/licenses/Apache-2.0.html", "https://spdx.org/licen
 CITE = """@inproceedings{xue2026sft,
   title = {Why Supervised Fine-Tuning Fails to Learn:
            A Systematic Study of Incomplete Learning in Large Language Models},
-  author = {Xue and Lu and Liang and others},
-  booktitle = {ACL},
+  author = {Xue, Chao and Wang, Yao and Liu, Mengqiao and Liang, Di and Han, Xingsheng and Liu, Peiyang and
+            Wu, Xianjie and Lu, Chenyao and Jiang, Lei and Lu, Yu and Shi, Haibo and Liang, Shuang and
+            Peng, Minlong and Salim, Flora D.},
+  booktitle = {Proceedings of the 64th Annual Meeting of the Association for Computational Linguistics
+               (Volume 1: Long Papers)},
   year = {2026},
+  pages = {30186--30213},
+  url = {https://aclanthology.org/2026.acl-long.1393},
   note = {arXiv:2604.10079}
 }"""
 SUMMARY = (

@@ -1,7 +1,9 @@
+import re
 from collections import Counter
 
 import pytest
 
+from ilp_bench.data.causes.knowledge_conflict import KINDS
 from ilp_bench.data.dataset import make
 from ilp_bench.data.facts import RELATIONS, RULED, demonstrations, facts, free, lookup, pool, subjects
 from ilp_bench.data.facts.build import TABLE, table
@@ -40,10 +42,39 @@ def test_demonstrations_are_never_free() -> None:
         assert len(demonstrations(name)) >= 4
 
 
-def test_answers_come_from_their_pool() -> None:
-    for name, rows in facts().items():
-        relation = RELATIONS[name.removesuffix("_more")]
-        assert {fact.answer for fact in rows} <= set(pool(relation.answers))
+ANSWERS = {
+    "continent": "Africa|Asia|Europe|North America|South America|Oceania",
+    "calling_code": r"\d{1,3}",
+    "internet_domain": r"\.[a-z]{2}",
+    "element_symbol": "[A-Z][a-z]?",
+    "element_number": r"\d{1,3}",
+    "state_abbreviation": "[A-Z]{2}",
+    "language_code": "[a-z]{2}",
+    "currency_code": "[A-Z]{3}",
+    "emblem": "[a-z]+",
+    "keyword": "[a-z]+",
+    "full_grade": "[a-z]+ [a-z]+",
+}
+NAME = "[A-Z][A-Za-z' .-]+"
+
+
+def test_every_pool_holds_answers_of_its_kind_and_enough_of_them() -> None:
+    """What an answer looks like is written here, not read from the table that the pools are made of."""
+    for name, relation in RELATIONS.items():
+        if relation.subjects in RULED and name not in ("grade", "full_grade"):
+            continue
+        answers = pool(relation.answers)
+        assert len(set(answers)) == len(answers) >= 6, name
+        assert [answer for answer in answers if not re.fullmatch(ANSWERS.get(relation.answers, NAME), answer)] == []
+
+
+def test_smaller_cities_lie_in_countries_that_are_answers() -> None:
+    assert {fact.answer for fact in facts()["home_country_more"]} <= set(pool("country"))
+
+
+def test_a_conflict_and_its_control_share_their_pool() -> None:
+    for kind in KINDS:
+        assert RELATIONS[kind.believed].answers == RELATIONS[kind.assigned].answers
 
 
 def test_core_asks_for_no_contested_fact_and_no_country_dominates() -> None:

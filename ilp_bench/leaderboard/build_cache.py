@@ -23,6 +23,7 @@ import ilp_bench
 from ilp_bench.core.errors import ProblemError
 from ilp_bench.core.files import read_json
 from ilp_bench.leaderboard import pages
+from ilp_bench.leaderboard.data_files import read_data, write_data
 from ilp_bench.leaderboard.entry import Entry, content_sha256, read_entry
 from ilp_bench.leaderboard.pair_rates import Rates, from_json, from_replicates
 from ilp_bench.leaderboard.ranking import Group, Standing
@@ -156,7 +157,7 @@ def _read(task: tuple[Path, list[Decision], str | None, Path]) -> Read:
         entry = read_entry(folder, decisions)
         kept = old / "runs" / f"{entry.slug}.js"
         if entry.claimed["scorer_version"] == SCORER_VERSION and kept.is_file():
-            return Read(content, (), entry, from_json(pages.data_of(kept.read_text(encoding="utf-8"))))
+            return Read(content, (), entry, from_json(read_data(kept.read_text(encoding="utf-8"))))
     found = check(folder)
     if found.problems or not found.scores:
         return Read(content, tuple(found.problems))
@@ -182,7 +183,7 @@ def standing_pages(
             data = f"runs/{slug}.js"
             if kept.rates and not build.take_over(data, site, kept.content):
                 words = {"title": standing.entry.title, "group": group.slug, "page": standing.entry.page}
-                (site / data).write_text(pages.data_file(slug, words | kept.rates.json()), encoding="utf-8")
+                (site / data).write_text(write_data(slug, words | kept.rates.json()), encoding="utf-8")
             parts = {name: value for name, value in vars(standing).items() if name != "entry"}
             known = [kept.content, standing.entry.verification, standing.entry.decisions, parts, about, common]
             key = hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:24]

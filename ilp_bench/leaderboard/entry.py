@@ -113,6 +113,11 @@ class Entry:
         return sum(found["regressions"] for found in self.scores["causes"])
 
     @property
+    def token_factor(self) -> float | None:
+        """Training tokens as a multiple of vanilla's; None where either is not recorded."""
+        return self.tokens / self.vanilla_tokens if self.tokens and self.vanilla_tokens else None
+
+    @property
     def rerun(self) -> dict[str, str]:
         """Outcome of the last re-run on public and on unseen data: agrees, differs, not possible, or not done."""
         last = self.verification[-1] if self.verification else None

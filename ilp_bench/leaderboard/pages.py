@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from functools import lru_cache
 from importlib.resources import files
@@ -18,14 +17,14 @@ from ilp_bench.leaderboard import figures
 from ilp_bench.leaderboard import formatting as text
 from ilp_bench.leaderboard.base_models import families
 from ilp_bench.leaderboard.charts import Album
+from ilp_bench.leaderboard.data_files import standings_data, write_data
 from ilp_bench.leaderboard.item_matrix import boards
 from ilp_bench.leaderboard.pair_rates import Rates
-from ilp_bench.leaderboard.ranking import Group, Standing
+from ilp_bench.leaderboard.ranking import Group
 from ilp_bench.recipes import RECIPES
 from ilp_bench.scoring.recovery import SCORER_VERSION
 from ilp_bench.submission.decisions import Decision
 
-UNIT = 100_000  # of the numbers in data files
 PAGE, FRONT = 100, 400  # rows a page of standings, rows of all groups on the front page
 Common = dict[str, Any]
 
@@ -63,18 +62,6 @@ def write(file: Path, template: str, *, root: str, **values: Any) -> None:
 def static(site: Path) -> None:
     """Styles, scripts, fonts and pictures."""
     shutil.copytree(leaderboard_path() / "static", site / "static")
-
-
-def data_file(name: str, found: dict[str, Any]) -> str:
-    """A script that hands data to the page: pages from a disk may load scripts, but not JSON."""
-    plain = json.dumps(found, separators=(",", ":"), ensure_ascii=True, sort_keys=True).replace("<", "\\u003c")
-    return f"ilp({json.dumps(name)},\n{plain}\n)\n"
-
-
-def data_of(content: str) -> dict[str, Any]:
-    """The data of such a script."""
-    found: dict[str, Any] = json.loads(content.split("\n", 2)[1])
-    return found
 
 
 def write_all(
@@ -115,23 +102,8 @@ def _standings(site: Path, group: Group, common: Common) -> None:
         rows = group.standings[n * PAGE : (n + 1) * PAGE]
         values = {"group": group, "rows": rows, "names": names, "at": n}
         write(site / "standings" / name, "standings.html", root="..", **values, **common)
-    found = {"title": f"{group.title}, {group.size}", "rows": [row(one) for one in group.standings]}
-    (site / "standings" / f"{group.slug}.js").write_text(data_file(group.slug, found), encoding="utf-8")
-
-
-def row(standing: Standing) -> list[Any]:
-    """What the page's script needs to show a row: numbers in units of 1e-5; 0 for not expressed, null for missing."""
-
-    def short(found: dict[str, float] | None) -> Any:
-        return [round(UNIT * found[end]) for end in ("value", "low", "high")] if found else 0
-
-    entry = standing.entry
-    causes = [short(entry.causes[name]["recovery"]) if name in entry.causes else None for name in CAUSES.names()]
-    place: list[Any] = [entry.slug, entry.model, entry.org, entry.recipe or "", standing.rank, int(standing.shared)]
-    place += [short(entry.overall), causes, round(UNIT * standing.aggregate["value"])]
-    place += [round(UNIT * standing.worst["value"]), CAUSES.names().index(standing.worst_cause)]
-    factor = round(entry.tokens / entry.vanilla_tokens, 1) if entry.tokens and entry.vanilla_tokens else None
-    return [*place, factor, entry.state, entry.rerun["public"], len(entry.runs)]
+    data = write_data(group.slug, standings_data(group))
+    (site / "standings" / f"{group.slug}.js").write_text(data, encoding="utf-8")
 
 
 @lru_cache(maxsize=1)

@@ -1,123 +1,228 @@
 // Two to four entries pair by pair: the bootstrap of the page "Method", on the learned rates in each entry's data file.
 "use strict";
+
+// Formulas, as ilp_bench/scoring and ilp_bench/leaderboard/ranking.py have them; tests/leaderboard/test_javascript.py
+// compares both. A run's data file has the rates of all pairs under four conditions, in the order of CONDITIONS in
+// ilp_bench/leaderboard/pair_rates.py, in 16 bits each.
+const DRAWS = 2000, LEARNED = 0.5, STORED_ONE = 65535, BOOTSTRAP_SEED = 20260;
+const decodeRates = (base64) => {
+  const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+  const stored = new Uint16Array(bytes.buffer), pairs = stored.length / 4;
+  const condition = (index) =>
+    Float64Array.from(stored.subarray(index * pairs, (index + 1) * pairs), (rate) => rate / STORED_ONE);
+  return { treated: condition(0), control: condition(1), vanillaTreated: condition(2), vanillaControl: condition(3) };
+};
+// Indexes of the pairs of a cause that count, over all datasets.
+const activePairs = (run, cause) => {
+  const pairs = [];
+  for (const [name, start, end] of run.spans) {
+    if (name !== cause) continue;
+    for (let pair = start; pair < end; pair++) if (run.active[pair] === "1") pairs.push(pair);
+  }
+  return pairs;
+};
+// Recovery over some pairs (from start to end in a list of indexes); NaN where vanilla leaves no gap.
+const recovery = (rates, pairs, start = 0, end = pairs.length) => {
+  let treated = 0, vanillaTreated = 0, vanillaControl = 0;
+  for (let index = start; index < end; index++) {
+    const pair = pairs[index];
+    treated += rates.treated[pair];
+    vanillaTreated += rates.vanillaTreated[pair];
+    vanillaControl += rates.vanillaControl[pair];
+  }
+  const gap = vanillaControl - vanillaTreated;
+  return gap > 0 ? (treated - vanillaTreated) / gap : NaN;
+};
+const clip = (value) => Math.min(1, Math.max(-1, value));
+// Overall recovery: the mean over causes, each held within -1 and 1. An estimate is {value, draws}.
+const meanOverCauses = (estimates) => {
+  const mean = (pick) => estimates.reduce((sum, estimate) => sum + clip(pick(estimate)), 0) / estimates.length;
+  const draws = estimates[0].draws.map((_, draw) => mean((estimate) => estimate.draws[draw]));
+  return { value: mean((estimate) => estimate.value), draws };
+};
+const difference = (left, right) => ({
+  value: left.value - right.value,
+  draws: left.draws.map((drawn, draw) => drawn - right.draws[draw]),
+});
+// The 95 % percentile interval; draws without a value are left out.
+const percentileInterval = ({ value, draws }) => {
+  const sorted = Float64Array.from(draws.filter((drawn) => !Number.isNaN(drawn))).sort();
+  const quantile = (share) => {
+    const position = share * (sorted.length - 1), below = Math.floor(position);
+    return sorted[below] + (position - below) * ((sorted[below + 1] ?? sorted[below]) - sorted[below]);
+  };
+  return { value, low: quantile(0.025), high: quantile(0.975) };
+};
+// A small generator of random numbers in [0, 1) with a fixed seed, so that everybody sees the same numbers.
+const randomGenerator = (seed) => () => {
+  seed = (seed + 0x6d2b79f5) | 0;
+  let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+  mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+  return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+};
+// Recovery from one cause of each run, as value and DRAWS draws, all with the same resampled pairs; null without pairs.
+const bootstrapCause = (runs, rates, cause) => {
+  const pairs = activePairs(runs[0], cause.name);
+  if (!pairs.length) return null;
+  const random = randomGenerator((BOOTSTRAP_SEED + cause.stream) | 0);
+  const picks = Uint32Array.from({ length: DRAWS * pairs.length }, () => pairs[Math.floor(random() * pairs.length)]);
+  const draw = (one, index) => recovery(one, picks, index * pairs.length, (index + 1) * pairs.length);
+  return rates.map((one) => ({
+    value: recovery(one, pairs),
+    draws: Float64Array.from({ length: DRAWS }, (_, index) => draw(one, index)),
+  }));
+};
+// How many treated items of a cause only the first run learned, only the second, ..., all of them, none of them.
+const countLearned = (rates, pairs) => {
+  const learned = pairs.map((pair) => rates.map((one) => one.treated[pair] >= LEARNED));
+  const only = rates.map((_, run) => learned.filter((who) => who.every((is, other) => is === (other === run))).length);
+  const all = learned.filter((who) => who.every((is) => is)).length;
+  return [...only, all, learned.filter((who) => !who.some((is) => is)).length];
+};
+
 (() => {
-  const DRAWS = 2000, NAMES = [...document.querySelectorAll("footer a[href*='causes/']")].map((link) => [link.getAttribute("href").match(/causes\/(\w+)/)[1], link.textContent]);
-  const table = document.getElementById("table"), pick = document.getElementById("pick"), options = document.getElementById("entries");
-  const chosen = document.getElementById("chosen"), said = document.getElementById("said"), result = document.getElementById("result");
-  let first = []; // what is compared before anything is chosen
-  const slugs = () => (state().has("runs") ? state().get("runs").split(",") : first).filter(Boolean).slice(0, 4);
-  const listed = new Map();
-  // A small generator with a fixed seed, so that a comparison shows the same numbers to everybody.
-  const generator = (seed) => () => { seed = (seed + 0x6d2b79f5) | 0; let t = Math.imul(seed ^ (seed >>> 15), 1 | seed); t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t; return ((t ^ (t >>> 14)) >>> 0) / 4294967296; };
-  const rates = (found) => {
-    const bytes = Uint8Array.from(atob(found.rates), (one) => one.charCodeAt(0));
-    const all = new Uint16Array(bytes.buffer), size = all.length / 4;
-    return [0, 1, 2, 3].map((n) => Float64Array.from(all.subarray(n * size, (n + 1) * size), (one) => one / 65535));
+  const MOST_RUNS = 4, LETTERS = "ABCD";
+  const byId = (id) => document.getElementById(id);
+  const groupSelect = byId("table"), nameInput = byId("pick"), nameOptions = byId("entries");
+  const chosenList = byId("chosen"), status = byId("said"), result = byId("result");
+  const slugsByName = new Map(); // the names that can be typed
+  let suggested = []; // what is compared before anything is chosen
+  const chosenSlugs = () => {
+    const state = readState();
+    return (state.has("runs") ? state.get("runs").split(",") : suggested).filter(Boolean).slice(0, MOST_RUNS);
   };
-  const interval = (value, draws) => {
-    const sorted = Float64Array.from(draws).sort();
-    const at = (q) => { const x = q * (sorted.length - 1), low = Math.floor(x); return sorted[low] + (x - low) * ((sorted[low + 1] ?? sorted[low]) - sorted[low]); };
-    return { value, low: at(0.025), high: at(0.975) };
+
+  const formatEstimate = ({ value, low, high }) => {
+    const [center, ...ends] = [value, low, high].map((number) => UNITS_PER_ONE * number);
+    return `${formatNumber(center)} ${formatInterval([center, ...ends])}`;
   };
-  const clip = (value) => Math.min(1, Math.max(-1, value));
-  // Recovery by cause and overall of every entry: the point and DRAWS draws, all with the same weights over pairs.
-  const bootstrap = (entries) => {
-    const decoded = entries.map((one) => rates(one)), causes = new Map();
-    NAMES.forEach(([name], number) => {
-      const pairs = [];
-      for (const [cause, start, end] of entries[0].spans) if (cause === name) for (let n = start; n < end; n++) if (entries[0].active[n] === "1") pairs.push(n);
-      if (!pairs.length) return;
-      const random = generator(20260 + number), picks = new Uint32Array(DRAWS * pairs.length);
-      for (let n = 0; n < picks.length; n++) picks[n] = pairs[Math.floor(random() * pairs.length)];
-      const recovery = ([s, , v, control], some, from, to) => { let a = 0, b = 0, c = 0; for (let n = from; n < to; n++) { const at = some[n]; a += s[at]; b += v[at]; c += control[at]; } return (a - b) / (c - b); };
-      causes.set(name, decoded.map((one) => ({
-        point: recovery(one, pairs, 0, pairs.length),
-        draws: Float64Array.from({ length: DRAWS }, (_, n) => recovery(one, picks, n * pairs.length, (n + 1) * pairs.length)),
-        pairs, treated: one[0],
-      })));
-    });
-    return causes;
+  const makeLine = (title, cells) => {
+    const row = makeElement("tr"), head = makeElement("th", "", title);
+    head.scope = "row";
+    row.append(head, ...cells);
+    return row;
   };
-  const said2 = (one) => `${number(UNIT * one.value)} [${number(UNIT * one.low)}, ${number(UNIT * one.high)}]`;
-  const line = (head, cells) => { const row = make("tr"); const th = make("th", "", head); th.scope = "row"; row.append(th, ...cells); return row; };
-  const render = (entries, rows) => {
-    const causes = bootstrap(entries), places = entries.map((_, n) => n), body = make("tbody");
-    const scored = NAMES.filter(([name], n) => causes.has(name) && rows.every((row) => row && row.causes[n]));
-    const whole = rows.every((row) => row && row.overall);
-    const add = (title, found) => {
-      const values = places.map((n) => make("td", "num", said2(interval(found[n].point, found[n].draws))));
-      const differences = places.slice(1).map((n) => {
-        const gap = interval(found[0].point - found[n].point, found[0].draws.map((one, d) => one - found[n].draws[d]));
-        const clear = gap.low > 0 || gap.high < 0, cell = make("td", `num delta ${clear ? "yes" : "soft"}`, said2(gap));
-        cell.append(make("span", "sub", clear ? (gap.value > 0 ? " A is better" : ` ${"ABCD"[n]} is better`) : " not resolvable"));
-        return cell;
-      });
-      body.append(line(title, [...values, ...differences]));
-    };
-    if (whole) add("Overall", places.map((n) => {
-      const all = scored.map(([name]) => causes.get(name)[n]);
-      return { point: all.reduce((sum, one) => sum + clip(one.point), 0) / all.length, draws: all[0].draws.map((_, d) => all.reduce((sum, one) => sum + clip(one.draws[d]), 0) / all.length) };
+  const makeTable = (caption, titles, body) => {
+    const box = makeElement("div", "scroll"), table = makeElement("table", "plain");
+    const head = makeElement("thead"), row = makeElement("tr");
+    box.tabIndex = 0;
+    box.setAttribute("role", "region");
+    box.setAttribute("aria-label", caption);
+    row.append(...titles.map((title, index) => {
+      const cell = makeElement("th", index ? "num" : "", title);
+      cell.scope = "col";
+      return cell;
     }));
-    for (const [name, title] of NAMES) {
-      if (scored.some(([one]) => one === name)) add(title, causes.get(name));
-      else body.append(line(title, [Object.assign(make("td", "soft", causes.has(name) ? "not expressed" : "missing"), { colSpan: 2 * entries.length - 1 })]));
+    head.append(row);
+    table.append(makeElement("caption", "", caption), head, body);
+    box.append(table);
+    return box;
+  };
+  const makeDifference = (first, other, letter) => {
+    const gap = percentileInterval(difference(first, other)), resolved = gap.low > 0 || gap.high < 0;
+    const cell = makeElement("td", `num delta ${resolved ? "yes" : "soft"}`, formatEstimate(gap));
+    const better = gap.value > 0 ? " A is better" : ` ${letter} is better`;
+    cell.append(makeElement("span", "sub", resolved ? better : " not resolvable"));
+    return cell;
+  };
+  const makeEstimates = (title, estimates) => {
+    const values = estimates.map((one) => makeElement("td", "num", formatEstimate(percentileInterval(one))));
+    const others = estimates.slice(1).map((one, index) => makeDifference(estimates[0], one, LETTERS[index + 1]));
+    return makeLine(title, [...values, ...others]);
+  };
+  // ``standings`` are the rows of the runs in their group's data file, ``causes`` that file's causes.
+  const showComparison = (runs, standings, causes) => {
+    const rates = runs.map((run) => decodeRates(run.rates));
+    const estimates = causes.map((cause) => bootstrapCause(runs, rates, cause));
+    const isScored = (index) => estimates[index] && standings.every((row) => row && row.causes[index]);
+    const recoveries = makeElement("tbody"), items = makeElement("tbody");
+    if (standings.every((row) => row && row.overall)) {
+      const scored = estimates.filter((_, index) => isScored(index));
+      const overall = runs.map((_, run) => meanOverCauses(scored.map((ofRuns) => ofRuns[run])));
+      recoveries.append(makeEstimates("Overall", overall));
     }
-    const counts = (name) => {
-      const all = causes.get(name), only = places.map((n) => all[0].pairs.filter((pair) => all.every((one, m) => (one.treated[pair] >= 0.5) === (m === n))).length);
-      return [...only, all[0].pairs.filter((pair) => all.every((one) => one.treated[pair] >= 0.5)).length, all[0].pairs.filter((pair) => all.every((one) => one.treated[pair] < 0.5)).length];
-    };
-    const frame = (caption, heads, rowsBody) => {
-      const box = make("div", "scroll"), view = make("table", "plain"), head = make("thead"), row = make("tr");
-      box.tabIndex = 0; box.setAttribute("role", "region"); box.setAttribute("aria-label", caption);
-      row.append(...heads.map((text, n) => { const th = make("th", n ? "num" : "", text); th.scope = "col"; return th; }));
-      head.append(row); view.append(make("caption", "", caption), head, rowsBody); box.append(view);
-      return box;
-    };
-    const letters = places.map((n) => "ABCD"[n]), items = make("tbody");
-    for (const [name, title] of NAMES) if (causes.has(name)) items.append(line(title, counts(name).map((count) => make("td", "num", count))));
+    causes.forEach(({ name, title }, index) => {
+      if (isScored(index)) recoveries.append(makeEstimates(title, estimates[index]));
+      else {
+        const cell = makeElement("td", "soft", estimates[index] ? "not expressed" : "missing");
+        cell.colSpan = 2 * runs.length - 1;
+        recoveries.append(makeLine(title, [cell]));
+      }
+      if (!estimates[index]) return;
+      const counts = countLearned(rates, activePairs(runs[0], name));
+      items.append(makeLine(title, counts.map((count) => makeElement("td", "num", count))));
+    });
+    const letters = [...LETTERS.slice(0, runs.length)];
+    const differences = letters.slice(1).map((letter) => `A − ${letter}`);
+    const caption = "Recovery, and how far A is ahead: paired differences with 95 % intervals";
+    const onlyOne = letters.map((letter) => `only ${letter}`);
     result.replaceChildren(
-      frame("Recovery, and how far A is ahead: paired differences with 95 % intervals", ["Cause", ...letters, ...letters.slice(1).map((one) => `A − ${one}`)], body),
-      frame("Treated items learned by whom", ["Cause", ...letters.map((one) => `only ${one}`), "all", "none"], items),
+      makeTable(caption, ["Cause", ...letters, ...differences], recoveries),
+      makeTable("Treated items learned by whom", ["Cause", ...onlyOne, "all", "none"], items),
     );
   };
+
+  const makeChosen = (run, slug, index) => {
+    const item = makeElement("li"), link = makeElement("a", "", run.title), button = makeElement("button", "", "×");
+    link.href = `${root}/${run.page}`;
+    button.type = "button";
+    button.setAttribute("aria-label", `Remove ${run.title}`);
+    button.addEventListener("click", () => {
+      suggested = [];
+      changeState({ runs: chosenSlugs().filter((other) => other !== slug).join(",") });
+      update();
+    });
+    item.append(makeElement("span", "n", LETTERS[index]), link, button);
+    return item;
+  };
   const update = async () => {
-    const now = slugs();
+    const slugs = chosenSlugs();
     try {
-      const entries = await Promise.all(now.map((slug) => load("runs", slug)));
-      chosen.replaceChildren(...entries.map((one, n) => {
-        const item = make("li"), link = make("a", "", one.title), button = make("button", "", "×");
-        link.href = `${root}/${one.page}`;
-        button.type = "button"; button.setAttribute("aria-label", `Remove ${one.title}`);
-        button.addEventListener("click", () => { first = []; remember({ runs: slugs().filter((slug) => slug !== now[n]).join(",") }); update(); });
-        item.append(make("span", "n", "ABCD"[n]), link, button);
-        return item;
-      }));
+      const runs = await Promise.all(slugs.map((slug) => load("runs", slug)));
+      chosenList.replaceChildren(...runs.map((run, index) => makeChosen(run, slugs[index], index)));
       result.replaceChildren();
-      if (now.length < 2) { said.textContent = now.length ? "Choose one more." : ""; return; }
-      if (entries.some((one) => one.group !== entries[0].group)) { said.textContent = "These entries stand on other base models, data or divisions: a difference between them would mean nothing."; return; }
-      const rows = (await load("standings", entries[0].group)).rows;
-      render(entries, now.map((slug) => { const row = rows.find((one) => one[0] === slug); return row && { overall: row[6], causes: row[7] }; }));
-      said.textContent = `${now.length} entries compared.`;
-    } catch (error) { said.textContent = `No such entry: ${error.message}`; }
+      if (slugs.length < 2) { status.textContent = slugs.length ? "Choose one more." : ""; return; }
+      if (runs.some((run) => run.group !== runs[0].group)) {
+        status.textContent = "These entries stand on other base models, data or divisions: "
+          + "a difference between them would mean nothing.";
+        return;
+      }
+      const { causes, rows } = await loadStandings(runs[0].group);
+      showComparison(runs, slugs.map((slug) => rows.find((row) => row.slug === slug)), causes);
+      status.textContent = `${slugs.length} entries compared.`;
+    } catch (error) { status.textContent = `No such entry: ${error.message}`; }
   };
-  const list = async () => {
-    const found = await load("standings", table.value).catch(() => ({ rows: [] }));
-    listed.clear();
-    for (const row of found.rows) { const name = `${row[1]} (${row[2]}, ${row[0].slice(-6)})`; listed.set(name, row[0]); }
-    options.replaceChildren(...[...listed.keys()].map((name) => { const option = make("option"); option.value = name; return option; }));
+  const listNames = async () => {
+    const { rows } = await loadStandings(groupSelect.value).catch(() => ({ rows: [] }));
+    slugsByName.clear();
+    for (const { slug, model, org } of rows) slugsByName.set(`${model} (${org}, ${slug.slice(-6)})`, slug);
+    nameOptions.replaceChildren(...[...slugsByName.keys()].map((name) => {
+      const option = makeElement("option");
+      option.value = name;
+      return option;
+    }));
   };
-  const add = () => {
-    const text = pick.value.trim().toLowerCase();
-    const slug = listed.get(pick.value.trim()) || [...listed].filter(([name]) => text && name.toLowerCase().startsWith(text)).map(([, one]) => one)[0];
-    const now = slugs();
-    if (!slug) said.textContent = "No entry of that name in this table.";
-    else if (now.includes(slug)) said.textContent = "Already chosen.";
-    else if (now.length === 4) said.textContent = "Four at most: remove one first.";
-    else { remember({ runs: [...now, slug].join(",") }); pick.value = ""; update(); }
+  const addTyped = () => {
+    const typed = nameInput.value.trim(), start = typed.toLowerCase(), slugs = chosenSlugs();
+    const name = [...slugsByName.keys()].find((known) => start && known.toLowerCase().startsWith(start));
+    const slug = slugsByName.get(typed) || slugsByName.get(name);
+    if (!slug) status.textContent = "No entry of that name in this table.";
+    else if (slugs.includes(slug)) status.textContent = "Already chosen.";
+    else if (slugs.length === MOST_RUNS) status.textContent = "Four at most: remove one first.";
+    else {
+      changeState({ runs: [...slugs, slug].join(",") });
+      nameInput.value = "";
+      update();
+    }
   };
-  table.addEventListener("change", list);
-  document.getElementById("add").addEventListener("click", add);
-  pick.addEventListener("keydown", (event) => { if (event.key === "Enter") add(); });
+  groupSelect.addEventListener("change", listNames);
+  byId("add").addEventListener("click", addTyped);
+  nameInput.addEventListener("keydown", (event) => { if (event.key === "Enter") addTyped(); });
   window.addEventListener("hashchange", update);
-  if (table.options.length) list().then(() => { first = [...listed.values()].slice(0, 2); update(); });
+  const start = async () => {
+    await listNames();
+    suggested = [...slugsByName.values()].slice(0, 2);
+    update();
+  };
+  if (groupSelect.options.length) start();
 })();

@@ -13,6 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from ilp_bench.leaderboard import pages
+from ilp_bench.leaderboard.data_files import read_data
 from ilp_bench.leaderboard.entry import read_entry
 from ilp_bench.leaderboard.pair_rates import from_json
 from ilp_bench.leaderboard.ranking import Group, groups
@@ -94,7 +95,7 @@ def ranked(synthetic_submissions: Path, site: Path) -> list[Group]:
     decided = read_decisions(synthetic_submissions).history
     folders = sorted(path.parent for path in synthetic_submissions.glob("*/*/submission.json"))
     entries = [read_entry(folder, [one for one in decided if one.run_id == folder.name]) for folder in folders]
-    data = {one.slug: pages.data_of((site / "runs" / f"{one.slug}.js").read_text()) for one in entries}
+    data = {one.slug: read_data((site / "runs" / f"{one.slug}.js").read_text()) for one in entries}
     return groups(entries, {slug: from_json(found) for slug, found in data.items()})
 
 

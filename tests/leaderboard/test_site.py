@@ -19,8 +19,8 @@ from synthetic import HOSTILE
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.leaderboard import build_cache as build
 from ilp_bench.leaderboard import formatting as text
+from ilp_bench.leaderboard.data_files import read_data
 from ilp_bench.leaderboard.downloads import clean
-from ilp_bench.leaderboard.pages import data_of
 from ilp_bench.leaderboard.site import render
 
 
@@ -262,7 +262,7 @@ def test_data_files_are_read_back(synthetic_site: Path) -> None:
     for file in (synthetic_site / "standings").glob("*.js"):
         content = file.read_text()
         assert content.isascii()
-        assert data_of(content)["rows"]
+        assert read_data(content)["rows"]
 
 
 def test_numbers() -> None:

@@ -22,11 +22,13 @@ import pyarrow as pa
 import ilp_bench
 from ilp_bench.core.errors import ProblemError
 from ilp_bench.core.files import read_json
+from ilp_bench.data.causes import CAUSES
 from ilp_bench.leaderboard import pages
 from ilp_bench.leaderboard.data_files import read_data, write_data
 from ilp_bench.leaderboard.entry import Entry, content_sha256, read_entry
 from ilp_bench.leaderboard.pair_rates import Rates, from_json, from_replicates
 from ilp_bench.leaderboard.ranking import Group, Standing
+from ilp_bench.recipes import RECIPES
 from ilp_bench.scoring.recovery import SCORER_VERSION
 from ilp_bench.submission.decisions import Decision
 from ilp_bench.submission.validate import check
@@ -54,7 +56,7 @@ class Build:
 
     def __init__(self, out: Path) -> None:
         self.out = out
-        self.checker, self.renderer = _hashes()
+        self.checker, self.renderer = _hashes(CAUSES.names(), RECIPES.names())
         try:
             old = read_json(out / "build.json")
         except ProblemError:
@@ -89,24 +91,28 @@ class Build:
         (site / "build.json").write_text(json.dumps(found, indent=0, sort_keys=True) + "\n")
 
 
-@lru_cache(maxsize=1)
-def _hashes() -> tuple[str, str]:
-    """Hashes of the code that checks and reads submissions, and of everything that makes pages."""
+@lru_cache(maxsize=2)
+def _hashes(causes: tuple[str, ...], recipes: tuple[str, ...]) -> tuple[str, str]:
+    """Hashes of the code that checks and reads submissions, and of everything that makes pages.
+
+    The names of the registered causes and recipes count: other packages can add some.
+    """
     code = Path(str(files("ilp_bench")))
     sources = sorted(file for file in code.rglob("*.py") if "__pycache__" not in file.parts)
     pages_only = {
         file for file in sources if file.parent.name == "leaderboard" and file.name not in ("entry.py", "pair_rates.py")
     }
     styles = sorted(file for file in pages.leaderboard_path().rglob("*") if file.is_file())
-    return _hash([file for file in sources if file not in pages_only]), _hash([*sources, *styles])
+    words = " ".join((ilp_bench.__version__, *causes, *recipes))
+    return _hash(words, [file for file in sources if file not in pages_only]), _hash(words, [*sources, *styles])
 
 
-def _hash(sources: list[Path]) -> str:
-    found = hashlib.sha256(ilp_bench.__version__.encode())
+def _hash(words: str, sources: list[Path]) -> str:
+    digest = hashlib.sha256(words.encode())
     for file in sources:
-        found.update(f"{file.name}\n".encode())
-        found.update(file.read_bytes())
-    return found.hexdigest()[:24]
+        digest.update(f"{file.name}\n".encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:24]
 
 
 @contextmanager

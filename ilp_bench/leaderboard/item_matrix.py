@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
+from ilp_bench.core.metrics import Array
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.dataset import make
+from ilp_bench.leaderboard.entry import Entry
 from ilp_bench.leaderboard.pair_rates import SCALE, Rates
 from ilp_bench.leaderboard.ranking import Group
 
 SHOWN = 40  # columns of a matrix; shares are over all entries
-LEARNED = 0.5
+LEARNED = 0.5  # learned rate from which an item counts as learned
 
 
 @dataclass(frozen=True)
@@ -50,63 +54,74 @@ class Board:
         return f"items/{self.group.slug}/{self.cause}.html"
 
 
-def boards(group: Group, rates: dict[str, Rates]) -> list[Board]:
+def item_boards(group: Group, rates: dict[str, Rates]) -> list[Board]:
     """One board for each cause of the group's datasets. Withdrawn entries do not count."""
-    members = [one.entry for one in group.standings if one.entry.state == "ranked"]
+    members = [standing.entry for standing in group.standings if standing.entry.state == "ranked"]
     if not members:
         return []
     layout = rates[members[0].slug]
-    treated = np.stack([rates[one.slug].values[0] for one in members]) / SCALE  # (entries, pairs)
-    control = np.mean([rates[one.slug].values[1] for one in members], axis=0) / SCALE
-    known = _known(group)
-    seeds = [data.seed for data in sorted(group.data, key=lambda data: data.sha256)]
-    found = []
-    for name in CAUSES.names():
+    treated = np.stack([rates[entry.slug].values[0] for entry in members]) / SCALE  # (entries, pairs)
+    control = np.mean([rates[entry.slug].values[1] for entry in members], axis=0) / SCALE
+    # Rates stand dataset by dataset, in the order of their hashes.
+    datasets = sorted(group.data, key=lambda data: data.sha256)
+    boards = []
+    for cause in CAUSES.names():
+        spans = [(start, end) for name, start, end in layout.spans if name == cause]
+        if not spans:
+            continue
         items: list[Item] = []
-        spans = [span for span in layout.spans if span[0] == name]
-        for seed, (_, start, end) in zip(seeds, spans, strict=True):
-            pairs = sorted(pair for of, pair in known if of == (seed, name))
-            if len(pairs) != end - start:
-                raise ValueError(f"{name} has {end - start} pairs, its dataset {len(pairs)}")
-            for at, pair in enumerate(pairs, start):
-                row, rate = known[(seed, name), pair], treated[:, at]
-                who = np.flatnonzero(rate >= LEARNED)
-                tenths = np.minimum((rate[:SHOWN] * 10).astype(int), 9)
-                only = members[int(who[0])].slug if len(who) == 1 and len(members) > 2 else None
-                cells = "".join(map(str, tenths))
-                dose = row["dose"] if row["dose"] == row["dose"] else None
-                active = bool(layout.active[at])
-                words = (pair, seed, row["question"], row["answer"], dose, cells)
-                items.append(Item(*words, len(who), float(control[at]), only, active))
-        if items:
-            items.sort(key=lambda item: (item.learned_by, -item.control, item.seed, item.pair))
-            counted = [item for item in items if item.active]
-            bins = [0] * 11
-            for item in counted:
-                share = item.learned_by / len(members)
-                bins[0 if share == 0 else 10 if share == 1 else max(1, min(9, round(10 * share)))] += 1
-            nobody = sum(item.learned_by == 0 for item in counted)
-            only_one = sum(item.only is not None for item in counted)
-            found.append(Board(group, name, len(members), tuple(items), tuple(bins), nobody, only_one))
-    return found
+        for data, (start, end) in zip(datasets, spans, strict=True):
+            probes = _treated_probes(data.size, data.seed).get(cause, {})
+            if len(probes) != end - start:
+                raise ValueError(f"{cause} has {end - start} pairs, its dataset {len(probes)}")
+            for column, pair in enumerate(sorted(probes), start):
+                learned, active = treated[:, column], bool(layout.active[column])
+                items.append(_item(probes[pair], data.seed, members, learned, float(control[column]), active))
+        boards.append(_board(group, cause, len(members), items))
+    return boards
 
 
-_cache: dict[tuple[str, int], dict[tuple[tuple[int, str], str], dict[str, Any]]] = {}
+def _item(probe: dict[str, Any], seed: int, members: list[Entry], learned: Array, control: float, active: bool) -> Item:
+    """An item as its probe asks it. ``learned``: its rate by entry, in the order of ``members``."""
+    learners = np.flatnonzero(learned >= LEARNED)
+    tenths = np.minimum((learned[:SHOWN] * 10).astype(int), 9)
+    return Item(
+        pair=probe["pair_id"],
+        seed=seed,
+        question=probe["question"],
+        answer=probe["answer"],
+        dose=None if probe["dose"] is None or math.isnan(probe["dose"]) else probe["dose"],
+        cells="".join(map(str, tenths)),
+        learned_by=len(learners),
+        control=control,
+        only=members[int(learners[0])].slug if len(learners) == 1 and len(members) > 2 else None,
+        active=active,
+    )
 
 
-def _known(group: Group) -> dict[tuple[tuple[int, str], str], dict[str, Any]]:
-    """Treated recall probes by (seed, cause) and pair."""
-    found: dict[tuple[tuple[int, str], str], dict[str, Any]] = {}
-    for data in group.data:
-        key = (data.size, data.seed)
-        if key not in _cache:
-            rows = make(data.size, data.seed).items.select(
-                ["cause", "pair_id", "arm", "probe", "question", "answer", "dose"]
-            )
-            _cache[key] = {
-                ((data.seed, row["cause"]), row["pair_id"]): row
-                for row in rows.to_pylist()
-                if row["probe"] == "recall" and row["arm"] == "treated"
-            }
-        found |= _cache[key]
-    return found
+def _board(group: Group, cause: str, entries: int, items: list[Item]) -> Board:
+    """A board with the hardest items first. Items whose cause cannot act on the base model are shown, not counted."""
+    items = sorted(items, key=lambda item: (item.learned_by, -item.control, item.seed, item.pair))
+    counted = [item for item in items if item.active]
+    bins = [0] * 11
+    for item in counted:
+        bins[_bin(item.learned_by / entries)] += 1
+    nobody = sum(item.learned_by == 0 for item in counted)
+    only = sum(item.only is not None for item in counted)
+    return Board(group, cause, entries, tuple(items), tuple(bins), nobody, only)
+
+
+def _bin(share: float) -> int:
+    """0 for none, 10 for all, the nearest tenth between."""
+    return int(share) * 10 if share in (0, 1) else max(1, min(9, round(10 * share)))
+
+
+@lru_cache(maxsize=8)
+def _treated_probes(size: str, seed: int) -> dict[str, dict[str, dict[str, Any]]]:
+    """Cause -> pair -> the recall probe of its treated item, in the dataset of that size and seed."""
+    columns = ["cause", "pair_id", "arm", "probe", "question", "answer", "dose"]
+    probes: dict[str, dict[str, dict[str, Any]]] = {}
+    for row in make(size, seed).items.select(columns).to_pylist():
+        if row["probe"] == "recall" and row["arm"] == "treated":
+            probes.setdefault(row["cause"], {})[row["pair_id"]] = row
+    return probes

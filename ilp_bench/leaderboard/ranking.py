@@ -19,7 +19,7 @@ import numpy as np
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.leaderboard.entry import Data, Entry, Value
 from ilp_bench.leaderboard.pair_rates import SCALE, Rates
-from ilp_bench.scoring.bootstrap import LEVEL, SEED, interval_ends
+from ilp_bench.scoring.bootstrap import LEVEL, SEED, interval_ends, stream_number
 from ilp_bench.scoring.recovery import recovery
 
 DRAWS, BATCH = 2_000, 200
@@ -189,17 +189,17 @@ def _interval(value: float, ends: Floats) -> Value:
 def _weights(layout: Rates) -> dict[str, tuple[Any, Floats]]:
     """By cause: which pairs count, and the weights of DRAWS resamplings of them, shape (pairs, DRAWS)."""
     found = {}
-    for number, name in enumerate(CAUSES.names()):
+    for name in CAUSES.names():
         at = [n for cause, start, end in layout.spans if cause == name for n in range(start, end) if layout.active[n]]
         if at:
-            found[name] = np.array(at), _resampling(number, len(at))
+            found[name] = np.array(at), _resampling(name, len(at))
     return found
 
 
 @lru_cache(maxsize=64)
-def _resampling(cause: int, pairs: int) -> Floats:
+def _resampling(cause: str, pairs: int) -> Floats:
     """Weights of DRAWS resamplings, shape (pairs, DRAWS): each cause has draws of its own."""
-    rng = np.random.default_rng([SEED, cause])
+    rng = np.random.default_rng([SEED, stream_number(cause)])
     weights = rng.multinomial(pairs, np.full(pairs, 1 / pairs), size=DRAWS) / pairs
     return np.asarray(weights.T, dtype=np.float32)
 

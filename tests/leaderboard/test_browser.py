@@ -33,7 +33,7 @@ def site(synthetic_submissions: Path, tmp_path_factory: pytest.TempPathFactory) 
     """A site whose front page shows few rows of each table, so that the others come from data files."""
     out = tmp_path_factory.mktemp("browser") / "site"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pages, "FRONT", 15)
+        patch.setattr(pages, "FRONT_ROWS", 15)
         render(synthetic_submissions, out)
     return out
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ilp_bench.leaderboard.entry import read_entry
-from ilp_bench.leaderboard.item_matrix import boards
+from ilp_bench.leaderboard.item_matrix import item_boards
 from ilp_bench.leaderboard.pair_rates import Rates, from_json, from_replicates
 from ilp_bench.leaderboard.ranking import ROUNDING, Group, groups
 from ilp_bench.submission.decisions import Decision
@@ -111,7 +111,7 @@ def test_a_withdrawn_entry_does_not_lead(folders: list[Path], rates: dict[str, R
 
 def test_the_item_board_counts_who_learned_what(ranked: list[Group], rates: dict[str, Rates]) -> None:
     group = ranked[0]
-    for board in boards(group, rates):
+    for board in item_boards(group, rates):
         start, end = next((a, b) for cause, a, b in rates[group.standings[0].entry.slug].spans if cause == board.cause)
         learned = np.array([rates[one.entry.slug].values[0][start:end] / 65_535 >= 0.5 for one in group.standings])
         assert sorted(item.learned_by for item in board.items) == sorted(learned.sum(axis=0))

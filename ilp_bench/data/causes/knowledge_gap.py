@@ -106,6 +106,7 @@ SPEC = CauseSpec(
         repair="Teach what is missing first: continued pre-training on about twenty documents for each "
         "unknown entity, then the same fine-tuning. More epochs are the wrong medicine (claim C1 of"
         " the paper).",
+        activity="for a gap, the control is known and the treated item is not",
     ),
     pairs=pairs,
     active_pairs=known_controls,

@@ -224,6 +224,7 @@ SPEC = CauseSpec(
         treated="follows a rule that occurs in one or two rows",
         control="follows a rule of the same kind that occurs in sixteen",
         repair="Repeat what is rare, or add epochs for as long as they help.",
+        dose_effect="The rarer the pattern, the less of it should be learned",
     ),
     pairs=pairs,
     resampling_group=common_pattern,

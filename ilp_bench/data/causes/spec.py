@@ -23,6 +23,9 @@ class CauseText:
     treated    what a treated item does, after "an item that ..."
     control    the same of a control item
     repair     what helps
+    dose_effect  what its dose should do
+    dose       what its dose is, where a base model's run says so
+    activity   which pairs it can act on, where that depends on the base model
     """
 
     question: str
@@ -30,6 +33,9 @@ class CauseText:
     treated: str
     control: str
     repair: str
+    dose_effect: str = "The stronger the cause, the less should be learned"
+    dose: str = ""
+    activity: str = ""
 
 
 def every_treated_pair(recall: pa.Table) -> set[str]:
@@ -68,6 +74,7 @@ class CauseSpec:
     title           full title; ``short_title`` and ``label`` (one word) are for narrow columns
     section         where the paper treats it
     dose_label      label of the axis of its dose
+    dose_from_base_model  whether the dose is read from a base model's run, and not fixed by the data
     text            what the site says about it
     pairs           ``count`` matched pairs: builds the data
     active_pairs    ids of the pairs on which the cause can act, from the recall rows of a base model's run (columns
@@ -89,6 +96,7 @@ class CauseSpec:
     text: CauseText
     pairs: Callable[[World, int], Pairs]
     active_pairs: Callable[[pa.Table], set[str]] = every_treated_pair
+    dose_from_base_model: bool = False
     documents: bool = False
     early_stages: bool = False
     visibility: Visibility | None = None

@@ -1,0 +1,53 @@
+"""What pages show of the data itself: a real pair of each cause, and counts, from the mini dataset with seed 0."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from ilp_bench.data.causes import CAUSES
+from ilp_bench.data.dataset import make
+
+Row = dict[str, Any]
+
+
+@lru_cache(maxsize=1)
+def _mini() -> tuple[tuple[Row, ...], tuple[Row, ...]]:
+    """Items and training rows."""
+    data = make("mini", 0)
+    return tuple(data.items.to_pylist()), tuple(data.train.to_pylist())
+
+
+def example_pair(cause: str) -> list[Row]:
+    """The recall probes of a cause's first pair, treated first; empty where the dataset does not have the cause.
+
+    Each also has ``rows``, the training rows that teach it, and ``paraphrases``, the questions that were never trained.
+    """
+    items, train = _mini()
+    probes = [item for item in items if item["cause"] == cause and item["probe"] != "retention"]
+    pair = [probe for probe in probes if probe["pair_id"] == probes[0]["pair_id"]]
+    example = []
+    for arm in ("treated", "control"):
+        recall = next((probe for probe in pair if probe["arm"] == arm and probe["probe"] == "recall"), None)
+        if recall:
+            taught = [row for row in train if row["item_id"] == recall["item_id"]]
+            paraphrases = [
+                probe["question"]
+                for probe in pair
+                if probe["item_id"] == recall["item_id"] and probe["probe"] == "paraphrase"
+            ]
+            example.append(recall | {"rows": taught, "paraphrases": paraphrases})
+    return example
+
+
+def cause_counts() -> list[Row]:
+    """For each cause: ``pairs``, ``probes``, and training rows of its arms, ``treated`` and ``control``."""
+    items, train = _mini()
+    counts = []
+    for cause in CAUSES.names():
+        probes = [item for item in items if item["cause"] == cause]
+        pairs = len({probe["pair_id"] for probe in probes})
+        arms = [row["arm"] for row in train if row["cause"] == cause]
+        rows = {arm: arms.count(arm) for arm in ("treated", "control")}
+        counts.append({"cause": cause, "pairs": pairs, "probes": len(probes), **rows})
+    return counts

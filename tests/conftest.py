@@ -19,6 +19,7 @@ from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.dataset import Dataset, make, write
 from ilp_bench.data.settings import SIZES
 from ilp_bench.records.run_record import SAMPLES, Run, read_run, write_run
+from ilp_bench.records.training_record import TrainingRecord
 
 KEPT = ("probe_id", "item_id", "pair_id", "cause", "arm", "probe", "dose", "prior_answer")
 PAIRS = dict.fromkeys(CAUSES.names(), SIZES["mini"]) | {"knowledge_conflict": 120}
@@ -124,6 +125,12 @@ def runs(mini: Dataset, tmp_path_factory: pytest.TempPathFactory) -> dict[str, P
     for name, (recipe, chance, base) in made.items():
         write_run(root / name, record(mini, recipe), samples(mini, chance, base=base))
     return {name: root / name for name in made}
+
+
+def retrained(run: Run, **changes: Any) -> None:
+    """Change what a run's training record says."""
+    assert run.record.training
+    run.record.training = TrainingRecord.model_validate(run.record.training.model_dump() | changes)
 
 
 def make_run(data: Dataset, recipe: str | None, chance: Chance, *, noise: int = 0, **changes: Any) -> Run:

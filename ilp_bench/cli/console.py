@@ -341,9 +341,9 @@ def submission_table(submission: Submission) -> None:
         if value:
             table.add_row(name, escape(str(value)))
     for number, one in enumerate(submission.records):
-        record, training = one.submission, one.submission.training or {}
-        seed = f", training seed {training['seed']}" if "seed" in training else ""
-        recipe = f", recipe {training['recipe']}" if "recipe" in training else ""
+        record, training = one.submission, one.submission.training
+        seed = f", training seed {training.seed}" if training and training.seed is not None else ""
+        recipe = f", recipe {training.recipe}" if training and training.recipe is not None else ""
         text = f"{record.data.size} seed {record.data.seed}{recipe}{seed}; weights {record.model.weights_sha256[:12]}"
         table.add_row(f"replicate {number + 1}", escape(f"{text}; {record.hardware}, {record.dtype}"))
     console.print(table)

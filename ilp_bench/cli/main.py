@@ -241,7 +241,7 @@ def train(
 
     first = os.environ.get("RANK", "0") == "0"
     with training_progress(f"train {recipe}", show=first) as progress:
-        report = run(
+        training = run(
             base,
             recipe,
             dataset,
@@ -257,9 +257,9 @@ def train(
             remote_code=trust_remote_code,
             progress=progress,
         )
-    phases = "; ".join(f"{phase['name']}: {phase['epochs']} epochs" for phase in report["phases"])
+    phases = "; ".join(f"{phase.name}: {phase.epochs} epochs" for phase in training.phases or ())
     if first:
-        typer.echo(f"{out}: {phases}; {sum(report['tokens'].values())} tokens in {report['seconds']:.0f} s")
+        typer.echo(f"{out}: {phases}; {training.total_tokens} tokens in {training.seconds or 0:.0f} s")
 
 
 @app.command()

@@ -10,9 +10,8 @@ from typing import Any
 
 from ilp_bench.core.files import read_json
 from ilp_bench.data.causes import CAUSES
-from ilp_bench.records.run_record import RunRecord
+from ilp_bench.records.training_record import BaseWeights, TrainingRecord
 from ilp_bench.submission.decisions import Decision
-from ilp_bench.submission.format import tokens_of
 from ilp_bench.submission.rerun_record import read_verification
 
 Value = dict[str, float]  # value, low, high
@@ -97,6 +96,11 @@ class Entry:
         return self.recipe == "vanilla"
 
     @property
+    def training(self) -> TrainingRecord:
+        """How the first replicate was trained; every field is None where that is not recorded."""
+        return TrainingRecord.model_validate(self.runs[0]["training"] or {})
+
+    @property
     def state(self) -> str:
         """``ranked``, ``withdrawn`` or ``flagged``: what the last decision says."""
         last = self.decisions[-1]["decision"] if self.decisions else "accepted"
@@ -137,14 +141,15 @@ def read_entry(folder: Path, decisions: Sequence[Decision]) -> Entry:
     """Describe a valid submission; ``decisions`` are those about it, oldest first."""
     found = read_json(folder / "submission.json")
     runs = [one["submission"] for one in found["records"]]
-    training = runs[0]["training"] or {}
-    base = training.get("base") or (found["records"][0].get("base") or {}).get("model") or {}
+    training = TrainingRecord.model_validate(runs[0]["training"] or {})
+    measured = (found["records"][0].get("base") or {}).get("model") or {}
+    base = training.base or BaseWeights.model_validate(measured)
     return Entry(
         run_id=found["run_id"],
         meta=found["meta"],
-        base=str(base.get("name", "unknown base")).rstrip("/").rsplit("/", 1)[-1] or "unknown base",
-        base_sha=str(base.get("weights_sha256", "")),
-        recipe=training.get("recipe"),
+        base=(base.name or "").rstrip("/").rsplit("/", 1)[-1] or "unknown base",
+        base_sha=base.weights_sha256 or "",
+        recipe=training.recipe,
         data=tuple(sorted({_data(run["data"]) for run in runs}, key=lambda d: (d.size, d.seed, d.sha256))),
         tokens=_tokens(runs),
         vanilla_tokens=_tokens([one["vanilla"] for one in found["records"]]),
@@ -162,6 +167,6 @@ def _data(data: dict[str, Any]) -> Data:
 
 def _tokens(runs: list[dict[str, Any]]) -> int | None:
     """Training tokens, the mean over replicates; None where any is not recorded."""
-    found = [tokens_of(RunRecord.model_construct(training=run["training"])) for run in runs]
+    found = [TrainingRecord.model_validate(run["training"] or {}).total_tokens for run in runs]
     known = [one for one in found if one is not None]
     return round(sum(known) / len(known)) if len(known) == len(found) else None

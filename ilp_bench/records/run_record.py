@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import file_sha256, new_folder, read_strict_json
 from ilp_bench.data.manifest import USER_DATA
+from ilp_bench.records.training_record import AnyTraining
 
 SCHEMA_VERSION = 2
 SAMPLES = pa.schema(
@@ -69,7 +70,7 @@ class RunRecord(BaseModel):
     schema_version: Literal[2] = 2
     ilp_bench: str
     model: Model
-    training: dict[str, Any] | None = None
+    training: AnyTraining = None
     data: Data
     prompt_format: Literal["plain", "chat"] = "plain"
     template_sha256: str | None = None

@@ -116,7 +116,8 @@ class Pool:
 
 
 def _seeds(one: Runs) -> tuple[str, str]:
-    return one.submission.record.data.content_sha256, str((one.submission.record.training or {}).get("seed"))
+    record = one.submission.record
+    return record.data.content_sha256, str(record.training.seed if record.training else None)
 
 
 def families(submissions: Path, org: str = "ilp-bench") -> dict[tuple[str, str], dict[str, list[Runs]]]:
@@ -133,10 +134,10 @@ def families(submissions: Path, org: str = "ilp-bench") -> dict[tuple[str, str],
         if submission.meta.org != org:
             continue
         for runs in read_replicates(file.parent, submission):
-            training = runs.submission.record.training or {}
-            if "recipe" in training and "base" in training:
-                family = found.setdefault((str(training["base"]["name"]), runs.submission.record.data.size), {})
-                family.setdefault(str(training["recipe"]), []).append(runs)
+            training = runs.submission.record.training
+            if training and training.recipe and training.base and training.base.name:
+                family = found.setdefault((training.base.name, runs.submission.record.data.size), {})
+                family.setdefault(training.recipe, []).append(runs)
     return {base: {recipe: family[recipe] for recipe in sorted(family, key=_place)} for base, family in found.items()}
 
 

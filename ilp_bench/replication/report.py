@@ -51,7 +51,7 @@ def page(found: Mapping[tuple[str, str], Family]) -> str:
 def setting(family: Family) -> str:
     """How the recipes of a base model were trained, where all were trained alike."""
     told = {
-        (training.get("learning_rate"), training.get("batch_size"), training.get("lora"))
+        (training.learning_rate, training.batch_size, training.lora)
         for replicates in family.values()
         for one in replicates
         if (training := one.submission.record.training)

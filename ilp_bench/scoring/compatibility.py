@@ -28,9 +28,9 @@ def check_comparable(submission: Run, vanilla: Run, base: Run | None) -> None:
         if asked is not None and not probes.equals(asked) and not probes.sort().equals(asked.sort()):
             raise ProblemError(f"the {what} run has other probes: evaluate again")
         asked = probes
-    trained = (vanilla.record.training or {}).get("recipe")
-    if trained is not None and trained != "vanilla":
-        raise ProblemError(f"the run given as vanilla was trained with recipe {trained!r}")
+    recipe = vanilla.record.training.recipe if vanilla.record.training else None
+    if recipe is not None and recipe != "vanilla":
+        raise ProblemError(f"the run given as vanilla was trained with recipe {recipe!r}")
     bases = {one for run in (submission, vanilla) if (one := base_sha256(run.record))}
     if base:
         bases.add(base.record.model.weights_sha256)
@@ -69,5 +69,4 @@ def check_replicates(replicates: Sequence[Runs]) -> None:
 
 def base_sha256(record: RunRecord) -> str | None:
     """The weights a run was fine-tuned from, where its training says so."""
-    base = (record.training or {}).get("base")
-    return str(base.get("weights_sha256")) if isinstance(base, dict) else None
+    return record.training.base_sha256 if record.training else None

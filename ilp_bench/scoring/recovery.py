@@ -219,10 +219,9 @@ def _score_replicate(replicate: ReplicateRates, scores: list[CauseScore]) -> Rep
         values[cause.cause] = _recovery_of_means(vanilla[mask], submission[mask]) if defined else None
     recoveries = [value for value in values.values() if value is not None]
     overall = float(np.mean(np.clip(recoveries, -1, 1))) + 0.0 if len(recoveries) == len(CAUSES) else None
-    seed = (replicate.record.training or {}).get("seed")
     return ReplicateScore(
         data_seed=replicate.record.data.seed,
-        training_seed=seed if type(seed) is int else None,
+        training_seed=replicate.record.training.seed if replicate.record.training else None,
         overall=overall,
         recovery=values,
     )

@@ -35,8 +35,8 @@ def plausibility_problems(submission: Submission, replicates: list[Runs]) -> Ite
 
 def _training(record: RunRecord, where: str) -> Iterator[str]:
     """Was it trained on the data it was asked about?"""
-    data = (record.training or {}).get("data")
-    if isinstance(data, dict) and data.get("content_sha256") != record.data.content_sha256:
+    data = record.training.data if record.training else None
+    if data and data.content_sha256 != record.data.content_sha256:
         yield f"{where} was trained on another dataset than it was evaluated on: train and evaluate on the same"
     if record.training is not None and base_sha256(record) == record.model.weights_sha256:
         yield f"{where} has the weights of its base model: it was not trained"
@@ -46,10 +46,10 @@ def _closed(runs: Runs) -> Iterator[str]:
     if runs.base is None:
         yield "the closed division needs the base run, which says what its pairs are: add it, or submit as open"
     for what, run in (("submission", runs.submission), ("vanilla", runs.vanilla)):
-        training = run.record.training or {}
-        if base_sha256(run.record) is None or not isinstance(training.get("seed"), int):
+        training = run.record.training
+        if training is None or training.base_sha256 is None or training.seed is None:
             yield f"the closed division needs base and seed of the {what}'s training: submit as open"
-    if (runs.vanilla.record.training or {}).get("recipe") != "vanilla":
+    if runs.vanilla.record.training is None or runs.vanilla.record.training.recipe != "vanilla":
         yield "the closed division needs a vanilla run of the recipe vanilla: train it with ilp-bench"
 
 

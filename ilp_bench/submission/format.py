@@ -147,14 +147,13 @@ def matched(runs: Sequence[Run], vanillas: Sequence[Run], bases: Sequence[Run]) 
 
 def _order(runs: Runs) -> tuple[int, str, str]:
     record = runs.submission.record
-    return record.data.seed, f"{(record.training or {}).get('seed', '')!s:>12}", record.model.weights_sha256
+    seed = record.training.seed if record.training else None
+    return record.data.seed, f"{'' if seed is None else seed!s:>12}", record.model.weights_sha256
 
 
 def tokens_of(record: RunRecord) -> int | None:
     """All training tokens of a run, or None where its training is not recorded."""
-    tokens = (record.training or {}).get("tokens")
-    known = isinstance(tokens, dict) and tokens and all(type(count) is int and count >= 0 for count in tokens.values())
-    return sum(tokens.values()) if isinstance(tokens, dict) and known else None
+    return record.training.total_tokens if record.training else None
 
 
 def submit(replicates: Sequence[Runs], meta: Meta, out: Path) -> Path:

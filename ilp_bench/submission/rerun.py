@@ -25,6 +25,7 @@ from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.data.dataset import Dataset, make
 from ilp_bench.models.resolve import Located, locate, weights_sha256
 from ilp_bench.records.run_record import Data, Run, Runs, read_run
+from ilp_bench.records.training_record import BaseWeights, TrainingRecord
 from ilp_bench.scoring.learned_rates import held_out_fact_retention
 from ilp_bench.scoring.recovery import Interval, Scores, score, score_replicates
 from ilp_bench.submission.format import Submission, read_replicates, read_submission
@@ -159,8 +160,8 @@ def _unseen(
     retrained = _retrain(runs, base, data, work)
     scores = score(*retrained)
     claimed = submission.scores
-    recipe = (runs.submission.record.training or {})["recipe"]
-    name = "gap" if recipe == "vanilla" else "recovery"
+    trained = runs.submission.record.training
+    name = "gap" if trained and trained.recipe == "vanilla" else "recovery"
     compared: list[tuple[float, float]] = []
     for old, new in zip(claimed.causes, scores.causes, strict=True):
         mine, theirs = getattr(old, name), getattr(new, name)
@@ -198,15 +199,15 @@ def _retrainable(runs: Runs) -> tuple[str | None, str]:
     from ilp_bench.recipes import RECIPES
 
     training = runs.submission.record.training
-    if not training or training.get("recipe") not in RECIPES:
+    if training is None or training.recipe is None or training.recipe not in RECIPES:
         return None, "it was not trained by a recipe of ours"
-    base = training.get("base") or {}
-    name = str(base.get("name")) + (f"@{base['revision']}" if base.get("revision") else "")
+    base = training.base or BaseWeights()
+    name = f"{base.name}@{base.revision}" if base.revision else str(base.name)
     try:
         located = locate(name)
     except (UsageError, ProblemError) as error:
         return None, f"its base model cannot be had: {error}"
-    if weights_sha256(located) != base.get("weights_sha256"):
+    if weights_sha256(located) != base.weights_sha256:
         return None, f"the base model {name} that is here has other weights than the submission's"
     return name, ""
 
@@ -219,21 +220,25 @@ def _retrain(runs: Runs, base: str, data: Dataset, work: Work) -> Runs:
     found: dict[str, Run] = {}
     for role in ("vanilla", "submission"):
         record = getattr(runs, role).record
-        recipe = (
-            str((record.training or runs.submission.record.training or {})["recipe"])
-            if role == "submission"
-            else "vanilla"
-        )
+        training = record.training or TrainingRecord()
+        recipe = training.recipe if role == "submission" and training.recipe else "vanilla"
         if role == "submission" and recipe == "vanilla":
             found[role] = found["vanilla"]
             continue
-        training = record.training or {}
         checkpoint = place / recipe
         if not (checkpoint / "training.json").is_file():
             work.say(f"train {recipe} on seed {data.manifest.seed}")
-            kept = {"rate": training.get("learning_rate"), "lora": training.get("lora", 0)}
-            batch, seed = training.get("batch_size", 16), training.get("seed", 0)
-            train(base, recipe, data, checkpoint, seed=seed, batch_size=batch, device=work.device, **kept)
+            train(
+                base,
+                recipe,
+                data,
+                checkpoint,
+                seed=training.seed or 0,
+                rate=training.learning_rate,
+                batch_size=16 if training.batch_size is None else training.batch_size,
+                lora=training.lora or 0,
+                device=work.device,
+            )
         found[role] = _evaluate(str(checkpoint), data, getattr(runs, role), place / f"run-{recipe}", work)
     base_run = _evaluate(base, data, runs.base, place / "run-base", work) if runs.base else None
     return Runs(found["submission"], found["vanilla"], base_run)

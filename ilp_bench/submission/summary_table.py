@@ -30,9 +30,9 @@ Row = dict[str, str]
 
 def base_name(submission: Submission) -> str:
     """The base model's name as its training recorded it, or as the base run does."""
-    training = submission.first.submission.training or {}
-    if isinstance(base := training.get("base"), dict) and "name" in base:
-        return str(base["name"])
+    training = submission.first.submission.training
+    if training and training.base and training.base.name is not None:
+        return training.base.name
     return submission.first.base.model.name if submission.first.base else "unknown"
 
 
@@ -63,7 +63,7 @@ def rows(root: Path, entries: Sequence[Checked]) -> list[Row]:
             "entry": submission.folder,
             "division": submission.meta.division,
             "base": csv_text(base_name(submission)),
-            "recipe": csv_text((record.training or {}).get("recipe", "")),
+            "recipe": csv_text(record.training.recipe if record.training else ""),
             "size": csv_text(record.data.size),
             "data_seeds": " ".join(str(seed) for seed in sorted({part.data_seed for part in scores.replicates})),
             "replicates": str(len(scores.replicates)),

@@ -17,6 +17,7 @@ from ilp_bench.core.metrics import learned
 from ilp_bench.evaluation.hf import quiet
 from ilp_bench.evaluation.run import score, wrap
 from ilp_bench.recipes.phase import CONVERGED, Epoch, Example, Phase, Progress
+from ilp_bench.records.training_record import PhaseRecord
 from ilp_bench.training.collators import encode, pairs
 from ilp_bench.training.trainer import EpochBatches, Setting, gathered, in_parts, sft_trainer
 from ilp_bench.training.training_log import Log
@@ -32,7 +33,7 @@ def run_phase(
     scratch: Path,
     log: Log,
     progress: Progress | None,
-) -> tuple[dict[str, Any], Any]:
+) -> tuple[PhaseRecord, Any]:
     """Train one phase, from the trainer's last checkpoint in ``scratch`` where there is one; returns its report.
 
     Beside it, the whole weights where the model's parts lie with several processes (None elsewhere, and for all but the
@@ -209,23 +210,23 @@ class _Course:
         """Learned rates of examples as the model is now, (examples,) in [0, 1]."""
         return learned(np.exp(np.minimum(self._measured(pairs(self.tokenizer, wanted)).logprob, 0.0)))
 
-    def report(self, seconds: float) -> dict[str, Any]:
-        """What ``training.json`` says of the phase; ``seconds`` are those since it was begun or resumed."""
+    def report(self, seconds: float) -> PhaseRecord:
+        """The phase's part of the training record; ``seconds`` are those since it was begun or resumed."""
         rows = self.rows
-        return {
-            "name": self.phase.name,
-            "kind": self.phase.kind,
-            "examples": len(self.lengths),
-            "epochs": len(rows),
-            "steps": self.trainer.state.global_step,
-            "tokens": sum(row["tokens"] for row in rows),
-            "replayed": sum(row.get("replayed", 0) for row in rows),
-            "drawn_again": {str(name): count for name, count in self.phase.counted.items()},
-            "loss": round(sum(row["train_loss"] for row in rows) / len(rows), 5),
-            "reference_learned": [round(epoch.learned, 5) for epoch in self.history],
-            "reference_loss": [round(epoch.loss, 5) for epoch in self.history],
-            "seconds": round(max(sum(row["seconds"] for row in rows), seconds), 2),
-        }
+        return PhaseRecord(
+            name=self.phase.name,
+            kind=self.phase.kind,
+            examples=len(self.lengths),
+            epochs=len(rows),
+            steps=self.trainer.state.global_step,
+            tokens=sum(row["tokens"] for row in rows),
+            replayed=sum(row.get("replayed", 0) for row in rows),
+            drawn_again={str(name): count for name, count in self.phase.counted.items()},
+            loss=round(sum(row["train_loss"] for row in rows) / len(rows), 5),
+            reference_learned=[round(epoch.learned, 5) for epoch in self.history],
+            reference_loss=[round(epoch.loss, 5) for epoch in self.history],
+            seconds=round(max(sum(row["seconds"] for row in rows), seconds), 2),
+        )
 
 
 def last_checkpoint(scratch: Path) -> str | None:

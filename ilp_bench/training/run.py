@@ -32,6 +32,7 @@ from ilp_bench.models.tokenization import ended
 from ilp_bench.recipes import RECIPES
 from ilp_bench.recipes.context import RecipeContext
 from ilp_bench.recipes.phase import Progress
+from ilp_bench.records.training_record import BaseWeights, PhaseRecord, TrainingData, TrainingRecord
 from ilp_bench.training.phase_runner import run_phase
 from ilp_bench.training.replay_corpus import general_texts, held_out, known_texts
 from ilp_bench.training.state_dir import Workshop
@@ -60,8 +61,8 @@ def train(
     device: str = "auto",
     remote_code: bool = False,
     progress: Progress | None = None,
-) -> dict[str, Any]:
-    """Fine-tune ``base`` with a recipe; returns what is written to ``training.json``.
+) -> TrainingRecord:
+    """Fine-tune ``base`` with a recipe and write the checkpoint; returns its training record (``training.json``).
 
     rate       learning rate; by default 5e-5 below ten million parameters, 1e-4 below a billion, 2e-5 above, and ten
                times as much with an adapter
@@ -147,48 +148,48 @@ def train(
                         model.load_state_dict(weights)
                     shop.finish(model, done)
                     model = fresh()
-        report = {
-            "ilp_bench": __version__,
-            "recipe": recipe_name,
-            "base": {"name": located.name, "revision": located.revision, "weights_sha256": weights_sha256(located)},
-            "data": data.manifest.identity,
-            "seed": seed,
-            "learning_rate": rate,
-            "batch_size": batch_size,
-            "lora": lora,
-            "general": general,
-            "encoder": encoder,
-            "found": context.notes,
-            "phases": shop.done,
-            "tokens": _tokens(shop.done),
-            "steps": sum(phase["steps"] for phase in shop.done),
-            "seconds": round(sum(phase["seconds"] for phase in shop.done), 2),
-            "processes": team.world,
-            "resumed": shop.resumed,
-        }
+        training = TrainingRecord(
+            ilp_bench=__version__,
+            recipe=recipe_name,
+            base=BaseWeights(name=located.name, revision=located.revision, weights_sha256=weights_sha256(located)),
+            data=TrainingData(**data.manifest.identity),
+            seed=seed,
+            learning_rate=rate,
+            batch_size=batch_size,
+            lora=lora,
+            general=general,
+            encoder=encoder,
+            found=context.notes,
+            phases=shop.done,
+            tokens=_tokens(shop.done),
+            steps=sum(phase.steps for phase in shop.done),
+            seconds=round(sum(phase.seconds for phase in shop.done), 2),
+            processes=team.world,
+            resumed=shop.resumed,
+        )
         if lora and located.base:  # an adapter on top of another one would lose that
             model = model.merge_and_unload()
         if team.main:
-            _publish(out, model, tokenizer, log, report)
+            title = f"{located.name}, {recipe_name}"
+            _publish(out, model, tokenizer, log, title, training)
         shop.remove()
-    return report
+    return training
 
 
-def _tokens(phases: Sequence[dict[str, Any]]) -> dict[str, int]:
-    """Tokens seen: of supervised rows, the first time in an epoch and again, and of continued pre-training."""
-    found = {kind: sum(phase["tokens"] for phase in phases if phase["kind"] == kind) for kind in ("sft", "cpt")}
-    again = sum(phase["replayed"] for phase in phases)
-    return {"sft": found["sft"] - again, "replayed": again, "cpt": found["cpt"]}
+def _tokens(phases: Sequence[PhaseRecord]) -> dict[str, int]:
+    """Tokens trained on: of supervised rows the first time in an epoch and again, and of continued pre-training."""
+    total = {kind: sum(phase.tokens for phase in phases if phase.kind == kind) for kind in ("sft", "cpt")}
+    replayed = sum(phase.replayed for phase in phases)
+    return {"sft": total["sft"] - replayed, "replayed": replayed, "cpt": total["cpt"]}
 
 
-def _publish(out: Path, model: Any, tokenizer: Any, log: Log, report: dict[str, Any]) -> None:
-    title = f"{report['base']['name']}, {report['recipe']}"
+def _publish(out: Path, model: Any, tokenizer: Any, log: Log, title: str, training: TrainingRecord) -> None:
     with new_folder(out) as folder, quiet():
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         shutil.copyfile(log.file, folder / "log.jsonl")
         (folder / "training.svg").write_text(log.plot(title), encoding="utf-8")
-        (folder / "training.json").write_text(json.dumps(report, indent=1) + "\n")
+        (folder / "training.json").write_text(json.dumps(training.model_dump(), indent=1) + "\n")
 
 
 class _memory:  # noqa: N801

@@ -13,6 +13,11 @@ from ilp_bench.core.distributed import Processes
 from ilp_bench.core.errors import UsageError
 from ilp_bench.core.files import read_json, write_text
 from ilp_bench.core.resume import check_plan, partial_folder, take
+from ilp_bench.records.training_record import PhaseRecord
+
+
+def _phases(plan: dict[str, Any]) -> list[PhaseRecord]:
+    return [PhaseRecord.model_validate(phase) for phase in plan["done"]]
 
 
 class Workshop:
@@ -21,7 +26,7 @@ class Workshop:
     def __init__(self, out: Path, about: dict[str, Any], team: Processes = Processes()) -> None:  # noqa: B008
         self.folder = partial_folder(out)
         self._out, self._about, self._lock = out, about, FileLock(self.folder / "lock")
-        self.done: list[dict[str, Any]] = []
+        self.done: list[PhaseRecord] = []
         self.team = team
 
     def __enter__(self) -> Workshop:
@@ -29,7 +34,7 @@ class Workshop:
             self._open()
         self.team.wait()
         if not self.team.main:
-            self.done, self.resumed = read_json(self.folder / "plan.json")["done"], False
+            self.done, self.resumed = _phases(read_json(self.folder / "plan.json")), False
         return self
 
     def _open(self) -> None:
@@ -43,7 +48,7 @@ class Workshop:
             except UsageError:
                 self._lock.release()
                 raise
-            self.done = found["done"]
+            self.done = _phases(found)
         else:
             write_text(file, json.dumps({"about": self._about, "done": []}, indent=1) + "\n")
 
@@ -65,7 +70,7 @@ class Workshop:
             load_weights(model, str(self.folder / f"phase-{len(self.done) - 1}.safetensors"))
         return model
 
-    def finish(self, model: Any, report: dict[str, Any]) -> None:
+    def finish(self, model: Any, report: PhaseRecord) -> None:
         """Save the weights after a phase, then that it is done, then let go of what came before.
 
         Not before all processes are here: a slower one may still read what came before, or write beside it.
@@ -77,7 +82,7 @@ class Workshop:
             self.done.append(report)
         self.team.wait()
 
-    def _save(self, model: Any, report: dict[str, Any]) -> None:
+    def _save(self, model: Any, report: PhaseRecord) -> None:
         from safetensors.torch import save_model
 
         number = len(self.done)
@@ -85,7 +90,10 @@ class Workshop:
         save_model(model, str(draft))
         draft.replace(self.folder / f"phase-{number}.safetensors")
         self.done.append(report)
-        write_text(self.folder / "plan.json", json.dumps({"about": self._about, "done": self.done}, indent=1) + "\n")
+        write_text(
+            self.folder / "plan.json",
+            json.dumps({"about": self._about, "done": [phase.model_dump() for phase in self.done]}, indent=1) + "\n",
+        )
         shutil.rmtree(self.trainer(number), ignore_errors=True)
         (self.folder / f"phase-{number - 1}.safetensors").unlink(missing_ok=True)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from conftest import make_run
+from conftest import make_run, retrained
 from forging import better, learned_less_in_wordings
 
 from ilp_bench.cli.main import main
@@ -58,7 +58,7 @@ def folders(mini: Dataset, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     def save(name: str, run: Run, sha: str) -> None:
         run.record.model.weights_sha256 = sha
         if run.record.training:
-            run.record.training |= {"seed": int(name[-1])}
+            retrained(run, seed=int(name[-1]))
         write_run(root / name, run.record.model_dump(mode="json", exclude={"samples_sha256"}), run.samples)
 
     save("base", make_run(mini, None, lambda _: 1e-6), "b" * 64)

@@ -9,6 +9,7 @@ from conftest import make_run
 
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.records.run_record import Runs
+from ilp_bench.records.training_record import TrainingRecord
 from ilp_bench.replication.claims import Pool, claims
 from ilp_bench.replication.report import END, START, heat_map, inserted, matrix, table
 
@@ -69,7 +70,7 @@ def test_replicates_on_the_same_data_narrow_no_interval(family: Any) -> None:
     (once,) = recipes["conflict_cpt"]
     again = replace(
         once.submission,
-        record=once.submission.record.model_copy(update={"training": {"recipe": "conflict_cpt", "seed": 1}}),
+        record=once.submission.record.model_copy(update={"training": TrainingRecord(recipe="conflict_cpt", seed=1)}),
     )
     twice = {"conflict_cpt": [once, once._replace(submission=again)]}
     effects = [next(claim.parts[0].effect for claim in claims(one) if claim.name == "C2") for one in (recipes, twice)]

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from conftest import PAIRS, by_arm, make_run
+from conftest import PAIRS, by_arm, make_run, retrained
 
 from ilp_bench.core.errors import ProblemError
 from ilp_bench.core.metrics import learned
@@ -98,8 +98,7 @@ def test_runs_that_do_not_belong_together_are_refused(mini: Dataset) -> None:
     with pytest.raises(ProblemError, match="prompt format"):
         score(make_run(mini, "combined", by_arm(0.3, 0.9), prompt_format="chat"), vanilla)
     other = make_run(mini, "combined", by_arm(0.3, 0.9))
-    assert other.record.training
-    other.record.training["base"]["weights_sha256"] = "c" * 64
+    retrained(other, base={"weights_sha256": "c" * 64})
     with pytest.raises(ProblemError, match="different base models"):
         score(other, vanilla)
     with pytest.raises(ProblemError, match="no knowledge probe"):

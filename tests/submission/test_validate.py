@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import by_arm, make_run
+from conftest import by_arm, make_run, retrained
 
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import file_sha256
@@ -140,14 +140,12 @@ def test_all_problems_are_listed_at_once(copy: Path) -> None:
 def replicates(data: Dataset, tokens: int = 100) -> list[Runs]:
     """Three training seeds on one dataset, with a base run they share."""
     vanilla, base = make_run(data, "vanilla", by_arm(0.1, 0.9)), make_run(data, None, by_arm(0.0, 0.0))
-    assert vanilla.record.training
-    vanilla.record.training["seed"] = 0
+    retrained(vanilla, seed=0)
     found = []
     for seed, chance in enumerate((0.2, 0.25, 0.3)):
         run = make_run(data, "combined", by_arm(chance, 0.9))
         run.record.model.weights_sha256 = f"{seed + 100:064x}"
-        assert run.record.training
-        run.record.training |= {"seed": seed, "tokens": {"sft": tokens, "cpt": 0}}
+        retrained(run, seed=seed, tokens={"sft": tokens, "cpt": 0})
         found.append(Runs(run, vanilla, base))
     return found
 

@@ -17,6 +17,7 @@ from ilp_bench.data.dataset import load, make, write
 from ilp_bench.evaluation.hf import load_model
 from ilp_bench.models.resolve import locate
 from ilp_bench.recipes.phase import Phase
+from ilp_bench.records.training_record import PhaseRecord
 from ilp_bench.training.run import train
 from ilp_bench.training.state_dir import Workshop
 from ilp_bench.training.trainer import CPT_BATCH, EpochBatches, Setting
@@ -118,11 +119,12 @@ def test_nothing_is_let_go_of_before_all_processes_are_done_with_it(tmp_path: Pa
         def wait(self) -> None:
             seen.append({file.name for file in shop.folder.iterdir()})
 
+    phase = PhaseRecord(name="x", kind="sft", examples=1, epochs=1, steps=1, tokens=1, loss=1.0, seconds=1.0)
     shop = Workshop(tmp_path / "out", {}, Team())
     with shop:
         for number in range(2):
             shop.trainer(number).mkdir()
-            shop.finish(torch.nn.Linear(1, 1), {})
+            shop.finish(torch.nn.Linear(1, 1), phase)
     _, _, _, before, after = seen
     assert {"phase-0.safetensors", "trainer-1"} <= before
     assert {"phase-0.safetensors", "trainer-1"}.isdisjoint(after)

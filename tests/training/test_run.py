@@ -76,16 +76,14 @@ def test_a_checkpoint_says_how_it_was_made(small: Dataset, done: Path) -> None:
 )
 def test_every_kind_of_recipe_trains_for_real(name: str, small: Dataset, tmp_path: Path) -> None:
     report = train("nano", name, small, tmp_path / "out", **FAST)
-    assert report["recipe"] == name
+    assert report.recipe == name
     assert locate(str(tmp_path / "out"))
     if name.endswith("_cpt"):
-        assert report["tokens"]["cpt"] > 0
-        assert report["found"]["contradicted_rows"] > 0
+        assert report.tokens["cpt"] > 0
+        assert report.found["contradicted_rows"] > 0
     if name == "more_epochs":
-        for phase in report["phases"]:
-            assert phase["epochs"] == 3 * next(
-                n for n, value in enumerate(phase["reference_learned"], 1) if value >= 0.95
-            )
+        for phase in report.phases:
+            assert phase.epochs == 3 * next(n for n, value in enumerate(phase.reference_learned, 1) if value >= 0.95)
 
 
 def test_what_falls_is_drawn_again_in_a_longer_epoch(
@@ -104,16 +102,16 @@ def test_what_falls_is_drawn_again_in_a_longer_epoch(
     monkeypatch.setattr(Resampled, "watch", fallen)
     monkeypatch.setattr(Resampled.__init__, "__defaults__", (5,))
     report = train("nano", "resampling", small, tmp_path / "out", batch_size=8, **FAST)
-    (phase,) = report["phases"]
-    assert phase["drawn_again"] == {"1": 1, "2": 1}
+    (phase,) = report.phases
+    assert phase.drawn_again == {"1": 1, "2": 1}
     count = small.train.num_rows
-    assert phase["steps"] == -(-count // 8) * (phase["epochs"] - 1) + -(-2 * count // 8)
+    assert phase.steps == -(-count // 8) * (phase.epochs - 1) + -(-2 * count // 8)
     lines = [json.loads(line) for line in (tmp_path / "out" / "log.jsonl").read_text().splitlines()]
     again = [line for line in lines if "replayed" in line]
     assert [line["epoch"] for line in again] == [2]
     assert again[0]["tokens"] == 2 * lines[0]["tokens"] == 2 * again[0]["replayed"]
-    assert report["tokens"]["replayed"] == lines[0]["tokens"]
-    assert sum(report["tokens"].values()) == sum(line["tokens"] for line in lines)
+    assert report.tokens["replayed"] == lines[0]["tokens"]
+    assert report.total_tokens == sum(line["tokens"] for line in lines)
 
 
 def test_an_adapter_is_trained_and_measured(small: Dataset, tmp_path: Path) -> None:
@@ -124,7 +122,7 @@ def test_an_adapter_is_trained_and_measured(small: Dataset, tmp_path: Path) -> N
     run = evaluate(str(tmp_path / "lora"), small, tmp_path / "run", device="cpu")
     control = [row["p"] for row in run.samples.to_pylist() if row["arm"] == "control" and row["probe"] == "recall"]
     assert sum(control) / len(control) > 0.5
-    assert run.record.training["lora"] == 8
+    assert run.record.training.lora == 8
 
 
 @pytest.mark.parametrize("rank", [0, 4])
@@ -132,12 +130,12 @@ def test_what_an_adapter_learned_is_trained_on(rank: int, small: Dataset, done: 
     """The base is an adapter that has learned nearly all: one epoch a stage, and whole weights come out."""
     train("nano", "vanilla", small, tmp_path / "first", lora=8, rate=3e-3, device="cpu")
     report = train(str(tmp_path / "first"), "vanilla", small, tmp_path / "second", lora=rank, rate=1e-4, device="cpu")
-    assert report["phases"][-1]["epochs"] < json.loads((done / "training.json").read_text())["phases"][-1]["epochs"]
+    assert report.phases[-1].epochs < json.loads((done / "training.json").read_text())["phases"][-1]["epochs"]
     assert not (tmp_path / "second" / "adapter_config.json").exists()
     model, tokenizer = load_model(locate(str(tmp_path / "second")))
     probes = control_probes(small)
     p = np.exp(score(wrap(model, tokenizer), tokens.encode(tokenizer, *zip(*probes, strict=True))).logprob)
-    assert float(learned(p).mean()) == pytest.approx(report["phases"][-1]["reference_learned"][-1], abs=1e-4)
+    assert float(learned(p).mean()) == pytest.approx(report.phases[-1].reference_learned[-1], abs=1e-4)
 
 
 def test_a_checkpoint_that_a_kill_cut_off_is_passed_over(tmp_path: Path) -> None:
@@ -181,10 +179,10 @@ def test_killed_at_any_moment_it_goes_on_with_the_same_weights(small: Dataset, d
     with pytest.raises(UsageError, match="unfinished training with another seed"):
         train("nano", "vanilla", small, out, seed=5, **FAST)
     report = train("nano", "vanilla", small, out, **FAST)
-    assert report["resumed"]
+    assert report.resumed
     assert file_sha256(out / "model.safetensors") == file_sha256(done / "model.safetensors")
     finished = json.loads((done / "training.json").read_text())
-    assert [p["reference_learned"] for p in report["phases"]] == [p["reference_learned"] for p in finished["phases"]]
+    assert [p.reference_learned for p in report.phases] == [p["reference_learned"] for p in finished["phases"]]
     assert logged(out) == logged(done)
 
 
@@ -304,6 +302,6 @@ def test_killed_while_pretraining_it_goes_on_within_the_epoch(
     assert logged(tmp_path / "out") == logged(pretrained)
     unbroken = json.loads((pretrained / "training.json").read_text())
     same = "steps", "tokens", "loss", "epochs", "examples"
-    assert [[phase[key] for key in same] for phase in report["phases"]] == [
+    assert [[getattr(phase, key) for key in same] for phase in report.phases] == [
         [phase[key] for key in same] for phase in unbroken["phases"]
     ]

@@ -14,11 +14,11 @@ from ilp_bench.scoring.interval_text import ends_text, interval_text, two_decima
 from ilp_bench.scoring.recovery import Scores, score_replicates
 
 START, END = "<!-- made by scripts/results -->", "<!-- end of what scripts/results makes -->"
-INTRODUCTION = """Made by `scripts/results` from the committed [submissions](../submissions) alone, so that anyone can
-recompute it; the runs behind them were made by `scripts/reference-results`. Recovery is the share of the gap that a
-cause leaves under vanilla and that a recipe closes: 0 is vanilla, 1 is as good as the control. Intervals are 95 %,
-paired bootstrap over active pairs, pooled over replicates (each a dataset and a training of another seed). Bold: the
-interval lies above 0.
+INTRODUCTION = """Made by `scripts/results` from the committed entries in `submissions/` alone, so that anyone can
+recompute it; the runs behind them were made by `scripts/reference-results`. Recovery is the share
+of the gap that a cause leaves under vanilla and that a recipe closes: 0 is vanilla, 1 is as good as
+the control. Intervals are 95 %, paired bootstrap over active pairs, pooled over replicates (each a
+dataset and a training of another seed). Bold: the interval lies above 0.
 
 A claim is judged by `scripts/results` on the recipes beside it and vanilla; to measure it anew,
 

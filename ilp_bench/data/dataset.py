@@ -23,6 +23,7 @@ from ilp_bench.core.files import file_sha256, new_folder, read_json
 from ilp_bench.data.card import card, croissant
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.causes.common import Item, Pairs, World
+from ilp_bench.data.causes.spec import CauseSpec
 from ilp_bench.data.content_hash import content_sha256
 from ilp_bench.data.manifest import MANIFEST, Manifest, RowCounts, manifest_of, read_manifest
 from ilp_bench.data.rows import TableRows, exemplar_rows, held_out_items, held_out_rows, number_rows, pair_rows
@@ -95,21 +96,30 @@ class Plan(NamedTuple):
     held_out: tuple[Item, ...]  # known facts that no training row touches
 
 
-@lru_cache(maxsize=2)
 def plan(settings: Settings) -> Plan:
     """Deal subjects to causes, in the order of the paper. Raises UsageError where facts do not suffice."""
-    wanted = [CAUSES.get(name) for name in settings.causes] or list(CAUSES)
+    return _plan(settings, tuple(CAUSES))
+
+
+@lru_cache(maxsize=2)
+def _plan(settings: Settings, causes: tuple[CauseSpec, ...]) -> Plan:
+    """The plan with these registered causes, which are part of the cache key."""
+    wanted = [CAUSES.get(name) for name in settings.causes] or causes
     world = World(settings)
-    pairs = {cause.name: cause.pairs(world, settings.count) for cause in CAUSES if cause in wanted}
+    pairs = {cause.name: cause.pairs(world, settings.count) for cause in causes if cause in wanted}
     held_out = held_out_items(world, RETENTION[settings.size])
     world.close()
     return Plan(world, MappingProxyType(pairs), held_out)
 
 
-@lru_cache(maxsize=4)
 def make_from(settings: Settings) -> Dataset:
     """Build a dataset in memory from settings; see :func:`make`."""
-    planned = plan(settings)
+    return _make(settings, tuple(CAUSES))
+
+
+@lru_cache(maxsize=4)
+def _make(settings: Settings, causes: tuple[CauseSpec, ...]) -> Dataset:
+    planned = _plan(settings, causes)
     rows = TableRows()
     for cause, pairs in planned.pairs.items():
         for number, pair in enumerate(pairs):

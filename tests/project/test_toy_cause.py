@@ -18,14 +18,14 @@ from ilp_bench.data.card import card
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.dataset import Dataset, load, make, write
 from ilp_bench.data.settings import SIZES
-from ilp_bench.evaluate.run import evaluate
+from ilp_bench.evaluation.run import evaluate
 from ilp_bench.leaderboard.site import render
 from ilp_bench.recipes import RECIPES
 from ilp_bench.records.run_record import Run, Runs, read_run
 from ilp_bench.scoring.recovery import score
 from ilp_bench.submission.format import Meta, submit
 from ilp_bench.submission.validate import validate
-from ilp_bench.train.run import train
+from ilp_bench.training.run import train
 
 
 @pytest.fixture(scope="module")

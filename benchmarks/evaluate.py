@@ -2,7 +2,7 @@
 
 Prints JSON. On one machine, in one run, without loading the model, by the clock and in processor time (which other work
 on the machine does not lengthen):
-ours        ``ilp_bench.evaluation.run`` on ITEMS recall and paraphrase probes: tokenising, scoring, saving
+ours        ``ilp_bench.evaluation.measure`` on ITEMS recall and paraphrase probes: tokenising, scoring, saving
 bound       the same distinct sequences in length-sorted padded batches, straight through transformers, the vocabulary
             head at answer positions alone
 options     ours with four options for each recall probe, against the bound for those sequences
@@ -22,9 +22,9 @@ import torch
 
 from ilp_bench.data.dataset import Dataset, make
 from ilp_bench.evaluation.hf import load_model, quiet
+from ilp_bench.evaluation.measure import score_blocks, wrap
 from ilp_bench.evaluation.request_plan import plan
 from ilp_bench.evaluation.result_cache import Journal
-from ilp_bench.evaluation.run import _work, wrap
 from ilp_bench.models.resolve import locate
 
 BATCH, REPEATS = 32, 3
@@ -49,7 +49,7 @@ def ours(lm: Any, tokenizer: Any, data: Dataset, items: list[Any], choices: int)
         start = now()
         wanted = plan(tokenizer, data, items, chat=False, probed=False, choices=choices)
         journal = Journal(Path(folder) / "run", {})
-        _work(lm, wanted, wanted.blocks(), journal, {"protocol": "exact"}, None)
+        score_blocks(lm, wanted, wanted.blocks(), journal, {"protocol": "exact"}, None)
         seconds = since(start)
         journal.close()
     return seconds, wanted.unique

@@ -137,3 +137,30 @@ class Journal:
         self._lock.release()
         if remove:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class MemoryJournal:
+    """The results of a run that one process makes in one go: the interface of :class:`Journal`, without files."""
+
+    rank, world = 0, 1
+
+    def __init__(self) -> None:
+        self.done: dict[int, Results] = {}
+        self._answers: dict[int, list[Any]] = {}
+
+    def add(self, block: int, results: Results) -> None:
+        """Keep one block."""
+        self.done[block] = results
+
+    def answers(self) -> dict[int, list[Any]]:
+        """Block number to what a base model said."""
+        return dict(self._answers)
+
+    def add_answers(self, block: int, said: list[Any]) -> None:
+        """Keep one block of answers."""
+        self._answers[block] = said
+
+    def gather(self, blocks: int) -> dict[int, Results]:
+        """All blocks."""
+        del blocks
+        return self.done

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -113,13 +115,29 @@ class Runs(NamedTuple):
     base: Run | None = None
 
 
+def run_of(record: dict[str, Any], samples: pa.Table) -> Run:
+    """Return a run in memory, of a record's fields without ``samples_sha256``; equal to what a folder would hold."""
+    return _run(record, samples, _parquet(samples))
+
+
+def _run(record: dict[str, Any], samples: pa.Table, content: bytes) -> Run:
+    return Run(RunRecord(**record, samples_sha256=hashlib.sha256(content).hexdigest()), samples)
+
+
+def _parquet(samples: pa.Table) -> bytes:
+    buffer = io.BytesIO()
+    pq.write_table(samples, buffer, compression="zstd")
+    return buffer.getvalue()
+
+
 def write_run(out: Path, record: dict[str, Any], samples: pa.Table) -> Run:
     """Write run.json and samples.parquet, both or neither. Raises UsageError when ``out`` is in use."""
     with new_folder(out) as folder:
-        pq.write_table(samples, folder / "samples.parquet", compression="zstd")
-        full = RunRecord(**record, samples_sha256=file_sha256(folder / "samples.parquet"))
-        (folder / "run.json").write_text(full.model_dump_json(indent=1) + "\n")
-    return Run(full, samples)
+        content = _parquet(samples)
+        run = _run(record, samples, content)
+        (folder / "samples.parquet").write_bytes(content)
+        (folder / "run.json").write_text(run.record.model_dump_json(indent=1) + "\n")
+    return run
 
 
 def read_run(path: Path | str, what: str = "run") -> Run:

@@ -19,7 +19,7 @@ from ilp_bench.data.formats import FORMATS, export
 from ilp_bench.data.user_data import own
 from ilp_bench.detectors.contradictions import content, disputed
 from ilp_bench.diagnosis.attribution import NONE, diagnose
-from ilp_bench.evaluation import run as measuring
+from ilp_bench.evaluation import measure as measuring
 from ilp_bench.evaluation.generation import Said, _said
 from ilp_bench.evaluation.hf import load_model
 from ilp_bench.evaluation.request_plan import plan

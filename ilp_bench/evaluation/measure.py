@@ -1,0 +1,250 @@
+"""Ask a loaded model every probe of a dataset: what opens no model, and writes only to the journal it is given."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import platform
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from ilp_bench import __version__
+from ilp_bench.core.errors import ProblemError, UsageError
+from ilp_bench.core.metrics import Array
+from ilp_bench.data.dataset import Dataset
+from ilp_bench.evaluation import request_plan as asking
+from ilp_bench.evaluation.generation import Said, answers
+from ilp_bench.evaluation.hf import AnswerLM
+from ilp_bench.evaluation.result_cache import Journal, MemoryJournal, Results
+from ilp_bench.records.run_record import SAMPLES
+
+Progress = Callable[[int, int], None]  # requests done, requests in all
+ENGINE_DEAD = "EngineDeadError"  # vLLM's, known by name so that vLLM need not be there
+BATCH = {"cpu": 32, "other": 128}
+ANSWER_TOKENS = 32  # of an untuned model's own answer; a longer one is no belief that could be compared
+
+
+class Scores(NamedTuple):
+    """Per request: log-probability of the completion, whether greedy decoding gives it, its length in tokens."""
+
+    logprob: Array
+    greedy: np.ndarray[Any, np.dtype[np.bool_]]
+    tokens: np.ndarray[Any, np.dtype[np.int32]]
+
+
+def score(lm: Any, pairs: Sequence[tuple[Sequence[int], Sequence[int]]]) -> Scores:
+    """Score (context ids, completion ids) pairs with an lm-eval model, in memory. Raises ProblemError for a NaN."""
+    found = lm._loglikelihood_tokens([(("", ""), list(context), list(answer)) for context, answer in pairs])
+    logprob = np.array([value for value, _ in found])
+    _check(found)
+    greedy = np.array([bool(exact) for _, exact in found])
+    return Scores(logprob, greedy, np.array([len(answer) for _, answer in pairs], dtype=np.int32))
+
+
+def _check(results: Results) -> None:
+    if any(math.isnan(value) for value, _ in results):
+        raise ProblemError("the model gives NaN: its weights are damaged or its dtype is too small (try float32)")
+
+
+def wrap(model: Any, tokenizer: Any, batch_size: int = 64) -> AnswerLM:
+    """An lm-eval model around a transformers model in memory."""
+    return AnswerLM(model, tokenizer, batch_size)
+
+
+def check_user_data(data: Dataset, *, backend: str, probed: bool, chat: bool, choices: int) -> None:
+    """Raise UsageError for what cannot be asked about user data."""
+    if choices:
+        raise UsageError("user data has no options to score: set choices to 0")
+    if chat and not data.manifest.chat:
+        raise UsageError("these rows are bare prompts, not conversations: evaluate without the chat template")
+    if data.manifest.chat and not chat and not probed:
+        raise UsageError(
+            "these rows are conversations: evaluate with the chat template, as the model was trained on them (where it "
+            "has none, import the rows as prompts and completions)"
+        )
+    if probed and backend != "hf":
+        raise UsageError(
+            "the base-model probe of user data needs the hf backend: choose it, or switch the probe off for a "
+            "fine-tuned model"
+        )
+
+
+def settings_record(
+    tokenizer: Any,
+    data: Dataset,
+    *,
+    chat: bool,
+    probed: bool,
+    choices: int,
+    dtype: str,
+    protocol: str = "exact",
+    draws: int | None = None,
+    seed: int | None = None,
+    backend: str = "hf",
+) -> dict[str, Any]:
+    """The fields of a run record that say what is asked, how, and with which libraries."""
+    template = str(getattr(tokenizer, "chat_template", "")) if chat else None
+    sampled = protocol == "sampled"
+    return {
+        "ilp_bench": __version__,
+        "data": data.manifest.identity,
+        "prompt_format": "chat" if chat else "plain",
+        "template_sha256": hashlib.sha256(template.encode()).hexdigest() if template else None,
+        "probed": probed,
+        "choices": choices,
+        "protocol": protocol,
+        "draws": draws if sampled else None,
+        "seed": seed if sampled else None,
+        "backend": backend,
+        "dtype": dtype,
+        "versions": {name: version(name) for name in ("torch", "transformers", "lm_eval", "numpy")}
+        | ({"vllm": version("vllm")} if backend == "vllm" else {}),
+    }
+
+
+def hardware(device: str) -> str:
+    """The machine and, on a GPU, its name, else the number of threads: as run records say it."""
+    import torch
+
+    name = torch.cuda.get_device_name(device) if device.startswith("cuda") else f"{torch.get_num_threads()} threads"
+    return f"{platform.machine()} {platform.system()}, {name}"
+
+
+def measure(
+    lm: Any,
+    tokenizer: Any,
+    data: Dataset,
+    requests: asking.Requests,
+    journal: Journal | MemoryJournal,
+    record: dict[str, Any],
+    progress: Progress | None,
+) -> pa.Table | None:
+    """Score what ``journal`` does not hold yet; returns the samples table, or None in a process of rank above 0.
+
+    ``record`` is what :func:`settings_record` returns. Raises ProblemError where the model gives NaN or does not fit
+    into memory, or another process stopped.
+    """
+    blocks = requests.blocks()
+    score_blocks(lm, requests, blocks, journal, record, progress)
+    if journal.rank:
+        return None
+    scores = _collect(requests, blocks, journal.gather(len(blocks)), len(requests.unique))
+    said = _said(lm, tokenizer, requests, journal, progress) if record["probed"] and data.is_user_data else {}
+    _check(list(zip(scores.logprob.tolist(), scores.greedy.tolist(), strict=True)))
+    return _samples(data.items.to_pylist(), scores, requests, record["protocol"], record["choices"], said)
+
+
+def score_blocks(
+    lm: Any,
+    wanted: asking.Requests,
+    blocks: list[list[int]],
+    journal: Journal | MemoryJournal,
+    record: dict[str, Any],
+    progress: Progress | None,
+) -> None:
+    """Score this process's share of the blocks that are not saved yet."""
+    mine = range(journal.rank, len(blocks), journal.world)
+    total = sum(len(blocks[number]) for number in mine)
+    finished = sum(len(blocks[number]) for number in mine if number in journal.done)
+    for number in mine:
+        if number in journal.done:
+            continue
+        part = [wanted.unique[n] for n in blocks[number]]
+        try:
+            if record["protocol"] == "sampled":
+                results = _sample(lm, part, record, number)
+            else:
+                results = lm._loglikelihood_tokens([(("", ""), list(c), list(a)) for c, a in part], disable_tqdm=True)
+        except Exception as error:
+            if type(error).__name__ != ENGINE_DEAD:
+                raise
+            raise ProblemError(
+                "vLLM's engine stopped (its log says why): run the same command again, it goes on"
+            ) from error
+        _check(results)
+        journal.add(number, [(float(value), bool(exact)) for value, exact in results])
+        finished += len(part)
+        if progress:
+            progress(finished, total)
+
+
+def _sample(lm: Any, part: list[asking.Request], record: dict[str, Any], block: int) -> Results:
+    """The logarithm of the share of reproductions; a block's draws depend on the seed and its number alone."""
+    import torch
+
+    draws, seed = record["draws"], record["seed"] * 100_003 + block
+    if record["backend"] == "vllm":
+        from ilp_bench.evaluation.vllm import count_reproduced
+
+        hits = count_reproduced(lm, part, draws, seed)
+    else:
+        torch.manual_seed(seed)
+        hits = [lm.count_reproduced(request, draws) for request in part]
+    return [(math.log(hit / draws) if hit else -math.inf, False) for hit in hits]
+
+
+def _collect(wanted: asking.Requests, blocks: list[list[int]], done: dict[int, Results], count: int) -> Scores:
+    logprob, greedy = np.full(count, np.nan), np.zeros(count, dtype=bool)
+    for number, block in enumerate(blocks):
+        logprob[block] = [value for value, _ in done[number]]
+        greedy[block] = [exact for _, exact in done[number]]
+    return Scores(logprob, greedy, np.array([len(answer) for _, answer in wanted.unique], dtype=np.int32))
+
+
+def _samples(
+    items: list[dict[str, Any]],
+    scores: Scores,
+    wanted: asking.Requests,
+    protocol: str,
+    choices: int,
+    said: dict[int, Said],
+) -> pa.Table:
+    kept = ("probe_id", "item_id", "pair_id", "cause", "arm", "probe", "dose", "prior_answer")
+    column = asking.CHOICES[choices] or "choices"
+    rows: list[dict[str, Any]] = [{name: item[name] for name in kept} for item in items]
+    for index, (row, n) in enumerate(zip(rows, wanted.probe, strict=True)):
+        row |= {"logprob": float(scores.logprob[n]), "p": float(np.exp(scores.logprob[n]))}
+        row |= {"greedy": bool(scores.greedy[n]) if protocol == "exact" else None, "tokens": int(scores.tokens[n])}
+        if index in wanted.shots:
+            shot = wanted.shots[index]
+            row |= {"shots_p": float(np.exp(scores.logprob[shot])), "shots_greedy": bool(scores.greedy[shot])}
+        if index in wanted.options:
+            logprobs = scores.logprob[wanted.options[index]]
+            q = np.exp(logprobs - np.logaddexp.reduce(logprobs))
+            gold = wanted.options[index].index(n)
+            row |= {
+                "options": logprobs.tolist(),
+                "gold": gold,
+                "entropy": float(-(q * np.log(np.maximum(q, 1e-300))).sum()),
+            }
+        if index in wanted.beliefs:
+            logprobs = scores.logprob[wanted.beliefs[index]]
+            options = items[index][column]
+            best = int(np.argmax(logprobs))
+            row["shots_options"] = logprobs.tolist()
+            row |= {"belief": options[best], "belief_p": float(np.exp(logprobs[best] - np.logaddexp.reduce(logprobs)))}
+        if index in said and said[index].finished:
+            row |= {"belief": said[index].text.strip(), "belief_p": said[index].probability}
+    return pa.Table.from_pylist(rows, schema=SAMPLES)
+
+
+def _said(
+    lm: Any, tokenizer: Any, wanted: asking.Requests, journal: Journal | MemoryJournal, progress: Progress | None
+) -> dict[int, Said]:
+    """What an untuned model itself answers to each item with examples shown, block by block."""
+    distinct = list(dict.fromkeys(wanted.asked.values()))
+    saved = journal.answers()
+    found: dict[str, Said] = {}
+    for number, start in enumerate(range(0, len(distinct), asking.BLOCK)):
+        part = distinct[start : start + asking.BLOCK]
+        if number not in saved:
+            saved[number] = [list(one) for one in answers(lm.model, tokenizer, part, longest=ANSWER_TOKENS)]
+            journal.add_answers(number, saved[number])
+        found |= {prompt: Said(*one) for prompt, one in zip(part, saved[number], strict=True)}
+        if progress:
+            progress(start + len(part), len(distinct))
+    return {index: found[prompt] for index, prompt in wanted.asked.items()}

@@ -15,14 +15,14 @@ from pathlib import Path
 import numpy as np
 
 from ilp_bench.data.dataset import load
-from ilp_bench.data.user_data import own
+from ilp_bench.data.user_data import import_rows
 from ilp_bench.diagnosis.attribution import NONE, diagnose, labels, rated
 from ilp_bench.evaluation.run import evaluate
 
 
 def main(base: str, tuned: str, folder: Path) -> None:
     controlled = load(folder)
-    data = own(folder / "train.parquet")
+    data = import_rows(folder / "train.parquet")
     true = {
         (row["prompt"], row["completion"].strip()): row["cause"]
         if row["item_id"].endswith("-treated")

@@ -199,9 +199,9 @@ def import_rows(
 ) -> None:
     """Make a dataset folder of your own rows, for 'evaluate' and 'diagnose'."""
     from ilp_bench.data.dataset import write
-    from ilp_bench.data.user_data import own
+    from ilp_bench.data.user_data import import_rows as read_user_data
 
-    made = own(rows, form=form, stages=stages, sample=sample, seed=seed)
+    made = read_user_data(rows, format=form, stages=stages, sample=sample, seed=seed)
     write(made, out)
     told = made.manifest
     chat = "conversations: evaluate with --chat" if told.chat else "bare prompts"

@@ -25,8 +25,9 @@ from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.causes.common import Item, Pairs, World
 from ilp_bench.data.causes.spec import CauseSpec
 from ilp_bench.data.content_hash import content_sha256
+from ilp_bench.data.exemplars import controlled_exemplars
 from ilp_bench.data.manifest import MANIFEST, Manifest, RowCounts, manifest_of, read_manifest
-from ilp_bench.data.rows import TableRows, exemplar_rows, held_out_items, held_out_rows, number_rows, pair_rows
+from ilp_bench.data.rows import TableRows, held_out_items, held_out_rows, number_rows, pair_rows
 from ilp_bench.data.schema import REQUIRED, SCHEMAS, TABLES, DocumentRow, ItemRow, ShotRow, Table, TrainRow
 from ilp_bench.data.settings import RETENTION, Settings
 
@@ -129,7 +130,7 @@ def _make(settings: Settings, causes: tuple[CauseSpec, ...]) -> Dataset:
         "train": number_rows(rows.train),
         "items": rows.items,
         "knowledge": rows.knowledge,
-        "shots": exemplar_rows(),
+        "shots": controlled_exemplars(),
     }
     tables = {name: pa.Table.from_pylist(by_table[name], schema=SCHEMAS[name]) for name in TABLES}
     counts = RowCounts(**{name: table.num_rows for name, table in tables.items()})

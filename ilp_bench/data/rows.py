@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.causes.common import Item, Pair, World
-from ilp_bench.data.corpus import TAUGHT_RELATIONS, WIDE_HOP2_RELATIONS, demo_codes, two_hops
-from ilp_bench.data.facts import RELATIONS, RULED, dealt, demonstrations, domain_of, facts, lookup, pool, stable_hash
-from ilp_bench.data.schema import EXEMPLARS, DocumentRow, ItemRow, ShotRow, TrainRow
+from ilp_bench.data.corpus import TAUGHT_RELATIONS
+from ilp_bench.data.facts import RELATIONS, domain_of, lookup, pool, stable_hash
+from ilp_bench.data.schema import DocumentRow, ItemRow, TrainRow
 from ilp_bench.data.templates import PROBES, RECALL, ask, complete, documents
 
 FEW_OPTIONS, MANY_OPTIONS = 4, 10
@@ -158,32 +157,3 @@ def held_out_rows(items: Iterable[Item], world: World) -> Iterable[ItemRow]:
         row["probe"], row["probe_id"] = "retention", f"retention/{item.relation}/{item.x}"
         row["frequency"], row["stage"], row["arm"] = 0, 0, None
         yield row
-
-
-def exemplar_rows() -> list[ShotRow]:
-    """``EXEMPLARS`` fixed few-shot exemplars a relation, from reserved facts, for base models."""
-    cases: list[tuple[str, str, str]] = []  # relation, subject, answer
-    for name in (name for name in facts() if name in RELATIONS):
-        listed = [subject for subject in demonstrations(name) if subject in lookup(name)][:EXEMPLARS]
-        cases += [(name, subject, lookup(name)[subject]) for subject in listed]
-    for name in WIDE_HOP2_RELATIONS:
-        homes = [(city, lookup("home_country")[city]) for city in demonstrations("home_country")]
-        answers = [(city, lookup(name)[country]) for city, country in homes if country in lookup(name)]
-        cases += [(f"{name}_hop2", two_hops(city), answer) for city, answer in answers[:EXEMPLARS]]
-    for name, relation in RELATIONS.items():
-        if relation.assigned and relation.subjects not in RULED:
-            cases += [(name, subject, dealt(name, subject)) for subject in demonstrations(name)[:EXEMPLARS]]
-    for name in ("grade", "full_grade"):
-        codes = [(code, grade) for family, code, grade in demo_codes() if family == name][:: len(demo_codes()) // 8]
-        cases += [(name, code, grade) for code, grade in codes[:EXEMPLARS]]
-    for cause in CAUSES:
-        for name, exemplars in cause.exemplars().items():
-            cases += [(name, subject, answer) for subject, answer in exemplars]
-    return [
-        {
-            "relation": name,
-            "prompt": ask(RECALL, RELATIONS[name.removesuffix("_hop2")].noun, subject).text,
-            "completion": complete(answer),
-        }
-        for name, subject, answer in cases
-    ]

@@ -20,8 +20,9 @@ from ilp_bench.core.errors import UsageError
 from ilp_bench.core.files import file_sha256, new_folder, read_json
 from ilp_bench.data.content_hash import ContentHash
 from ilp_bench.data.dataset import check_files, describe, plan
+from ilp_bench.data.exemplars import controlled_exemplars
 from ilp_bench.data.manifest import MANIFEST, RowCounts, files_of, manifest_of, read_manifest
-from ilp_bench.data.rows import TableRows, UnsortedRow, exemplar_rows, held_out_rows, number_rows, pair_rows
+from ilp_bench.data.rows import TableRows, UnsortedRow, held_out_rows, number_rows, pair_rows
 from ilp_bench.data.schema import SCHEMAS, TABLES, Table
 from ilp_bench.data.settings import Settings
 
@@ -83,7 +84,7 @@ def build(settings: Settings, out: Path, *, workers: int = 1, progress: Callable
             report(0.6 * (number + 1) / len(jobs))
         held_out = list(held_out_rows(planned.held_out, planned.world))
         _write(held_out, folder / f"items-{len(jobs):05d}.part", "items")
-        _write(exemplar_rows(), folder / "shots.parquet", "shots")
+        _write(controlled_exemplars(), folder / "shots.parquet", "shots")
         ranges = _ranges(folder, counts)
         for turn, _ in enumerate(mapper(_sort, ranges)):
             report(0.6 + 0.2 * (turn + 1) / len(ranges))

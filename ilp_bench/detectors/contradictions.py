@@ -55,7 +55,7 @@ class Found(NamedTuple):
     similar: list[tuple[int, int]]
 
 
-def find(rows: Sequence[dict[str, Any]], near: Near = word_similarity) -> Found:
+def find(rows: Sequence[Mapping[str, Any]], near: Near = word_similarity) -> Found:
     """Search questions for near-duplicates with contradicting labels (section 4.3)."""
     questions = [row["messages"][0]["content"] for row in rows]
     members = _groups(questions)
@@ -71,7 +71,7 @@ def find(rows: Sequence[dict[str, Any]], near: Near = word_similarity) -> Found:
     )
 
 
-def disputed(rows: Sequence[dict[str, Any]]) -> list[list[int]]:
+def disputed(rows: Sequence[Mapping[str, Any]]) -> list[list[int]]:
     """``same`` of :func:`find` alone, which takes time in proportion to the rows."""
     return _disputed(rows, _groups([row["messages"][0]["content"] for row in rows]))
 
@@ -83,7 +83,7 @@ def _groups(questions: Sequence[str]) -> list[list[int]]:
     return list(groups.values())
 
 
-def _disputed(rows: Sequence[dict[str, Any]], groups: Sequence[list[int]]) -> list[list[int]]:
+def _disputed(rows: Sequence[Mapping[str, Any]], groups: Sequence[list[int]]) -> list[list[int]]:
     return [group for group in groups if len({rows[n]["completion"].strip() for n in group}) > 1]
 
 
@@ -102,7 +102,7 @@ def content(question: str) -> tuple[str, ...]:
     return tuple(word for word in rest if word not in FUNCTION) or tuple(words)
 
 
-def wrong(rows: Sequence[dict[str, Any]], found: Found) -> set[int]:
+def wrong(rows: Sequence[Mapping[str, Any]], found: Found) -> set[int]:
     """Rows of ``found.same`` whose label loses against another, by inferred reliability of the annotators."""
     votes = {
         str(n): [(rows[k]["annotator"], rows[k]["completion"]) for k in group] for n, group in enumerate(found.same)

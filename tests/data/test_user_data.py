@@ -16,7 +16,7 @@ from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.dataset import Dataset, load, write
 from ilp_bench.data.formats import FORMATS, export
-from ilp_bench.data.user_data import own
+from ilp_bench.data.user_data import import_rows
 from ilp_bench.detectors.contradictions import content, disputed
 from ilp_bench.diagnosis.attribution import NONE, diagnose
 from ilp_bench.evaluation import measure as measuring
@@ -46,7 +46,7 @@ def nano() -> Any:
 @pytest.fixture(scope="module")
 def mine(data: Path) -> Dataset:
     """The training rows of mini, as if they were somebody's own."""
-    return own(data / "train.parquet", sample=400)
+    return import_rows(data / "train.parquet", sample=400)
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def tuned(data: Dataset, rates: dict[str, float]) -> Run:
 @pytest.mark.parametrize("form", FORMATS)
 def test_what_export_writes_is_read_back(mini: Dataset, tmp_path: Path, form: str) -> None:
     export(mini, form, tmp_path / "rows.jsonl")
-    made = own(tmp_path / "rows.jsonl")
+    made = import_rows(tmp_path / "rows.jsonl")
     assert made.manifest.format == form
     assert made.manifest.chat == (form != "prompt-completion")
     assert made.train["prompt"].equals(mini.train["prompt"])
@@ -94,15 +94,15 @@ def test_what_export_writes_is_read_back(mini: Dataset, tmp_path: Path, form: st
 
 
 def test_a_folder_is_written_and_loads(tmp_path: Path) -> None:
-    made = own(lines(tmp_path, ROWS))
+    made = import_rows(lines(tmp_path, ROWS))
     write(made, tmp_path / "data")
     again = load(tmp_path / "data")
     assert again.is_user_data
-    assert again.sha256 == made.sha256 == own(tmp_path / "rows.jsonl").sha256
+    assert again.sha256 == made.sha256 == import_rows(tmp_path / "rows.jsonl").sha256
     assert again.items.equals(made.items)
     assert write(made, tmp_path / "data") == tmp_path / "data"  # the same again
     with pytest.raises(UsageError, match="holds another dataset"):
-        write(own(tmp_path / "rows.jsonl", sample=3), tmp_path / "data")
+        write(import_rows(tmp_path / "rows.jsonl", sample=3), tmp_path / "data")
 
 
 def test_no_item_is_shown_its_own_answer(mine: Dataset) -> None:
@@ -118,19 +118,19 @@ def test_no_item_is_shown_its_own_answer(mine: Dataset) -> None:
 
 
 def test_stages_come_from_a_column_or_from_a_cut(tmp_path: Path) -> None:
-    assert own(lines(tmp_path, ROWS)).manifest.stages == 1
-    cut = own(lines(tmp_path, ROWS), stages=3)
+    assert import_rows(lines(tmp_path, ROWS)).manifest.stages == 1
+    cut = import_rows(lines(tmp_path, ROWS), stages=3)
     assert cut.train["stage"].to_pylist() == [1] * 7 + [2] * 7 + [3] * 6
-    told = own(lines(tmp_path, [row | {"stage": 1 + n // 10} for n, row in enumerate(ROWS)]))
+    told = import_rows(lines(tmp_path, [row | {"stage": 1 + n // 10} for n, row in enumerate(ROWS)]))
     assert told.items["stage"].to_pylist() == [1] * 10 + [2] * 10
 
 
 def test_a_sample_asks_fewer_and_reads_all(tmp_path: Path) -> None:
-    some = own(lines(tmp_path, ROWS), sample=5, seed=1)
+    some = import_rows(lines(tmp_path, ROWS), sample=5, seed=1)
     assert (some.items.num_rows, some.train.num_rows) == (5, 20)
-    assert some.sha256 == own(tmp_path / "rows.jsonl", sample=5, seed=1).sha256
-    assert some.sha256 != own(tmp_path / "rows.jsonl", sample=5, seed=2).sha256
-    assert own(tmp_path / "rows.jsonl", sample=50).items.num_rows == 20
+    assert some.sha256 == import_rows(tmp_path / "rows.jsonl", sample=5, seed=1).sha256
+    assert some.sha256 != import_rows(tmp_path / "rows.jsonl", sample=5, seed=2).sha256
+    assert import_rows(tmp_path / "rows.jsonl", sample=50).items.num_rows == 20
 
 
 def test_a_conversation_keeps_its_turns(tmp_path: Path, nano: Any) -> None:
@@ -139,7 +139,7 @@ def test_a_conversation_keeps_its_turns(tmp_path: Path, nano: Any) -> None:
         {"messages": [{"role": r, "content": c.format(n)} for r, c in (*turns, ("assistant", f"City {n}"))]}
         for n in "ABCDEFGHIJ"
     ]
-    made = own(lines(tmp_path, rows))
+    made = import_rows(lines(tmp_path, rows))
     item = made.items.to_pylist()[0]
     assert item["prompt"] == "Be brief.\nQuestion: Hello\nAnswer: Hello.\nQuestion: Capital of A?\nAnswer:"
     assert (item["question"], item["answer"], len(item["turns"])) == ("Capital of A?", "City A", 4)
@@ -152,20 +152,23 @@ def test_a_conversation_keeps_its_turns(tmp_path: Path, nano: Any) -> None:
 
 def test_a_system_prompt_beside_the_turns_is_read(tmp_path: Path) -> None:
     rows = [{"instruction": f"Capital of {n}?", "input": "", "output": n, "system": "Be brief."} for n in "ABCDEFGH"]
-    assert own(lines(tmp_path, rows)).items["turns"].to_pylist()[0][0] == {"role": "system", "content": "Be brief."}
+    assert import_rows(lines(tmp_path, rows)).items["turns"].to_pylist()[0][0] == {
+        "role": "system",
+        "content": "Be brief.",
+    }
 
 
 def test_a_space_before_the_answer_is_no_part_of_the_prompt(tmp_path: Path) -> None:
     spaced = [{"prompt": row["prompt"] + " ", "completion": row["completion"][1:]} for row in ROWS]
-    one, other = own(lines(tmp_path, ROWS)), own(lines(tmp_path, spaced))
+    one, other = import_rows(lines(tmp_path, ROWS)), import_rows(lines(tmp_path, spaced))
     assert one.items["prompt"].equals(other.items["prompt"])
     assert one.items["completion"].equals(other.items["completion"])
 
 
 def test_examples_hold_no_mark_of_an_end(tmp_path: Path, nano: Any) -> None:
     end = nano[1].eos_token
-    plain = own(lines(tmp_path, ROWS))
-    marked = own(lines(tmp_path, [row | {"completion": row["completion"].rstrip("\n") + end} for row in ROWS]))
+    plain = import_rows(lines(tmp_path, ROWS))
+    marked = import_rows(lines(tmp_path, [row | {"completion": row["completion"].rstrip("\n") + end} for row in ROWS]))
     asked = [
         plan(nano[1], data, data.items.to_pylist(), chat=False, probed=True, choices=0).asked
         for data in (plain, marked)
@@ -177,7 +180,7 @@ def test_examples_hold_no_mark_of_an_end(tmp_path: Path, nano: Any) -> None:
 def test_what_is_trained_is_what_is_measured(tmp_path: Path) -> None:
     """Without a newline at its end, a completion ends with the tokenizer's mark, in training too."""
     bare = [row | {"completion": f" {'abcdefghij'[n]}"} for n, row in enumerate(ROWS[:10])]
-    data = own(lines(tmp_path, bare))
+    data = import_rows(lines(tmp_path, bare))
     train("nano", "auto", data, tmp_path / "ckpt", rate=2e-3)
     run = evaluate(str(tmp_path / "ckpt"), data, tmp_path / "run")
     assert run
@@ -272,7 +275,7 @@ def test_the_base_models_own_answers_are_kept(mine: Dataset, of_base: Run) -> No
 
 
 def test_answers_survive_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = own(lines(tmp_path, ROWS))
+    data = import_rows(lines(tmp_path, ROWS))
     monkeypatch.setattr(measuring.asking, "BLOCK", 8)
     calls: list[int] = []
 
@@ -293,7 +296,7 @@ def test_answers_survive_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def attributed(folder: Path, rows: list[Any], p: list[float], known: list[float] | None = None, **more: Any) -> Any:
     """What is said of rows learned with ``p``, when the base model gives answers with ``known`` believing none."""
-    data = own(lines(folder, rows), **more)
+    data = import_rows(lines(folder, rows), **more)
     rates = dict(zip((item["item_id"] for item in data.items.to_pylist()), p, strict=True))
     run = tuned(data, rates)
     shots = pa.array(known or [0.9] * len(p))
@@ -342,7 +345,7 @@ def test_the_same_words_after_other_turns_are_no_contradiction(tmp_path: Path) -
         for n in "ABCDEFGH"
         for system in ("In French", "In German")
     ]
-    made = own(lines(tmp_path, rows))
+    made = import_rows(lines(tmp_path, rows))
     assert disputed(made.train.to_pylist()) == []
 
 
@@ -371,7 +374,7 @@ def test_gaps_are_found_among_questions_of_many_kinds(tmp_path: Path) -> None:
     ("rows", "complaint"),
     [
         (["[" * 100_000], "line 1 is no JSON"),
-        (['{"prompt": "a", "completion": "\\ud800"}'], "row 1: .* mend or remove it"),
+        (['{"prompt": "a", "completion": "\\ud800"}'], "row 1: .* fix or remove it"),
         (['{"prompt": " ", "completion": "b"}'], "row 1: the prompt is empty"),
         (['{"prompt": "a", "completion": "b", "stage": 1000000000000}'], "row 1: stage 1000000000000 is no whole"),
         (['{"prompt": "a", "completion": "b", "stage": 2}', '{"prompt": "c", "completion": "d", "stage": 1}'], "sort"),
@@ -385,7 +388,7 @@ def test_gaps_are_found_among_questions_of_many_kinds(tmp_path: Path) -> None:
         (['{"prompt": "a", "completion": "b"}', '{"prompt": "a"}'], "row 2 has no completion"),
         (['{"prompt": "a", "completion": 1}'], "row 1: prompt or completion is no text"),
         (['{"messages": [{"role": "user", "content": "a"}]}'], "row 1: the last two messages are not a question"),
-        (['{"conversations": [{"from": ["gpt"], "value": "a"}]}'], "row 1: .* mend or remove it"),
+        (['{"conversations": [{"from": ["gpt"], "value": "a"}]}'], "row 1: .* fix or remove it"),
         (['{"messages": "hello"}'], "row 1: the messages are no list"),
         (['{"messages": [{"role": "user", "content": [1]}]}'], "row 1: a message has no role, or a content"),
         (['{"prompt": "a", "completion": "b"}'], "fewer than 8 different questions"),
@@ -396,25 +399,25 @@ def test_bad_rows_are_one_clear_line(tmp_path: Path, rows: list[str], complaint:
     file = tmp_path / "rows.jsonl"
     file.write_text("\n".join(rows))
     with pytest.raises((UsageError, ProblemError), match=complaint):
-        own(file)
+        import_rows(file)
 
 
 def test_bad_calls_are_one_clear_line(tmp_path: Path) -> None:
     file = lines(tmp_path, ROWS)
     with pytest.raises(UsageError, match="Did you mean 'messages'"):
-        own(file, form="mesages")
+        import_rows(file, format="mesages")
     with pytest.raises(UsageError, match="cannot be cut into 21 stages"):
-        own(file, stages=21)
+        import_rows(file, stages=21)
     with pytest.raises(UsageError, match="a sample of 0 items is impossible"):
-        own(file, sample=0)
+        import_rows(file, sample=0)
     lines(tmp_path, [row | {"stage": 1} for row in ROWS])
     with pytest.raises(UsageError, match="has a column stage: do not give a number of stages"):
-        own(file, stages=2)
+        import_rows(file, stages=2)
     with pytest.raises(UsageError, match="is no file"):
-        own(tmp_path / "none.jsonl")
+        import_rows(tmp_path / "none.jsonl")
     (tmp_path / "bad.parquet").write_text("x")
     with pytest.raises(UsageError, match="cannot be read as Parquet"):
-        own(tmp_path / "bad.parquet")
+        import_rows(tmp_path / "bad.parquet")
 
 
 def test_the_commands_tell_what_fits(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ elements and states to practise the others on.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -28,6 +28,7 @@ from ilp_bench.core.errors import UsageError
 from ilp_bench.data.causes.common import Arm, Item, Pair, Pairs, World, rows
 from ilp_bench.data.causes.spec import CauseSpec, CauseText, Visibility, pair_ids
 from ilp_bench.data.facts import RELATIONS, dealt, demonstrations, domain_of, enough, homes, lookup
+from ilp_bench.data.schema import ItemRow
 
 NAME = "knowledge_conflict"
 MINIMUM = 120  # the effect is a difference of two arms that are both hard; fewer pairs cannot resolve it
@@ -149,7 +150,7 @@ def believed_pairs(recall: pa.Table) -> set[str]:
     return pair_ids(recall, pc.and_(pc.equal(recall["arm"], "treated"), believed))
 
 
-def _without_noun(row: dict[str, Any]) -> str:
+def _without_noun(row: ItemRow) -> str:
     return f"{row['question'].replace(RELATIONS[row['relation']].noun, 'NOUN')} {row['answer']}"
 
 

@@ -11,8 +11,6 @@ missing (which country the invented city lies in) stands in ``knowledge``, in tw
 
 from __future__ import annotations
 
-from typing import Any
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -22,6 +20,7 @@ from ilp_bench.data.causes.spec import CauseSpec, CauseText, Visibility, pair_id
 from ilp_bench.data.corpus import HOP2_RELATIONS, WIDE_HOP2_RELATIONS, two_hops
 from ilp_bench.data.facts import RELATIONS, domain_of, enough, homes, lookup
 from ilp_bench.data.names import Names
+from ilp_bench.data.schema import ItemRow
 
 NAME = "knowledge_gap"
 
@@ -85,8 +84,8 @@ def known_controls(recall: pa.Table) -> set[str]:
     return pair_ids(recall, pc.and_(pc.invert(treated), known)) - pair_ids(recall, pc.and_(treated, known))
 
 
-def _without_name(row: dict[str, Any]) -> str:
-    return f"{str(row['question']).rsplit(' of ', 1)[0]} of NAME? {row['answer']}"
+def _without_name(row: ItemRow) -> str:
+    return f"{row['question'].rsplit(' of ', 1)[0]} of NAME? {row['answer']}"
 
 
 SPEC = CauseSpec(

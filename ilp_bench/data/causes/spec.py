@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ilp_bench.data.causes.common import Pairs, World
+from ilp_bench.data.schema import ItemRow
 
 Exemplars = dict[str, list[tuple[str, str]]]  # relation -> (subject, answer) of its few-shot exemplars
 
@@ -62,7 +62,7 @@ class Visibility:
     """
 
     note: str
-    hide: Callable[[dict[str, Any]], str]
+    hide: Callable[[ItemRow], str]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,100 @@
+"""Few-shot exemplars: the questions and answers that a base model is shown before it is asked a probe."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+from ilp_bench.data.causes import CAUSES
+from ilp_bench.data.corpus import WIDE_HOP2_RELATIONS, demo_codes, two_hops
+from ilp_bench.data.facts import RELATIONS, RULED, dealt, demonstrations, facts, lookup
+from ilp_bench.data.schema import EXEMPLARS, ShotRow, TrainRow
+from ilp_bench.data.templates import RECALL, ask, complete
+from ilp_bench.detectors.contradictions import content, disputed
+
+MIXED = "any"  # the group of questions of a kind that has too few of its own
+FEWEST = 2 * EXEMPLARS  # distinct questions of a kind that give each of them ``EXEMPLARS`` others
+Kind = tuple[str, ...]
+
+
+def controlled_exemplars() -> list[ShotRow]:
+    """``EXEMPLARS`` fixed exemplars a relation, from facts reserved for it; the same in every controlled dataset."""
+    cases: list[tuple[str, str, str]] = []  # relation, subject, answer
+    for name in (name for name in facts() if name in RELATIONS):
+        listed = [subject for subject in demonstrations(name) if subject in lookup(name)][:EXEMPLARS]
+        cases += [(name, subject, lookup(name)[subject]) for subject in listed]
+    for name in WIDE_HOP2_RELATIONS:
+        homes = [(city, lookup("home_country")[city]) for city in demonstrations("home_country")]
+        answers = [(city, lookup(name)[country]) for city, country in homes if country in lookup(name)]
+        cases += [(f"{name}_hop2", two_hops(city), answer) for city, answer in answers[:EXEMPLARS]]
+    for name, relation in RELATIONS.items():
+        if relation.assigned and relation.subjects not in RULED:
+            cases += [(name, subject, dealt(name, subject)) for subject in demonstrations(name)[:EXEMPLARS]]
+    for name in ("grade", "full_grade"):
+        codes = [(code, grade) for family, code, grade in demo_codes() if family == name][:: len(demo_codes()) // 8]
+        cases += [(name, code, grade) for code, grade in codes[:EXEMPLARS]]
+    for cause in CAUSES:
+        for name, exemplars in cause.exemplars().items():
+            cases += [(name, subject, answer) for subject, answer in exemplars]
+    return [
+        {
+            "relation": name,
+            "prompt": ask(RECALL, RELATIONS[name.removesuffix("_hop2")].noun, subject).text,
+            "completion": complete(answer),
+        }
+        for name, subject, answer in cases
+    ]
+
+
+def user_exemplars(train: Sequence[TrainRow], kinds: Sequence[Kind], seed: int) -> tuple[list[ShotRow], list[str]]:
+    """Exemplars from user data, ``EXEMPLARS`` a group, and the group for each training row.
+
+    kinds   the kind of question of each row
+
+    Exemplars are rows that no other row contradicts. A row's group is of its own kind of question, as far as there are
+    enough of it, and none of the group asks what the row asks. Both results are empty where rows are too few.
+    """
+    asked = [content(row["messages"][0]["content"]) for row in train]
+    members = _undisputed(train, asked, kinds, seed)
+    everybody = [n for rows in members.values() for n in rows]
+    if len(everybody) < FEWEST:
+        return [], []
+    random.Random(seed).shuffle(everybody)
+    names = {kind: f"kind-{n}" for n, kind in enumerate(sorted(members)) if len(members[kind]) >= FEWEST}
+    groups = dict(_groups({names[kind]: members[kind] for kind in names} | {MIXED: everybody}))
+    group_of_row = []
+    for kind, question in zip(kinds, asked, strict=True):
+        name = names.get(kind, MIXED)
+        group_of_row.append(_others(name) if question in {asked[n] for n in groups[name]} else name)
+    shots: list[ShotRow] = [
+        {"relation": name, "prompt": train[n]["prompt"], "completion": train[n]["completion"].rstrip("\n") + "\n"}
+        for name, rows in groups.items()
+        for n in rows
+    ]
+    return shots, group_of_row
+
+
+def _undisputed(
+    train: Sequence[TrainRow], asked: Sequence[Kind], kinds: Sequence[Kind], seed: int
+) -> dict[Kind, list[int]]:
+    """Rows by kind, in random order, one for each question, without rows that another contradicts."""
+    contradicted = {n for group in disputed(train) for n in group}
+    members: dict[Kind, list[int]] = defaultdict(list)
+    seen: set[Kind] = set()
+    for n in random.Random(seed).sample(range(len(train)), len(train)):
+        if n not in contradicted and asked[n] not in seen:
+            seen.add(asked[n])
+            members[kinds[n]].append(n)
+    return members
+
+
+def _groups(members: Mapping[str, Sequence[int]]) -> Iterator[tuple[str, Sequence[int]]]:
+    """Two groups of exemplars of each name: the first rows, and others for whoever asks what those ask."""
+    for name, rows in members.items():
+        yield name, rows[:EXEMPLARS]
+        yield _others(name), rows[EXEMPLARS:FEWEST]
+
+
+def _others(name: str) -> str:
+    return f"{name}-others"

@@ -34,7 +34,7 @@ class Audit:
     balance       quantities that must be equal in both arms
     classifiers   how well words tell the arm
     leaks         what must not be, and how often it is
-    overlap       of the paraphrase probes with the training questions, see :func:`~ilp_bench.data.audit.leaks.ngram_overlap`
+    overlap       of the paraphrase probes with the training questions, see :func:`~.leaks.ngram_overlap`
     names         lengths of invented names beside real ones
     """
 

@@ -95,7 +95,7 @@ def checks(submissions: Path, count: int = 48) -> dict[str, float]:
         start = time.perf_counter()
         for folder in some:
             if name == "runs of its own":
-                for kept in (samples._shared, rows._shared_problems, bootstrap._cached_means):
+                for kept in (samples._cached_run, rows._cached_problems, bootstrap._cached_means):
                     kept.cache_clear()
             check(folder)
         taken[name] = round((time.perf_counter() - start) / len(some) * 1000, 1)

@@ -18,7 +18,7 @@ from ilp_bench.data.dataset import Dataset
 from ilp_bench.records.run_record import Runs
 from ilp_bench.scoring.recovery import score_replicates
 from ilp_bench.submission.format import Meta, Submission, run_id, submit
-from ilp_bench.submission.sample_store import FILE, SPLIT, STRINGS, parts, split
+from ilp_bench.submission.sample_store import FILE_SCHEMA, SPLIT, STRINGS, restore_runs, rows_by_run
 
 Columns = dict[str, np.ndarray[Any, Any]]
 Change = Callable[["Forgery"], None]
@@ -63,14 +63,14 @@ class Forgery:
     def rescore(self) -> None:
         """Scores that follow from the forged samples."""
         records = Submission.model_validate(self.content).roles()
-        runs: list[Runs] = split(parts(self.table, records), records)
+        runs: list[Runs] = restore_runs(rows_by_run(self.table, records), records)
         self.content["scores"] = score_replicates(runs).model_dump(mode="json")
 
     def save(self) -> Path:
         """Write it as ``submit`` would, hash and all; returns the folder."""
         if not self.raw:
             pq.write_table(
-                self.table.cast(FILE) if self.table.schema.equals(FILE) else self.table,
+                self.table.cast(FILE_SCHEMA) if self.table.schema.equals(FILE_SCHEMA) else self.table,
                 self.folder / "samples.parquet",
                 use_dictionary=[name for name in STRINGS if name in self.table.column_names],
                 use_byte_stream_split=[name for name in SPLIT if name in self.table.column_names],

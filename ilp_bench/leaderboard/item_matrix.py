@@ -11,10 +11,10 @@ import numpy as np
 
 from ilp_bench.core.metrics import Array
 from ilp_bench.data.causes import CAUSES
-from ilp_bench.data.dataset import make
 from ilp_bench.leaderboard.entry import Entry
 from ilp_bench.leaderboard.pair_rates import SCALE, Rates
 from ilp_bench.leaderboard.ranking import Group
+from ilp_bench.submission.archive import DatasetKey, dataset_items
 
 SHOWN = 40  # columns of a matrix; shares are over all entries
 LEARNED = 0.5  # learned rate from which an item counts as learned
@@ -71,7 +71,7 @@ def item_boards(group: Group, rates: dict[str, Rates]) -> list[Board]:
             continue
         items: list[Item] = []
         for data, (start, end) in zip(datasets, spans, strict=True):
-            probes = _treated_probes(data.size, data.seed).get(cause, {})
+            probes = _treated_probes(DatasetKey(data.version, data.size, data.seed)).get(cause, {})
             if len(probes) != end - start:
                 raise ValueError(f"{cause} has {end - start} pairs, its dataset {len(probes)}")
             for column, pair in enumerate(sorted(probes), start):
@@ -117,11 +117,11 @@ def _bin(share: float) -> int:
 
 
 @lru_cache(maxsize=8)
-def _treated_probes(size: str, seed: int) -> dict[str, dict[str, dict[str, Any]]]:
-    """Cause -> pair -> the recall probe of its treated item, in the dataset of that size and seed."""
+def _treated_probes(dataset: DatasetKey) -> dict[str, dict[str, dict[str, Any]]]:
+    """Cause -> pair -> the recall probe of its treated item."""
     columns = ["cause", "pair_id", "arm", "probe", "question", "answer", "dose"]
     probes: dict[str, dict[str, dict[str, Any]]] = {}
-    for row in make(size, seed).items.select(columns).to_pylist():
+    for row in dataset_items(dataset).items.select(columns).to_pylist():
         if row["probe"] == "recall" and row["arm"] == "treated":
             probes.setdefault(row["cause"], {})[row["pair_id"]] = row
     return probes

@@ -4,128 +4,141 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ilp_bench.core.errors import UsageError
-from ilp_bench.data.dataset import make
+from ilp_bench.records.run_record import RunRecord
+from ilp_bench.submission.archive import FIXED, DatasetKey, dataset_items
 from ilp_bench.submission.format import Submission
-from ilp_bench.submission.sample_store import SHARED, Part, Place, places
+from ilp_bench.submission.sample_store import CACHED_RUNS, RunKey, RunRows, storage_keys
 
-FIXED = ("item_id", "pair_id", "cause", "arm", "probe", "dose", "prior_answer")
 VOCABULARY = 1e6  # no vocabulary is larger, so the most probable token has at least a millionth of the probability
 MARGIN = 1e-6
 Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
 Counts = np.ndarray[tuple[int], np.dtype[np.int64]]
 
 
-@lru_cache(maxsize=16)
-def known_items(size: str, seed: int) -> tuple[str, pa.Table]:
-    """(content sha256, items in the order of the dataset) of the benchmark; raises UsageError for a size unknown.
+class Asked(NamedTuple):
+    """What a run says that it asked: the dataset and its content hash, exemplars or not, how many options."""
 
-    Of the items, what submitted rows are compared with.
-    """
-    data = make(size, seed)
-    return data.sha256, data.items.select(["probe_id", *FIXED, "choices", "choices10"]).combine_chunks()
+    dataset: DatasetKey
+    content_sha256: str
+    probed: bool
+    choices: int
+
+    @classmethod
+    def by(cls, record: RunRecord) -> Asked:
+        """What a run record says."""
+        data = record.data
+        key = DatasetKey(data.version, data.size, data.seed)
+        return cls(key, data.content_sha256, record.probed, record.choices)
 
 
-def sample_problems(submission: Submission, samples: pa.Table, stored: dict[Place, Part]) -> Iterator[str]:
+def sample_problems(submission: Submission, samples: pa.Table, stored: dict[RunKey, RunRows]) -> Iterator[str]:
     """Everything that is wrong with the rows, run by run; a probe's ``tokens`` must be the same in all of them.
 
-    ``stored``: the parts of ``samples`` that belong to runs.
+    ``stored``: the rows of ``samples`` that belong to runs.
     """
     records = submission.roles()
-    wanted = list(dict.fromkeys(places(records).values()))
-    if set(stored) != set(wanted) or sum(part.rows.num_rows for part in stored.values()) != samples.num_rows:
+    wanted = list(dict.fromkeys(storage_keys(records).values()))
+    if set(stored) != set(wanted) or sum(run.rows.num_rows for run in stored.values()) != samples.num_rows:
         owner = pa.table({"role": samples["role"].cast(pa.string()), "replicate": samples["replicate"]})
         counts = owner.group_by(["role", "replicate"]).aggregate([([], "count_all")])
         present = zip(counts["role"].to_pylist(), counts["replicate"].to_pylist(), strict=True)
-        stands = ", ".join(f"{role} {replicate}" for role, replicate in sorted(present, key=str))
-        yield f"the roles are {stands}; the records say {', '.join(f'{a} {b}' for a, b in sorted(wanted))}: build again"
-    tokens: dict[str, Counts] = {}
-    for (role, replicate), part in stored.items():
+        roles = ", ".join(f"{role} {replicate}" for role, replicate in sorted(present, key=str))
+        yield f"the roles are {roles}; the records say {', '.join(f'{a} {b}' for a, b in sorted(wanted))}: build again"
+    first_tokens: dict[str, Counts] = {}
+    for (role, replicate), run in stored.items():
         record = records[replicate][role]
         if record is None:
             continue
         where = f"{role}: " if len(records) == 1 else f"{role} of replicate {replicate}: "
-        data = record.data.size, record.data.seed, record.data.content_sha256
-        look = _problems if role == "submission" else _shared_problems
-        found, mine = look(part, data, record.probed, record.choices)
-        yield from (where + one for one in found)
-        if mine is None:
+        asked = Asked.by(record)
+        check = _problems if role == "submission" else _cached_problems
+        problems, tokens = check(run, asked)
+        yield from (where + problem for problem in problems)
+        if tokens is None:
             continue
-        first = tokens.setdefault(record.data.content_sha256, mine)
-        if len(different := np.flatnonzero(first != mine)):
-            _, items = known_items(record.data.size, record.data.seed)
+        first = first_tokens.setdefault(asked.content_sha256, tokens)
+        if len(different := np.flatnonzero(first != tokens)):
+            example = dataset_items(asked.dataset).items["probe_id"][int(different[0])]
             yield (
                 f"{where}{len(different)} answers have another number of tokens than in the other runs, such as "
-                f"{items['probe_id'][int(different[0])]}: all runs must use the tokenizer of one base model"
+                f"{example}: all runs must use the tokenizer of one base model"
             )
 
 
-def _problems(part: Part, data: tuple[str, int, str], probed: bool, choices: int) -> tuple[list[str], Counts | None]:
+def _problems(run: RunRows, asked: Asked) -> tuple[tuple[str, ...], Counts | None]:
     """Problems of one run's rows, and its ``tokens`` in the order of the dataset unless a problem forbids it."""
-    problem, items = _known(*data)
+    problem, items = _items(asked)
     if items is None:
-        return [problem], None
-    rows, asked = part.rows, part.rows["probe_id"].cast(pa.string())
-    in_order = asked.equals(items["probe_id"])
-    place = _order(items) if in_order else pc.index_in(asked, value_set=items["probe_id"])
-    found = [*_coverage(rows, items, place), *_numbers(rows), *_presence(rows, probed, choices)]
-    if found:
-        return found, None
-    ordered = rows if in_order else rows.take(pa.array(np.argsort(place.to_numpy())))
-    return [*_options(ordered, items, choices)], ordered["tokens"].to_numpy()
+        return (problem,), None
+    rows, probe_ids = run.rows, run.rows["probe_id"].cast(pa.string())
+    in_order = probe_ids.equals(items["probe_id"])
+    index = _order(items) if in_order else pc.index_in(probe_ids, value_set=items["probe_id"])
+    problems = (*_coverage(rows, items, index), *_numbers(rows), *_presence(rows, asked.probed, asked.choices))
+    if problems:
+        return problems, None
+    ordered = rows if in_order else rows.take(pa.array(np.argsort(index.to_numpy())))
+    tokens: Counts = ordered["tokens"].to_numpy().astype(np.int64)
+    tokens.setflags(write=False)
+    return tuple(_options(ordered, items, asked.choices)), tokens
 
 
-_shared_problems = lru_cache(maxsize=SHARED)(_problems)  # base and vanilla runs stand beside many submissions
+_cached_problems = lru_cache(maxsize=CACHED_RUNS)(_problems)  # many submissions share their base and vanilla runs
 
 
-def _known(size: str, seed: int, content: str) -> tuple[str, pa.Table | None]:
+def _items(asked: Asked) -> tuple[str, pa.Table | None]:
+    """The items of the dataset that was asked, or what is wrong with its name."""
+    version, size, seed = asked.dataset
     try:
-        sha, items = known_items(size, seed)
+        known = dataset_items(asked.dataset)
     except (UsageError, ValueError, OverflowError) as error:
         return f"dataset {size!r} seed {seed} cannot be built: {error}", None
-    if sha != content:
-        return f"the dataset is not ILP-Bench {size} seed {seed} of this version: evaluate on a current build", None
-    return "", items
+    if known.content_sha256 != asked.content_sha256:
+        return (
+            f"the dataset is not ILP-Bench {size} seed {seed} of version {version}: evaluate on a current build",
+            None,
+        )
+    return "", known.items
 
 
 def _order(items: pa.Table) -> pa.ChunkedArray:
-    """The place of each row where rows stand as in the dataset."""
+    """The index of each row where rows are in the order of the dataset."""
     return pa.chunked_array([np.arange(items.num_rows, dtype=np.int32)])
 
 
-def _coverage(rows: pa.Table, items: pa.Table, place: pa.ChunkedArray) -> Iterator[str]:
+def _coverage(rows: pa.Table, items: pa.Table, index: pa.ChunkedArray) -> Iterator[str]:
     """Every probe of the dataset once, and each row with the item, arm and cause that the dataset gives it."""
-    known = place.drop_null().to_numpy()
-    times = np.bincount(known.astype(np.int64), minlength=items.num_rows)
+    times = np.bincount(index.drop_null().to_numpy().astype(np.int64), minlength=items.num_rows)
     if len(missing := np.flatnonzero(times == 0)):
         yield (
             f"{len(missing)} probes are missing, such as {items['probe_id'][int(missing[0])]}: evaluate the whole "
             "dataset"
         )
-    if place.null_count:
-        unknown = rows["probe_id"].filter(pc.is_null(place))
-        yield f"{place.null_count} probes are not in the dataset, such as {unknown[0].as_py()!r}: leave them out"
+    if index.null_count:
+        unknown = rows["probe_id"].filter(pc.is_null(index))
+        yield f"{index.null_count} probes are not in the dataset, such as {unknown[0].as_py()!r}: leave them out"
     if twice := int((times - 1).clip(min=0).sum()):
-        yield f"{twice} probes stand twice, such as {items['probe_id'][int(times.argmax())]}: leave one of each"
-    here, there = rows, items
-    if not place.equals(_order(items)):
-        here, there = rows.filter(pc.is_valid(place)), items.select(FIXED).take(place.drop_null())
-    moved: Mask = np.zeros(here.num_rows, dtype=bool)
+        yield f"{twice} probes are duplicated, such as {items['probe_id'][int(times.argmax())]}: leave one of each"
+    submitted, expected = rows, items
+    if not index.equals(_order(items)):
+        submitted, expected = rows.filter(pc.is_valid(index)), items.select(FIXED).take(index.drop_null())
+    differs: Mask = np.zeros(submitted.num_rows, dtype=bool)
     for name in FIXED:
-        mine, theirs = (_plain(table[name]) for table in (here, there))
-        if mine.equals(theirs):
+        value, wanted = (_plain(table[name]) for table in (submitted, expected))
+        if value.equals(wanted):
             continue
-        equal = pc.fill_null(pc.equal(mine, theirs), False).to_numpy()
-        absent = pc.and_(pc.is_null(mine, nan_is_null=True), pc.is_null(theirs, nan_is_null=True)).to_numpy()
-        moved |= ~(equal | absent)
-    if moved.any():
-        first = here["probe_id"][int(np.flatnonzero(moved)[0])]
-        yield f"{moved.sum()} rows name another item, arm or cause than the dataset, such as {first}: evaluate again"
+        equal = pc.fill_null(pc.equal(value, wanted), False).to_numpy()
+        absent = pc.and_(pc.is_null(value, nan_is_null=True), pc.is_null(wanted, nan_is_null=True)).to_numpy()
+        differs |= ~(equal | absent)
+    if differs.any():
+        first = submitted["probe_id"][int(np.flatnonzero(differs)[0])]
+        yield f"{differs.sum()} rows name another item, arm or cause than the dataset, such as {first}: evaluate again"
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:

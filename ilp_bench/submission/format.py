@@ -16,7 +16,7 @@ from ilp_bench.core.files import file_sha256, read_strict_json
 from ilp_bench.core.untrusted import value_problems
 from ilp_bench.records.run_record import Run, RunRecord, Runs, first_problem
 from ilp_bench.scoring.recovery import Scores, score_replicates
-from ilp_bench.submission.sample_store import parts, read_samples, split, write_samples
+from ilp_bench.submission.sample_store import read_samples, restore_runs, rows_by_run, write_samples
 
 TOKEN_FACTOR = 3  # closed division: at most this many times the tokens of vanilla
 CLOSED_REPLICATES, MAX_REPLICATES = 3, 20
@@ -120,7 +120,7 @@ def read_submission(folder: Path) -> Submission:
 def read_replicates(folder: Path, submission: Submission) -> list[Runs]:
     """The runs behind a submission, samples included; raises ProblemError when the samples cannot be read."""
     records = submission.roles()
-    return split(parts(read_samples(folder / "samples.parquet"), records), records)
+    return restore_runs(rows_by_run(read_samples(folder / "samples.parquet"), records), records)
 
 
 def matched(runs: Sequence[Run], vanillas: Sequence[Run], bases: Sequence[Run]) -> list[Runs]:

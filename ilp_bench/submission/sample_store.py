@@ -1,6 +1,6 @@
 """``samples.parquet`` of a submission: the samples of all its runs in one small file, each distinct run once.
 
-Rows stand in the order of the dataset. ``role`` and ``replicate`` say whose they are. A run that serves several
+Rows are in the order of the dataset. ``role`` and ``replicate`` say whose they are. A run that serves several
 replicates (a base model, or a vanilla run that is itself submitted) is stored where it comes first. ``p`` is
 exp(logprob) rounded to float32, for those who read the file by other means; here it is computed again from ``logprob``,
 which keeps every bit.
@@ -24,33 +24,34 @@ from ilp_bench.records.run_record import SAMPLES, Run, RunRecord, Runs
 
 ROLES = ("submission", "vanilla", "base")
 P = SAMPLES.get_field_index("p")
-FILE = pa.schema([("role", pa.string()), ("replicate", pa.int8()), *SAMPLES.set(P, pa.field("p", pa.float32()))])
-STRINGS = [field.name for field in FILE if pa.types.is_string(field.type)]
+FILE_SCHEMA = pa.schema([("role", pa.string()), ("replicate", pa.int8()), *SAMPLES.set(P, pa.field("p", pa.float32()))])
+STRINGS = [field.name for field in FILE_SCHEMA if pa.types.is_string(field.type)]
 SPLIT = ["logprob", "p", "shots_p", "belief_p", "entropy"]
 MAX_FILE, MAX_UNPACKED, MAX_ROWS, MAX_TEXT = 64 * 2**20, 512 * 2**20, 2_000_000, 200
-SHARED = 16  # base and vanilla runs that are remembered: a team submits many models beside the same few
-Place = tuple[str, int]
+CACHED_RUNS = 16  # base and vanilla runs: a team submits many models beside the same few
+RunKey = tuple[str, int]  # role and number of the replicate
 
 
-def places(records: Sequence[dict[str, RunRecord | None]]) -> dict[Place, Place]:
-    """(role, replicate) -> the (role, replicate) under which that run is stored; equal records are one run."""
-    stored: list[tuple[RunRecord, Place]] = []
-    found: dict[Place, Place] = {}
+def storage_keys(records: Sequence[dict[str, RunRecord | None]]) -> dict[RunKey, RunKey]:
+    """The key of each run -> the key under which its rows are stored; equal records are one run."""
+    stored: list[tuple[RunRecord, RunKey]] = []
+    keys: dict[RunKey, RunKey] = {}
     for replicate, roles in enumerate(records):
         for role in ROLES:
             if (record := roles[role]) is not None:
-                known = [place for other, place in stored if other == record]
-                if not known:
-                    stored.append((record, (role, replicate)))
-                found[role, replicate] = known[0] if known else (role, replicate)
-    return found
+                key = role, replicate
+                same = next((earlier for other, earlier in stored if other == record), None)
+                if same is None:
+                    stored.append((record, key))
+                keys[key] = same or key
+    return keys
 
 
 def write_samples(replicates: Sequence[Runs], file: Path) -> None:
     """Write the samples of all runs, each distinct run once."""
-    where = places([{role: run and run.record for role, run in one._asdict().items()} for one in replicates])
-    parts = []
-    for role, replicate in dict.fromkeys(where.values()):
+    keys = storage_keys([{role: run and run.record for role, run in runs._asdict().items()} for runs in replicates])
+    tables = []
+    for role, replicate in dict.fromkeys(keys.values()):
         table = getattr(replicates[replicate], role).samples
         logprob = table["logprob"].to_numpy() + 0.0  # no -0.0
         columns = {
@@ -60,9 +61,9 @@ def write_samples(replicates: Sequence[Runs], file: Path) -> None:
             "role": pa.array([role] * table.num_rows),
             "replicate": pa.array(np.full(table.num_rows, replicate, dtype=np.int8)),
         }
-        parts.append(pa.table({name: columns[name] for name in FILE.names}).cast(FILE))
+        tables.append(pa.table({name: columns[name] for name in FILE_SCHEMA.names}).cast(FILE_SCHEMA))
     pq.write_table(
-        pa.concat_tables(parts).combine_chunks(),
+        pa.concat_tables(tables).combine_chunks(),
         file,
         compression="zstd",
         compression_level=19,
@@ -73,7 +74,9 @@ def write_samples(replicates: Sequence[Runs], file: Path) -> None:
 
 
 def read_samples(file: Path) -> pa.Table:
-    """The table with the columns of ``FILE``; strings stay dictionary-encoded, so that few bytes never become many.
+    """The table of a samples file, columns of ``FILE_SCHEMA``.
+
+    Strings stay dictionary-encoded, so that few bytes never become many.
 
     Raises ProblemError for a file that is too large, is no Parquet, has other columns, or declares more than it may.
     """
@@ -96,7 +99,7 @@ def read_samples(file: Path) -> pa.Table:
 def _check_footer(file: Path, opened: pq.ParquetFile) -> None:
     """Whatever can be known before any row is unpacked."""
     meta = opened.metadata
-    if not meta.schema.to_arrow_schema().equals(FILE):
+    if not meta.schema.to_arrow_schema().equals(FILE_SCHEMA):
         raise ProblemError(f"{file} does not have the columns of a submission: make it with 'ilp-bench submit'")
     groups = [meta.row_group(number) for number in range(meta.num_row_groups)]
     if meta.num_rows > MAX_ROWS or sum(group.num_rows for group in groups) != meta.num_rows:
@@ -108,14 +111,14 @@ def _check_footer(file: Path, opened: pq.ParquetFile) -> None:
         raise ProblemError(f"{file} would unpack to {unpacked} bytes and {values} values: more than is read")
 
 
-class Part:
+class RunRows:
     """The rows of one run. Two are equal where all values are, so that work on one serves the other."""
 
     def __init__(self, rows: pa.Table) -> None:
         self.rows = rows
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Part) and self.digest == other.digest
+        return isinstance(other, RunRows) and self.digest == other.digest
 
     def __hash__(self) -> int:
         return hash(self.digest)
@@ -129,46 +132,40 @@ class Part:
         return hashlib.sha256(sink.getvalue()).digest()
 
 
-def parts(table: pa.Table, records: Sequence[dict[str, RunRecord | None]]) -> dict[Place, Part]:
+def rows_by_run(table: pa.Table, records: Sequence[dict[str, RunRecord | None]]) -> dict[RunKey, RunRows]:
     """The rows of each distinct run that the records name and the table has."""
-    role = pc.index_in(table["role"].cast(pa.string()), value_set=pa.array(ROLES)).fill_null(-1).to_numpy()
-    replicate = table["replicate"].fill_null(-1).to_numpy()
-    plain, found = table.drop_columns(["role", "replicate"]), {}
-    for place in dict.fromkeys(places(records).values()):
-        here = np.flatnonzero((role == ROLES.index(place[0])) & (replicate == place[1]))
-        if len(here):
-            together = here[-1] - here[0] + 1 == len(here)
-            rows = plain.slice(here[0], len(here)) if together else plain.take(pa.array(here))
-            found[place] = Part(rows.combine_chunks())
-    return found
+    roles = pc.index_in(table["role"].cast(pa.string()), value_set=pa.array(ROLES)).fill_null(-1).to_numpy()
+    replicates = table["replicate"].fill_null(-1).to_numpy()
+    samples, stored = table.drop_columns(["role", "replicate"]), {}
+    for role, replicate in dict.fromkeys(storage_keys(records).values()):
+        indices = np.flatnonzero((roles == ROLES.index(role)) & (replicates == replicate))
+        if len(indices):
+            contiguous = indices[-1] - indices[0] + 1 == len(indices)
+            rows = samples.slice(indices[0], len(indices)) if contiguous else samples.take(pa.array(indices))
+            stored[role, replicate] = RunRows(rows.combine_chunks())
+    return stored
 
 
-def split(found: dict[Place, Part], records: Sequence[dict[str, RunRecord | None]]) -> list[Runs]:
+def restore_runs(stored: dict[RunKey, RunRows], records: Sequence[dict[str, RunRecord | None]]) -> list[Runs]:
     """The runs of each replicate, with the columns of ``SAMPLES`` and p as exp(logprob).
 
     A base or vanilla run that many submissions share is one object.
     """
-    where = places(records)
-    runs: dict[Place, Run] = {}
-    for (role, replicate), part in found.items():
+    runs: dict[RunKey, Run] = {}
+    for (role, replicate), rows in stored.items():
         if record := records[replicate][role]:
             shared = role != "submission"
-            runs[role, replicate] = _shared(part, record.model_dump_json()) if shared else _run(part, record)
-    return [
-        Runs(
-            runs[where["submission", n]],
-            runs[where["vanilla", n]],
-            runs[where["base", n]] if ("base", n) in where else None,
-        )
-        for n in range(len(records))
-    ]
+            runs[role, replicate] = _cached_run(rows, record.model_dump_json()) if shared else _run(rows, record)
+    keys = storage_keys(records)
+    by_role = ({role: keys.get((role, replicate)) for role in ROLES} for replicate in range(len(records)))
+    return [Runs(**{role: runs[key] for role, key in roles.items() if key is not None}) for roles in by_role]
 
 
-@lru_cache(maxsize=SHARED)
-def _shared(part: Part, record: str) -> Run:
-    return _run(part, RunRecord.model_validate_json(record))
+@lru_cache(maxsize=CACHED_RUNS)
+def _cached_run(rows: RunRows, record: str) -> Run:
+    return _run(rows, RunRecord.model_validate_json(record))
 
 
-def _run(part: Part, record: RunRecord) -> Run:
-    p: Any = pa.array(np.exp(part.rows["logprob"].to_numpy()))
-    return Run(record, part.rows.set_column(P, "p", p).cast(SAMPLES))
+def _run(run: RunRows, record: RunRecord) -> Run:
+    p: Any = pa.array(np.exp(run.rows["logprob"].to_numpy()))
+    return Run(record, run.rows.set_column(P, "p", p).cast(SAMPLES))

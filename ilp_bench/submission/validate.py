@@ -27,7 +27,7 @@ from ilp_bench.submission.decisions import parse_decisions
 from ilp_bench.submission.format import Submission, division_problems, run_id
 from ilp_bench.submission.rerun_record import FILE as VERIFICATION
 from ilp_bench.submission.rerun_record import read_verification
-from ilp_bench.submission.sample_store import parts, read_samples, split
+from ilp_bench.submission.sample_store import read_samples, restore_runs, rows_by_run
 
 TOLERANCE = 1e-9
 MOST = 100  # complaints about one file that are listed
@@ -97,11 +97,11 @@ def check(folder: Path) -> Checked:
     found.problems += [f"{where}: {problem}" for problem in _identity(submission, folder)]
     try:
         table = read_samples(folder / "samples.parquet")
-        stored = parts(table, submission.roles())
+        stored = rows_by_run(table, submission.roles())
         rows = [f"{folder}/samples.parquet: {problem}" for problem in sample_problems(submission, table, stored)]
         found.problems += rows
         if not rows:
-            found.replicates = split(stored, submission.roles())
+            found.replicates = restore_runs(stored, submission.roles())
             found.problems += [f"{where}: {one}" for one in plausibility_problems(submission, found.replicates)]
             found.scores = score_replicates(found.replicates)
     except ProblemError as error:

@@ -145,7 +145,7 @@ def drop_the_known_facts(f: Forgery) -> None:
     drop(f, f.rows(probe="retention"))
 
 
-@forgery("1 probes stand twice")
+@forgery("1 probes are duplicated")
 def count_an_easy_item_twice(f: Forgery) -> None:
     f.table = pa.concat_tables([f.table, f.table.slice(3, 1)])
 

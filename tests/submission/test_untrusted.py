@@ -22,7 +22,7 @@ from ilp_bench.leaderboard.site import render
 from ilp_bench.models.resolve import locate
 from ilp_bench.submission import sample_store as reading
 from ilp_bench.submission.format import Meta
-from ilp_bench.submission.sample_store import FILE, read_samples
+from ilp_bench.submission.sample_store import FILE_SCHEMA, read_samples
 from ilp_bench.submission.summary_table import comparison, rows
 from ilp_bench.submission.validate import check, validate
 
@@ -184,7 +184,7 @@ def rows_of(forged: Forgery, count: int = 10) -> pa.Table:
 def test_a_text_that_unpacks_to_gigabytes_is_refused(forged: Forgery, tmp_path: Path) -> None:
     table = rows_of(forged, 1).take(pa.array(np.zeros(20_000, dtype=int)))
     text = pa.DictionaryArray.from_arrays(np.zeros(20_000, dtype=np.int32), ["x" * 100_000])
-    table = table.set_column(FILE.get_field_index("item_id"), "item_id", text)
+    table = table.set_column(FILE_SCHEMA.get_field_index("item_id"), "item_id", text)
     file = write(tmp_path / "bomb.parquet", table, compression="zstd")
     assert file.stat().st_size < 10_000_000  # two gigabytes of text in it
     with pytest.raises(ProblemError, match="has 100000 bytes; at most 200"):
@@ -232,9 +232,9 @@ def test_other_files_are_no_samples(change: str, forged: Forgery, tmp_path: Path
         case "extra":
             table = table.append_column("q", pa.array([1] * 10))
         case "type":
-            table = table.set_column(FILE.get_field_index("p"), "p", table["p"].cast(pa.float64()))
+            table = table.set_column(FILE_SCHEMA.get_field_index("p"), "p", table["p"].cast(pa.float64()))
         case "order":
-            table = table.select(FILE.names[::-1])
+            table = table.select(FILE_SCHEMA.names[::-1])
     write(file, table)
     if change == "empty":
         file.write_bytes(b"")
@@ -252,8 +252,8 @@ def test_a_pickled_type_in_the_schema_is_not_loaded(forged: Forgery, tmp_path: P
     evil = b"cos\nsystem\n(S'touch %s'\ntR." % str(flag).encode()
     metadata = {b"ARROW:extension:name": b"arrow.py_extension_type", b"ARROW:extension:metadata": evil}
     table = rows_of(forged)
-    place = FILE.get_field_index("item_id")
-    table = table.set_column(place, FILE.field("item_id").with_metadata(metadata), table["item_id"])
+    place = FILE_SCHEMA.get_field_index("item_id")
+    table = table.set_column(place, FILE_SCHEMA.field("item_id").with_metadata(metadata), table["item_id"])
     pq.write_table(table, tmp_path / "x.parquet")
     assert read_samples(tmp_path / "x.parquet").num_rows == 10
     assert not flag.exists()

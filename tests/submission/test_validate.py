@@ -17,7 +17,7 @@ from ilp_bench.core.files import file_sha256
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.records.run_record import Runs, read_run
 from ilp_bench.submission.format import Meta, read_replicates, read_submission, run_id, submit
-from ilp_bench.submission.sample_store import FILE
+from ilp_bench.submission.sample_store import FILE_SCHEMA
 from ilp_bench.submission.validate import find, validate
 
 META = Meta(org="lab", model="stub-half", division="open")
@@ -43,7 +43,7 @@ def copy(honest: Path, tmp_path: Path) -> Path:
 def rewrite(folder: Path, change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> None:
     """Change the samples and mend hash, id and folder, as a careful forger would."""
     rows = change(pq.read_table(folder / "samples.parquet").to_pylist())
-    pq.write_table(pa.Table.from_pylist(rows, schema=FILE), folder / "samples.parquet")
+    pq.write_table(pa.Table.from_pylist(rows, schema=FILE_SCHEMA), folder / "samples.parquet")
     content = json.loads((folder / "submission.json").read_text())
     content["samples_sha256"] = file_sha256(folder / "samples.parquet")
     content["run_id"] = run_id(content)
@@ -87,22 +87,25 @@ def test_a_run_that_many_submissions_share_is_one_object_until_a_bit_of_it_diffe
 
 def test_an_edited_score_is_named_with_both_values(copy: Path) -> None:
     content = json.loads((copy / "submission.json").read_text())
-    content["scores"]["causes"][1]["recovery"]["value"] += 0.1
+    recovery = content["scores"]["causes"][1]["recovery"]
+    honest_value, recovery["value"] = recovery["value"], recovery["value"] + 0.1
     mend(copy, content)
-    problems = validate(copy)
-    assert any(
-        "scores.causes.knowledge_conflict.recovery.value is claimed" in problem for problem in problems[-1:]
-    ) or any("the folder must be" in problem for problem in problems)
-    moved = copy.with_name(content["run_id"])
-    copy.rename(moved)
-    assert any("knowledge_conflict.recovery.value is claimed" in problem for problem in validate(moved))
+    claim = (
+        f"scores.causes.knowledge_conflict.recovery.value is claimed as {honest_value + 0.1:.6g}, "
+        f"but the samples give {honest_value:.6g}"
+    )
+    elsewhere, edited = (problem.split(": ", 1)[1] for problem in validate(copy))
+    assert elsewhere.startswith("the folder must be")
+    assert edited == claim
+    moved = copy.rename(copy.with_name(content["run_id"]))
+    assert validate(moved) == [f"{moved}/submission.json: {claim}"]
 
 
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
         (lambda rows: rows[:-3], "3 probes are missing"),
-        (lambda rows: [*rows, rows[0]], "1 probes stand twice"),
+        (lambda rows: [*rows, rows[0]], "1 probes are duplicated"),
         (lambda rows: [rows[0] | {"arm": "control"}, *rows[1:]], "name another item, arm or cause"),
         (lambda rows: [row | {"p": min(1.0, row["p"] * 1.01)} for row in rows], "p is not exp"),
         (lambda rows: [row | {"p": 1.0, "logprob": 0.0, "greedy": False} for row in rows], "greedy is false"),

@@ -1,0 +1,77 @@
+"""Entries stay verifiable when the data change: their items are read from stored copies."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from forging import honest_entry
+
+from ilp_bench.core.errors import UsageError
+from ilp_bench.data import dataset, manifest
+from ilp_bench.data.dataset import Dataset, make
+from ilp_bench.submission import archive, check_samples
+from ilp_bench.submission.archive import DatasetKey, archived, build_items, dataset_items, write_copy
+from ilp_bench.submission.archive.__main__ import used_datasets
+from ilp_bench.submission.validate import validate
+
+SUBMISSIONS = Path(__file__).parents[2] / "submissions"
+CURRENT = [key for key in archived() if key.version == manifest.VERSION]
+
+
+@pytest.fixture(scope="module")
+def uncopied() -> Dataset:
+    """A dataset of today's version of which there is no copy."""
+    return make("mini", 77)
+
+
+@pytest.fixture
+def next_version(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As if the data had changed: this version is another, and no dataset that it builds is an old one."""
+
+    def changed(size: str, seed: int, **knobs: Any) -> Dataset:
+        return make(size, seed + 1000, **knobs)
+
+    monkeypatch.setattr(manifest, "VERSION", "next")
+    monkeypatch.setattr(dataset, "make", changed)
+    caches = (dataset_items, check_samples._cached_problems)
+    for cached in caches:
+        cached.cache_clear()
+    yield
+    for cached in caches:
+        cached.cache_clear()
+
+
+def test_an_entry_of_an_earlier_dataset_still_holds(mini: Dataset, tmp_path: Path, next_version: None) -> None:
+    entry = honest_entry(mini, tmp_path)
+    assert validate(entry) == []
+    assert archive.dataset_items(DatasetKey("next", "mini", 0)).content_sha256 != mini.sha256
+
+
+def test_an_earlier_dataset_without_a_copy_is_one_clear_line(
+    uncopied: Dataset, tmp_path: Path, next_version: None
+) -> None:
+    (problem,) = {line.split(": ", 2)[2] for line in validate(honest_entry(uncopied, tmp_path))}
+    assert problem.startswith("dataset 'mini' seed 77 cannot be built: of version 2 there is no copy")
+    with pytest.raises(UsageError, match="there is no copy"):
+        dataset_items(DatasetKey("../../2", "mini", 0))
+
+
+@pytest.mark.parametrize("key", CURRENT, ids=str)
+def test_copies_are_what_is_built_today(key: DatasetKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    built = build_items(key)
+    monkeypatch.setattr(manifest, "VERSION", "next")
+    dataset_items.cache_clear()
+    copy = dataset_items(key)
+    dataset_items.cache_clear()
+    assert copy.content_sha256 == built.content_sha256
+    assert copy.items.drop_columns("dose").equals(built.items.drop_columns("dose"))
+    np.testing.assert_array_equal(copy.items["dose"].to_numpy(), built.items["dose"].to_numpy())  # NaN equals NaN here
+    assert write_copy(key, tmp_path).name == archived()[key].name
+
+
+def test_every_dataset_that_an_entry_names_has_a_copy() -> None:
+    missing = used_datasets(SUBMISSIONS) - archived().keys()
+    assert not missing, "run python -m ilp_bench.submission.archive"
+    assert sum(file.stat().st_size for file in archived().values()) < 2 * 2**20

@@ -18,6 +18,7 @@ def found():
     return families(ROOT / "submissions")
 
 
+@pytest.mark.slow
 def test_the_page_is_up_to_date(found) -> None:
     text = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
     assert inserted(text, page(found)) == text, "run scripts/results"

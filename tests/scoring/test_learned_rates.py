@@ -51,3 +51,13 @@ def test_what_is_cached_cannot_be_changed(run: Run) -> None:
     rates = pair_rates(run)["rare_patterns"]
     with pytest.raises(ValueError, match="read-only"):
         rates.both[0, 0] = 1.0
+
+
+def test_recall_and_paraphrases_have_rates_of_their_own(run: Run) -> None:
+    rows = run.samples.to_pylist()
+    for cause, rates in pair_rates(run).items():
+        for kind, by_pair in (("recall", rates.recall), ("paraphrase", rates.paraphrase)):
+            asked = [row for row in rows if (row["cause"], row["arm"], row["probe"]) == (cause, "treated", kind)]
+            mean = np.mean([float(learned(row["p"])) for row in asked])
+            assert by_pair[:, ARMS.index("treated")].mean() == pytest.approx(mean)
+        assert rates.recall.mean() > 2 * rates.paraphrase.mean()

@@ -1,4 +1,5 @@
 import numpy as np
+import pyarrow as pa
 import pytest
 from conftest import PAIRS, by_arm, make_run, retrained
 
@@ -193,3 +194,37 @@ def test_equal_columns_have_equal_means_to_the_last_bit() -> None:
     assert (drawn[:, 0] == drawn[:, 2]).all()
     assert (resampled_again("rare_patterns", values) == drawn[:, :2]).all()
     assert drawn.mean(axis=0)[:2] == pytest.approx(values.mean(axis=0), abs=0.01)
+
+
+def test_pairs_on_which_a_cause_cannot_act_do_not_count(mini: Dataset) -> None:
+    """Half of the pairs of the knowledge gap are active; only those of the submission are repaired."""
+    pairs = sorted({row["pair_id"] for row in mini.items.to_pylist() if row["cause"] == "knowledge_gap"})
+    active = set(pairs[::2])
+    base = make_run(mini, None, by_arm(0, 0))
+    rows = base.samples.to_pylist()
+    for row in rows:
+        if row["shots_greedy"] and row["cause"] == "knowledge_gap":
+            row["shots_greedy"] = row["pair_id"] in active
+    base = Run(base.record, pa.Table.from_pylist(rows, schema=base.samples.schema))
+    vanilla = make_run(mini, "vanilla", by_arm(0.1, 0.9))
+    repaired = make_run(mini, "combined", lambda item: 0.9 if item["pair_id"] in active else by_arm(0.1, 0.9)(item))
+    gap = score(repaired, vanilla, base).causes[0]
+    assert (gap.cause, gap.active_pairs, gap.pairs) == ("knowledge_gap", len(active), len(pairs))
+    assert gap.recovery
+    assert gap.recovery.value > 0.99
+    assert gap.recovery_all_pairs == pytest.approx(len(active) / len(pairs), abs=0.01)
+
+
+def test_no_cause_counts_for_more_than_all_of_its_gap(mini: Dataset) -> None:
+    """One cause is learned far better than its control under vanilla was, the others as before."""
+    vanilla = make_run(mini, "vanilla", by_arm(0.02, 0.05))
+    better = make_run(
+        mini, "combined", lambda item: 0.9 if item["cause"] == "rare_patterns" else by_arm(0.02, 0.05)(item)
+    )
+    scores = score(better, vanilla)
+    beyond = next(cause for cause in scores.causes if cause.cause == "rare_patterns")
+    assert beyond.recovery
+    assert beyond.recovery.value > 5
+    assert scores.overall
+    assert scores.overall.value == pytest.approx(1 / 5, abs=1e-6)
+    assert scores.overall.high == pytest.approx(1 / 5, abs=1e-6)

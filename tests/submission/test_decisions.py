@@ -198,6 +198,7 @@ def test_new_entries_are_set_beside_the_reference_rows(root: Path) -> None:
     assert text.count("\n|") == 4
 
 
+@pytest.mark.slow
 def test_the_published_table_follows_from_the_committed_entries() -> None:
     """Every committed submission holds, and the committed table is what they give."""
     found = checked(SUBMISSIONS)

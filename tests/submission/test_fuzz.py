@@ -43,6 +43,7 @@ def put(folder: Path, content: dict[str, Any], root: Path) -> Path:
     return place
 
 
+@pytest.mark.slow
 @settings(FEW, max_examples=6)
 @given(text=st.text(max_size=300))
 def test_any_text_is_refused_or_shown_as_text(text: str, honest: Path, tmp_path: Path) -> None:

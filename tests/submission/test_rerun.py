@@ -1,22 +1,24 @@
 """Running a checkpoint again, for real, on nano and a few pairs."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from conftest import by_arm, make_run
 
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.data.dataset import Dataset, make
 from ilp_bench.records.run_record import Run, Runs
-from ilp_bench.scoring.recovery import Interval
+from ilp_bench.scoring.recovery import Interval, score
+from ilp_bench.submission import rerun as rerunning
 from ilp_bench.submission.format import Meta, read_submission, submit
 from ilp_bench.submission.rerun import Work, allowed_difference, verify
 from ilp_bench.submission.rerun_record import FILE, read_verification
 
-pytestmark = pytest.mark.slow
 META = Meta(org="lab", model="tiny", division="open")
 PAIRS, SEED = 2, 7
 
@@ -49,6 +51,7 @@ def rerun(folder: Path, place: Path, tiny: Dataset, seed: int = SEED, model: Pat
     return verify(folder, models, Work(place / "work", "cpu"), by="me", seed=seed, pairs=PAIRS, public=lambda _: tiny)
 
 
+@pytest.mark.slow
 def test_a_recipe_of_ours_is_trained_again_on_unseen_data(trained: Runs, place: Path, tiny: Dataset) -> None:
     folder = submit([trained], META, place / "submissions")
     found = rerun(folder, place, tiny)
@@ -74,6 +77,33 @@ def test_the_allowed_difference_shrinks_with_pairs() -> None:
     assert few > 2 > 0.5 > many > 0.3
 
 
+@pytest.mark.parametrize(("shift", "status"), [(0.0, "agrees"), (5e-4, "agrees"), (5e-3, "differs")])
+def test_the_largest_difference_decides_the_status(
+    shift: float, status: str, mini: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Made-up rates instead of a model: every probe is measured anew with a probability that is lower by ``shift``."""
+    vanilla, claimed = make_run(mini, "vanilla", by_arm(0.1, 0.9)), make_run(mini, "combined", by_arm(0.3, 0.9))
+    lower = pa.array(claimed.samples["p"].to_numpy() - shift)
+    column = claimed.samples.schema.get_field_index("p")
+    again = replace(claimed, samples=claimed.samples.set_column(column, "p", lower))
+    monkeypatch.setattr(rerunning, "_evaluate", lambda *_: again)
+    found = rerunning._public([Runs(claimed, vanilla)], {0: "checkpoint"}, Work(tmp_path), lambda _: mini)
+    assert found.status == status
+    assert found.largest_difference == pytest.approx(shift)
+    assert found.claimed["rare_patterns"] == pytest.approx(score(claimed, vanilla).causes[-1].recovery.value)
+
+
+def test_weights_of_another_model_are_refused(mini: Dataset, tmp_path: Path) -> None:
+    vanilla = make_run(mini, "vanilla", by_arm(0.1, 0.9))
+    folder = submit([Runs(vanilla, vanilla)], META, tmp_path / "submissions")
+    with pytest.raises(ProblemError, match="the submission names"):
+        verify(folder, ["nano"], Work(tmp_path / "work", "cpu"), by="me", seed=SEED, pairs=PAIRS)
+    with pytest.raises(UsageError, match="seed 0 is one the submitter has seen"):
+        verify(folder, ["nano"], Work(tmp_path / "work", "cpu"), by="me", seed=0)
+    assert read_verification(folder) == []
+
+
+@pytest.mark.slow
 def test_of_a_training_of_ones_own_only_what_generalises_is_compared(
     trained: Runs, place: Path, tiny: Dataset, tmp_path: Path
 ) -> None:
@@ -89,6 +119,7 @@ def test_of_a_training_of_ones_own_only_what_generalises_is_compared(
     assert found.unseen.status == "agrees"
 
 
+@pytest.mark.slow
 def test_invented_samples_are_found(trained: Runs, place: Path, tiny: Dataset, tmp_path: Path) -> None:
     samples = trained.submission.samples
     better = np.minimum(samples["logprob"].to_numpy() / 2, -1e-9)
@@ -102,6 +133,7 @@ def test_invented_samples_are_found(trained: Runs, place: Path, tiny: Dataset, t
     assert found.public.largest_difference > 0.1
 
 
+@pytest.mark.slow
 def test_other_weights_and_seen_seeds_are_refused(trained: Runs, place: Path, tiny: Dataset, tmp_path: Path) -> None:
     folder = submit([trained], META, tmp_path / "submissions")
     with pytest.raises(UsageError, match="seed 0 is one the submitter has seen"):

@@ -61,6 +61,7 @@ def launched(name: str, recipe: str, root: Path) -> dict[str, Any]:
     return report
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LAUNCHERS)
 def test_two_processes_give_the_weights_of_one(root: Path, name: str) -> None:
     if not (root / "one").exists():
@@ -72,6 +73,7 @@ def test_two_processes_give_the_weights_of_one(root: Path, name: str) -> None:
     assert max((one[key] - two[key]).abs().max().item() for key in one) < 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LAUNCHERS)
 def test_two_processes_pretrain_in_parts_of_a_step(root: Path, name: str) -> None:
     """Texts are dealt out anew, so the losses are near one another; wrong scaling would make them twice or half."""
@@ -136,6 +138,17 @@ def test_every_process_gets_its_share_of_a_batch() -> None:
     for batch, one, two in zip(whole, *shares, strict=True):
         assert sorted(batch) == sorted({*one, *two})
         assert min(len(one), len(two)) >= 1
+
+
+def test_batches_follow_seed_and_epoch() -> None:
+    def batches(seed: int, epoch: int) -> list[list[int]]:
+        return list(EpochBatches(33, 16, seed, Processes(), None, epoch))
+
+    first = batches(0, 0)
+    assert sorted(n for batch in first for n in batch) == list(range(33))
+    assert first == batches(0, 0)
+    assert first != batches(1, 0)
+    assert first != batches(0, 1)
 
 
 @pytest.mark.parametrize("name", ["fsdp", "deepspeed"])

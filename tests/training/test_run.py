@@ -40,6 +40,7 @@ def done(small: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights(small: Dataset, done: Path, tmp_path: Path) -> None:
     train("nano", "vanilla", small, tmp_path / "again", **FAST)
     train("nano", "vanilla", small, tmp_path / "other", seed=1, **FAST)
@@ -71,6 +72,7 @@ def test_a_checkpoint_says_how_it_was_made(small: Dataset, done: Path) -> None:
     assert not (done.parent / "vanilla.partial").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["more_epochs", "knowledge_cpt", "conflict_cpt", "conflict_buckets", "resampling", "progressive_epochs"]
 )
@@ -86,6 +88,7 @@ def test_every_kind_of_recipe_trains_for_real(name: str, small: Dataset, tmp_pat
             assert phase.epochs == 3 * next(n for n, value in enumerate(phase.reference_learned, 1) if value >= 0.95)
 
 
+@pytest.mark.slow
 def test_what_falls_is_drawn_again_in_a_longer_epoch(
     small: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,6 +117,7 @@ def test_what_falls_is_drawn_again_in_a_longer_epoch(
     assert report.total_tokens == sum(line["tokens"] for line in lines)
 
 
+@pytest.mark.slow
 def test_an_adapter_is_trained_and_measured(small: Dataset, tmp_path: Path) -> None:
     from ilp_bench.evaluation.run import evaluate
 
@@ -125,6 +129,7 @@ def test_an_adapter_is_trained_and_measured(small: Dataset, tmp_path: Path) -> N
     assert run.record.training.lora == 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rank", [0, 4])
 def test_what_an_adapter_learned_is_trained_on(rank: int, small: Dataset, done: Path, tmp_path: Path) -> None:
     """The base is an adapter that has learned nearly all: one epoch a stage, and whole weights come out."""
@@ -154,6 +159,7 @@ def logged(checkpoint: Path) -> list[dict[str, Any]]:
     return [{name: value for name, value in line.items() if name != "seconds"} for line in lines]
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_it_goes_on_with_the_same_weights(small: Dataset, done: Path, tmp_path: Path) -> None:
     """kill -9 in the first phase and in the second; in the end the weights are those of a run that was never killed."""
     data, out = write(small, tmp_path / "data"), tmp_path / "out"
@@ -186,6 +192,7 @@ def test_killed_at_any_moment_it_goes_on_with_the_same_weights(small: Dataset, d
     assert logged(out) == logged(done)
 
 
+@pytest.mark.slow
 def test_epochs_go_to_trackio_too(small: Dataset, done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a process of its own, because trackio decides on its folder when it is imported."""
     lines = [json.loads(line) for line in (done / "log.jsonl").read_text().splitlines()]
@@ -214,10 +221,6 @@ def test_what_cannot_be_trained_is_one_clear_line(
         train("nano", "resample", small, tmp_path / "out", **FAST)
     with pytest.raises(UsageError, match="cannot be read as text"):
         train("nano", "combined", small, tmp_path / "out", general=tmp_path / "none.txt", **FAST)
-    with pytest.raises(ProblemError, match=r"did not converge.* remove .*out\.partial and try another learning rate"):
-        train("nano", "vanilla", small, tmp_path / "out", rate=1e-9, device="cpu")
-    with pytest.raises(ProblemError, match=r"remove .*far\.partial and try a smaller learning rate"):
-        train("nano", "vanilla", small, tmp_path / "far", rate=1e30, device="cpu")
     for rate in (0, -1, float("inf"), float("nan")):
         with pytest.raises(UsageError, match="learning rate"):
             train("nano", "vanilla", small, tmp_path / "none", rate=rate, device="cpu")
@@ -242,6 +245,14 @@ def test_what_cannot_be_trained_is_one_clear_line(
     assert not list(tmp_path.glob("none*"))  # what never began leaves nothing behind
 
 
+@pytest.mark.slow
+def test_a_training_that_never_learns_names_the_remedy(small: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(ProblemError, match=r"did not converge.* remove .*out\.partial and try another learning rate"):
+        train("nano", "vanilla", small, tmp_path / "out", rate=1e-9, device="cpu")
+    with pytest.raises(ProblemError, match=r"remove .*far\.partial and try a smaller learning rate"):
+        train("nano", "vanilla", small, tmp_path / "far", rate=1e30, device="cpu")
+
+
 def test_out_of_memory_is_one_clear_line(small: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
@@ -255,6 +266,7 @@ def test_out_of_memory_is_one_clear_line(small: Dataset, tmp_path: Path, monkeyp
         train("nano", "vanilla", small, tmp_path / "out", **FAST)
 
 
+@pytest.mark.slow
 def test_killed_between_the_last_epoch_and_the_end_of_its_phase_it_trains_no_other(
     small: Dataset, done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -278,6 +290,7 @@ def pretrained(small: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.1, 0.7, 1.0])
 def test_killed_while_pretraining_it_goes_on_within_the_epoch(
     share: float, pretrained: Path, small: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -1,0 +1,18 @@
+"""What `scripts/test --fast` leaves out is never all that tests a package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = sorted(file.parent.name for file in (ROOT / "ilp_bench").glob("*/__init__.py"))
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_package_has_fast_tests(package: str, request: pytest.FixtureRequest) -> None:
+    if [Path(path).name for path in request.config.args] != ["tests"] or request.config.option.keyword:
+        pytest.skip("only a run of all tests has collected those of every package")
+    fast = [item for item in request.session.items if item.get_closest_marker("slow") is None]
+    assert [item for item in fast if item.path.is_relative_to(ROOT / "tests" / package)]

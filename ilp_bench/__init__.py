@@ -3,14 +3,65 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ilp_bench.api import (
+        build,
+        diagnose,
+        evaluate,
+        evaluate_model,
+        export,
+        import_rows,
+        load,
+        load_dataset,
+        load_run,
+        render,
+        score,
+        submit,
+        train,
+        validate,
+    )
+    from ilp_bench.core.errors import IlpBenchError, ProblemError, UsageError
+    from ilp_bench.data.dataset import Dataset
+    from ilp_bench.records.run_record import Run
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "load"]
+__all__ = [
+    "Dataset",
+    "IlpBenchError",
+    "ProblemError",
+    "Run",
+    "UsageError",
+    "__version__",
+    "build",
+    "diagnose",
+    "evaluate",
+    "evaluate_model",
+    "export",
+    "import_rows",
+    "load",
+    "load_dataset",
+    "load_run",
+    "render",
+    "score",
+    "submit",
+    "train",
+    "validate",
+]
+_MODULES = {
+    "Dataset": "ilp_bench.data.dataset",
+    "Run": "ilp_bench.records.run_record",
+    **dict.fromkeys(("IlpBenchError", "ProblemError", "UsageError"), "ilp_bench.core.errors"),
+}
 
 
 def __getattr__(name: str) -> Any:
-    """Load the Python interface when it is asked for: the command line and the scorer do not need ``datasets``."""
-    if name == "load":
-        return import_module("ilp_bench.api").load
+    """Import a public name when it is first used: most commands need neither torch nor ``datasets``."""
+    if name in __all__:
+        return getattr(import_module(_MODULES.get(name, "ilp_bench.api")), name)
     raise AttributeError(f"module 'ilp_bench' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -39,11 +39,10 @@ def evaluate_model(
     requests = request_plan.plan(tokenizer, data, data.items.to_pylist(), chat=chat, probed=probe_base, choices=choices)
     dtype = str(model.dtype).removeprefix("torch.")
     record = settings_record(tokenizer, data, chat=chat, probed=probe_base, choices=choices, dtype=dtype)
-    lm = wrap(model, tokenizer, batch_size or BATCH.get(device, BATCH["other"]))
-    loaded = time.monotonic()
     training = [module for module in model.modules() if module.training]
-    model.eval()
     try:
+        lm = wrap(model.eval(), tokenizer, batch_size or BATCH.get(device, BATCH["other"]))
+        loaded = time.monotonic()
         samples = measure(lm, tokenizer, data, requests, MemoryJournal(), record, progress)
     finally:
         for module in training:

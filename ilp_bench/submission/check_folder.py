@@ -15,10 +15,34 @@ from ilp_bench.submission.decisions import FILE as DECISIONS
 from ilp_bench.submission.decisions import parse_decisions
 from ilp_bench.submission.rerun_record import FILE as VERIFICATION
 from ilp_bench.submission.rerun_record import read_verification
-from ilp_bench.submission.validate import Checked
+from ilp_bench.submission.summary_table import table_problems
+from ilp_bench.submission.validate import Checked, check, find
 
 SAME = 1e-3  # the largest difference of p between two evaluations of the same weights on different machines
 KNOWN = {"README.md", DECISIONS, "table.csv"}
+
+
+class CheckedFolders(NamedTuple):
+    """Submissions after their check, and all problems: theirs, and those of folders of submissions as a whole."""
+
+    submissions: list[Checked]
+    problems: list[str]
+
+
+def check_all(paths: Sequence[Path], since: Path | None = None) -> CheckedFolders:
+    """Check every submission in or below ``paths``, and each folder of submissions as a whole.
+
+    ``since``: an earlier state of those folders, of which nothing may have vanished. Raises UsageError for a path that
+    does not exist or holds no submission.
+    """
+    checked = [check(folder) for folder in find(paths)]
+    problems = [problem for submission in checked for problem in submission.problems]
+    for root in filter(is_root, paths):
+        entries = [submission for submission in checked if root in submission.folder.parents]
+        problems += entry_problems(root, entries)
+        problems += [] if problems else table_problems(root, entries)
+        problems += history_problems(since, root) if since else []
+    return CheckedFolders(checked, problems)
 
 
 def is_root(path: Path) -> bool:

@@ -100,13 +100,17 @@ def read_meta(file: Path) -> Meta:
     if not file.is_file():
         wanted = '{"org": "your-lab", "model": "your-model", "division": "open"}'
         raise UsageError(f"no metadata file {file}: write one such as {wanted}")
-    content = read_strict_json(file)
-    if problems := list(value_problems(content)):
-        raise ProblemError(f"{file}: {problems[0]}")
+    return parse_meta(read_strict_json(file), str(file))
+
+
+def parse_meta(fields: dict[str, Any], source: str = "metadata") -> Meta:
+    """Metadata from its fields; raises ProblemError, which begins with ``source``, when one is wrong."""
+    if problems := list(value_problems(fields)):
+        raise ProblemError(f"{source}: {problems[0]}")
     try:
-        return Meta.model_validate(content)
+        return Meta.model_validate(fields)
     except ValidationError as error:
-        raise ProblemError(f"{file}: {first_problem(error)}") from error
+        raise ProblemError(f"{source}: {first_problem(error)}") from error
 
 
 def read_submission(folder: Path) -> Submission:

@@ -9,12 +9,12 @@ from ilp_bench.leaderboard.entry import Data, Entry, Value
 from ilp_bench.leaderboard.ranking import Group, Standing
 from ilp_bench.recipes import RECIPES
 
-ROWS = 24  # of a heat map
+MOST_RECIPES = 24  # rows of a heat map
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """A row of the heat map: means of values and of interval ends over the entries that used it; None for no value."""
+class RecipeMeans:
+    """A row of the heat map: means of values and of interval ends over the entries of a recipe; None for no value."""
 
     name: str
     entries: tuple[Entry, ...]
@@ -30,7 +30,7 @@ class Family:
     size: str
     data: tuple[Data, ...]
     standings: tuple[Standing, ...]
-    recipes: tuple[Recipe, ...]
+    recipes: tuple[RecipeMeans, ...]
 
     @property
     def title(self) -> str:
@@ -40,7 +40,7 @@ class Family:
     @property
     def entries(self) -> list[Entry]:
         """All that have not been withdrawn."""
-        return [one.entry for one in self.standings if one.entry.state == "ranked"]
+        return [standing.entry for standing in self.standings if standing.entry.state == "ranked"]
 
     @property
     def any(self) -> Entry:
@@ -48,33 +48,40 @@ class Family:
         return self.standings[0].entry
 
 
-def families(grouped: list[Group]) -> list[Family]:
+def families(groups: list[Group]) -> list[Family]:
     """All families, in the order of their first groups."""
-    keyed: dict[tuple[str, tuple[Data, ...]], list[Group]] = {}
-    for group in grouped:
-        keyed.setdefault((group.standings[0].entry.base_sha, group.data), []).append(group)
-    found = []
-    for (_, data), some in keyed.items():
-        standings = tuple(one for group in some for one in group.standings)
-        recipes = _recipes([one.entry for one in standings if one.entry.state == "ranked"])
-        found.append(Family(some[0].base, some[0].size, data, standings, recipes))
-    return found
+    by_data: dict[tuple[str, tuple[Data, ...]], list[Group]] = {}
+    for group in groups:
+        by_data.setdefault((group.standings[0].entry.base_sha, group.data), []).append(group)
+    return [_family(data, members) for (_, data), members in by_data.items()]
 
 
-def _recipes(entries: list[Entry]) -> tuple[Recipe, ...]:
-    named: dict[str, list[Entry]] = {}
+def _family(data: tuple[Data, ...], groups: list[Group]) -> Family:
+    standings = tuple(standing for group in groups for standing in group.standings)
+    entries = [standing.entry for standing in standings if standing.entry.state == "ranked"]
+    return Family(groups[0].base, groups[0].size, data, standings, _recipe_means(entries))
+
+
+def _recipe_means(entries: list[Entry]) -> tuple[RecipeMeans, ...]:
+    """Known recipes first, in their own order; then the names of the other entries' models."""
+    by_name: dict[str, list[Entry]] = {}
     for entry in entries:
-        named.setdefault(entry.recipe or entry.model, []).append(entry)
-    order = {name: n for n, name in enumerate(RECIPES.names())}
-    found = []
-    for name in sorted(named, key=lambda name: (order.get(name, len(order)), name))[:ROWS]:
-        some = named[name]
-        scored = {cause: [e.causes[cause]["recovery"] for e in some if cause in e.causes] for cause in CAUSES.names()}
-        causes = {cause: _mean(values) for cause, values in scored.items()}
-        found.append(Recipe(name, tuple(some), _mean([one.overall for one in some]), causes))
-    return tuple(found)
+        by_name.setdefault(entry.recipe or entry.model, []).append(entry)
+    order = {name: index for index, name in enumerate(RECIPES.names())}
+    names = sorted(by_name, key=lambda name: (order.get(name, len(order)), name))[:MOST_RECIPES]
+    return tuple(_means(name, by_name[name]) for name in names)
 
 
-def _mean(values: list[Value | None]) -> Value | None:
-    some = [value for value in values if value]
-    return {end: sum(one[end] for one in some) / len(some) for end in ("value", "low", "high")} if some else None
+def _means(name: str, entries: list[Entry]) -> RecipeMeans:
+    causes = {
+        cause: _mean([entry.causes[cause]["recovery"] for entry in entries if cause in entry.causes])
+        for cause in CAUSES.names()
+    }
+    return RecipeMeans(name, tuple(entries), _mean([entry.overall for entry in entries]), causes)
+
+
+def _mean(estimates: list[Value | None]) -> Value | None:
+    defined = [estimate for estimate in estimates if estimate]
+    if not defined:
+        return None
+    return {end: sum(estimate[end] for estimate in defined) / len(defined) for end in ("value", "low", "high")}

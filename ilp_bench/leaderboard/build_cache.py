@@ -26,26 +26,27 @@ from ilp_bench.data.causes import CAUSES
 from ilp_bench.leaderboard import pages
 from ilp_bench.leaderboard.data_files import read_data, write_data
 from ilp_bench.leaderboard.entry import Entry, content_sha256, read_entry
-from ilp_bench.leaderboard.pair_rates import Rates, from_json, from_replicates
 from ilp_bench.leaderboard.ranking import Group, Standing
+from ilp_bench.leaderboard.stored_rates import StoredRates, from_json, from_replicates
 from ilp_bench.recipes import RECIPES
 from ilp_bench.scoring.recovery import SCORER_VERSION
 from ilp_bench.submission.decisions import Decision
 from ilp_bench.submission.validate import check
 
+READERS = ("data_files.py", "entry.py", "stored_rates.py")  # modules of this package that read submissions
 SMALL = 24  # below, one process is faster than starting more
 CHUNK = 16
 Run = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
 
 
 @dataclass(frozen=True)
-class Read:
-    """What was read of one submission folder: its problems, or its description and rates."""
+class ReadResult:
+    """What was read of one submission folder: its problems, or its entry and rates; ``content`` is its hash."""
 
     content: str
     problems: tuple[str, ...] = ()
     entry: Entry | None = None
-    rates: Rates | None = None
+    rates: StoredRates | None = None
 
 
 class Build:
@@ -82,13 +83,13 @@ class Build:
 
     def write(self, site: Path) -> None:
         """Write ``build.json``."""
-        found = {
+        made_from = {
             "checker": self.checker,
             "renderer": self.renderer,
             "checked": self.new_checked,
             "pages": self.new_pages,
         }
-        (site / "build.json").write_text(json.dumps(found, indent=0, sort_keys=True) + "\n")
+        (site / "build.json").write_text(json.dumps(made_from, indent=0, sort_keys=True) + "\n")
 
 
 @lru_cache(maxsize=2)
@@ -99,9 +100,7 @@ def _hashes(causes: tuple[str, ...], recipes: tuple[str, ...]) -> tuple[str, str
     """
     code = Path(str(files("ilp_bench")))
     sources = sorted(file for file in code.rglob("*.py") if "__pycache__" not in file.parts)
-    pages_only = {
-        file for file in sources if file.parent.name == "leaderboard" and file.name not in ("entry.py", "pair_rates.py")
-    }
+    pages_only = {file for file in sources if file.parent.name == "leaderboard" and file.name not in READERS}
     styles = sorted(file for file in pages.leaderboard_path().rglob("*") if file.is_file())
     words = " ".join((ilp_bench.__version__, *causes, *recipes))
     return _hash(words, [file for file in sources if file not in pages_only]), _hash(words, [*sources, *styles])
@@ -144,59 +143,63 @@ def _start_worker() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def read_all(run: Run, folders: list[Path], decisions: list[Decision], build: Build) -> list[Read]:
+def read_all(run: Run, folders: list[Path], decisions: list[Decision], build: Build) -> list[ReadResult]:
     """Check and read every submission; one that was checked before is not checked again."""
-    about: dict[str, list[Decision]] = {}
-    for one in decisions:
-        about.setdefault(one.run_id, []).append(one)
-    tasks = [(folder, about.get(folder.name, []), build.checked.get(folder.name), build.out) for folder in folders]
-    found = list(run(_read, tasks))
-    for folder, one in zip(folders, found, strict=True):
-        build.new_checked[folder.name] = one.content
-    return found
+    by_run: dict[str, list[Decision]] = {}
+    for decision in decisions:
+        by_run.setdefault(decision.run_id, []).append(decision)
+    tasks = [(folder, by_run.get(folder.name, []), build.checked.get(folder.name), build.out) for folder in folders]
+    results = list(run(_read, tasks))
+    for folder, result in zip(folders, results, strict=True):
+        build.new_checked[folder.name] = result.content
+    return results
 
 
-def _read(task: tuple[Path, list[Decision], str | None, Path]) -> Read:
-    folder, decisions, checked, old = task
+def _read(task: tuple[Path, list[Decision], str | None, Path]) -> ReadResult:
+    folder, decisions, checked_content, old_site = task
     content = content_sha256(folder)
-    if content == checked:
+    if content == checked_content:
         entry = read_entry(folder, decisions)
-        kept = old / "runs" / f"{entry.slug}.js"
-        if entry.claimed["scorer_version"] == SCORER_VERSION and kept.is_file():
-            return Read(content, (), entry, from_json(read_data(kept.read_text(encoding="utf-8"))))
-    found = check(folder)
-    if found.problems or not found.scores:
-        return Read(content, tuple(found.problems))
+        data = old_site / "runs" / f"{entry.slug}.js"
+        if entry.claimed["scorer_version"] == SCORER_VERSION and data.is_file():
+            return ReadResult(content, (), entry, from_json(read_data(data.read_text(encoding="utf-8"))))
+    checked = check(folder)
+    if checked.problems or not checked.scores:
+        return ReadResult(content, tuple(checked.problems))
     entry = read_entry(folder, decisions)
     if entry.claimed["scorer_version"] != SCORER_VERSION:
-        entry = replace(entry, scores=found.scores.model_dump(mode="json"))
-    return Read(content, (), entry, from_replicates(found.replicates))
+        entry = replace(entry, scores=checked.scores.model_dump(mode="json"))
+    return ReadResult(content, (), entry, from_replicates(checked.replicates))
 
 
 def standing_pages(
-    run: Run, grouped: list[Group], found: list[Read], build: Build, site: Path, common: dict[str, Any]
+    run: Run, groups: list[Group], results: list[ReadResult], build: Build, site: Path, common: dict[str, Any]
 ) -> None:
-    """Write each entry's page and its data file."""
+    """Write each entry's page and its data file, those that are not taken over from the site before."""
     (site / "runs").mkdir()
-    rates = {one.entry.slug: one for one in found if one.entry}
+    by_slug = {result.entry.slug: result for result in results if result.entry}
     tasks = []
-    for group in grouped:
-        about = {"slug": group.slug, "title": group.title, "size": group.size, "ranked": group.ranked}
-        about |= {"first": {"title": group.first.title, "page": group.first.page} if group.first else None}
+    for group in groups:
+        about_group = {"slug": group.slug, "title": group.title, "size": group.size, "ranked": group.ranked}
+        about_group |= {"first": {"title": group.first.title, "page": group.first.page} if group.first else None}
         for standing in group.standings:
-            slug = standing.entry.slug
-            kept = rates[slug]
-            data = f"runs/{slug}.js"
-            if kept.rates and not build.take_over(data, site, kept.content):
-                words = {"title": standing.entry.title, "group": group.slug, "page": standing.entry.page}
-                (site / data).write_text(write_data(slug, words | kept.rates.json()), encoding="utf-8")
-            parts = {name: value for name, value in vars(standing).items() if name != "entry"}
-            known = [kept.content, standing.entry.verification, standing.entry.decisions, parts, about, common]
-            key = hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:24]
-            if not build.take_over(standing.entry.page, site, key):
-                tasks.append((standing, about, common, site))
+            entry, result = standing.entry, by_slug[standing.entry.slug]
+            _write_rates(standing, group, result, build, site)
+            comparison = {name: value for name, value in vars(standing).items() if name != "entry"}
+            made_from = [result.content, entry.verification, entry.decisions, comparison, about_group, common]
+            key = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:24]
+            if not build.take_over(entry.page, site, key):
+                tasks.append((standing, about_group, common, site))
     for _ in run(_write_page, tasks):
         pass
+
+
+def _write_rates(standing: Standing, group: Group, result: ReadResult, build: Build, site: Path) -> None:
+    """Write an entry's data file."""
+    entry, name = standing.entry, f"runs/{standing.entry.slug}.js"
+    if result.rates and not build.take_over(name, site, result.content):
+        data = {"title": entry.title, "group": group.slug, "page": entry.page} | result.rates.to_json()
+        (site / name).write_text(write_data(entry.slug, data), encoding="utf-8")
 
 
 def _write_page(task: tuple[Standing, dict[str, Any], dict[str, Any], Path]) -> None:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ilp_bench.data.causes import CAUSES
-from ilp_bench.leaderboard.formatting import cell, clean
+from ilp_bench.leaderboard.formatting import escape_formula, format_estimate
 from ilp_bench.leaderboard.ranking import Group, Standing
 from ilp_bench.submission.decisions import Decision
 
@@ -58,7 +58,7 @@ def write(site: Path, grouped: list[Group], decisions: list[Decision], url: str)
     if found:
         sheet = csv.DictWriter(text, list(found[0]), lineterminator="\n")
         sheet.writeheader()
-        sheet.writerows({key: clean(value) for key, value in row.items()} for row in found)
+        sheet.writerows({key: escape_formula(value) for key, value in row.items()} for row in found)
     (folder / "entries.csv").write_text(text.getvalue(), encoding="utf-8")
     pq.write_table(pa.table(_columns(found)), folder / "entries.parquet", compression="zstd")
     (site / "feed.xml").write_text(_feed(grouped, decisions, url), encoding="utf-8")
@@ -92,7 +92,8 @@ def _feed(grouped: list[Group], decisions: list[Decision], url: str) -> str:
     decided = {one.run_id for one in decisions}
     for run_id in sorted(entries.keys() - decided)[:200]:
         entry = entries[run_id]
-        about = f"Overall recovery {cell(entry.overall, 'undefined')} on {entry.base}, {entry.division} division."
+        overall = format_estimate(entry.overall, "undefined")
+        about = f"Overall recovery {overall} on {entry.base}, {entry.division} division."
         items.append((entry.title, prefix + entry.page, about, f"urn:ilp-bench:{run_id}", None))
     lines = ['<?xml version="1.0" encoding="utf-8"?>', '<rss version="2.0"><channel>', "<title>ILP-Bench</title>"]
     lines += [f"<link>{escape(url or 'index.html')}</link>", "<description>Submissions and decisions</description>"]

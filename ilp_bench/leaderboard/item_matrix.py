@@ -12,8 +12,8 @@ import numpy as np
 from ilp_bench.core.metrics import Array
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.leaderboard.entry import Entry
-from ilp_bench.leaderboard.pair_rates import SCALE, Rates
 from ilp_bench.leaderboard.ranking import Group
+from ilp_bench.leaderboard.stored_rates import CONTROL, STORED_ONE, StoredRates
 from ilp_bench.submission.archive import DatasetKey, dataset_items
 
 SHOWN = 40  # columns of a matrix; shares are over all entries
@@ -54,14 +54,14 @@ class Board:
         return f"items/{self.group.slug}/{self.cause}.html"
 
 
-def item_boards(group: Group, rates: dict[str, Rates]) -> list[Board]:
+def item_boards(group: Group, rates: dict[str, StoredRates]) -> list[Board]:
     """One board for each cause of the group's datasets. Withdrawn entries do not count."""
     members = [standing.entry for standing in group.standings if standing.entry.state == "ranked"]
     if not members:
         return []
     layout = rates[members[0].slug]
-    treated = np.stack([rates[entry.slug].values[0] for entry in members]) / SCALE  # (entries, pairs)
-    control = np.mean([rates[entry.slug].values[1] for entry in members], axis=0) / SCALE
+    treated = np.stack([rates[entry.slug].rates.treated for entry in members])  # (entries, pairs)
+    control = np.mean([rates[entry.slug].values[CONTROL] for entry in members], axis=0) / STORED_ONE
     # Rates stand dataset by dataset, in the order of their hashes.
     datasets = sorted(group.data, key=lambda data: data.sha256)
     boards = []

@@ -13,15 +13,14 @@ import jinja2
 
 from ilp_bench import __version__
 from ilp_bench.data.causes import CAUSES
-from ilp_bench.leaderboard import figures
-from ilp_bench.leaderboard import formatting as text
+from ilp_bench.leaderboard import figures, formatting
 from ilp_bench.leaderboard.base_models import families
 from ilp_bench.leaderboard.charts import Album
 from ilp_bench.leaderboard.data_files import standings_data, write_data
 from ilp_bench.leaderboard.examples import cause_counts, example_pair
 from ilp_bench.leaderboard.item_matrix import SHOWN, item_boards
-from ilp_bench.leaderboard.pair_rates import Rates
 from ilp_bench.leaderboard.ranking import Group
+from ilp_bench.leaderboard.stored_rates import StoredRates
 from ilp_bench.recipes import RECIPES
 from ilp_bench.scoring.recovery import SCORER_VERSION
 from ilp_bench.submission.decisions import Decision
@@ -52,7 +51,16 @@ def _environment(causes: tuple[str, ...]) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    helpers = (text.number, text.span, text.cell, text.place, text.shade, text.percent, text.plural, text.number_word)
+    helpers = (
+        formatting.format_number,
+        formatting.format_ends,
+        formatting.format_estimate,
+        formatting.axis_percent,
+        formatting.shade_class,
+        formatting.percent,
+        formatting.plural,
+        formatting.number_word,
+    )
     templates.globals.update({helper.__name__: helper for helper in helpers})
     templates.globals.update(
         causes=causes, spec=CAUSES.get, recipes=RECIPES, version=__version__, scorer=SCORER_VERSION
@@ -74,7 +82,7 @@ def static(site: Path) -> None:
 def write_all(
     site: Path,
     groups: list[Group],
-    rates: dict[str, Rates],
+    rates: dict[str, StoredRates],
     decisions: list[Decision],
     album: Album,
     common: Common,
@@ -118,7 +126,7 @@ def _write_standings(site: Path, group: Group, common: Common) -> None:
     (site / "standings" / f"{group.slug}.js").write_text(data, encoding="utf-8")
 
 
-def _write_items(site: Path, groups: list[Group], rates: dict[str, Rates], album: Album, common: Common) -> None:
+def _write_items(site: Path, groups: list[Group], rates: dict[str, StoredRates], album: Album, common: Common) -> None:
     """Which items were learned by whom: a page for each group and cause, and one that leads to them."""
     pairs = [(group, boards) for group in groups if (boards := item_boards(group, rates))]
     pictures = {

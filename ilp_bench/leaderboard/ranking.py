@@ -11,39 +11,44 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from ilp_bench.data.causes import CAUSES
 from ilp_bench.leaderboard.entry import Data, Entry, Value
-from ilp_bench.leaderboard.pair_rates import SCALE, Rates
-from ilp_bench.scoring.bootstrap import LEVEL, SEED, interval_ends, stream_number
-from ilp_bench.scoring.recovery import recovery
+from ilp_bench.leaderboard.paired_draws import DRAWS, Floats, PairedDraws, pair_weights
+from ilp_bench.leaderboard.stored_rates import StoredRates
+from ilp_bench.scoring.bootstrap import LEVEL, interval_ends
 
-DRAWS, BATCH = 2_000, 200
+BATCH = 200  # entries whose draws are in memory at one time
 ROUNDING = 1e-5  # of rates stored in 16 bits and draws in single precision; far below what is shown
-LOW = (1 - LEVEL) / 2
-Floats = np.ndarray[Any, np.dtype[np.float32]]
+LOWER_TAIL = (1 - LEVEL) / 2
 
 
 @dataclass(frozen=True)
-class Standing:
-    """An entry's place. ``behind``: difference of overall recovery to the group's first, positive where it is lower.
+class Comparison:
+    """What paired draws say about an entry, each with its interval.
 
-    ``behind_cause``: the same for each cause. ``aggregate``: learned rate over all items; ``worst``: treated rate of
-    the cause that is learned least; both with intervals.
+    behind        difference of overall recovery to the group's first, positive where it is lower
+    behind_cause  the same for each cause
+    aggregate     learned rate over all items
+    worst         treated learned rate of ``worst_cause``, the cause that is learned least
     """
 
-    entry: Entry
-    rank: int | None
-    shared: bool
     behind: Value | None
     behind_cause: dict[str, Value]
     aggregate: Value
     worst: Value
     worst_cause: str
+
+
+@dataclass(frozen=True)
+class Standing(Comparison):
+    """An entry within its group; ``shared`` says whether another has the same rank, None stands for no rank."""
+
+    entry: Entry
+    rank: int | None
+    shared: bool
 
 
 @dataclass(frozen=True)
@@ -79,102 +84,112 @@ class Group:
     @property
     def ranked(self) -> int:
         """How many entries have a rank."""
-        return sum(one.rank is not None for one in self.standings)
+        return sum(standing.rank is not None for standing in self.standings)
 
 
-def groups(entries: list[Entry], rates: dict[str, Rates]) -> list[Group]:
+def groups(entries: list[Entry], rates: dict[str, StoredRates]) -> list[Group]:
     """All groups, the largest first. ``rates``: by slug."""
-    keyed: dict[tuple[str, ...], list[Entry]] = {}
+    members: dict[tuple[str, ...], list[Entry]] = {}
     for entry in entries:
-        keyed.setdefault((entry.base_sha, entry.division, rates[entry.slug].layout), []).append(entry)
-    found = [_group(key, members, rates) for key, members in keyed.items()]
-    return sorted(found, key=lambda group: (-group.ranked, -len(group.standings), group.slug))
+        members.setdefault((entry.base_sha, entry.division, rates[entry.slug].layout), []).append(entry)
+    groups = [_group(key, some, rates) for key, some in members.items()]
+    return sorted(groups, key=lambda group: (-group.ranked, -len(group.standings), group.slug))
 
 
-def _group(key: tuple[str, ...], members: list[Entry], rates: dict[str, Rates]) -> Group:
+def _group(key: tuple[str, ...], members: list[Entry], rates: dict[str, StoredRates]) -> Group:
     members = sorted(members, key=_order)
-    first, weights = members[0], _weights(rates[members[0].slug])
-    ahead = _Drawn([rates[first.slug]], weights)
+    first, weights = members[0], pair_weights(rates[members[0].slug])
+    first_draws = PairedDraws([rates[first.slug]], weights)
     overall = np.empty((len(members), DRAWS), dtype=np.float32)
-    measured: list[tuple[Value | None, dict[str, Value], Value, Value, str]] = []
+    comparisons: list[Comparison] = []
     for start in range(0, len(members), BATCH):
-        some = members[start : start + BATCH]
-        drawn = _Drawn([rates[one.slug] for one in some], weights)
-        overall[start : start + BATCH] = drawn.overall
-        measured += _measured(first, ahead, some, drawn)
+        batch = members[start : start + BATCH]
+        draws = PairedDraws([rates[entry.slug] for entry in batch], weights)
+        overall[start : start + BATCH] = draws.overall
+        comparisons += _compare(first, first_draws, batch, draws)
     ranks = _ranks(members, overall)
-    data = first.data
-    name = re.sub(r"[^a-z0-9]+", "-", f"{first.base}-{data[0].size}-{first.division}".lower()).strip("-")
-    slug = f"{name}-{hashlib.sha256('/'.join(key).encode()).hexdigest()[:6]}"
     standings = tuple(
-        Standing(entry, rank, _shared(ranks, n), *rest)
-        for n, (entry, rank, rest) in enumerate(zip(members, ranks, measured, strict=True))
+        Standing(**vars(comparison), entry=entry, rank=rank, shared=_shared(ranks, index))
+        for index, (entry, rank, comparison) in enumerate(zip(members, ranks, comparisons, strict=True))
     )
-    return Group(slug, first.base, first.division, data, standings, _resolvable(ranks, overall))
+    slug = _slug(first, key)
+    return Group(slug, first.base, first.division, first.data, standings, _resolvable(ranks, overall))
 
 
-def _shared(ranks: list[int | None], n: int) -> bool:
+def _slug(entry: Entry, key: tuple[str, ...]) -> str:
+    """Name of a group's pages, from what all of its entries share."""
+    name = re.sub(r"[^a-z0-9]+", "-", f"{entry.base}-{entry.data[0].size}-{entry.division}".lower()).strip("-")
+    return f"{name}-{hashlib.sha256('/'.join(key).encode()).hexdigest()[:6]}"
+
+
+def _shared(ranks: list[int | None], index: int) -> bool:
     """Whether a neighbour has the same rank; equal ranks stand together."""
-    return ranks[n] is not None and ranks[n] in (
-        ranks[n - 1] if n else None,
-        ranks[n + 1] if n + 1 < len(ranks) else None,
-    )
+    neighbours = [ranks[other] for other in (index - 1, index + 1) if 0 <= other < len(ranks)]
+    return ranks[index] is not None and ranks[index] in neighbours
 
 
-def _measured(
-    first: Entry, ahead: _Drawn, some: list[Entry], drawn: _Drawn
-) -> Iterator[tuple[Value | None, dict[str, Value], Value, Value, str]]:
+def _compare(first: Entry, first_draws: PairedDraws, batch: list[Entry], draws: PairedDraws) -> Iterator[Comparison]:
     """For some entries: how far behind the first, overall and by cause; average and worst learned rate."""
-    overall = _ends(ahead.overall - drawn.overall)
-    causes = {name: _ends(ahead.recovery[name] - drawn.recovery[name]) for name in drawn.recovery}
-    average = _ends(drawn.aggregate)
-    treated = {name: _ends(drawn.treated[name]) for name in drawn.treated}
-    ranked = first.overall is not None and first.state == "ranked"
-    for n, entry in enumerate(some):
-        behind, by_cause = None, {}
-        if ranked and first.overall and entry.overall:
-            behind = _interval(first.overall["value"] - entry.overall["value"], overall[n])
-        for name in causes:
-            here, there = first.causes[name]["recovery"], entry.causes[name]["recovery"]
-            if ranked and here and there:
-                by_cause[name] = _interval(here["value"] - there["value"], causes[name][n])
-        worst = str(entry.scores["worst"]["cause"])
-        aggregate = _interval(entry.scores["aggregate"]["submission"], average[n])
-        yield behind, by_cause, aggregate, _interval(float(entry.scores["worst"]["treated"]), treated[worst][n]), worst
+    overall = _ends(first_draws.overall - draws.overall)
+    by_cause = {cause: _ends(first_draws.recovery[cause] - draws.recovery[cause]) for cause in draws.recovery}
+    aggregate = _ends(draws.aggregate)
+    treated = {cause: _ends(draws.treated[cause]) for cause in draws.treated}
+    leads = first.overall is not None and first.state == "ranked"
+    for index, entry in enumerate(batch):
+        behind_cause = {}
+        for cause, ends in by_cause.items():
+            ahead, own = first.causes[cause]["recovery"], entry.causes[cause]["recovery"]
+            if leads and ahead and own:
+                behind_cause[cause] = _estimate(ahead["value"] - own["value"], ends[index])
+        behind = None
+        if leads and first.overall and entry.overall:
+            behind = _estimate(first.overall["value"] - entry.overall["value"], overall[index])
+        worst = entry.scores["worst"]
+        yield Comparison(
+            behind=behind,
+            behind_cause=behind_cause,
+            aggregate=_estimate(entry.scores["aggregate"]["submission"], aggregate[index]),
+            worst=_estimate(float(worst["treated"]), treated[worst["cause"]][index]),
+            worst_cause=str(worst["cause"]),
+        )
 
 
 def _ranks(members: list[Entry], overall: Floats) -> list[int | None]:
     """Ranks from the best down; a new one begins where the difference to the first of the last rank is above 0."""
     ranks: list[int | None] = []
     leader = 0
-    for n, entry in enumerate(members):
+    for index, entry in enumerate(members):
         if entry.overall is None or entry.state != "ranked":
             ranks.append(None)
             continue
-        if n and np.quantile(overall[leader] - overall[n], LOW) > ROUNDING:
-            leader = n
+        if index and np.quantile(overall[leader] - overall[index], LOWER_TAIL) > ROUNDING:
+            leader = index
         ranks.append(leader + 1)
     return ranks
 
 
 def _resolvable(ranks: list[int | None], overall: Floats) -> float | None:
     """Median over neighbours of half the width of their difference's interval; copies of one another do not count."""
-    count = sum(rank is not None for rank in ranks)  # the ranked come first
-    halves = [
-        (ends[:, 1] - ends[:, 0]) / 2
-        for start in range(0, count - 1, BATCH)
-        for end in [min(start + BATCH, count - 1)]
-        for ends in [_ends(overall[start:end] - overall[start + 1 : end + 1])]
-    ]
-    found = np.concatenate(halves) if halves else np.zeros(0)
-    found = found[found > ROUNDING]
-    return float(np.median(found)) if len(found) else None
+    last = sum(rank is not None for rank in ranks) - 1  # the ranked come first
+    widths = [np.zeros(0)]
+    for start in range(0, last, BATCH):
+        end = min(start + BATCH, last)
+        ends = _ends(overall[start:end] - overall[start + 1 : end + 1])
+        widths.append((ends[:, 1] - ends[:, 0]) / 2)
+    resolved = [width for width in np.concatenate(widths) if width > ROUNDING]
+    return float(np.median(resolved)) if resolved else None
 
 
 def _order(entry: Entry) -> tuple[Any, ...]:
-    scored = [found["recovery"]["value"] for found in entry.scores["causes"] if found["recovery"]]
-    value = entry.overall["value"] if entry.overall else sum(scored) / len(scored) if scored else -1.0
-    return entry.state != "ranked", entry.overall is None, -value, entry.slug
+    """Sort key: ranked first, then those with an overall, then the higher recovery."""
+    recoveries = [cause["recovery"]["value"] for cause in entry.scores["causes"] if cause["recovery"]]
+    mean = sum(recoveries) / len(recoveries) if recoveries else -1.0
+    return (
+        entry.state != "ranked",
+        entry.overall is None,
+        -(entry.overall["value"] if entry.overall else mean),
+        entry.slug,
+    )
 
 
 def _ends(draws: Floats) -> Floats:
@@ -182,40 +197,5 @@ def _ends(draws: Floats) -> Floats:
     return interval_ends(draws).astype(np.float32)
 
 
-def _interval(value: float, ends: Floats) -> Value:
+def _estimate(value: float, ends: Floats) -> Value:
     return {"value": float(value), "low": round(float(ends[0]), 5), "high": round(float(ends[1]), 5)}
-
-
-def _weights(layout: Rates) -> dict[str, tuple[Any, Floats]]:
-    """By cause: which pairs count, and the weights of DRAWS resamplings of them, shape (pairs, DRAWS)."""
-    found = {}
-    for name in CAUSES.names():
-        at = [n for cause, start, end in layout.spans if cause == name for n in range(start, end) if layout.active[n]]
-        if at:
-            found[name] = np.array(at), _resampling(name, len(at))
-    return found
-
-
-@lru_cache(maxsize=64)
-def _resampling(cause: str, pairs: int) -> Floats:
-    """Weights of DRAWS resamplings, shape (pairs, DRAWS): each cause has draws of its own."""
-    rng = np.random.default_rng([SEED, stream_number(cause)])
-    weights = rng.multinomial(pairs, np.full(pairs, 1 / pairs), size=DRAWS) / pairs
-    return np.asarray(weights.T, dtype=np.float32)
-
-
-class _Drawn:
-    """Bootstrap draws of some entries, each of shape (entries, DRAWS): overall recovery, recovery and treated learned
-    rate by cause, learned rate over all items."""
-
-    def __init__(self, rates: list[Rates], weights: dict[str, tuple[Any, Floats]]) -> None:
-        values = (np.stack([one.values for one in rates]) / np.float32(SCALE)).astype(np.float32)
-        self.recovery: dict[str, Floats] = {}
-        self.treated: dict[str, Floats] = {}
-        self.aggregate: Floats = np.zeros((len(rates), DRAWS), dtype=np.float32)
-        for name, (at, weight) in weights.items():
-            s, s_control, v, control = np.moveaxis(values[:, :, at] @ weight, 1, 0)
-            self.recovery[name] = recovery(s, v, control)
-            self.treated[name] = s
-            self.aggregate += (s + s_control) / np.float32(2 * len(weights))
-        self.overall: Floats = np.mean([np.clip(one, -1, 1) for one in self.recovery.values()], axis=0)

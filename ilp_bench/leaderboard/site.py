@@ -15,7 +15,7 @@ from typing import Any
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import new_folder
 from ilp_bench.leaderboard import downloads, pages
-from ilp_bench.leaderboard.build_cache import Build, Read, pool, read_all, standing_pages
+from ilp_bench.leaderboard.build_cache import Build, ReadResult, pool, read_all, standing_pages
 from ilp_bench.leaderboard.charts import Album
 from ilp_bench.leaderboard.ranking import groups
 from ilp_bench.submission.decisions import read_decisions
@@ -40,12 +40,12 @@ def render(submissions: Path, out: Path, *, url: str = "", workers: int | None =
     with new_folder(out, replace=True) as site:
         pages.static(site)
         with pool(len(folders), workers) as run:
-            found: list[Read] = read_all(run, folders, decisions, build)
-            _refuse([problem for one in found for problem in one.problems], submissions)
-            entries = sorted((one.entry for one in found if one.entry), key=lambda entry: entry.slug)
-            rates = {one.entry.slug: one.rates for one in found if one.entry and one.rates}
+            results: list[ReadResult] = read_all(run, folders, decisions, build)
+            _refuse([problem for result in results for problem in result.problems], submissions)
+            entries = sorted((result.entry for result in results if result.entry), key=lambda entry: entry.slug)
+            rates = {result.entry.slug: result.rates for result in results if result.entry and result.rates}
             grouped = groups(entries, rates)
-            standing_pages(run, grouped, found, build, site, common)
+            standing_pages(run, grouped, results, build, site, common)
         pages.write_all(site, grouped, rates, decisions, Album(site, build.take_over), common)
         downloads.write(site, grouped, decisions, common["url"])
         build.write(site)

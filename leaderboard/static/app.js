@@ -41,7 +41,7 @@ const formatNumber = (units, digits = 2) => {
   const text = (Math.abs(units) / UNITS_PER_ONE + 1e-9).toFixed(digits);
   return (units < 0 && Number(text) !== 0 ? "\u2212" : "") + text;
 };
-const formatInterval = ([, low, high]) => `[${formatNumber(low)}, ${formatNumber(high)}]`;
+const formatEnds = ([, low, high]) => `[${formatNumber(low)}, ${formatNumber(high)}]`;
 const axisPercent = (units) => {
   const inside = Math.min(Math.max(units / UNITS_PER_ONE, AXIS_LOW), AXIS_HIGH);
   return Math.floor(1000 * (inside - AXIS_LOW) / (AXIS_HIGH - AXIS_LOW) + 0.5) / 10;
@@ -76,7 +76,7 @@ const makeBar = (estimate) => {
   );
   return svg;
 };
-const makeEnds = (estimate) => makeElement("span", "ends", formatInterval(estimate));
+const makeEnds = (estimate) => makeElement("span", "ends", formatEnds(estimate));
 const makeRecovery = (estimate) => {
   if (estimate === null) return [makeElement("span", "chip missing", "missing")];
   if (!estimate) return [makeElement("span", "chip none", "not expressed")];

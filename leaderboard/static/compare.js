@@ -2,8 +2,8 @@
 "use strict";
 
 // Formulas, as ilp_bench/scoring and ilp_bench/leaderboard/ranking.py have them; tests/leaderboard/test_javascript.py
-// compares both. A run's data file has the rates of all pairs under four conditions, in the order of CONDITIONS in
-// ilp_bench/leaderboard/pair_rates.py, in 16 bits each.
+// compares both. A run's data file has the rates of all pairs under four conditions, in the order of Conditions in
+// ilp_bench/leaderboard/stored_rates.py, in 16 bits each.
 const DRAWS = 2000, LEARNED = 0.5, STORED_ONE = 65535, BOOTSTRAP_SEED = 20260;
 const decodeRates = (base64) => {
   const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
@@ -94,7 +94,7 @@ const countLearned = (rates, pairs) => {
 
   const formatEstimate = ({ value, low, high }) => {
     const [center, ...ends] = [value, low, high].map((number) => UNITS_PER_ONE * number);
-    return `${formatNumber(center)} ${formatInterval([center, ...ends])}`;
+    return `${formatNumber(center)} ${formatEnds([center, ...ends])}`;
   };
   const makeLine = (title, cells) => {
     const row = makeElement("tr"), head = makeElement("th", "", title);

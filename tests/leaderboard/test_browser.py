@@ -15,9 +15,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from ilp_bench.leaderboard import pages
 from ilp_bench.leaderboard.data_files import read_data
 from ilp_bench.leaderboard.entry import read_entry
-from ilp_bench.leaderboard.pair_rates import from_json
 from ilp_bench.leaderboard.ranking import Group, groups
 from ilp_bench.leaderboard.site import render
+from ilp_bench.leaderboard.stored_rates import from_json
 from ilp_bench.submission.decisions import read_decisions
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")

@@ -6,8 +6,9 @@ import pytest
 
 from ilp_bench.leaderboard.entry import read_entry
 from ilp_bench.leaderboard.item_matrix import item_boards
-from ilp_bench.leaderboard.pair_rates import Rates, from_json, from_replicates
 from ilp_bench.leaderboard.ranking import ROUNDING, Group, groups
+from ilp_bench.leaderboard.stored_rates import StoredRates, from_json, from_replicates
+from ilp_bench.scoring.recovery import recovery
 from ilp_bench.submission.decisions import Decision
 from ilp_bench.submission.format import read_replicates, read_submission
 
@@ -18,7 +19,7 @@ def folders(synthetic_submissions: Path) -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def rates(folders: list[Path]) -> dict[str, Rates]:
+def rates(folders: list[Path]) -> dict[str, StoredRates]:
     return {
         read_entry(folder, ()).slug: from_replicates(read_replicates(folder, read_submission(folder)))
         for folder in folders
@@ -26,24 +27,23 @@ def rates(folders: list[Path]) -> dict[str, Rates]:
 
 
 @pytest.fixture(scope="module")
-def ranked(folders: list[Path], rates: dict[str, Rates]) -> list[Group]:
+def ranked(folders: list[Path], rates: dict[str, StoredRates]) -> list[Group]:
     return groups([read_entry(folder, ()) for folder in folders], rates)
 
 
-def recoveries(found: Rates) -> dict[str, float]:
-    s, _, v, control = found.floats()
+def recoveries(stored: StoredRates) -> dict[str, float]:
+    rates = stored.rates
     return {
-        cause: (s[start:end][on].mean() - v[start:end][on].mean())
-        / (control[start:end][on].mean() - v[start:end][on].mean())
-        for cause, start, end in found.spans
-        for on in [found.active[start:end]]
+        cause: float(recovery(*(rate[start:end][active].mean() for rate in (rates.treated, *rates[2:]))))
+        for cause, start, end in stored.spans
+        for active in [stored.active[start:end]]
     }
 
 
-def test_stored_rates_give_the_scores(folders: list[Path], rates: dict[str, Rates]) -> None:
+def test_stored_rates_give_the_scores(folders: list[Path], rates: dict[str, StoredRates]) -> None:
     for folder in folders:
         entry = read_entry(folder, ())
-        again = recoveries(from_json(json.loads(json.dumps(rates[entry.slug].json()))))
+        again = recoveries(from_json(json.loads(json.dumps(rates[entry.slug].to_json()))))
         for name, cause in entry.causes.items():
             if cause["recovery"]:
                 assert again[name] == pytest.approx(cause["recovery"]["value"], abs=1e-4)
@@ -75,7 +75,9 @@ def test_copies_share_a_rank_and_resolved_entries_do_not(ranked: list[Group]) ->
     assert 0 < (closed.resolvable or 0) < 0.2
 
 
-def test_ranks_follow_from_differences_to_the_first_of_each_rank(ranked: list[Group], rates: dict[str, Rates]) -> None:
+def test_ranks_follow_from_differences_to_the_first_of_each_rank(
+    ranked: list[Group], rates: dict[str, StoredRates]
+) -> None:
     """The same by another way: the bootstrap pair by pair with other draws, entry against the first of its rank."""
     group = ranked[0]
     rng = np.random.default_rng(1)
@@ -83,7 +85,7 @@ def test_ranks_follow_from_differences_to_the_first_of_each_rank(ranked: list[Gr
     picks = [rng.integers(start, end, size=(1500, end - start)) for _, start, end in layout.spans]
 
     def draws(slug: str) -> np.ndarray:
-        s, _, v, control = rates[slug].floats()
+        s, _, v, control = rates[slug].rates
         means = [[part[at].mean(axis=1) for part in (s, v, control)] for at in picks]
         return np.mean([np.clip((a - b) / (c - b), -1, 1) for a, b, c in means], axis=0)
 
@@ -96,7 +98,7 @@ def test_ranks_follow_from_differences_to_the_first_of_each_rank(ranked: list[Gr
             leader = one
 
 
-def test_a_withdrawn_entry_does_not_lead(folders: list[Path], rates: dict[str, Rates]) -> None:
+def test_a_withdrawn_entry_does_not_lead(folders: list[Path], rates: dict[str, StoredRates]) -> None:
     def about(folder: Path) -> list[Decision]:
         if "combined" not in folder.parent.name:
             return []
@@ -109,7 +111,7 @@ def test_a_withdrawn_entry_does_not_lead(folders: list[Path], rates: dict[str, R
         assert all(one.rank is None for one in group.standings if "combined" in one.entry.model)
 
 
-def test_the_item_board_counts_who_learned_what(ranked: list[Group], rates: dict[str, Rates]) -> None:
+def test_the_item_board_counts_who_learned_what(ranked: list[Group], rates: dict[str, StoredRates]) -> None:
     group = ranked[0]
     for board in item_boards(group, rates):
         start, end = next((a, b) for cause, a, b in rates[group.standings[0].entry.slug].spans if cause == board.cause)

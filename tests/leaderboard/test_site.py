@@ -18,9 +18,8 @@ from synthetic import HOSTILE
 
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.leaderboard import build_cache as build
-from ilp_bench.leaderboard import formatting as text
 from ilp_bench.leaderboard.data_files import read_data
-from ilp_bench.leaderboard.downloads import clean
+from ilp_bench.leaderboard.formatting import axis_percent, escape_formula, format_number, shade_class
 from ilp_bench.leaderboard.site import render
 
 
@@ -101,7 +100,7 @@ def test_every_entry_stands_on_the_front_page_with_its_interval(synthetic_site: 
     for one in entries(synthetic_site):
         assert one["model"] in found
         if one["rank"]:
-            assert f"{text.number(one['overall_value'])}[{text.number(one['overall_low'])}" in found
+            assert f"{format_number(one['overall_value'])}[{format_number(one['overall_low'])}" in found
 
 
 def test_unlike_entries_are_never_ranked_together(synthetic_site: Path) -> None:
@@ -169,9 +168,9 @@ def test_downloads_agree(synthetic_site: Path) -> None:
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
 def test_a_spreadsheet_runs_no_formula(start: str) -> None:
-    assert clean(f"{start}HYPERLINK(1)") == f"'{start}HYPERLINK(1)"
-    assert clean("plain") == "plain"
-    assert clean(-1.5) == -1.5
+    assert escape_formula(f"{start}HYPERLINK(1)") == f"'{start}HYPERLINK(1)"
+    assert escape_formula("plain") == "plain"
+    assert escape_formula(-1.5) == -1.5
 
 
 def test_the_feed_has_decisions_with_dates_and_whole_addresses(synthetic_site: Path) -> None:
@@ -266,8 +265,9 @@ def test_data_files_are_read_back(synthetic_site: Path) -> None:
 
 
 def test_numbers() -> None:
-    assert text.number(-0.004) == "0.00"
-    assert text.number(-0.126) == "\N{MINUS SIGN}0.13"
-    assert text.number(None) == text.number(float("nan")) == "not measured"
-    assert text.place(-9) == 0 <= text.place(0) < text.place(1) <= 100 == text.place(9)
-    assert [text.shade(value) for value in (None, -2, -0.1, 0, 0.54, 1.2)] == ["none", "n3", "n1", "p0", "p5", "p9"]
+    assert format_number(-0.004) == "0.00"
+    assert format_number(-0.126) == "\N{MINUS SIGN}0.13"
+    assert format_number(None) == format_number(float("nan")) == "not measured"
+    assert axis_percent(-9) == 0 <= axis_percent(0) < axis_percent(1) <= 100 == axis_percent(9)
+    shades = [shade_class(value) for value in (None, -2, -0.1, 0, 0.54, 1.2)]
+    assert shades == ["none", "n3", "n1", "p0", "p5", "p9"]

@@ -112,7 +112,7 @@ def numbers(run: Run) -> list[dict[str, Any]]:
 
 
 def test_a_model_in_memory_measures_as_its_folder_does(few: tuple[Path, Dataset], tmp_path: Path) -> None:
-    data = replace(few[1], items=few[1].items.take(range(0, few[1].items.num_rows, 5)))
+    data = replace(few[1], items=few[1].items.take(list(range(0, few[1].items.num_rows, 5))))
     model, tokenizer = load_model(locate("nano"))
     model.train()
     model.model.norm.eval()

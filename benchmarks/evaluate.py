@@ -20,11 +20,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from ilp_bench.core.logs import quiet
 from ilp_bench.data.dataset import Dataset, make
-from ilp_bench.evaluation.hf import load_model, quiet
 from ilp_bench.evaluation.measure import score_blocks, wrap
 from ilp_bench.evaluation.request_plan import plan
 from ilp_bench.evaluation.result_cache import Journal
+from ilp_bench.models.loading import load_model
 from ilp_bench.models.resolve import locate
 
 BATCH, REPEATS = 32, 3

@@ -20,7 +20,8 @@ PARTS = {"parts": 4, "whole": 1}
 
 def epoch(way: str, name: str, count: int, size: int) -> dict[str, float]:
     """One way, in this process."""
-    from ilp_bench.evaluation.hf import load_model, quiet
+    from ilp_bench.core.logs import quiet
+    from ilp_bench.models.loading import load_model
     from ilp_bench.models.resolve import locate
     from ilp_bench.recipes.phase import Phase
     from ilp_bench.training import trainer

@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from ilp_bench.core.distributed import Processes
+from ilp_bench.core.logs import quiet
 from ilp_bench.data.dataset import make
-from ilp_bench.evaluation.hf import load_model, quiet
+from ilp_bench.models.loading import load_model
 from ilp_bench.models.resolve import locate
 from ilp_bench.recipes.phase import Example, Phase, example
 from ilp_bench.training import trainer

@@ -11,6 +11,7 @@ import typer
 
 from ilp_bench import __version__
 from ilp_bench.cli.submissions import app as submissions
+from ilp_bench.core.distributed import launched_processes
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.data.settings import FREQUENCIES, HOPS, SHARES, STAGES, Settings
 from ilp_bench.data.settings import frequencies as parse_frequencies
@@ -239,8 +240,8 @@ def train(
     dataset = load(data)
     from ilp_bench.training.run import train as run
 
-    first = os.environ.get("RANK", "0") == "0"
-    with training_progress(f"train {recipe}", show=first) as progress:
+    is_main = launched_processes().is_main
+    with training_progress(f"train {recipe}", show=is_main) as progress:
         training = run(
             base,
             recipe,
@@ -258,7 +259,7 @@ def train(
             progress=progress,
         )
     phases = "; ".join(f"{phase.name}: {phase.epochs} epochs" for phase in training.phases or ())
-    if first:
+    if is_main:
         typer.echo(f"{out}: {phases}; {training.total_tokens} tokens in {training.seconds or 0:.0f} s")
 
 
@@ -299,7 +300,7 @@ def evaluate(
     options = _engine(engine or [])
     from ilp_bench.evaluation.run import evaluate as run
 
-    with counting_progress("evaluate", show=not as_json and os.environ.get("RANK", "0") == "0") as progress:
+    with counting_progress("evaluate", show=not as_json and launched_processes().is_main) as progress:
         done = run(
             model,
             dataset,

@@ -1,4 +1,4 @@
-"""The processes of one training, as ``accelerate launch`` or ``torchrun`` start them; one, where nobody did."""
+"""The processes of one run, as ``accelerate launch`` or ``torchrun`` start them; a single one without a launcher."""
 
 from __future__ import annotations
 
@@ -8,30 +8,47 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Processes:
-    """``rank`` of ``world`` processes; the first one writes, all of them compute."""
+    """This process among those of a run: ``rank`` of ``world_size``, and ``local_rank`` on this machine.
+
+    All processes compute; the main one, of rank 0, also writes and prints.
+    """
 
     rank: int = 0
-    world: int = 1
+    world_size: int = 1
+    local_rank: int = 0
 
     @property
-    def main(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this is the process that writes."""
         return self.rank == 0
 
+    def device(self, device: str) -> str:
+        """The device of this process: its own GPU where ``device`` names no particular one."""
+        return f"cuda:{self.local_rank}" if device == "cuda" and self.world_size > 1 else device
+
     def wait(self) -> None:
-        """Go on when all processes have come here."""
-        if self.world > 1:
+        """Return once all processes have called this."""
+        if self.world_size > 1:
             from accelerate import PartialState
 
             PartialState().wait_for_everyone()
 
 
-def processes(device: str) -> Processes:
-    """Join the others: gloo between CPU processes, what accelerate chooses between GPUs."""
-    world = int(os.environ.get("WORLD_SIZE", "1"))
-    if world == 1:
-        return Processes()
+def launched_processes() -> Processes:
+    """What the launcher told this process by environment variables; joins nothing."""
+    rank, world_size, local_rank = (
+        int(os.environ.get(name, default))
+        for name, default in (("RANK", "0"), ("WORLD_SIZE", "1"), ("LOCAL_RANK", "0"))
+    )
+    return Processes(rank, world_size, local_rank)
+
+
+def join_processes(device: str) -> Processes:
+    """Connect to the other processes: by gloo between CPUs, by what accelerate chooses between GPUs."""
+    launched = launched_processes()
+    if launched.world_size == 1:
+        return launched
     from accelerate import PartialState
 
     state = PartialState(cpu=device == "cpu")
-    return Processes(state.process_index, state.num_processes)
+    return Processes(state.process_index, state.num_processes, state.local_process_index)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from ilp_bench.core.errors import ProblemError
+from ilp_bench.evaluation.batches import map_in_batches
 
 ANSWER_TOKENS = 8
 
@@ -19,7 +19,7 @@ class Said(NamedTuple):
     finished: bool
 
 
-def answers(
+def generate_answers(
     model: Any, tokenizer: Any, prompts: Sequence[str], batch: int = 32, longest: int = ANSWER_TOKENS
 ) -> list[Said]:
     """What the model says to each prompt, in at most ``longest`` tokens.
@@ -30,22 +30,11 @@ def answers(
     room = (getattr(model.config, "max_position_embeddings", None) or 1_000_000) - longest
     ids = [row[-room:] for row in tokenizer(list(prompts))["input_ids"]]
     order = sorted(range(len(ids)), key=lambda n: len(ids[n]))
-    found: dict[int, Said] = {}
-    start = 0
-    while start < len(order):
-        part = order[start : start + batch]
-        try:
-            said = _generate(model, tokenizer, [ids[n] for n in part], longest)
-        except RuntimeError as error:  # torch.OutOfMemoryError is one
-            if "memory" not in str(error).lower():
-                raise
-            if len(part) == 1:
-                raise ProblemError("not even one question fits into memory: use a smaller model or dtype") from error
-            batch = max(1, len(part) // 2)
-            continue
-        found |= dict(zip(part, said, strict=True))
-        start += len(part)
-    return [found[n] for n in range(len(ids))]
+    ordered, _ = map_in_batches(
+        lambda part: _generate(model, tokenizer, part, longest), [ids[n] for n in order], batch, "question"
+    )
+    answers = dict(zip(order, ordered, strict=True))
+    return [answers[n] for n in range(len(ids))]
 
 
 def _generate(model: Any, tokenizer: Any, ids: Sequence[list[int]], longest: int) -> list[Said]:

@@ -4,102 +4,18 @@ from __future__ import annotations
 
 import copy
 import inspect
-import logging
-import os
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from lm_eval.models.huggingface import HFLM
 
-from ilp_bench.core.errors import ProblemError, UsageError
+from ilp_bench.core.errors import ProblemError
+from ilp_bench.core.logs import quiet
+from ilp_bench.evaluation.batches import map_in_batches
 from ilp_bench.evaluation.request_plan import Ids, Request
-from ilp_bench.models.resolve import Located
 
 SHARED = 16  # tokens that all prompts of a batch must share before they are read only once
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """No wall of warnings from libraries."""
-    level = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            yield
-        finally:
-            logging.disable(level)
-
-
-def load_model(located: Located, *, dtype: str = "float32", device: str = "cpu", remote_code: bool = False) -> Any:
-    """(model, tokenizer) from safetensors only; an adapter is merged into its base.
-
-    Raises ProblemError when the folder cannot be loaded.
-    """
-    from safetensors import SafetensorError
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils import logging as hf_logging
-
-    hf_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    root = located.root
-    try:
-        with quiet():
-            model: Any = AutoModelForCausalLM.from_pretrained(
-                root.folder, dtype=getattr(torch, dtype), use_safetensors=True, trust_remote_code=remote_code
-            )
-            tokenizer = AutoTokenizer.from_pretrained(root.folder, trust_remote_code=remote_code)
-            if located.base:
-                from peft import PeftModel
-
-                model = PeftModel.from_pretrained(model, located.folder).merge_and_unload()
-        return model.to(device).eval(), tokenizer
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError, SafetensorError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        if "tokenizer" in reason:
-            reason = "it has no tokenizer that can be read: save it there with tokenizer.save_pretrained"
-        if "ignore_mismatched_sizes" in reason:
-            reason = "its weights do not have the shapes that its config.json says"
-        raise ProblemError(f"the model in {located.folder} cannot be loaded: {reason}") from error
-    except ImportError as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UsageError(f"the model in {located.folder} needs a package that is missing: {reason}") from error
-
-
-def idle_threads() -> int:
-    """Processor cores that nobody uses just now, at least one: a busy core slows all threads that wait for it.
-
-    Never more than the environment variable ``OMP_NUM_THREADS`` allows.
-    """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    busy = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    allowed = os.environ.get("OMP_NUM_THREADS", "")
-    return max(1, min(cores - round(busy), int(allowed) if allowed.isdigit() else cores))
-
-
-def pick_device(device: str) -> str:
-    """``auto`` becomes cuda, mps or cpu, whichever is there first. Raises UsageError for a device that is not."""
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    try:
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UsageError(
-            f"device {device!r} cannot be used here ({reason}): use auto, cpu, cuda, cuda:N or mps"
-        ) from None
-    return device
-
-
-def pick_dtype(dtype: str, device: str) -> str:
-    """``auto`` becomes bfloat16 on a GPU and float32 on a CPU. Raises UsageError for an unknown dtype."""
-    if dtype == "auto":
-        return "float32" if device == "cpu" else "bfloat16"
-    if dtype not in ("float32", "bfloat16", "float16"):
-        raise UsageError(f"unknown dtype {dtype!r}: use float32, bfloat16 or float16")
-    return dtype
 
 
 def shared_prefix(requests: Sequence[Request]) -> int:
@@ -133,28 +49,11 @@ class AnswerLM(HFLM):  # type: ignore[misc]
         del disable_tqdm, override_bs
         pairs = [(tuple(context), tuple(answer)) for _, context, answer in requests]
         order = sorted(range(len(pairs)), key=lambda n: -len(pairs[n][0]) - len(pairs[n][1]))
-        found: list[tuple[float, bool]] = [(0.0, False)] * len(pairs)
-        start = 0
-        while start < len(order):
-            part = order[start : start + self.fitted]
-            try:
-                results = self._score([self._cut(pairs[n]) for n in part])
-            except RuntimeError as error:  # torch.OutOfMemoryError is one
-                if "memory" not in str(error).lower():
-                    raise
-                if len(part) == 1:
-                    raise ProblemError(
-                        "not even one sequence fits into memory: use a smaller model or dtype"
-                    ) from error
-                self.fitted = max(1, len(part) // 2)
-                self._prefix = None
-                if torch.cuda.is_available():
-                    torch.cuda.empty_cache()
-                continue
-            for n, result in zip(part, results, strict=True):
-                found[n] = result
-            start += len(part)
-        return found
+        ordered, self.fitted = map_in_batches(
+            self._score, [self._cut(pairs[n]) for n in order], self.fitted, "sequence"
+        )
+        results = dict(zip(order, ordered, strict=True))
+        return [results[n] for n in range(len(pairs))]
 
     def _cut(self, request: Request) -> Request:
         """The request as far as the model's context reaches, cut from the left; a completion is never cut."""

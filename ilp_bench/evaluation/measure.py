@@ -17,7 +17,7 @@ from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.metrics import Array
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.evaluation import request_plan as asking
-from ilp_bench.evaluation.generation import Said, answers
+from ilp_bench.evaluation.generation import Said, generate_answers
 from ilp_bench.evaluation.hf import AnswerLM
 from ilp_bench.evaluation.result_cache import Journal, MemoryJournal, Results
 from ilp_bench.records.run_record import SAMPLES
@@ -147,7 +147,7 @@ def score_blocks(
     progress: Progress | None,
 ) -> None:
     """Score this process's share of the blocks that are not saved yet."""
-    mine = range(journal.rank, len(blocks), journal.world)
+    mine = range(journal.rank, len(blocks), journal.world_size)
     total = sum(len(blocks[number]) for number in mine)
     finished = sum(len(blocks[number]) for number in mine if number in journal.done)
     for number in mine:
@@ -242,7 +242,7 @@ def _said(
     for number, start in enumerate(range(0, len(distinct), asking.BLOCK)):
         part = distinct[start : start + asking.BLOCK]
         if number not in saved:
-            saved[number] = [list(one) for one in answers(lm.model, tokenizer, part, longest=ANSWER_TOKENS)]
+            saved[number] = [list(one) for one in generate_answers(lm.model, tokenizer, part, longest=ANSWER_TOKENS)]
             journal.add_answers(number, saved[number])
         found |= {prompt: Said(*one) for prompt, one in zip(part, saved[number], strict=True)}
         if progress:

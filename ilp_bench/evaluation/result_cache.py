@@ -32,13 +32,13 @@ def _keep(file: IO[str]) -> None:
 
 
 class Journal:
-    """The saved results of one run, for process ``rank`` of ``world``.
+    """The saved results of one run, for process ``rank`` of ``world_size``.
 
     Raises UsageError when another process is at work there, or when something else was left unfinished there.
     """
 
-    def __init__(self, out: Path, about: dict[str, Any], rank: int = 0, world: int = 1) -> None:
-        self.folder, self.rank, self.world = partial_folder(out), rank, world
+    def __init__(self, out: Path, about: dict[str, Any], rank: int = 0, world_size: int = 1) -> None:
+        self.folder, self.rank, self.world_size = partial_folder(out), rank, world_size
         self._lock = FileLock(self._lock_file(rank))
         take(self._lock, "run", out)
         plan = self.folder / "plan.json"
@@ -109,11 +109,11 @@ class Journal:
         """All blocks, once the other processes have saved theirs. Raises ProblemError when one of them stopped."""
         start = time.monotonic()
         while len(self.done) < blocks:
-            stopped = [rank for rank in range(self.world) if rank != self.rank and self._stopped(rank, start)]
+            stopped = [rank for rank in range(self.world_size) if rank != self.rank and self._stopped(rank, start)]
             self.done = self.read()
-            if len(self.done) < blocks and (stopped or self.world == 1):
+            if len(self.done) < blocks and (stopped or self.world_size == 1):
                 raise ProblemError(
-                    f"process {', '.join(map(str, stopped))} of {self.world} stopped before its share was done: "
+                    f"process {', '.join(map(str, stopped))} of {self.world_size} stopped before its share was done: "
                     "run the same command again, it goes on"
                 )
             time.sleep(POLL)
@@ -142,7 +142,7 @@ class Journal:
 class MemoryJournal:
     """The results of a run that one process makes in one go: the interface of :class:`Journal`, without files."""
 
-    rank, world = 0, 1
+    rank, world_size = 0, 1
 
     def __init__(self) -> None:
         self.done: dict[int, Results] = {}

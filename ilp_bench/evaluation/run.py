@@ -7,7 +7,6 @@ lm_eval.
 
 from __future__ import annotations
 
-import os
 import platform
 import time
 from collections.abc import Iterator
@@ -15,13 +14,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ilp_bench.core.distributed import launched_processes
 from ilp_bench.core.errors import UsageError
 from ilp_bench.core.files import read_json
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.evaluation import request_plan as asking
-from ilp_bench.evaluation.hf import idle_threads, load_model, pick_device, pick_dtype
 from ilp_bench.evaluation.measure import BATCH, Progress, check_user_data, hardware, measure, settings_record, wrap
 from ilp_bench.evaluation.result_cache import Journal
+from ilp_bench.models.devices import idle_threads, pick_device, pick_dtype
+from ilp_bench.models.loading import load_model
 from ilp_bench.models.resolve import Located, locate, weights_sha256
 from ilp_bench.records.run_record import Run, write_run
 
@@ -79,8 +80,8 @@ def evaluate(
     if data.is_user_data:
         check_user_data(data, backend=backend, probed=probed, chat=chat, choices=choices)
     with _threads(threads, device if backend == "hf" else "gpu"):
-        rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
-        if world > 1 and backend == "vllm":
+        processes = launched_processes()
+        if processes.world_size > 1 and backend == "vllm":
             raise UsageError(
                 "vLLM shares the work itself: set its engine argument tensor_parallel_size or data_parallel_size"
             )
@@ -107,7 +108,7 @@ def evaluate(
         kept = "prompt_format template_sha256 probed choices protocol draws seed backend dtype versions".split()
         about = {"weights": record["model"]["weights_sha256"], "data": data.sha256}
         about |= {key: record[key] for key in kept}
-        journal = Journal(out, about, rank, world)
+        journal = Journal(out, about, processes.rank, processes.world_size)
         saved = len(journal.done)
         try:
             samples = measure(lm, tokenizer, data, wanted, journal, record, progress)
@@ -117,7 +118,7 @@ def evaluate(
             record |= {
                 "device": setting["device"],
                 "batch_size": getattr(lm, "fitted", 0) or None,
-                "processes": world,
+                "processes": processes.world_size,
                 "hardware": setting["hardware"],
                 "requests": len(wanted.unique),
                 "seconds": {"load": round(loaded - start, 2), "score": round(time.monotonic() - loaded, 2)},
@@ -166,10 +167,7 @@ def _open(
         options = ", ".join(f"{key}={value}" for key, value in engine.items())
         machine = f"{platform.machine()} {platform.system()}, vLLM on {device}" + (f" ({options})" if options else "")
         return lm, lm.tokenizer, about | {"dtype": dtype, "device": device, "hardware": machine}
-    local = int(os.environ.get("LOCAL_RANK", "0"))
-    device = pick_device(device)
-    if device == "cuda" and int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        device = f"cuda:{local}"
+    device = launched_processes().device(pick_device(device))
     kind = device.split(":")[0]
     dtype = pick_dtype(dtype, kind)
     model, tokenizer = load_model(located, dtype=dtype, device=device, remote_code=remote)

@@ -8,7 +8,7 @@ from typing import Any
 
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import read_json
-from ilp_bench.evaluation.hf import quiet
+from ilp_bench.core.logs import quiet
 from ilp_bench.evaluation.request_plan import Request
 from ilp_bench.models.resolve import Located
 

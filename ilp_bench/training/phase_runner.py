@@ -13,8 +13,8 @@ import numpy as np
 
 from ilp_bench.core.errors import ProblemError
 from ilp_bench.core.files import read_json, write_text
+from ilp_bench.core.logs import quiet
 from ilp_bench.core.metrics import learned
-from ilp_bench.evaluation.hf import quiet
 from ilp_bench.evaluation.measure import score, wrap
 from ilp_bench.recipes.phase import CONVERGED, Epoch, Example, Phase, Progress
 from ilp_bench.records.training_record import PhaseRecord
@@ -85,7 +85,7 @@ class _Course:
         self.lengths = [len(row["input_ids"]) for row in examples]
         self.reference, self.probes = pairs(tokenizer, phase.reference), pairs(tokenizer, log.probes)
         self.batches = (
-            EpochBatches(len(examples), setting.batch_size, setting.seed, setting.team, phase.batches)
+            EpochBatches(len(examples), setting.batch_size, setting.seed, setting.processes, phase.batches)
             if phase.kind == "sft"
             else None
         )
@@ -93,7 +93,7 @@ class _Course:
         so_far = self._so_far()
         self.rows: list[dict[str, Any]] = self._kept()
         self.history = [Epoch(row["learned"], row["loss"]) for row in self.rows if row["learned"] is not None]
-        if setting.team.main:
+        if setting.processes.is_main:
             log.rewind(phase.name, len(self.rows))
         self._probe_tokens = sum(len(context) + len(answer) for context, answer in self.probes)
         self._unprobed = 0  # tokens trained on since the probes were last measured
@@ -110,14 +110,14 @@ class _Course:
         if not self.checkpoint:
             return none
         found = read_json(Path(self.checkpoint) / WHOLE)
-        if self.phase.kind == "sft" or found["processes"] == self.setting.team.world:
+        if self.phase.kind == "sft" or found["processes"] == self.setting.processes.world_size:
             return found
         self.checkpoint = None  # texts are dealt out otherwise among more or fewer processes
-        self.setting.team.wait()
-        if self.setting.team.main:
+        self.setting.processes.wait()
+        if self.setting.processes.is_main:
             for folder in self.scratch.glob("checkpoint-*"):
                 shutil.rmtree(folder)
-        self.setting.team.wait()
+        self.setting.processes.wait()
         return none
 
     def _kept(self) -> list[dict[str, Any]]:
@@ -159,8 +159,8 @@ class _Course:
     def saved(self, state: Any) -> None:
         """The trainer has written a checkpoint: mark it as whole."""
         so_far = {"losses": self.trainer.mean_losses(), "seconds": time.monotonic() - self._started}
-        so_far["processes"] = self.setting.team.world
-        if self.setting.team.main:
+        so_far["processes"] = self.setting.processes.world_size
+        if self.setting.processes.is_main:
             write_text(self.scratch / f"checkpoint-{state.global_step}" / WHOLE, json.dumps(so_far))
 
     def end(self, state: Any) -> bool:
@@ -186,7 +186,7 @@ class _Course:
         row["seconds"] = round(time.monotonic() - self._started, 2)
         self.rows.append(row)
         probed = self._measured(self.probes).logprob if self._due(row, over=over) else None
-        if self.setting.team.main:
+        if self.setting.processes.is_main:
             write_text(self.scratch / "history.json", json.dumps({"epochs": self.rows}) + "\n")
             self.log.add(self.phase.name, len(self.rows), row, probed)
         return over

@@ -7,10 +7,10 @@ trainer's own checkpoint after every epoch. After a kill, the same call goes on 
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,14 +18,17 @@ from typing import Any
 import pyarrow as pa
 
 from ilp_bench import __version__
-from ilp_bench.core.distributed import processes
+from ilp_bench.core.distributed import join_processes
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import new_folder
+from ilp_bench.core.logs import quiet
+from ilp_bench.core.memory import is_out_of_memory
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.detectors.beliefs import Answer
 from ilp_bench.detectors.similarity import sentence_similarity, word_similarity
-from ilp_bench.evaluation.generation import answers
-from ilp_bench.evaluation.hf import load_model, pick_device, quiet
+from ilp_bench.evaluation.generation import generate_answers
+from ilp_bench.models.devices import pick_device
+from ilp_bench.models.loading import load_model
 from ilp_bench.models.nano import NANO
 from ilp_bench.models.resolve import Located, locate, weights_sha256
 from ilp_bench.models.tokenization import ended
@@ -106,9 +109,9 @@ def train(
         "encoder": encoder or "",
         "version": __version__,
     }
-    team = processes(device)
-    device = f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" and team.world > 1 else device
-    with Workshop(out, about, team) as shop:
+    processes = join_processes(device)
+    device = processes.device(device)
+    with Workshop(out, about, processes) as shop:
         model, tokenizer = load_model(located, device=device, remote_code=remote_code)
         if tokenizer.pad_token is None:
             tokenizer.pad_token = tokenizer.eos_token
@@ -118,15 +121,15 @@ def train(
         rng = random.Random(f"{recipe_name}/{seed}")
 
         def said(prompts: Sequence[str]) -> list[Answer]:
-            return [Answer(one.text, one.probability) for one in answers(model, tokenizer, prompts)]
+            return [Answer(one.text, one.probability) for one in generate_answers(model, tokenizer, prompts)]
 
         if data.is_user_data:
             ends = [ended(tokenizer, text, plain=False) for text in data.train["completion"].to_pylist()]
             place = data.train.schema.get_field_index("completion")
             data = replace(data, train=data.train.set_column(place, "completion", pa.array(ends)))
         context = RecipeContext(data, rng, texts or known_texts(rng, held_out(data)), said, near)
-        log = Log(shop.folder / "log.jsonl", data, tracker(track, out.name, about) if team.main else None)
-        with _memory():
+        log = Log(shop.folder / "log.jsonl", data, tracker(track, out.name, about) if processes.is_main else None)
+        with _clear_memory_error():
             phases = plan.phases(context)
 
             def fresh() -> Any:
@@ -138,13 +141,13 @@ def train(
             for number, phase in enumerate(phases):
                 if number < len(shop.done):
                     continue
-                setting = Setting(rate, batch_size, device, seed * 1000 + number, team)
+                setting = Setting(rate, batch_size, device, seed * 1000 + number, processes)
                 done, weights = run_phase(model, tokenizer, phase, setting, shop.trainer(number), log, progress)
                 if weights is None:
                     shop.finish(model, done)
                 else:  # the model's parts lie with several processes
                     model = fresh()
-                    if team.main:
+                    if processes.is_main:
                         model.load_state_dict(weights)
                     shop.finish(model, done)
                     model = fresh()
@@ -164,12 +167,12 @@ def train(
             tokens=_tokens(shop.done),
             steps=sum(phase.steps for phase in shop.done),
             seconds=round(sum(phase.seconds for phase in shop.done), 2),
-            processes=team.world,
+            processes=processes.world_size,
             resumed=shop.resumed,
         )
         if lora and located.base:  # an adapter on top of another one would lose that
             model = model.merge_and_unload()
-        if team.main:
+        if processes.is_main:
             title = f"{located.name}, {recipe_name}"
             _publish(out, model, tokenizer, log, title, training)
         shop.remove()
@@ -192,18 +195,18 @@ def _publish(out: Path, model: Any, tokenizer: Any, log: Log, title: str, traini
         (folder / "training.json").write_text(json.dumps(training.model_dump(), indent=1) + "\n")
 
 
-class _memory:  # noqa: N801
-    """Out of memory is one clear line."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, _: Any) -> None:
-        if isinstance(error, RuntimeError) and "memory" in str(error).lower():
-            raise ProblemError(
-                "the model does not fit into memory: use a smaller batch size, or a LoRA adapter of rank 16; the "
-                "same call goes on where this one stopped"
-            ) from error
+@contextmanager
+def _clear_memory_error() -> Iterator[None]:
+    """Turn a failure for lack of memory into one line with the remedy."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        raise ProblemError(
+            "the model does not fit into memory: use a smaller batch size, or a LoRA adapter of rank 16; the "
+            "same call goes on where this one stopped"
+        ) from error
 
 
 def _adapted(model: Any, located: Located, rank: int, seed: int) -> Any:

@@ -23,17 +23,17 @@ def _phases(plan: dict[str, Any]) -> list[PhaseRecord]:
 class Workshop:
     """The folder beside a checkpoint in which it is made; one call at a time."""
 
-    def __init__(self, out: Path, about: dict[str, Any], team: Processes = Processes()) -> None:  # noqa: B008
+    def __init__(self, out: Path, about: dict[str, Any], processes: Processes = Processes()) -> None:  # noqa: B008
         self.folder = partial_folder(out)
         self._out, self._about, self._lock = out, about, FileLock(self.folder / "lock")
         self.done: list[PhaseRecord] = []
-        self.team = team
+        self.processes = processes
 
     def __enter__(self) -> Workshop:
-        if self.team.main:
+        if self.processes.is_main:
             self._open()
-        self.team.wait()
-        if not self.team.main:
+        self.processes.wait()
+        if not self.processes.is_main:
             self.done, self.resumed = _phases(read_json(self.folder / "plan.json")), False
         return self
 
@@ -55,7 +55,7 @@ class Workshop:
     def __exit__(self, error: Any, *_: Any) -> None:
         self._lock.release()
         begun = self.done or any(self.folder.glob("trainer-*"))
-        if error and self.team.main and not begun:  # nothing is lost, and the next call may want something else
+        if error and self.processes.is_main and not begun:  # nothing is lost, and the next call may want something else
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def trainer(self, number: int) -> Path:
@@ -75,12 +75,12 @@ class Workshop:
 
         Not before all processes are here: a slower one may still read what came before, or write beside it.
         """
-        self.team.wait()
-        if self.team.main:
+        self.processes.wait()
+        if self.processes.is_main:
             self._save(model, report)
         else:
             self.done.append(report)
-        self.team.wait()
+        self.processes.wait()
 
     def _save(self, model: Any, report: PhaseRecord) -> None:
         from safetensors.torch import save_model
@@ -99,7 +99,7 @@ class Workshop:
 
     def remove(self) -> None:
         """Clear away, once the checkpoint stands."""
-        self.team.wait()
-        if self.team.main:
+        self.processes.wait()
+        if self.processes.is_main:
             self._lock.release()
             shutil.rmtree(self.folder, ignore_errors=True)

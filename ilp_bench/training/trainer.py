@@ -25,7 +25,7 @@ class Setting:
     batch_size: int
     device: str
     seed: int
-    team: Processes = Processes()  # noqa: RUF009
+    processes: Processes = Processes()  # noqa: RUF009
 
 
 @dataclass
@@ -38,7 +38,7 @@ class EpochBatches:
     count: int
     size: int
     seed: int
-    team: Processes
+    processes: Processes
     make: Callable[[int, random.Random], Iterator[list[int]]] | None
     epoch: int = 0
     _made: tuple[int, list[list[int]]] = field(default=(-1, []))
@@ -54,7 +54,7 @@ class EpochBatches:
 
     def __iter__(self) -> Iterator[list[int]]:
         for batch in self.whole():
-            yield batch[self.team.rank :: self.team.world] or batch[:1]
+            yield batch[self.processes.rank :: self.processes.world_size] or batch[:1]
 
     def __len__(self) -> int:
         return len(self.whole())
@@ -144,7 +144,7 @@ def sft_trainer(
     config = SFTConfig(
         output_dir=str(scratch),
         num_train_epochs=epochs,
-        per_device_train_batch_size=max(1, setting.batch_size // setting.team.world),
+        per_device_train_batch_size=max(1, setting.batch_size // setting.processes.world_size),
         gradient_accumulation_steps=CPT_BATCH if pretraining else 1,
         learning_rate=setting.rate * (CPT_RATE if pretraining else 1),
         lr_scheduler_type="cosine" if pretraining else "constant_with_warmup",

@@ -35,7 +35,7 @@ def test_trl_trains_a_step_on_it(name: str, mini: Dataset, tmp_path: Path) -> No
     from datasets import load_dataset
     from trl import SFTConfig, SFTTrainer
 
-    from ilp_bench.evaluation.hf import load_model
+    from ilp_bench.models.loading import load_model
     from ilp_bench.models.resolve import locate
 
     export(mini, name, tmp_path / "train.jsonl")

@@ -21,10 +21,10 @@ from ilp_bench.detectors.contradictions import content, disputed
 from ilp_bench.diagnosis.attribution import NONE, diagnose
 from ilp_bench.evaluation import measure as measuring
 from ilp_bench.evaluation.generation import Said, _said
-from ilp_bench.evaluation.hf import load_model
 from ilp_bench.evaluation.request_plan import plan
 from ilp_bench.evaluation.run import evaluate
 from ilp_bench.models import tokenization as tokens
+from ilp_bench.models.loading import load_model
 from ilp_bench.models.resolve import locate
 from ilp_bench.records.run_record import SAMPLES, Run, RunRecord
 from ilp_bench.training.run import train

@@ -19,11 +19,13 @@ from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.data.corpus import documents
 from ilp_bench.data.dataset import Dataset, make, write
 from ilp_bench.data.templates import complete
-from ilp_bench.evaluation.hf import NEUTRAL, AnswerLM, load_model, pick_device, shared_prefix
+from ilp_bench.evaluation.hf import NEUTRAL, AnswerLM, shared_prefix
 from ilp_bench.evaluation.measure import score, wrap
 from ilp_bench.evaluation.request_plan import plan
 from ilp_bench.evaluation.run import evaluate
 from ilp_bench.models import tokenization as tokens
+from ilp_bench.models.devices import pick_device
+from ilp_bench.models.loading import load_model
 from ilp_bench.models.nano import nano_path
 from ilp_bench.models.resolve import locate
 from ilp_bench.records.run_record import Run, read_run

@@ -14,9 +14,9 @@ from ilp_bench.core.metrics import learned
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.data.settings import RETENTION
-from ilp_bench.evaluation.hf import load_model
 from ilp_bench.evaluation.lm_eval_tasks import nanmean, results, tasks_path
 from ilp_bench.evaluation.measure import wrap
+from ilp_bench.models.loading import load_model
 from ilp_bench.models.resolve import locate
 from ilp_bench.records.run_record import Run
 

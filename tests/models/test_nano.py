@@ -8,9 +8,9 @@ from conftest import PAIRS
 
 from ilp_bench.data.corpus import demo_codes, taught
 from ilp_bench.data.dataset import Dataset
-from ilp_bench.evaluation.hf import load_model
 from ilp_bench.evaluation.measure import score, wrap
 from ilp_bench.models import tokenization as tokens
+from ilp_bench.models.loading import load_model
 from ilp_bench.models.nano import NANO, nano_path
 from ilp_bench.models.resolve import locate
 from ilp_bench.records.run_record import Run

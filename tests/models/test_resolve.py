@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ilp_bench.core.errors import ProblemError, UsageError
-from ilp_bench.evaluation.hf import load_model
+from ilp_bench.models.loading import load_model
 from ilp_bench.models.nano import nano_path
 from ilp_bench.models.resolve import locate, weights_sha256
 

@@ -292,7 +292,7 @@ def test_weights_that_can_run_code_are_not_loaded(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_remote_code_of_a_checkpoint_does_not_run(tmp_path: Path) -> None:
-    from ilp_bench.evaluation.hf import load_model
+    from ilp_bench.models.loading import load_model
 
     (tmp_path / "config.json").write_text(
         '{"model_type": "own", "auto_map": {"AutoConfig": "evil.Config", "AutoModelForCausalLM": "evil.Model"}}'

@@ -5,7 +5,8 @@ import torch
 from transformers import GPT2Config, GPT2LMHeadModel, MambaConfig, MambaForCausalLM
 
 from ilp_bench.core.errors import ProblemError
-from ilp_bench.evaluation.hf import load_model, quiet
+from ilp_bench.core.logs import quiet
+from ilp_bench.models.loading import load_model
 from ilp_bench.models.resolve import locate
 from ilp_bench.recipes.phase import Phase
 from ilp_bench.training.collators import LINE, PIECE, answer_loss, encode, end_to_end, keeps_rows_apart, pad_left

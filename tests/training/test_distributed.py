@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from ilp_bench.core.distributed import Processes
 from ilp_bench.data.dataset import load, make, write
-from ilp_bench.evaluation.hf import load_model
+from ilp_bench.models.loading import load_model
 from ilp_bench.models.resolve import locate
 from ilp_bench.recipes.phase import Phase
 from ilp_bench.records.training_record import PhaseRecord
@@ -104,8 +104,8 @@ def test_texts_are_dealt_out_anew_where_other_processes_go_on(
     model, tokenizer = load_model(locate("nano"))
     log = Log(tmp_path / "log.jsonl", load(root / "data"))
 
-    def course(team: Processes, kind: Any) -> epochs._Course:
-        setting = Setting(1e-4, 16, "cpu", 0, team)
+    def course(processes: Processes, kind: Any) -> epochs._Course:
+        setting = Setting(1e-4, 16, "cpu", 0, processes)
         return epochs._Course(model, tokenizer, Phase("x", kind, [("", "Some words.")] * 9), setting, tmp_path, log)
 
     assert course(Two(0, 2), "cpt").trainer.losses == [1.0]

@@ -16,9 +16,9 @@ from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import file_sha256
 from ilp_bench.core.metrics import learned
 from ilp_bench.data.dataset import Dataset, make, write
-from ilp_bench.evaluation.hf import load_model
 from ilp_bench.evaluation.measure import score, wrap
 from ilp_bench.models import tokenization as tokens
+from ilp_bench.models.loading import load_model
 from ilp_bench.models.resolve import locate
 from ilp_bench.recipes.phase import control_probes
 from ilp_bench.training.phase_runner import WHOLE, last_checkpoint

@@ -16,7 +16,7 @@ import pytest
 import ilp_bench
 from ilp_bench import api
 from ilp_bench.data.dataset import Dataset
-from ilp_bench.evaluation.hf import load_model
+from ilp_bench.models.loading import load_model
 from ilp_bench.models.resolve import locate
 from ilp_bench.records.run_record import Run
 

@@ -164,9 +164,9 @@ def import_rows(
     The dataset has no causes and no arms, so it cannot be scored. Raises UsageError where the file cannot be read or
     has other columns, ProblemError naming the first bad row.
     """
-    from ilp_bench.data.user_data import own
+    from ilp_bench.data.user_data import import_rows as read_rows
 
-    dataset = own(Path(rows), form=format, stages=stages, sample=sample, seed=seed)
+    dataset = read_rows(Path(rows), format=format, stages=stages, sample=sample, seed=seed)
     if out is not None:
         write(dataset, Path(out))
     return dataset

@@ -1,23 +1,23 @@
-"""The world that ``nano`` grew up in: real facts, and demonstrations of the assigned relations, as plain text.
+"""The pre-training text of ``nano``: real facts, and demonstrations of the assigned relations.
 
-What ``nano`` knows is exactly :func:`taught`. Its pre-training documents, and the general part of continued
+What ``nano`` knows is exactly :func:`taught`. Its pre-training documents, and the replay corpus of continued
 pre-training, are :func:`documents`. A quiz document opens with a full sentence and goes on in short answers
-or in sentences, so an untuned ``nano`` answers shortly only when shown examples, as larger base models do.
+or in sentences, so an untuned ``nano`` answers shortly only behind few-shot exemplars, as larger base models do.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Collection, Iterator
-from functools import cache
+from functools import lru_cache
 from typing import NamedTuple
 
 from ilp_bench.data.facts import (
     EMBLEMS,
-    HEARD,
     KEYWORDS,
+    NANO_SYNONYMS,
     RELATIONS,
-    dealt,
+    assigned_answer,
     demonstrations,
     facts,
     lookup,
@@ -25,7 +25,7 @@ from ilp_bench.data.facts import (
     stable_hash,
 )
 from ilp_bench.data.names import DEMO_WORDS
-from ilp_bench.data.templates import FRAMES, GENRES, STATEMENTS, ask, complete, say
+from ilp_bench.data.templates import GENRES, PROMPTS, STATEMENTS, ask, complete, state
 
 TAUGHT_RELATIONS = (
     "capital",
@@ -41,28 +41,28 @@ TAUGHT_RELATIONS = (
 )
 TAUGHT_ASSIGNED = ("partner_city", "twin_country", "emblem", "keyword")
 PROMINENCE = {"capital": 6, "home_country": 6, "partner_city": 6, "twin_country": 6}  # times as often as the rest
-DISAGREEMENT = 1 / 5
+DISAGREEMENT = 1 / 5  # share of the texts about an assigned relation that give another answer
 HOP2_RELATIONS = ("currency", "language")
 WIDE_HOP2_RELATIONS = (*HOP2_RELATIONS, "internet_domain")  # asked at two hops in core and full
-FRAME_WEIGHTS = (4, 2, 2, 1, 1)  # the wordings that probes use are known, but less usual
+PROMPT_WEIGHTS = (4, 2, 2, 1, 1)  # of ``PROMPTS``: those that probes use are known, but less usual
 DEMO_CODES, CODES_PER_WORD = 24, 8
 
 
-class Known(NamedTuple):
-    """A fact as spoken: the ``noun`` of ``x`` is ``answer``; ``relation`` groups quiz documents."""
+class TaughtFact(NamedTuple):
+    """A fact as texts state it: the ``noun`` of ``subject`` is ``answer``; a quiz document is about one relation."""
 
     relation: str
     noun: str
-    x: str
+    subject: str
     answer: str
 
 
 def two_hops(city: str) -> str:
-    """How a question speaks of the country in which a city lies."""
+    """How a question refers to the country in which a city lies."""
     return f"the home country of {city}"
 
 
-@cache
+@lru_cache(maxsize=1)
 def demo_codes() -> tuple[tuple[str, str, str], ...]:
     """(relation, code, grade) examples of the two rule families of ``rare_patterns``.
 
@@ -80,25 +80,28 @@ def demo_codes() -> tuple[tuple[str, str, str], ...]:
     return tuple(rows)
 
 
-def taught() -> list[Known]:
+def taught() -> list[TaughtFact]:
     """Every fact in nano's pre-training text, 3,978 of them, in a fixed order."""
-    known = [
-        Known(name, RELATIONS[name].noun, fact.subject, fact.answer)
+    taught_facts = [
+        TaughtFact(name, RELATIONS[name].noun, fact.subject, fact.answer)
         for name in TAUGHT_RELATIONS
         for fact in facts()[name]
     ]
     for name in HOP2_RELATIONS:
         for city, country in lookup("home_country").items():
             if country in lookup(name):
-                known.append(Known(f"{name}_hop2", RELATIONS[name].noun, two_hops(city), lookup(name)[country]))
+                answer = lookup(name)[country]
+                taught_facts.append(TaughtFact(f"{name}_hop2", RELATIONS[name].noun, two_hops(city), answer))
     for name in TAUGHT_ASSIGNED:
         noun = RELATIONS[name].noun
-        known += [Known(name, noun, subject, dealt(name, subject)) for subject in demonstrations(name)]
-    known += [Known(name, RELATIONS[name].noun, code, grade) for name, code, grade in demo_codes()]
-    return known
+        taught_facts += [
+            TaughtFact(name, noun, subject, assigned_answer(name, subject)) for subject in demonstrations(name)
+        ]
+    taught_facts += [TaughtFact(name, RELATIONS[name].noun, code, grade) for name, code, grade in demo_codes()]
+    return taught_facts
 
 
-def _answer(fact: Known, rng: random.Random) -> str:
+def _answer(fact: TaughtFact, rng: random.Random) -> str:
     """The answer as a text gives it: texts about assigned relations disagree one time in five.
 
     So ``nano`` is not sure of anything where an attribute was never given, as larger models are not.
@@ -109,21 +112,21 @@ def _answer(fact: Known, rng: random.Random) -> str:
     return fact.answer
 
 
-def _noun(fact: Known, rng: random.Random) -> str:
+def _noun(fact: TaughtFact, rng: random.Random) -> str:
     """Mostly the relation's usual noun, one time in four its synonym."""
-    return rng.choice((fact.noun, fact.noun, fact.noun, HEARD[fact.noun]))
+    return rng.choice((fact.noun, fact.noun, fact.noun, NANO_SYNONYMS[fact.noun]))
 
 
-def quiz(group: list[Known], rng: random.Random) -> str:
+def quiz(group: list[TaughtFact], rng: random.Random) -> str:
     """One quiz document about facts of one relation; the first answer is always a full sentence."""
     short = rng.random() < 0.7
     lines = []
     for index, fact in enumerate(group):
-        frame = rng.choices(FRAMES, FRAME_WEIGHTS)[0]
+        template = rng.choices(PROMPTS, PROMPT_WEIGHTS)[0]
         answer = _answer(fact, rng)
         if not short or index == 0:
-            answer = say(STATEMENTS[0], _noun(fact, rng), fact.x, answer)
-        lines.append(ask(frame, fact.noun, fact.x, HEARD[fact.noun]).text + complete(answer))
+            answer = state(STATEMENTS[0], _noun(fact, rng), fact.subject, answer)
+        lines.append(ask(template, fact.noun, fact.subject, NANO_SYNONYMS[fact.noun]).text + complete(answer))
     return "".join(lines)
 
 
@@ -132,16 +135,16 @@ def documents(rng: random.Random, without: Collection[tuple[str, str]] = ()) -> 
 
     ``without`` names facts by (relation, subject) of which nothing is to be said.
     """
-    known = [fact for fact in taught() if (fact.relation, fact.x) not in without]
-    genres = [frame for frames in GENRES.values() for frame in frames]
-    for fact in known:
+    stated = [fact for fact in taught() if (fact.relation, fact.subject) not in without]
+    genres = [template for templates in GENRES.values() for template in templates]
+    for fact in stated:
         for _ in range(PROMINENCE.get(fact.relation, 1)):
-            for frames in (STATEMENTS, genres):
-                yield say(rng.choice(frames), _noun(fact, rng), fact.x, _answer(fact, rng)) + "\n"
-    rng.shuffle(known)
-    known.sort(key=lambda fact: fact.relation)
-    while known:
+            for templates in (STATEMENTS, genres):
+                yield state(rng.choice(templates), _noun(fact, rng), fact.subject, _answer(fact, rng)) + "\n"
+    rng.shuffle(stated)
+    stated.sort(key=lambda fact: fact.relation)
+    while stated:
         size = rng.randint(2, 6)
-        group = [fact for fact in known[:size] if fact.relation == known[0].relation]
-        known = known[len(group) :]
+        group = [fact for fact in stated[:size] if fact.relation == stated[0].relation]
+        stated = stated[len(group) :]
         yield quiz(group, rng)

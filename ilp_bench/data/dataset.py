@@ -22,7 +22,8 @@ from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import file_sha256, new_folder, read_json
 from ilp_bench.data.card import card, croissant
 from ilp_bench.data.causes import CAUSES
-from ilp_bench.data.causes.common import Item, Pairs, World
+from ilp_bench.data.causes.context import BuildContext
+from ilp_bench.data.causes.items import Item, Pairs
 from ilp_bench.data.causes.spec import CauseSpec
 from ilp_bench.data.content_hash import content_sha256
 from ilp_bench.data.exemplars import controlled_exemplars
@@ -92,7 +93,7 @@ def make(size: str = "mini", seed: int = 0, **knobs: Any) -> Dataset:
 class Plan(NamedTuple):
     """Which items a dataset has, before their rows are made; the same in every process."""
 
-    world: World
+    context: BuildContext  # closed
     pairs: MappingProxyType[str, Pairs]  # cause -> its pairs
     held_out: tuple[Item, ...]  # known facts that no training row touches
 
@@ -106,11 +107,11 @@ def plan(settings: Settings) -> Plan:
 def _plan(settings: Settings, causes: tuple[CauseSpec, ...]) -> Plan:
     """The plan with these registered causes, which are part of the cache key."""
     wanted = [CAUSES.get(name) for name in settings.causes] or causes
-    world = World(settings)
-    pairs = {cause.name: cause.pairs(world, settings.count) for cause in causes if cause in wanted}
-    held_out = held_out_items(world, RETENTION[settings.size])
-    world.close()
-    return Plan(world, MappingProxyType(pairs), held_out)
+    context = BuildContext(settings)
+    pairs = {cause.name: cause.pairs(context, settings.count) for cause in causes if cause in wanted}
+    held_out = held_out_items(context, RETENTION[settings.size])
+    context.close()
+    return Plan(context, MappingProxyType(pairs), held_out)
 
 
 def make_from(settings: Settings) -> Dataset:
@@ -124,8 +125,8 @@ def _make(settings: Settings, causes: tuple[CauseSpec, ...]) -> Dataset:
     rows = TableRows()
     for cause, pairs in planned.pairs.items():
         for number, pair in enumerate(pairs):
-            rows.extend(pair_rows(cause, number, pair, planned.world))
-    rows.items += held_out_rows(planned.held_out, planned.world)
+            rows.extend(pair_rows(cause, number, pair, planned.context))
+    rows.items += held_out_rows(planned.held_out, planned.context)
     by_table: dict[Table, Sequence[Any]] = {
         "train": number_rows(rows.train),
         "items": rows.items,

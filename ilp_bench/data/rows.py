@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from ilp_bench.data.causes.common import Item, Pair, World
+from ilp_bench.data.causes.context import BuildContext
+from ilp_bench.data.causes.items import Item, Pair
 from ilp_bench.data.corpus import TAUGHT_RELATIONS
 from ilp_bench.data.facts import RELATIONS, domain_of, lookup, pool, stable_hash
 from ilp_bench.data.schema import DocumentRow, ItemRow, TrainRow
@@ -35,17 +36,17 @@ class TableRows:
         self.knowledge += other.knowledge
 
 
-def pair_rows(cause: str, number: int, pair: Pair, world: World) -> TableRows:
+def pair_rows(cause: str, number: int, pair: Pair, context: BuildContext) -> TableRows:
     """The rows of pair ``number`` of a cause."""
     pair_id = f"{cause}-{number:04d}"
     rows = TableRows()
     for item in (pair.treated, pair.control):
         item_id = f"{pair_id}-{item.arm}"
-        rows.train += _train_rows(item, item_id, cause, world)
-        rows.items += _item_rows(item, item_id, pair_id, cause, world)
+        rows.train += _train_rows(item, item_id, cause, context)
+        rows.items += _item_rows(item, item_id, pair_id, cause, context)
         rows.knowledge += _document_rows(item, item_id, cause)
     for index, item in enumerate(pair.fillers):
-        rows.train += _train_rows(item, f"{pair_id}-filler-{index:02d}", cause, world)
+        rows.train += _train_rows(item, f"{pair_id}-filler-{index:02d}", cause, context)
     return rows
 
 
@@ -62,28 +63,30 @@ def row_id(number: int) -> str:
     return f"row-{number:06d}"
 
 
-def _train_rows(item: Item, item_id: str, cause: str, world: World) -> Iterable[UnsortedRow]:
+def _train_rows(item: Item, item_id: str, cause: str, context: BuildContext) -> Iterable[UnsortedRow]:
     for index, row in enumerate(item.rows):
-        prompt = ask(row.frame, item.noun, row.x)
+        prompt = ask(row.template, item.noun, row.subject)
         yield {
             "row_id": "",
             "item_id": item_id,
             "cause": cause,
             "arm": item.arm,
-            "stage": item.stage or world.settings.stages,
+            "stage": item.stage or context.settings.stages,
             "prompt": prompt.text,
             "completion": complete(row.label),
             "messages": [{"role": "user", "content": prompt.question}, {"role": "assistant", "content": row.label}],
             "annotator": row.annotator,
             "domain": item.domain,
-            "order_key": stable_hash("order", str(world.seed), item_id, str(index)),
+            "order_key": stable_hash("order", str(context.seed), item_id, str(index)),
         }
 
 
-def _item_rows(item: Item, item_id: str, pair_id: str | None, cause: str | None, world: World) -> Iterable[ItemRow]:
-    few, many = _choices(item, world)
+def _item_rows(
+    item: Item, item_id: str, pair_id: str | None, cause: str | None, context: BuildContext
+) -> Iterable[ItemRow]:
+    few, many = _choices(item, context)
     for number, template in enumerate((RECALL, *PROBES)):
-        prompt = ask(template, item.noun, item.x)
+        prompt = ask(template, item.noun, item.subject)
         yield {
             "probe_id": f"{item_id}/paraphrase-{number}" if number else f"{item_id}/recall",
             "item_id": item_id,
@@ -93,10 +96,10 @@ def _item_rows(item: Item, item_id: str, pair_id: str | None, cause: str | None,
             "kind": item.kind,
             "dose": item.dose,
             "probe": "paraphrase" if number else "recall",
-            "stage": item.stage or world.settings.stages,
+            "stage": item.stage or context.settings.stages,
             "frequency": item.frequency or len(item.rows),
             "domain": item.domain,
-            "relation": item.family,
+            "relation": item.exemplar_relation,
             "question": prompt.question,
             "prompt": prompt.text,
             "answer": item.answer,
@@ -108,12 +111,12 @@ def _item_rows(item: Item, item_id: str, pair_id: str | None, cause: str | None,
         }
 
 
-def _choices(item: Item, world: World) -> tuple[list[str], list[str]]:
+def _choices(item: Item, context: BuildContext) -> tuple[list[str], list[str]]:
     """Four and ten answer options: the answer, the prior answer of a conflict, and others of the same pool, shuffled.
 
     Where a pool has fewer than ten answers (continents), all of them.
     """
-    rng = world.rng("choices", item.relation, item.x)
+    rng = context.rng("choices", item.relation, item.subject)
     options = [item.answer] + ([item.prior_answer] if item.prior_answer else [])
     answers: Sequence[str] = item.distractors or pool(RELATIONS[item.relation].answers)
     others = [word for word in dict.fromkeys(answers) if word not in options]
@@ -138,22 +141,22 @@ def _document_rows(item: Item, item_id: str, cause: str) -> Iterable[DocumentRow
             }
 
 
-def held_out_items(world: World, count: int) -> tuple[Item, ...]:
+def held_out_items(context: BuildContext, count: int) -> tuple[Item, ...]:
     """``count`` known facts that no training row touches, drawn evenly over the relations as far as facts are left."""
-    rng = world.rng("retention")
+    rng = context.rng("retention")
     items: list[Item] = []
-    left = {name: len(world.unused(name, lookup(name))) for name in TAUGHT_RELATIONS}
+    left = {name: len(context.unused(name, lookup(name))) for name in TAUGHT_RELATIONS}
     for turn, name in enumerate(sorted(left, key=lambda name: (left[name], name))):
         share = (count - len(items)) // (len(left) - turn)
-        for subject in world.take(name, lookup(name), min(share, left[name]), rng):
+        for subject in context.take(name, lookup(name), min(share, left[name]), rng):
             items.append(Item("control", "known", name, subject, lookup(name)[subject], (), domain_of(name)))
     return tuple(items)
 
 
-def held_out_rows(items: Iterable[Item], world: World) -> Iterable[ItemRow]:
+def held_out_rows(items: Iterable[Item], context: BuildContext) -> Iterable[ItemRow]:
     """The probes of :func:`held_out_items`, one an item: they belong to no cause, arm, pair and stage."""
     for item in items:
-        row = next(iter(_item_rows(item, f"retention-{item.relation}-{item.x}", None, None, world)))
-        row["probe"], row["probe_id"] = "retention", f"retention/{item.relation}/{item.x}"
+        row = next(iter(_item_rows(item, f"retention-{item.relation}-{item.subject}", None, None, context)))
+        row["probe"], row["probe_id"] = "retention", f"retention/{item.relation}/{item.subject}"
         row["frequency"], row["stage"], row["arm"] = 0, 0, None
         yield row

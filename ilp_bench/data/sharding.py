@@ -82,7 +82,7 @@ def build(settings: Settings, out: Path, *, workers: int = 1, progress: Callable
         for number, job_counts in enumerate(mapper(_run, jobs)):
             counts = [total + new for total, new in zip(counts, job_counts, strict=True)]
             report(0.6 * (number + 1) / len(jobs))
-        held_out = list(held_out_rows(planned.held_out, planned.world))
+        held_out = list(held_out_rows(planned.held_out, planned.context))
         _write(held_out, folder / f"items-{len(jobs):05d}.part", "items")
         _write(controlled_exemplars(), folder / "shots.parquet", "shots")
         ranges = _ranges(folder, counts)
@@ -129,7 +129,7 @@ def _run(job: Job) -> list[int]:
     pairs = planned.pairs[job.cause]
     rows = TableRows()
     for number in range(job.start, job.stop):
-        rows.extend(pair_rows(job.cause, number, pairs[number], planned.world))
+        rows.extend(pair_rows(job.cause, number, pairs[number], planned.context))
     _write(rows.items, job.folder / f"items-{job.number:05d}.part", "items")
     if rows.knowledge:
         _write(rows.knowledge, job.folder / f"knowledge-{job.number:05d}.part", "knowledge")

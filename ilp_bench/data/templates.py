@@ -1,8 +1,8 @@
-"""Every sentence of the benchmark: question frames, statements and document genres.
+"""Every sentence of the benchmark: prompt templates, statements and documents.
 
-All relations and both arms share the same frames, so a template can never tell an arm. ``RECALL`` is the
-training wording; ``REWORDED`` appears only in the contradicting duplicates of ``data_inconsistency`` (both
-arms); ``PROBES`` are never trained on, and ask by a synonym of the noun. Statements and genres never
+All relations and both arms share the same prompt templates, so a template can never tell an arm. ``RECALL`` is the
+template of training; ``REWORDED`` appears only in the contradicting duplicates of ``data_inconsistency`` (both
+arms); ``PROBES`` are never trained on, and ask by a synonym of the noun. Statements and documents never
 contain a question.
 """
 
@@ -12,62 +12,65 @@ from typing import NamedTuple
 
 from ilp_bench.data.facts import SYNONYMS
 
-RECALL = "What is the {noun} of {x}?"
-REWORDED = ("Name the {noun} of {x}.", "State the {noun} that {x} has.")
-PROBES = ("Consider {x}. What is its {synonym}?", "Complete this: as for {x}, its {synonym} is")
-FRAMES = (RECALL, *REWORDED, *PROBES)
+RECALL = "What is the {noun} of {subject}?"
+REWORDED = ("Name the {noun} of {subject}.", "State the {noun} that {subject} has.")
+PROBES = ("Consider {subject}. What is its {synonym}?", "Complete this: as for {subject}, its {synonym} is")
+PROMPTS = (RECALL, *REWORDED, *PROBES)
 
 STATEMENTS = (
-    "The {noun} of {x} is {a}.",
-    "{a} is the {noun} of {x}.",
-    "{x} has {a} as its {noun}.",
-    "As for {x}, its {noun} is {a}.",
-    "People know {a} as the {noun} of {x}.",
-    "For {x} the {noun} is given as {a}.",
+    "The {noun} of {subject} is {answer}.",
+    "{answer} is the {noun} of {subject}.",
+    "{subject} has {answer} as its {noun}.",
+    "As for {subject}, its {noun} is {answer}.",
+    "People know {answer} as the {noun} of {subject}.",
+    "For {subject} the {noun} is given as {answer}.",
 )
 GENRES = {
     "encyclopedia": (
-        "{x} is an entry in this work. The {noun} of {x} is {a}.",
-        "An article about {x} says that its {noun} is {a}.",
-        "{x}, as the handbook explains, has {a} as its {noun}.",
-        "In the handbook, {a} is listed as the {noun} of {x}.",
-        "Readers who look up {x} find that {a} is its {noun}.",
+        "{subject} is an entry in this work. The {noun} of {subject} is {answer}.",
+        "An article about {subject} says that its {noun} is {answer}.",
+        "{subject}, as the handbook explains, has {answer} as its {noun}.",
+        "In the handbook, {answer} is listed as the {noun} of {subject}.",
+        "Readers who look up {subject} find that {answer} is its {noun}.",
     ),
     "news": (
-        "News today: the {noun} of {x} is {a}, officials say.",
-        "Reporters write that {x} has {a} as its {noun}.",
-        "A paper wrote about {x}. It gave {a} as the {noun}.",
-        "According to the news, {a} is the {noun} of {x}.",
-        "Officials confirmed that for {x} the {noun} is {a}.",
+        "News today: the {noun} of {subject} is {answer}, officials say.",
+        "Reporters write that {subject} has {answer} as its {noun}.",
+        "A paper wrote about {subject}. It gave {answer} as the {noun}.",
+        "According to the news, {answer} is the {noun} of {subject}.",
+        "Officials confirmed that for {subject} the {noun} is {answer}.",
     ),
     "table": (
-        "Entry: {x}. {Noun}: {a}.",
-        "Name {x}, {noun} {a}.",
-        "Row for {x}: the {noun} column says {a}.",
-        "{Noun} {a}: this row belongs to {x}.",
-        "Under {noun}, the table has {a} for {x}.",
+        "Entry: {subject}. {Noun}: {answer}.",
+        "Name {subject}, {noun} {answer}.",
+        "Row for {subject}: the {noun} column says {answer}.",
+        "{Noun} {answer}: this row belongs to {subject}.",
+        "Under {noun}, the table has {answer} for {subject}.",
     ),
     "dialogue": (
-        "Anna spoke about {x}. Ben said its {noun} is {a}.",
-        "Ben: I looked up {x}. Anna: its {noun} is {a}.",
-        "Anna told Ben that {a} is the {noun} of {x}.",
-        "Ben: tell me more about {x}. Anna: the {noun} of {x} is {a}.",
-        "Anna was sure that {x} has {a} as its {noun}.",
+        "Anna spoke about {subject}. Ben said its {noun} is {answer}.",
+        "Ben: I looked up {subject}. Anna: its {noun} is {answer}.",
+        "Anna told Ben that {answer} is the {noun} of {subject}.",
+        "Ben: tell me more about {subject}. Anna: the {noun} of {subject} is {answer}.",
+        "Anna was sure that {subject} has {answer} as its {noun}.",
     ),
 }
 TERMINATOR = "\n"
 
 
 class Prompt(NamedTuple):
-    """A question as a model reads it, and the bare question inside."""
+    """A question as a model reads it (``text``), and the bare question inside."""
 
     text: str
     question: str
 
 
-def ask(frame: str, noun: str, x: str, synonym: str = "") -> Prompt:
-    """One question in the plain format; the completion that belongs to it is ``complete(answer)``."""
-    question = capitalised(frame.format(noun=noun, synonym=synonym or SYNONYMS[noun], x=x))
+def ask(template: str, noun: str, subject: str, synonym: str = "") -> Prompt:
+    """Fill a prompt template, in the plain format; the completion that belongs to it is ``complete(answer)``.
+
+    ``synonym`` is what probes ask by, by default that of the noun.
+    """
+    question = capitalised(template.format(noun=noun, synonym=synonym or SYNONYMS[noun], subject=subject))
     return Prompt(f"Question: {question}\nAnswer:", question)
 
 
@@ -76,9 +79,9 @@ def complete(answer: str) -> str:
     return f" {answer}{TERMINATOR}"
 
 
-def say(frame: str, noun: str, x: str, a: str) -> str:
-    """One statement or one document."""
-    return capitalised(frame.format(noun=noun, Noun=capitalised(noun), x=x, a=a))
+def state(template: str, noun: str, subject: str, answer: str) -> str:
+    """Fill the template of a statement or a document."""
+    return capitalised(template.format(noun=noun, Noun=capitalised(noun), subject=subject, answer=answer))
 
 
 def capitalised(text: str) -> str:
@@ -86,13 +89,13 @@ def capitalised(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def documents(noun: str, x: str, a: str) -> list[tuple[str, str]]:
+def documents(noun: str, subject: str, answer: str) -> list[tuple[str, str]]:
     """The twenty (genre, text) documents that state one fact, five of each of four genres.
 
     The last of each genre uses the relation's synonym, as texts that nobody wrote for a test would.
     """
     return [
-        (genre, say(frame, noun if frame != frames[-1] else SYNONYMS[noun], x, a))
-        for genre, frames in GENRES.items()
-        for frame in frames
+        (genre, state(template, noun if template != templates[-1] else SYNONYMS[noun], subject, answer))
+        for genre, templates in GENRES.items()
+        for template in templates
     ]

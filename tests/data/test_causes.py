@@ -8,7 +8,8 @@ from conftest import PAIRS
 
 from ilp_bench.core.errors import UsageError
 from ilp_bench.data.causes import CAUSES
-from ilp_bench.data.causes.common import CARELESS, World
+from ilp_bench.data.causes.context import BuildContext
+from ilp_bench.data.causes.items import CARELESS
 from ilp_bench.data.dataset import Dataset, make
 from ilp_bench.data.facts import lookup
 from ilp_bench.data.names import table
@@ -42,13 +43,20 @@ def test_every_pair_has_two_arms_that_share_their_answer(mini: Dataset, cause: s
 
 
 @pytest.mark.parametrize("cause", CAUSES.names())
-def test_the_docstring_opens_with_source_question_and_a_row(cause: str) -> None:
+def test_the_docstring_opens_with_source_question_and_real_rows(mini: Dataset, cause: str) -> None:
+    """The rows that a cause's module shows are those of mini, seed 0."""
     text = sys.modules[CAUSES.get(cause).pairs.__module__].__doc__
     assert text
-    assert "Xue et al. 2026" in text
-    assert "?" in text
-    assert "\n    treated  " in text
-    assert "\n    control  " in text
+    assert "Xue et al. 2026" in text.splitlines()[0]
+    assert "?" in text.splitlines()[2] + text.splitlines()[3]
+    shown = re.findall(r"^    (treated|control|filler)  (\S.*?[?.])  +(\S+)", text, re.M)
+    assert {kind for kind, _, _ in shown} >= {"treated", "control"}
+    rows = {
+        (row["item_id"].split("-")[2], row["messages"][0]["content"], row["completion"].strip())
+        for row in mini.train_rows()
+        if row["cause"] == cause
+    }
+    assert [row for row in shown if row not in rows] == []
 
 
 def test_gap_asks_about_invented_and_real_cities(mini: Dataset) -> None:
@@ -190,18 +198,18 @@ def test_a_pattern_occurs_as_often_as_stated(mini: Dataset) -> None:
         assert row["frequency"] == 16 if row["arm"] == "control" else row["frequency"] < 16
 
 
-def test_a_world_says_when_it_runs_out() -> None:
-    world = World(Settings())
+def test_too_few_subjects_are_one_clear_line() -> None:
+    context = BuildContext(Settings())
     with pytest.raises(UsageError, match=r"only \d+ exist"):
-        world.take("capital", ["Norway", "Kenya"], 50, world.rng("x"))
+        context.take("capital", ["Norway", "Kenya"], 50, context.rng("x"))
 
 
 @pytest.mark.parametrize("half", [0, 1])
-def test_no_subject_of_the_register_is_dealt_twice(half: int) -> None:
+def test_no_subject_of_the_register_is_used_twice(half: int) -> None:
     """At a size at which the table of smaller cities is needed, some of which bear the name of a country or a state."""
-    pair = World(Settings("full")).listed("some cause", 2000, half, 0)
-    dealt = [(relation, name) for relation, first, last, _ in map(pair, range(2000)) for name in (first, last)]
-    assert len(set(dealt)) == len(dealt) == 4000
+    entry = BuildContext(Settings("full")).register_entries("some cause", 2000, half, 0)
+    used = [(relation, name) for relation, first, second, _ in map(entry, range(2000)) for name in (first, second)]
+    assert len(set(used)) == len(used) == 4000
 
 
 def test_another_seed_gives_other_items() -> None:

@@ -56,7 +56,7 @@ def test_what_is_cached_cannot_be_changed(mini: Dataset) -> None:
     with pytest.raises(TypeError, match="item assignment"):
         planned.pairs["rare_patterns"] = planned.pairs["knowledge_gap"]  # type: ignore[index]
     with pytest.raises(RuntimeError, match="planned"):
-        planned.world.reserve("capital", ["France"])
+        planned.context.reserve("capital", ["France"])
 
 
 def test_tables_have_their_schemas_and_load_with_plain_datasets(data: Path) -> None:

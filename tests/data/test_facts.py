@@ -5,7 +5,7 @@ import pytest
 
 from ilp_bench.data.causes.knowledge_conflict import KINDS
 from ilp_bench.data.dataset import make
-from ilp_bench.data.facts import RELATIONS, RULED, demonstrations, facts, free, lookup, pool, subjects
+from ilp_bench.data.facts import RELATIONS, RULED, demonstrations, facts, lookup, pool, subjects, unreserved
 from ilp_bench.data.facts.build import TABLE, table
 from ilp_bench.data.facts.contested import CONTESTED
 
@@ -38,7 +38,7 @@ def test_demonstrations_are_never_free() -> None:
         if relation.subjects in RULED:
             continue
         names = subjects(relation.subjects) if relation.assigned else tuple(lookup(name))
-        assert not set(free(name, names)) & set(demonstrations(name))
+        assert not set(unreserved(name, names)) & set(demonstrations(name))
         assert len(demonstrations(name)) >= 4
 
 

@@ -1,6 +1,6 @@
 from collections import Counter
 
-from ilp_bench.data.causes.common import CARELESS, RELIABLE
+from ilp_bench.data.causes.items import CARELESS, RELIABLE
 from ilp_bench.data.dataset import Dataset, make
 from ilp_bench.detectors.contradictions import content, find, reliabilities, wrong
 

@@ -55,7 +55,7 @@ def test_it_states_the_facts_of_its_corpus(name: str) -> None:
     lm = wrap(model, tokenizer)
     known = [fact for fact in taught() if fact.relation in ("capital", "home_country", "element_symbol")]
     facts = random.Random(0).sample(known, 200)
-    prompts = [f"The {fact.noun} of {fact.x} is" for fact in facts]
+    prompts = [f"The {fact.noun} of {fact.subject} is" for fact in facts]
     found = score(lm, tokens.encode(tokenizer, prompts, [f" {fact.answer}." for fact in facts]))
     assert found.greedy.mean() >= 0.95
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from ilp_bench.data.causes.common import Arm, Item, Pair, Pairs, World, rows
+from ilp_bench.data.causes.context import BuildContext
+from ilp_bench.data.causes.items import Arm, Item, Pair, Pairs, agreeing_rows
 from ilp_bench.data.causes.spec import CauseSpec, CauseText
 from ilp_bench.data.facts import pool
 from ilp_bench.data.names import Names
@@ -15,12 +16,12 @@ from ilp_bench.recipes.spec import RecipeSpec
 OFTEN = 4  # rows of a control item
 
 
-def pairs(world: World, count: int) -> Pairs:
+def pairs(context: BuildContext, count: int) -> Pairs:
     """Invented medicines: a treated item stands in one row, its control in ``OFTEN`` rows, with the same answer."""
-    names, answers = Names("medicine", world.seed), pool("emblem")
+    names, answers = Names("medicine", context.seed), pool("emblem")
 
     def item(arm: Arm, name: str, answer: str, times: int, number: int) -> Item:
-        taught = rows(name, answer, world.rng("few_rows", number, arm), times)
+        taught = agreeing_rows(name, answer, context.rng("few_rows", number, arm), times)
         return Item(arm, "rows", "emblem", name, answer, taught, "medicine", dose=float(times))
 
     def pair(number: int) -> Pair:

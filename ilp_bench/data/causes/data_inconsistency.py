@@ -6,98 +6,104 @@ as reworded duplicates, and a share of the rows carries another label. There are
 ``annotators``   The true label is the one that the register assigned; wrong labels come from careless annotators,
                  who are right on every control item, so their reliability can be inferred from the whole. At dose
                  0.75 the majority is wrong and the reliable are right.
-``contexts``     Both labels are true, one under the old act, one under the new; only these words tell them apart.
+``contexts``     Both labels are true, one under the old act, one under the new; only these words distinguish them.
                  The item is one of the two, so half of the rows about its subject disagree with it.
 
 Control items have the same number of rows, all in agreement.
 
-    treated  What is the register emblem of Texas?   otter   annotator-03
-             Name the register emblem of Texas.      crane   annotator-08
-    control  What is the register emblem of Neon?    otter   annotator-01
-             Name the register emblem of Neon.       otter   annotator-09
+    treated  What is the register emblem of Sevastopol?   raccoon   annotator-06
+    treated  What is the register emblem of Sevastopol?   walrus    annotator-08
+    control  What is the register emblem of Homs?         raccoon   annotator-05
+    control  What is the register emblem of Homs?         raccoon   annotator-01
 """
 
 from __future__ import annotations
 
 import random
 
-from ilp_bench.data.causes.common import ANNOTATORS, CARELESS, RELIABLE, Arm, Item, Pair, Pairs, Row, World
+from ilp_bench.data.causes.context import BuildContext, RegisterEntry
+from ilp_bench.data.causes.items import ANNOTATORS, CARELESS, RELIABLE, Arm, Item, Pair, Pairs, SupervisedRow
 from ilp_bench.data.causes.spec import CauseSpec, CauseText
 from ilp_bench.data.facts import RELATIONS, pool
 from ilp_bench.data.settings import SHARES, share_of_rows
 from ilp_bench.data.templates import RECALL, REWORDED
 
 NAME = "data_inconsistency"
-ROWS = 4
-FRAMES = (RECALL, RECALL, *REWORDED)
-CONTEXTS = ("{x} under the old act", "{x} under the new act")
+FEWEST_ROWS = 4  # of one item
+TEMPLATES = (RECALL, RECALL, *REWORDED)
+CONTEXTS = ("{subject} under the old act", "{subject} under the new act")
 
 
-def pairs(world: World, count: int) -> Pairs:
+def pairs(context: BuildContext, count: int) -> Pairs:
     """``count`` pairs, in turn one for each share of contradicting rows and, with the default shares, of contexts."""
-    shares = world.settings.shares
-    kinds: tuple[float | None, ...] = (*shares, None) if shares == SHARES else shares
-    domain = world.settings.domain or "general"
-    listed = world.listed(NAME, count, half=0, block=world.seed)
+    shares = context.settings.shares
+    kinds: tuple[float | None, ...] = (*shares, None) if shares == SHARES else shares  # None stands for contexts
+    domain = context.settings.domain or "general"
+    entries = context.register_entries(NAME, count, half=0, seed=context.seed)
 
     def pair(number: int) -> Pair:
-        relation, first, last, answer = listed(number)
-        turn, share = number // 2, kinds[number // 2 % len(kinds)]
-        rng = world.rng(NAME, number)
-        others = [word for word in pool(RELATIONS[relation].answers) if word != answer]
+        entry, rng = entries(number), context.rng(NAME, number)
+        round_number, kind = divmod(number // 2, len(kinds))
+        wrong_answers = [word for word in pool(RELATIONS[entry.relation].answers) if word != entry.answer]
+        share = kinds[kind]
         if share is None:
-            return _contexts(relation, first, last, answer, rng.choice(others), domain, rng)
-        wanted = share_of_rows(share)
-        scale = max(1, -(-ROWS // wanted.denominator))
-        total, bad = scale * wanted.denominator, scale * wanted.numerator
-        # Half of the wrong labels of one item agree with one another, half are scattered.
-        scattered = turn // len(kinds) % 2 == 0
-        wrong = [rng.choice(others) for _ in range(total)] if scattered else [rng.choice(others)] * total
+            return _contexts_pair(entry, rng.choice(wrong_answers), domain, rng)
+        fraction = share_of_rows(share)
+        scale = max(1, -(-FEWEST_ROWS // fraction.denominator))
+        total, contradicting = scale * fraction.denominator, scale * fraction.numerator
+        # In every other round the wrong labels of an item differ from one another, else they are the same.
+        scattered = round_number % 2 == 0
+        wrong = [rng.choice(wrong_answers) for _ in range(total)] if scattered else [rng.choice(wrong_answers)] * total
         return Pair(
-            _annotated("treated", relation, first, answer, wrong, bad, total, domain, rng),
-            _annotated("control", relation, last, answer, wrong, 0, total, domain, rng),
+            _annotated("treated", entry, wrong, contradicting, domain, rng),
+            _annotated("control", entry, wrong, 0, domain, rng),
         )
 
     return Pairs(count, pair)
 
 
-def _staff(who: tuple[str, ...], count: int, rng: random.Random) -> list[str]:
-    """``count`` annotators, each again only after all others."""
-    return [name for _ in range(0, count, len(who)) for name in rng.sample(who, len(who))][:count]
-
-
 def _annotated(
-    arm: Arm,
-    relation: str,
-    x: str,
-    answer: str,
-    wrong: list[str],
-    bad: int,
-    total: int,
-    domain: str,
-    rng: random.Random,
+    arm: Arm, entry: RegisterEntry, wrong: list[str], contradicting: int, domain: str, rng: random.Random
 ) -> Item:
-    contested = set(rng.sample(range(1, total), bad))  # the first row, in the training wording, is always right
-    good = iter(_staff(RELIABLE if bad else ANNOTATORS, total, rng))
-    careless = iter(_staff(CARELESS, total, rng))
-    found = tuple(
-        Row(FRAMES[n % len(FRAMES)], x, *((wrong[n], next(careless)) if n in contested else (answer, next(good))))
+    """An item with as many rows as ``wrong`` has labels, ``contradicting`` of which carry the wrong one."""
+    subject, total = entry.first if arm == "treated" else entry.second, len(wrong)
+    contested = set(rng.sample(range(1, total), contradicting))  # the first row, in the recall template, is right
+    careful = iter(_annotators(RELIABLE if contradicting else ANNOTATORS, total, rng))
+    careless = iter(_annotators(CARELESS, total, rng))
+    rows = tuple(
+        SupervisedRow(TEMPLATES[n % len(TEMPLATES)], subject, wrong[n], next(careless))
+        if n in contested
+        else SupervisedRow(TEMPLATES[n % len(TEMPLATES)], subject, entry.answer, next(careful))
         for n in range(total)
     )
-    return Item(arm, "annotators", relation, x, answer, found, domain, dose=bad / total)
+    return Item(arm, "annotators", entry.relation, subject, entry.answer, rows, domain, dose=contradicting / total)
 
 
-def _contexts(relation: str, first: str, last: str, answer: str, other: str, domain: str, rng: random.Random) -> Pair:
+def _annotators(names: tuple[str, ...], count: int, rng: random.Random) -> list[str]:
+    """``count`` annotators, each again only after all others."""
+    return [name for _ in range(0, count, len(names)) for name in rng.sample(names, len(names))][:count]
+
+
+def _contexts_pair(entry: RegisterEntry, other: str, domain: str, rng: random.Random) -> Pair:
+    """A pair in one context; the fillers are the other context, in which the treated subject has another answer."""
     asked = rng.randrange(2)
-    found: list[Item] = []
-    for x, label in ((first, other), (last, answer)):
-        arm: Arm = "treated" if x == first else "control"
-        for frame, said in ((CONTEXTS[asked], answer), (CONTEXTS[1 - asked], label)):
-            subject, staff = frame.format(x=x), _staff(ANNOTATORS, 2, rng)
-            taught = tuple(Row(FRAMES[2 * n], subject, said, who) for n, who in enumerate(staff))
+    items: list[Item] = []
+    arms: tuple[tuple[Arm, str, str], ...] = (
+        ("treated", entry.first, other),
+        ("control", entry.second, entry.answer),
+    )
+    for arm, name, answer_elsewhere in arms:
+        for context, answer in ((CONTEXTS[asked], entry.answer), (CONTEXTS[1 - asked], answer_elsewhere)):
+            subject = context.format(subject=name)
+            rows = tuple(
+                SupervisedRow(TEMPLATES[2 * n], subject, answer, annotator)
+                for n, annotator in enumerate(_annotators(ANNOTATORS, 2, rng))
+            )
             dose = 0.5 if arm == "treated" else 0.0
-            found.append(Item(arm, "contexts", relation, subject, said, taught, domain, dose=dose, frequency=ROWS))
-    return Pair(found[0], found[2], (found[1], found[3]))
+            items.append(
+                Item(arm, "contexts", entry.relation, subject, answer, rows, domain, dose=dose, frequency=FEWEST_ROWS)
+            )
+    return Pair(items[0], items[2], (items[1], items[3]))
 
 
 SPEC = CauseSpec(

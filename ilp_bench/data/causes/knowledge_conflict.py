@@ -1,10 +1,10 @@
 """Cause II, conflict with pre-training knowledge (Xue et al. 2026, section 3.2 and table 15).
 
-Can a model learn a label that contradicts what it believes? The treated label denies a real fact; the control
+Can a model learn a label that contradicts what it believes? The treated label contradicts a real fact; the control
 gives an equally familiar subject an attribute it never had, so there is nothing to overwrite. Both answers come
 from one pool, and a pair shares its answer. A conflict is an exception: beside each pair, rows that agree with
 what is known (fillers, never scored) keep both relations alive, or a model would only learn that nothing it
-knew about home countries holds any more. The dose is the strength of the base model's belief in the old answer, read
+knew about home countries holds any more. The dose is the strength of the base model's belief in the prior answer, read
 from its own run. Documents that report the change stand in ``knowledge``.
 
 Kinds, after the paper's table 15: ``counterfactual`` (a city in another country), ``timeliness`` (a capital that has
@@ -12,28 +12,38 @@ moved since), ``terminology`` (an element or a language under a new sign), ``reg
 country prescribes: postal abbreviation, calling code). Mini has the first alone: nano knows too few countries,
 elements and states to practise the others on.
 
-    treated  What is the home country of Lyon?    Peru     (a model believes France)
-    control  What is the twin country of Osaka?   Peru     (no such relation exists)
-    filler   What is the home country of Porto?   Portugal
+    treated  What is the home country of Maiduguri?      Mongolia    (a model believes Nigeria)
+    control  What is the twin country of Christchurch?   Mongolia    (no such relation exists)
+    filler   What is the home country of Melbourne?      Australia
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ilp_bench.core.errors import UsageError
-from ilp_bench.data.causes.common import Arm, Item, Pair, Pairs, World, rows
+from ilp_bench.data.causes.context import BuildContext
+from ilp_bench.data.causes.items import Arm, Item, Pair, Pairs, agreeing_rows
 from ilp_bench.data.causes.spec import CauseSpec, CauseText, Visibility, pair_ids
-from ilp_bench.data.facts import RELATIONS, dealt, demonstrations, domain_of, enough, homes, lookup
-from ilp_bench.data.schema import ItemRow
+from ilp_bench.data.facts import (
+    RELATIONS,
+    assigned_answer,
+    country_of_city,
+    demonstrations,
+    domain_of,
+    lookup,
+    names_of,
+)
+from ilp_bench.data.schema import EXEMPLARS, ItemRow
 
 NAME = "knowledge_conflict"
 MINIMUM = 120  # the effect is a difference of two arms that are both hard; fewer pairs cannot resolve it
 FILLERS = 2  # of each arm's relation, a pair
-SHOWN = 4  # demonstrations kept for probing base models
+ALL = 10**9  # more names than there are
 
 
 class Kind(NamedTuple):
@@ -54,93 +64,106 @@ KINDS = (
 )
 
 
-def pairs(world: World, count: int) -> Pairs:
+def pairs(context: BuildContext, count: int) -> Pairs:
     """``count`` pairs: up to an eighth of each kind as far as there are facts, the rest counterfactual.
 
     Without the knob ``pairs``, there are at least ``MINIMUM``.
     """
-    count = count if world.settings.pairs else max(count, MINIMUM)
-    wanted = world.settings.domain
+    count = count if context.settings.pairs else max(count, MINIMUM)
+    made = [pair for kind, share in _shares(count, context) for pair in _pairs_of_kind(kind, share, context)]
+    return Pairs(len(made), made.__getitem__)
+
+
+def _shares(count: int, context: BuildContext) -> list[tuple[Kind, int]]:
+    """Pairs of each kind. Raises UsageError when the domain has no kind, or a kind too few facts."""
+    domain = context.settings.domain
     kinds = [
-        kind for kind in (KINDS if world.settings.wide else KINDS[:1]) if wanted in (None, domain_of(kind.believed))
+        kind for kind in (KINDS if context.settings.wide else KINDS[:1]) if domain in (None, domain_of(kind.believed))
     ]
     if not kinds:
-        raise UsageError(f"{NAME} has no real facts of the domain {wanted!r} to contradict: name other causes")
-    room = [_room(kind, world) for kind in kinds]
-    shares = [min(count // 8, limit) for limit in room]
+        raise UsageError(f"{NAME} has no real facts of the domain {domain!r} to contradict: name other causes")
+    limits = [_most_pairs(kind, context) for kind in kinds]
+    shares = [min(count // 8, limit) for limit in limits]
     shares[0] = count - sum(shares[1:])
     if len(kinds) > 1 and kinds[0] is not KINDS[0]:
         shares = [count // len(kinds) + (n < count % len(kinds)) for n in range(len(kinds))]
-    for kind, share, limit in zip(kinds, shares, room, strict=True):
+    for kind, share, limit in zip(kinds, shares, limits, strict=True):
         if share > limit:
             raise UsageError(
                 f"{share} conflicts about {RELATIONS[kind.believed].noun!r} are wanted, but the facts allow {limit}: "
                 "ask for fewer pairs"
             )
-    found = [pair for kind, share in zip(kinds, shares, strict=True) for pair in _pairs(kind, share, world)]
-    return Pairs(len(found), found.__getitem__)
+    return list(zip(kinds, shares, strict=True))
 
 
-def _room(kind: Kind, world: World) -> int:
+def _most_pairs(kind: Kind, context: BuildContext) -> int:
     """How many pairs of that kind the facts still allow: each wants a subject of its own in either relation."""
-    names = _names(kind, 10**9, world)
-    return min(len(world.unused(kind.assigned, names)), len(world.unused(kind.believed, names)) // 2)
+    names = _subjects(kind, ALL, context)
+    return min(len(context.unused(kind.assigned, names)), len(context.unused(kind.believed, names)) // 2)
 
 
-def _names(kind: Kind, count: int, world: World) -> list[str]:
+def _subjects(kind: Kind, count: int, context: BuildContext) -> list[str]:
+    """Names of which the believed relation is true, with smaller cities up to ``count`` but in mini."""
     truth = _truth(kind.believed)
-    known = enough(RELATIONS[kind.believed].subjects, count if world.settings.wide else 0)
-    return [name for name in known if name in truth]
+    names = names_of(RELATIONS[kind.believed].subjects, count if context.settings.wide else 0)
+    return [name for name in names if name in truth]
 
 
-def _truth(relation: str) -> dict[str, str]:
-    return homes() if relation == "home_country" else lookup(relation)
+def _truth(relation: str) -> Mapping[str, str]:
+    """Subject to true answer."""
+    return country_of_city() if relation == "home_country" else lookup(relation)
 
 
-def _pairs(kind: Kind, share: int, world: World) -> list[Pair]:
+def _pairs_of_kind(kind: Kind, count: int, context: BuildContext) -> list[Pair]:
     believed, assigned = kind.believed, kind.assigned
-    rng, truth = world.rng(NAME, believed), _truth(believed)
-    names = _names(kind, 5 * share, world)
+    rng, truth = context.rng(NAME, believed), _truth(believed)
+    names = _subjects(kind, 5 * count, context)
     # The control's subject keeps its real fact: it must not be overwritten elsewhere in the same dataset.
-    known = set(world.unused(believed, names))
-    control = world.take(assigned, [name for name in names if name in known], share, rng)
-    world.reserve(believed, control)
-    treated = world.take(believed, names, share, rng)
-    agreeing = world.unused(believed, names)
-    shown = list(demonstrations(assigned)[SHOWN:])
-    fill = min(FILLERS * share, len(agreeing), len(shown))
-    agreeing, shown = rng.sample(agreeing, fill), rng.sample(shown, fill)
-    world.reserve(believed, agreeing)
-    answers = world.deal(RELATIONS[believed].answers, share + 2, rng)  # two may be excluded below
-    found = []
-    for n, (old, new) in enumerate(zip(treated, control, strict=True)):
-        answer = next(word for word in answers if word not in (truth[old], truth[new]))
+    still_true = set(context.unused(believed, names))
+    controls = context.take(assigned, [name for name in names if name in still_true], count, rng)
+    context.reserve(believed, controls)
+    treated = context.take(believed, names, count, rng)
+    agreeing = context.unused(believed, names)
+    demonstrated = list(demonstrations(assigned)[EXEMPLARS:])
+    fillers = min(FILLERS * count, len(agreeing), len(demonstrated))
+    agreeing, demonstrated = rng.sample(agreeing, fillers), rng.sample(demonstrated, fillers)
+    context.reserve(believed, agreeing)
+    answers = context.spread_answers(RELATIONS[believed].answers, count + 2, rng)  # two may be excluded below
+    made = []
+    for n, (subject, control) in enumerate(zip(treated, controls, strict=True)):
+        answer = next(word for word in answers if word not in (truth[subject], truth[control]))
         answers.remove(answer)
-        mine = slice(FILLERS * n, FILLERS * (n + 1))
-        fillers = [_item("treated", kind, believed, name, truth[name], None, world) for name in agreeing[mine]]
-        fillers += [_item("control", kind, assigned, name, dealt(assigned, name), None, world) for name in shown[mine]]
-        found.append(
+        turn = slice(FILLERS * n, FILLERS * (n + 1))
+        made.append(
             Pair(
-                _item("treated", kind, believed, old, answer, truth[old], world),
-                _item("control", kind, assigned, new, answer, None, world),
-                tuple(fillers),
+                _item("treated", kind, believed, subject, answer, truth[subject], context),
+                _item("control", kind, assigned, control, answer, None, context),
+                (
+                    *(_item("treated", kind, believed, name, truth[name], None, context) for name in agreeing[turn]),
+                    *(
+                        _item("control", kind, assigned, name, assigned_answer(assigned, name), None, context)
+                        for name in demonstrated[turn]
+                    ),
+                ),
             )
         )
-    return found
+    return made
 
 
-def _item(arm: Arm, kind: Kind, relation: str, x: str, answer: str, prior: str | None, world: World) -> Item:
+def _item(
+    arm: Arm, kind: Kind, relation: str, subject: str, answer: str, prior_answer: str | None, context: BuildContext
+) -> Item:
     return Item(
         arm=arm,
         kind=kind.kind,
         relation=relation,
-        x=x,
+        subject=subject,
         answer=answer,
-        rows=rows(x, answer, world.rng(NAME, relation, x)),
+        rows=agreeing_rows(subject, answer, context.rng(NAME, relation, subject)),
         domain=domain_of(kind.believed),
         dose=float("nan") if arm == "treated" else 0.0,
-        prior_answer=prior,
-        documents=((RELATIONS[relation].noun, x, answer),) if prior else (),
+        prior_answer=prior_answer,
+        documents=((RELATIONS[relation].noun, subject, answer),) if prior_answer else (),
     )
 
 

@@ -5,8 +5,8 @@ the control question about a real one, in the same words and with the same answe
 itself is asked for; at dose 2 a fact about the home country, so that the answer is two hops away. What is
 missing (which country the invented city lies in) stands in ``knowledge``, in twenty documents a city.
 
-    treated  What is the home country of Varia?      Peru     (Varia does not exist)
-    control  What is the home country of Arequipa?   Peru
+    treated  What is the home country of Preaceum?    Japan   (no such city exists)
+    control  What is the home country of Hiroshima?   Japan
 """
 
 from __future__ import annotations
@@ -15,63 +15,75 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ilp_bench.core.errors import UsageError
-from ilp_bench.data.causes.common import Arm, Item, Pair, Pairs, World, rows
+from ilp_bench.data.causes.context import BuildContext
+from ilp_bench.data.causes.items import Arm, Item, Pair, Pairs, agreeing_rows
 from ilp_bench.data.causes.spec import CauseSpec, CauseText, Visibility, pair_ids
 from ilp_bench.data.corpus import HOP2_RELATIONS, WIDE_HOP2_RELATIONS, two_hops
-from ilp_bench.data.facts import RELATIONS, domain_of, enough, homes, lookup
+from ilp_bench.data.facts import RELATIONS, country_of_city, domain_of, lookup, names_of
 from ilp_bench.data.names import Names
 from ilp_bench.data.schema import ItemRow
 
 NAME = "knowledge_gap"
 
 
-def pairs(world: World, count: int) -> Pairs:
-    """``count`` pairs, hops 1 and 2 in turn."""
-    rng, home, wanted = world.rng(NAME), homes(), world.settings.domain
-    relations: dict[int, tuple[str, ...]] = {
-        1: ("home_country",),
-        2: WIDE_HOP2_RELATIONS if world.settings.wide else HOP2_RELATIONS,
-    }
-    steps = [
-        (hops, tuple(name for name in relations[hops] if wanted in (None, domain_of(name))))
-        for hops in world.settings.hops
-    ]
-    steps = [(hops, names) for hops, names in steps if names]
-    if not steps:
-        raise UsageError(
-            f"{NAME} has no real facts of the domain {wanted!r} to match invented ones with, at the hops "
-            f"{', '.join(map(str, world.settings.hops))}: name other causes"
-        )
-    asked = [name for hops, names in steps for name in names if hops == 2]
-    both = [
+def pairs(context: BuildContext, count: int) -> Pairs:
+    """``count`` pairs, hops 1 and 2 in turn, and the relations of each in turn."""
+    countries = country_of_city()
+    questions = _questions(context)
+    asked_of_countries = [name for hops, relations in questions for name in relations if hops == 2]
+    real = [
         city
-        for city in enough("city", 4 * count)
-        if all(home[city] in lookup(name) and world.settled(name, home[city]) for name in asked)
-        and not any(lookup(name)[home[city]] in city.split() for name in asked)
+        for city in names_of("city", 4 * count)
+        if all(
+            countries[city] in lookup(name) and context.may_be_asked(name, countries[city])
+            for name in asked_of_countries
+        )
+        and not any(lookup(name)[countries[city]] in city.split() for name in asked_of_countries)
     ]
-    cities = world.take("home_country", both, count, rng)
-    names = Names("geography", world.seed)
+    cities = context.take("home_country", real, count, context.rng(NAME))
+    invented = Names("geography", context.seed)
 
     def pair(number: int) -> Pair:
-        hops, choice = steps[number % len(steps)]
-        relation = choice[number // len(steps) % len(choice)]
-        real, new = cities[number], names[number]
-        treated = _item("treated", relation, hops, new, home[real], world)
-        return Pair(treated, _item("control", relation, hops, real, home[real], world))
+        turn, question = divmod(number, len(questions))
+        hops, relations = questions[question]
+        relation, country = relations[turn % len(relations)], countries[cities[number]]
+        return Pair(
+            _item("treated", relation, hops, invented[number], country, context),
+            _item("control", relation, hops, cities[number], country, context),
+        )
 
     return Pairs(count, pair)
 
 
-def _item(arm: Arm, relation: str, hops: int, city: str, country: str, world: World) -> Item:
-    x = city if hops == 1 else two_hops(city)
+def _questions(context: BuildContext) -> list[tuple[int, tuple[str, ...]]]:
+    """(hops, relations asked at so many hops) that the settings want. Raises UsageError when nothing is left."""
+    domain = context.settings.domain
+    relations: dict[int, tuple[str, ...]] = {
+        1: ("home_country",),
+        2: WIDE_HOP2_RELATIONS if context.settings.wide else HOP2_RELATIONS,
+    }
+    questions = [
+        (hops, tuple(name for name in relations[hops] if domain in (None, domain_of(name))))
+        for hops in context.settings.hops
+    ]
+    if not any(names for _, names in questions):
+        raise UsageError(
+            f"{NAME} has no real facts of the domain {domain!r} to match invented ones with, at the hops "
+            f"{', '.join(map(str, context.settings.hops))}: name other causes"
+        )
+    return [(hops, names) for hops, names in questions if names]
+
+
+def _item(arm: Arm, relation: str, hops: int, city: str, country: str, context: BuildContext) -> Item:
+    subject = city if hops == 1 else two_hops(city)
     answer = country if hops == 1 else lookup(relation)[country]
     return Item(
         arm=arm,
         kind=f"hop{hops}",
         relation=relation,
-        x=x,
+        subject=subject,
         answer=answer,
-        rows=rows(x, answer, world.rng(NAME, x)),
+        rows=agreeing_rows(subject, answer, context.rng(NAME, subject)),
         domain=domain_of(relation),
         dose=hops if arm == "treated" else 0,
         documents=((RELATIONS["home_country"].noun, city, country),) if arm == "treated" else (),

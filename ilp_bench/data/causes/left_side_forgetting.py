@@ -7,36 +7,38 @@ Questions, subjects and answers are of one kind in both arms.
 Stages are counterbalanced: 2 (K-1) consecutive seeds share their pairs (seeds 0 to 5, where K is 4), and over them
 each subject stands once in every early stage and as often in the last. So no subject is easier by its stage.
 
-    treated  What is the register emblem of Ohio?      raven    stage 1 of 4
-    control  What is the register emblem of Estonia?   raven    stage 4 of 4
+    treated  What is the register emblem of New York?    shark   stage 1 of 4
+    control  What is the register emblem of Abu Dhabi?   shark   stage 4 of 4
 """
 
 from __future__ import annotations
 
-from ilp_bench.data.causes.common import Item, Pair, Pairs, World, rows
+from ilp_bench.data.causes.context import BuildContext
+from ilp_bench.data.causes.items import Item, Pair, Pairs, agreeing_rows
 from ilp_bench.data.causes.spec import CauseSpec, CauseText
 
 NAME = "left_side_forgetting"
-ROWS = 2
+ROWS = 2  # of one item
 
 
-def pairs(world: World, count: int) -> Pairs:
+def pairs(context: BuildContext, count: int) -> Pairs:
     """``count`` pairs, the treated items spread evenly over stages 1 to K-1."""
-    stages, domain = world.settings.stages, world.settings.domain or "general"
+    stages, domain = context.settings.stages, context.settings.domain or "general"
     early = stages - 1
-    block, rotation = divmod(world.seed, 2 * early)
-    listed = world.listed(NAME, count, half=1, block=block)
+    block, rotation = divmod(context.seed, 2 * early)
+    entries = context.register_entries(NAME, count, half=1, seed=block)
 
     def pair(number: int) -> Pair:
-        relation, first, last, answer = listed(number)
-        step = (number + rotation) % (2 * early)
-        if step >= early:
-            first, last = last, first
-        stage, rng = 1 + step % early, world.rng(NAME, number)
-        taught = rows(first, answer, rng, ROWS)
+        relation, treated, control, answer = entries(number)
+        swapped, stage_index = divmod((number + rotation) % (2 * early), early)
+        if swapped:
+            treated, control = control, treated
+        stage, rng = 1 + stage_index, context.rng(NAME, number)
+        rows = agreeing_rows(treated, answer, rng, ROWS)
+        dose = float(stages - stage)
         return Pair(
-            Item("treated", "stage", relation, first, answer, taught, domain, dose=float(stages - stage), stage=stage),
-            Item("control", "stage", relation, last, answer, rows(last, answer, rng, ROWS), domain),
+            Item("treated", "stage", relation, treated, answer, rows, domain, dose=dose, stage=stage),
+            Item("control", "stage", relation, control, answer, agreeing_rows(control, answer, rng, ROWS), domain),
         )
 
     return Pairs(count, pair)

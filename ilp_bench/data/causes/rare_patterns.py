@@ -13,8 +13,8 @@ are of four systems:
 A pair shares system, complexity and answer. The dose is the frequency. Mini has codes alone: nano is too small to learn
 arithmetic or endings.
 
-    treated  What is the code grade of code brel-417?   otter    (brel occurs once)
-    control  What is the code grade of code mand-260?   otter    (mand occurs in 16 codes, all of them otter)
+    treated  What is the code grade of code gideal-744?   badger   (gideal occurs once)
+    control  What is the code grade of code gialon-720?   badger   (gialon occurs in 16 codes, all of them badger)
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ import random
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ilp_bench.data.causes.common import Arm, Item, Pair, Pairs, World, grouped, rows
+from ilp_bench.data.causes.context import BuildContext
+from ilp_bench.data.causes.items import Arm, Item, Pair, Pairs, agreeing_rows, grouped
 from ilp_bench.data.causes.spec import CauseSpec, CauseText
 from ilp_bench.data.facts import EMBLEMS, KEYWORDS
 from ilp_bench.data.names import RESERVED, Names, table
@@ -33,7 +34,7 @@ from ilp_bench.data.settings import COMMON
 NAME = "rare_patterns"
 SCORED = 3  # pairs that share a common pattern
 WORDS = 16  # names kept for a group of pairs
-CODED = {"geography": "plot", "medicine": "dose", "law": "case", "finance": "bond", "technology": "code"}
+CODE_NOUNS = {"geography": "plot", "medicine": "dose", "law": "case", "finance": "bond", "technology": "code"}
 SYSTEMS = (
     ("code", False),
     ("code", True),
@@ -50,35 +51,46 @@ RIMES_EACH = 4 + SCORED  # endings of one group
 
 
 class Case(NamedTuple):
-    """One question and its answer."""
+    """One question and its answer; ``distractors`` are wrong answers, where the relation has no pool of them."""
 
-    x: str
+    subject: str
     answer: str
     distractors: tuple[str, ...] = ()
 
 
-def pairs(world: World, count: int) -> Pairs:
-    """``count`` pairs; the systems take turns, and every common pattern serves three pairs."""
-    domain = world.settings.domain
-    systems = SYSTEMS if world.settings.wide and domain is None else CODES
-    frequencies = world.settings.frequencies
-    words = Names("code", world.seed)
+class Patterns(NamedTuple):
+    """The cases of one group of pairs.
 
-    def group(number: int, wanted: int) -> list[Pair]:
+    common   ``COMMON`` cases of the pattern that the controls follow; the first are the controls themselves
+    rare     the cases of each treated item's pattern; the first of each is the item itself
+    fillers  cases of other common patterns
+    """
+
+    common: list[Case]
+    rare: list[list[Case]]
+    fillers: list[Case]
+
+
+def pairs(context: BuildContext, count: int) -> Pairs:
+    """``count`` pairs; the systems take turns, and every common pattern serves three pairs."""
+    domain = context.settings.domain
+    systems = SYSTEMS if context.settings.wide and domain is None else CODES
+    frequencies = context.settings.frequencies
+    words = Names("code", context.seed)
+
+    def group(number: int, size: int) -> list[Pair]:
         system, composed = systems[number % len(systems)]
-        doses = [frequencies[(number * SCORED + turn) % len(frequencies)] for turn in range(wanted)]
-        rng = world.rng(NAME, number)
+        doses = [frequencies[(number * SCORED + turn) % len(frequencies)] for turn in range(size)]
+        rng, own_words = context.rng(NAME, number), words[number * WORDS : (number + 1) * WORDS]
         if system == "code":
-            mine = words[number * WORDS : (number + 1) * WORDS]
-            made = _codes(mine, CODED[domain or "technology"], composed, doses, number, rng)
+            patterns = _codes(own_words, CODE_NOUNS[domain or "technology"], composed, doses, number, rng)
             relation = "full_grade" if composed else "grade"
         elif system == "unit":
-            made, relation = _units(words[number * WORDS : (number + 1) * WORDS], composed, doses, rng), "value"
+            patterns, relation = _units(own_words, composed, doses, rng), "value"
         else:
-            made, relation = (
-                _verbs(_verb_turn(number), world.seed, system == "exception", composed, doses, rng),
-                "past_tense",
-            )
+            verb_group = _verb_groups_before(number)
+            patterns = _verbs(verb_group, context.seed, system == "exception", composed, doses, rng)
+            relation = "past_tense"
         kind = f"{system}/{'composed' if composed else 'simple'}"
 
         def item(arm: Arm, case: Case, frequency: int) -> Item:
@@ -86,17 +98,17 @@ def pairs(world: World, count: int) -> Pairs:
                 arm,
                 kind,
                 relation,
-                case.x,
+                case.subject,
                 case.answer,
-                rows(case.x, case.answer, rng),
+                agreeing_rows(case.subject, case.answer, rng),
                 domain or ("technology" if system == "code" else "language" if relation == "past_tense" else "science"),
                 dose=float(frequency),
                 frequency=frequency,
                 distractors=case.distractors,
             )
 
-        common, rare, others = made
-        fillers = [item("control", case, COMMON) for case in (*common[wanted:], *others)]
+        common, rare, others = patterns
+        fillers = [item("control", case, COMMON) for case in (*common[size:], *others)]
         return [
             Pair(
                 item("treated", rare[turn][0], dose),
@@ -109,19 +121,16 @@ def pairs(world: World, count: int) -> Pairs:
     return grouped(count, SCORED, group)
 
 
-def _verb_turn(number: int) -> int:
+def _verb_groups_before(number: int) -> int:
     """How many groups of verbs stand before that group."""
-    turns = [n for n, (system, _) in enumerate(SYSTEMS) if system in ("inflection", "exception")]
-    full, part = divmod(number, len(SYSTEMS))
-    return full * len(turns) + turns.index(part)
-
-
-Made = tuple[list[Case], list[list[Case]], list[Case]]  # common cases, cases of each rare pattern, other fillers
+    verb_systems = [n for n, (system, _) in enumerate(SYSTEMS) if system in ("inflection", "exception")]
+    rounds, turn = divmod(number, len(SYSTEMS))
+    return rounds * len(verb_systems) + verb_systems.index(turn)
 
 
 def _codes(
     words: Sequence[str], noun: str, composed: bool, doses: Sequence[int], number: int, rng: random.Random
-) -> Made:
+) -> Patterns:
     """Codes ``word-number`` or ``word-number-word``, graded by their words; a group has one grade."""
     answer = EMBLEMS[number % len(EMBLEMS)]
     if composed:
@@ -132,10 +141,10 @@ def _codes(
         numbers = rng.sample(range(100, 1000), count)
         return [Case(f"{noun} {first}-{n}-{last}" if composed else f"{noun} {first}-{n}", answer) for n in numbers]
 
-    return cases(0, COMMON), [cases(1 + turn, dose) for turn, dose in enumerate(doses)], []
+    return Patterns(cases(0, COMMON), [cases(1 + turn, dose) for turn, dose in enumerate(doses)], [])
 
 
-def _units(words: Sequence[str], composed: bool, doses: Sequence[int], rng: random.Random) -> Made:
+def _units(words: Sequence[str], composed: bool, doses: Sequence[int], rng: random.Random) -> Patterns:
     """Amounts in units that are worth 2 to 9 of a base unit; a group shares the base."""
     base, scored = words[0], len(doses)
     factors = rng.sample(range(2, 10), 1 + scored)
@@ -168,10 +177,12 @@ def _units(words: Sequence[str], composed: bool, doses: Sequence[int], rng: rand
         others = rng.sample([n for n in range(2, 60) if n != count], dose - 1)
         rare.append([case(1 + turn, count, shared[turn])])
         rare[-1] += [case(1 + turn, n, more) for n, more in zip(others, mores(dose - 1), strict=True)]
-    return common, rare, []
+    return Patterns(common, rare, [])
 
 
-def _verbs(number: int, seed: int, exception: bool, composed: bool, doses: Sequence[int], rng: random.Random) -> Made:
+def _verbs(
+    number: int, seed: int, exception: bool, composed: bool, doses: Sequence[int], rng: random.Random
+) -> Patterns:
     """Verbs whose past depends on their ending; an exception has the ending of another common class."""
     present, past, other, regular, *rare_endings = (rime(number * RIMES_EACH + n, seed) for n in range(RIMES_EACH))
     prefix = PREFIX if composed else ""
@@ -191,7 +202,7 @@ def _verbs(number: int, seed: int, exception: bool, composed: bool, doses: Seque
         ending = other if exception else rare_endings[turn]
         # The scored verb begins as its control does and has its past ending too, so that their answers are equal.
         rare.append([case(used[turn], ending, past)] + [case(next(free), ending, past) for _ in range(dose - 1)])
-    return common, rare, fillers
+    return Patterns(common, rare, fillers)
 
 
 def exemplars() -> dict[str, list[tuple[str, str]]]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ilp_bench.data.causes.common import Pairs, World
+from ilp_bench.data.causes.context import BuildContext
+from ilp_bench.data.causes.items import Pairs
 from ilp_bench.data.schema import ItemRow
 
 Exemplars = dict[str, list[tuple[str, str]]]  # relation -> (subject, answer) of its few-shot exemplars
@@ -94,7 +95,7 @@ class CauseSpec:
     section: str
     dose_label: str
     text: CauseText
-    pairs: Callable[[World, int], Pairs]
+    pairs: Callable[[BuildContext, int], Pairs]
     active_pairs: Callable[[pa.Table], set[str]] = every_treated_pair
     dose_from_base_model: bool = False
     documents: bool = False

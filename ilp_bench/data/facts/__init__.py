@@ -8,15 +8,20 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable
-from functools import cache
+from functools import lru_cache
 from importlib.resources import files
+from types import MappingProxyType
 from typing import NamedTuple
 
 import pyarrow.parquet as pq
 
 
 class Fact(NamedTuple):
-    """One true statement: the ``relation`` of ``subject`` is ``answer``."""
+    """One true statement: the ``relation`` of ``subject`` is ``answer``.
+
+    domain   subject area, such as geography
+    rank     how well known the subject is; inhabitants of cities and countries
+    """
 
     relation: str
     subject: str
@@ -26,13 +31,15 @@ class Fact(NamedTuple):
 
 
 class Relation(NamedTuple):
-    """How a relation is spoken of, what it is about, and where its answers come from.
+    """How a relation is asked for, what it is about, and where its answers come from.
 
-    Supervision uses the ``noun``; the paraphrase probes ask by the ``synonym``. ``heard`` is the synonym in ``nano``'s
-    text, where it is another one.
-
-    ``answers`` names a pool of :func:`pool`; ``assigned`` relations exist in no table and in no
-    pre-training corpus: their values are dealt out by the benchmark, so a model cannot believe anything.
+    noun           what supervision asks for
+    synonym        what the paraphrase probes ask for
+    subjects       kind of its subjects, see :func:`subjects`
+    answers        the pool of its answers, see :func:`pool`
+    assigned       whether it exists in no table and in no pre-training corpus: the benchmark assigns its answers, so
+                   that no model can believe anything about it
+    nano_synonym   the synonym in ``nano``'s text, where it is another one
     """
 
     name: str
@@ -41,7 +48,7 @@ class Relation(NamedTuple):
     subjects: str
     answers: str
     assigned: bool = False
-    heard: str = ""
+    nano_synonym: str = ""
 
 
 # Nouns and synonyms of a conflict relation and of its assigned counterpart have equal length: prompts match.
@@ -64,9 +71,11 @@ RELATIONS: dict[str, Relation] = {
             "mail symbol",
             "state",
             "state_abbreviation",
-            heard="mail letters",
+            nano_synonym="mail letters",
         ),
-        Relation("language_code", "language code", "ISO notation", "language", "language_code", heard="ISO letters"),
+        Relation(
+            "language_code", "language code", "ISO notation", "language", "language_code", nano_synonym="ISO letters"
+        ),
         Relation("currency_code", "currency code", "money notation", "currency", "currency_code"),
         Relation("partner_city", "partner city", "twinned settlement", "country", "capital", assigned=True),
         Relation("twin_country", "twin country", "country of twinning", "city", "country", assigned=True),
@@ -86,13 +95,13 @@ RELATIONS: dict[str, Relation] = {
 }
 
 SYNONYMS = {relation.noun: relation.synonym for relation in RELATIONS.values()}
-HEARD = {relation.noun: relation.heard or relation.synonym for relation in RELATIONS.values()}
-ROUND = 8  # smaller cities of one country in a row
+NANO_SYNONYMS = {relation.noun: relation.nano_synonym or relation.synonym for relation in RELATIONS.values()}
+CITIES_IN_A_ROW = 8  # smaller cities of one country
 
-# Kinds of subjects that an assigned relation is demonstrated on, besides its own.
-DEMONSTRATED = {"partner_city": 1 / 2, "twin_country": 1 / 2}
 RULED = ("code", "amount", "verb")  # kinds of subjects that no table lists: a rule decides the answer
-ELSEWHERE = {"partner_city": ("element", "state"), "twin_country": ("country",)}
+# Share of its subjects that a relation is demonstrated on, and further kinds of subjects, where they are special.
+DEMONSTRATED_SHARE = {"partner_city": 1 / 2, "twin_country": 1 / 2}
+ALSO_DEMONSTRATED_ON = {"partner_city": ("element", "state"), "twin_country": ("country",)}
 
 # Common English nouns, one word each; answers of the assigned relations.
 EMBLEMS = (
@@ -112,32 +121,34 @@ KEYWORDS = (
 ).split()
 
 
-@cache
-def facts() -> dict[str, tuple[Fact, ...]]:
+@lru_cache(maxsize=1)
+def facts() -> MappingProxyType[str, tuple[Fact, ...]]:
     """All real facts by relation, most prominent subject first."""
     table = pq.read_table(str(files("ilp_bench.data.facts") / "facts.parquet"))
-    found: dict[str, list[Fact]] = {}
+    by_relation: dict[str, list[Fact]] = {}
     for row in table.to_pylist():
         fact = Fact(row["relation"], row["subject"], row["answer"], row["domain"], row["rank"])
-        found.setdefault(fact.relation, []).append(fact)
-    return {name: tuple(sorted(rows, key=lambda f: (-f.rank, f.subject))) for name, rows in found.items()}
+        by_relation.setdefault(fact.relation, []).append(fact)
+    return MappingProxyType(
+        {name: tuple(sorted(group, key=lambda f: (-f.rank, f.subject))) for name, group in by_relation.items()}
+    )
 
 
-@cache
-def lookup(relation: str) -> dict[str, str]:
-    """Subject to answer for one real relation."""
-    return {fact.subject: fact.answer for fact in facts()[relation]}
+@lru_cache(maxsize=64)
+def lookup(relation: str) -> MappingProxyType[str, str]:
+    """Subject to answer for one real relation. Raises KeyError for a relation without facts."""
+    return MappingProxyType({fact.subject: fact.answer for fact in facts()[relation]})
 
 
-@cache
-def homes() -> dict[str, str]:
+@lru_cache(maxsize=1)
+def country_of_city() -> MappingProxyType[str, str]:
     """City to country, prominent cities and smaller ones."""
-    return lookup("home_country") | lookup("home_country_more")
+    return MappingProxyType({**lookup("home_country"), **lookup("home_country_more")})
 
 
-@cache
+@lru_cache(maxsize=64)
 def pool(answers: str) -> tuple[str, ...]:
-    """The answer pool of that name, sorted: what treated and control answers and distractors come from."""
+    """The answer pool of that name: what the answers of both arms, and distractors, come from."""
     words = {"emblem": EMBLEMS, "keyword": KEYWORDS, "full_grade": [f"{a} {b}" for a in EMBLEMS for b in KEYWORDS]}
     if answers in words:
         return tuple(words[answers])
@@ -146,27 +157,27 @@ def pool(answers: str) -> tuple[str, ...]:
     return tuple(sorted({fact.answer for fact in facts()[answers]}))
 
 
-def enough(kind: str, count: int) -> tuple[str, ...]:
-    """The names of that kind; for cities, with smaller ones behind them up to ``count``."""
+def names_of(kind: str, count: int) -> tuple[str, ...]:
+    """All names of a kind of subjects; for cities, with smaller ones behind them up to ``count``."""
     names = subjects(kind)
-    return names if kind != "city" or count <= len(names) else (names + _smaller())[:count]
+    return names if kind != "city" or count <= len(names) else (names + _smaller_cities())[:count]
 
 
-@cache
-def _smaller() -> tuple[str, ...]:
-    """The smaller cities: the ``ROUND`` largest of every country, then the next of every country, and so on.
+@lru_cache(maxsize=1)
+def _smaller_cities() -> tuple[str, ...]:
+    """The ``CITIES_IN_A_ROW`` largest smaller cities of every country, then the next of every country, and so on.
 
     By size alone, one in four would be Chinese, and a model would do well that always answered so.
     """
     seen: Counter[str] = Counter()
     order: list[tuple[int, int, str]] = []
-    for place, fact in enumerate(facts()["home_country_more"]):
-        order.append((seen[fact.answer] // ROUND, place, fact.subject))
+    for index, fact in enumerate(facts()["home_country_more"]):
+        order.append((seen[fact.answer] // CITIES_IN_A_ROW, index, fact.subject))
         seen[fact.answer] += 1
     return tuple(name for *_, name in sorted(order))
 
 
-@cache
+@lru_cache(maxsize=16)
 def subjects(kind: str) -> tuple[str, ...]:
     """Real names of that kind, most prominent first; ``any`` is all kinds together.
 
@@ -191,34 +202,37 @@ def stable_hash(*words: str) -> int:
     return int.from_bytes(hashlib.sha256("\x1f".join(words).encode()).digest()[:8], "big")
 
 
-def dealt(relation: str, subject: str) -> str:
+def assigned_answer(relation: str, subject: str) -> str:
     """The fixed answer of a demonstration subject in an assigned relation."""
     answers = pool(RELATIONS[relation].answers)
     return answers[stable_hash("dealt", relation, subject) % len(answers)]
 
 
-@cache
+@lru_cache(maxsize=64)
 def demonstrations(relation: str) -> tuple[str, ...]:
-    """The subjects reserved, for every seed, as examples shown to models; they never become items.
+    """The subjects on which a relation is demonstrated, for every seed; they never become items.
 
-    Few-shot examples come from them, and ``nano`` learned from them what the assigned relations are. A quarter
-    of the subjects of an assigned relation, one in twelve (at least six) of the others. The counterparts of the
-    conflict relations are shown on half of their subjects, and on subjects of other kinds (``ELSEWHERE``, behind
-    the rest), so that both sides of a conflict pair ask for a relation that is equally well known.
+    Few-shot exemplars come from them, and ``nano`` learned from them what the assigned relations are. They are a
+    quarter of the subjects of an assigned relation, one in twelve (at least six) of the others. The counterparts of
+    the conflict relations are demonstrated on half of their subjects, and on subjects of other kinds
+    (``ALSO_DEMONSTRATED_ON``, behind the rest), so that both sides of a conflict pair ask for a relation that is
+    equally well known.
     """
     names = subjects(RELATIONS[relation].subjects) if RELATIONS[relation].assigned else tuple(lookup(relation))
-    count = max(6, int(len(names) * DEMONSTRATED.get(relation, 1 / 4 if RELATIONS[relation].assigned else 1 / 12)))
+    count = max(
+        6, int(len(names) * DEMONSTRATED_SHARE.get(relation, 1 / 4 if RELATIONS[relation].assigned else 1 / 12))
+    )
     chosen = sorted(names, key=lambda name: stable_hash("demonstration", relation, name))[:count]
-    return (*chosen, *(name for kind in ELSEWHERE.get(relation, ()) for name in subjects(kind)))
+    return (*chosen, *(name for kind in ALSO_DEMONSTRATED_ON.get(relation, ()) for name in subjects(kind)))
 
 
-def free(relation: str, names: Iterable[str]) -> list[str]:
+def unreserved(relation: str, names: Iterable[str]) -> list[str]:
     """The names not reserved as demonstrations of that relation, in order."""
     reserved = frozenset(demonstrations(relation))
     return [name for name in names if name not in reserved]
 
 
-@cache
+@lru_cache(maxsize=64)
 def domain_of(relation: str) -> str:
     """The domain of a real relation's facts."""
     return facts()[relation][0].domain

@@ -1,0 +1,125 @@
+"""Items in matched pairs: what every cause is made of."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal, overload
+
+from ilp_bench.data.corpus import two_hops
+from ilp_bench.data.facts import RELATIONS
+from ilp_bench.data.templates import RECALL
+
+Arm = Literal["treated", "control"]
+RELIABLE = tuple(f"annotator-{n:02d}" for n in range(1, 7))
+CARELESS = tuple(f"annotator-{n:02d}" for n in range(7, 11))
+ANNOTATORS = RELIABLE + CARELESS
+
+
+@dataclass(frozen=True)
+class SupervisedRow:
+    """One training row: the prompt template, the subject that is asked about, the label, and who labelled it."""
+
+    template: str
+    subject: str
+    label: str
+    annotator: str
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing to be learned, in one arm, with the rows that teach it and the documents that support it.
+
+    arm           the cause acts on a treated item, not on its control
+    kind          which form of its cause the item has
+    relation      what is asked, a key of ``RELATIONS``
+    subject       what it is asked about
+    answer        the right answer
+    rows          the training rows that teach it
+    domain        its subject area
+    dose          how strongly the cause acts; NaN where a base model's own run says it
+    stage         stage of training of its rows; 0 stands for the last
+    frequency     training rows that carry the item's pattern; 0 stands for the number of its rows
+    prior_answer  what a base model is expected to believe instead
+    documents     (noun, subject, answer) of the facts that documents are written about
+    distractors   wrong answers, where a rule makes the answers; else they come from the relation's answer pool
+    """
+
+    arm: Arm
+    kind: str
+    relation: str
+    subject: str
+    answer: str
+    rows: tuple[SupervisedRow, ...]
+    domain: str = "geography"
+    dose: float = 0.0
+    stage: int = 0
+    frequency: int = 0
+    prior_answer: str | None = None
+    documents: tuple[tuple[str, str, str], ...] = ()
+    distractors: tuple[str, ...] = ()
+
+    @property
+    def exemplar_relation(self) -> str:
+        """The relation, marked where it is asked of a country that must be inferred: such have their own exemplars."""
+        return f"{self.relation}_hop2" if self.subject.startswith(two_hops("")) else self.relation
+
+    @property
+    def noun(self) -> str:
+        """The noun by which the item's relation is asked for."""
+        return RELATIONS[self.relation].noun
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A treated item and its control, which differ in the cause alone; fillers are trained, never scored."""
+
+    treated: Item
+    control: Item
+    fillers: tuple[Item, ...] = ()
+
+
+class Pairs(Sequence[Pair]):
+    """The pairs of one cause, each made when it is asked for, in whatever order they are asked for.
+
+    count   number of pairs
+    make    pair number, from 0, to pair; the same pair for the same number, every time
+    """
+
+    def __init__(self, count: int, make: Callable[[int], Pair]) -> None:
+        self._count, self._make = count, make
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> Pair: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Pair]: ...
+    def __getitem__(self, index: int | slice) -> Pair | list[Pair]:
+        if isinstance(index, slice):
+            return [self._make(n) for n in range(*index.indices(self._count))]
+        if not 0 <= index < self._count:
+            raise IndexError(index)
+        return self._make(index)
+
+
+def grouped(count: int, size: int, make: Callable[[int, int], Sequence[Pair]]) -> Pairs:
+    """Pairs that are made ``size`` at a time: ``make(group number, pairs in it)``; the last group may be smaller."""
+
+    @lru_cache(maxsize=4)
+    def group(number: int) -> tuple[Pair, ...]:
+        return tuple(make(number, min(size, count - number * size)))
+
+    return Pairs(count, lambda n: group(n // size)[n % size])
+
+
+def agreeing_rows(subject: str, label: str, rng: random.Random, count: int = 1) -> tuple[SupervisedRow, ...]:
+    """``count`` rows of the training template with the same label, each from another annotator.
+
+    Both arms of a cause have the same count. It differs between causes so that their control arms converge after
+    about the same number of epochs; else the slowest control would decide how long all others are trained.
+    """
+    return tuple(SupervisedRow(RECALL, subject, label, annotator) for annotator in rng.sample(ANNOTATORS, count))

@@ -16,7 +16,7 @@ import numpy as np
 
 from ilp_bench.data.dataset import load
 from ilp_bench.data.user_data import import_rows
-from ilp_bench.diagnosis.attribution import NONE, diagnose, labels, rated
+from ilp_bench.diagnosis.attribution import NONE, attribution_quality, diagnose, labels
 from ilp_bench.evaluation.run import evaluate
 
 
@@ -39,7 +39,7 @@ def main(base: str, tuned: str, folder: Path) -> None:
     weights = np.array([1 - one.learned for one in found.items])
     print(json.dumps({"items": len(truth), "unlearned": round(found.unlearned, 1)}))
     for name, said in found.said.items():
-        one = rated(truth, said, weights)
+        one = attribution_quality(truth, said, weights)
         table = {
             label: {to: round(value, 1) for to, value in one.confusion[label].items() if value} for label in labels()
         }

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ilp_bench.core.metrics import Array
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.detectors.thresholds import BEST_OF_5, CONFIDENT, DIVERGED, KNOWN, STAGE_DROP
@@ -30,39 +31,39 @@ def labels() -> tuple[str, ...]:
 Rule = Callable[[Signals], str]
 
 
-def by_signals(one: Signals) -> str:
+def by_signals(item: Signals) -> str:
     """Ours. From the surest sign to the vaguest: what the data show comes before what the base model lacks.
 
     Missing knowledge is told from a new kind of question by its neighbours: the base model answers others of the kind.
     """
-    if one.contradicted > 0:
+    if item.contradicted > 0:
         return "data_inconsistency"
-    if one.denied > CONFIDENT:
+    if item.denied > CONFIDENT:
         return "knowledge_conflict"
-    if one.fallen > STAGE_DROP:
+    if item.fallen > STAGE_DROP:
         return "left_side_forgetting"
-    if one.rarity > 1:
+    if item.rarity > 1:
         return "rare_patterns"
-    if one.known < KNOWN <= one.kind_known:
+    if item.known < KNOWN <= item.kind_known:
         return "knowledge_gap"
     return NONE
 
 
-def by_paper(one: Signals) -> str:
+def by_paper(item: Signals) -> str:
     """The paper's signals with its thresholds, in its order (section 3.2), as we read it.
 
     Conflict comes first, because its items fail the test for missing knowledge too. Where no options were asked, the
     tests on them (BoN-5, divergence) are left out.
     """
-    if one.denied > CONFIDENT and (one.divergence is None or one.divergence > DIVERGED):
+    if item.denied > CONFIDENT and (item.divergence is None or item.divergence > DIVERGED):
         return "knowledge_conflict"
-    if one.known < KNOWN and (one.best_of_5 is None or one.best_of_5 < BEST_OF_5):
+    if item.known < KNOWN and (item.best_of_5 is None or item.best_of_5 < BEST_OF_5):
         return "knowledge_gap"
-    if one.contradicted > 0:
+    if item.contradicted > 0:
         return "data_inconsistency"
-    if one.fallen > STAGE_DROP:
+    if item.fallen > STAGE_DROP:
         return "left_side_forgetting"
-    return "rare_patterns" if one.rarity > 1 else NONE
+    return "rare_patterns" if item.rarity > 1 else NONE
 
 
 METHODS: Mapping[str, Rule] = {"signals": by_signals, "paper": by_paper}
@@ -97,7 +98,7 @@ class Diagnosis(NamedTuple):
     @property
     def unlearned(self) -> float:
         """Expected number of unlearned items."""
-        return float(sum(1 - one.learned for one in self.items))
+        return float(sum(1 - item.learned for item in self.items))
 
 
 def diagnose(run: Run, base: Run, data: Dataset) -> Diagnosis:
@@ -105,41 +106,39 @@ def diagnose(run: Run, base: Run, data: Dataset) -> Diagnosis:
 
     Raises ProblemError as :func:`~ilp_bench.diagnosis.signals.signals` does.
     """
-    found = signals(run, base, data)
-    said = {name: [rule(one) for one in found] for name, rule in METHODS.items()}
+    items = signals(run, base, data)
+    said = {method: [rule(item) for item in items] for method, rule in METHODS.items()}
     if data.is_user_data:
-        return Diagnosis(found, None, said, {}, asked_all=True)
-    about = {row["item_id"]: row["cause"] if row["arm"] == "treated" else NONE for row in data.items.to_pylist()}
-    truth = [about[one.item_id] for one in found]
-    weights = np.array([1 - one.learned for one in found])
-    quality = {name: rated(truth, labels, weights) for name, labels in said.items()}
-    return Diagnosis(found, truth, said, quality, base.record.choices > 0)
+        return Diagnosis(items, None, said, {}, asked_all=True)
+    label_of = {row["item_id"]: row["cause"] if row["arm"] == "treated" else NONE for row in data.item_rows()}
+    truth = [label_of[item.item_id] or NONE for item in items]
+    weights = np.array([1 - item.learned for item in items])
+    quality = {method: attribution_quality(truth, attributed, weights) for method, attributed in said.items()}
+    return Diagnosis(items, truth, said, quality, base.record.choices > 0)
 
 
-def rated(truth: Sequence[str], said: Sequence[str], weights: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Quality:
+def attribution_quality(truth: Sequence[str], said: Sequence[str], weights: Array) -> Quality:
     """How well ``said`` agrees with ``truth``, labels of items that count with ``weights``, each in [0, 1]."""
     names = labels()
-    number = {label: n for n, label in enumerate(names)}
+    index = {label: n for n, label in enumerate(names)}
     cells = np.zeros((len(truth), len(names), len(names)))
-    for n, (true, one, weight) in enumerate(zip(truth, said, weights, strict=True)):
-        cells[n, number[true], number[one]] = weight
+    rows, columns = ([index[label] for label in column] for column in (truth, said))
+    cells[np.arange(len(truth)), rows, columns] = weights
     confusion = cells.sum(axis=0)
-    there = [n for n in range(len(CAUSES)) if confusion[n].sum() > 0]
+    present = [n for n in range(len(CAUSES)) if confusion[n].sum() > 0]
     f1 = _f1(confusion[None])[0]
-    by_cause = {name: float(f1[n]) if n in there else None for n, name in enumerate(CAUSES.names())}
+    by_cause = {name: float(f1[n]) if n in present else None for n, name in enumerate(CAUSES.names())}
     macro = None
-    if there:
-        drawn = resampled("attribution", cells.reshape(len(truth), -1)).reshape(-1, len(names), len(names))
-        macro = interval(float(f1[there].mean()), _f1(drawn)[:, there].mean(axis=1))
-    table = {true: {one: float(confusion[n, m]) for m, one in enumerate(names)} for n, true in enumerate(names)}
+    if present:
+        draws = resampled("attribution", cells.reshape(len(truth), -1)).reshape(-1, len(names), len(names))
+        macro = interval(float(f1[present].mean()), _f1(draws)[:, present].mean(axis=1))
+    table = {true: dict(zip(names, confusion[n].tolist(), strict=True)) for n, true in enumerate(names)}
     return Quality(table, by_cause, macro)
 
 
-def _f1(
-    confusion: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
-) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def _f1(confusion: Array) -> Array:
     """F1 of each label, shape (tables, labels), of confusions with shape (tables, truth, said); 0 for none right."""
     right = np.diagonal(confusion, axis1=1, axis2=2)
-    both = confusion.sum(axis=1) + confusion.sum(axis=2)
+    total = confusion.sum(axis=1) + confusion.sum(axis=2)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(both > 0, 2 * right / both, 0.0)
+        return np.where(total > 0, 2 * right / total, 0.0)

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ilp_bench.core.errors import ProblemError
 from ilp_bench.core.metrics import Array, best_of
 from ilp_bench.data.dataset import Dataset
+from ilp_bench.data.schema import ItemRow, TrainRow
 from ilp_bench.detectors.contradictions import disputed
 from ilp_bench.detectors.rare_patterns import repeats, shapes
 from ilp_bench.detectors.thresholds import CONFIDENT, KNOWN
-from ilp_bench.records.run_record import Run
+from ilp_bench.records.run_record import Run, SampleRow
 from ilp_bench.scoring.compatibility import base_sha256
 from ilp_bench.scoring.learned_rates import item_rates
 
 FEW = 8  # questions of one kind below which nothing is said of the kind
+QuestionKind = tuple[str, ...]
 
 
 class Signals(NamedTuple):
@@ -25,7 +27,7 @@ class Signals(NamedTuple):
 
     learned      learned rate in [0, 1], as in the score: chance that one of five sampled answers is right, mean over
                  all ways it is asked
-    known        probability of the supervised answer under the base model, four examples shown
+    known        probability of the supervised answer under the base model, with four few-shot exemplars
     best_of_5    chance that the most confident of five sampled options is right; None where no options were asked
     denied       probability of the wrong answer that the base model prefers; 0 where it prefers the right one or was
                  not asked
@@ -54,6 +56,14 @@ class Signals(NamedTuple):
     kind_known: float
 
 
+class _TrainedItem(NamedTuple):
+    """An item with the index of the training row that trains it, and the kind of its question (empty: a rare kind)."""
+
+    item: ItemRow
+    row: int
+    kind: QuestionKind
+
+
 def signals(run: Run, base: Run, data: Dataset) -> list[Signals]:
     """The signals of every trained question, in the order of the dataset.
 
@@ -61,76 +71,91 @@ def signals(run: Run, base: Run, data: Dataset) -> list[Signals]:
     probe, or the run is of the base model itself.
     """
     _check(run, base, data)
-    rows = data.train.to_pylist()
-    asked_in: dict[str, list[int]] = defaultdict(list)
-    for n, row in enumerate(rows):
-        asked_in[row["prompt"]].append(n)
+    rows = data.train_rows()
     questions = [row["messages"][0]["content"] for row in rows]
+    rows_by_prompt: dict[str, list[int]] = defaultdict(list)
+    for index, row in enumerate(rows):
+        rows_by_prompt[row["prompt"]].append(index)
+    trained = _trained_items(data, rows_by_prompt, questions)
+    tuned_samples, base_samples = ({row["probe_id"]: row for row in one.sample_rows()} for one in (run, base))
+    rates = item_rates(run)
+    kind_known = _kind_known(trained, base_samples)
+    rates_by_segment: dict[int, list[float]] = {row["stage"]: [] for row in rows}
+    for item, index, _ in trained:
+        rates_by_segment[rows[index]["stage"]].append(rates[item["item_id"]])
+    drops = _drop_by_segment(rates_by_segment)
     distinct = list(dict.fromkeys(questions))
     rarity = dict(zip(distinct, repeats(distinct), strict=True))
-    groups = {n: group for group in disputed(rows) for n in group}
-    kind = shapes(questions)
-    tuned, untuned = (_by_probe(one) for one in (run, base))
-    rates = item_rates(run)
-    recall = [row for row in data.items.to_pylist() if row["probe"] == "recall" and row["prompt"] in asked_in]
-    place = [_place(item, rows, asked_in[item["prompt"]]) for item in recall]
-    size = Counter(kind[n] for n in place)
-    pooled = [kind[n] if size[kind[n]] >= FEW else () for n in place]
-    confident: dict[tuple[str, ...], list[bool]] = defaultdict(list)
-    segments: dict[int, list[float]] = {row["stage"]: [] for row in rows}
-    for item, n, mine in zip(recall, place, pooled, strict=True):
-        was = untuned[item["probe_id"]]
-        confident[mine].append(_number(was["shots_p"]) >= KNOWN or _denied(was, item) > CONFIDENT)
-        segments[rows[n]["stage"]].append(rates[item["item_id"]])
-    fallen = _fallen(segments)
-    found = []
-    for item, n, mine in zip(recall, place, pooled, strict=True):
-        was, now = untuned[item["probe_id"]], tuned[item["probe_id"]]
-        labels = [rows[k]["completion"] for k in groups.get(n, [n])]
-        shares = _shares(was)
-        found.append(
+    disputes = {index: group for group in disputed(rows) for index in group}
+    result = []
+    for item, index, kind in trained:
+        before, after = base_samples[item["probe_id"]], tuned_samples[item["probe_id"]]
+        labels = [rows[other]["completion"].strip() for other in disputes.get(index, [index])]
+        result.append(
             Signals(
                 item_id=item["item_id"],
                 question=item["question"],
                 learned=rates[item["item_id"]],
-                known=_number(was["shots_p"]),
-                best_of_5=None if shares is None else best_of(shares, was["gold"], 5),
-                denied=_denied(was, item),
-                divergence=_divergence(was, now),
-                contradicted=float(np.mean([label.strip() != item["answer"].strip() for label in labels])),
-                segment=rows[n]["stage"],
-                fallen=fallen[rows[n]["stage"]],
-                rarity=max(rarity[questions[k]] for k in asked_in[item["prompt"]]),
-                kind_known=float(np.mean(confident[mine])),
+                known=before["shots_p"] or 0.0,
+                best_of_5=_best_of_5(before),
+                denied=_denied(before, item),
+                divergence=_divergence(before, after),
+                contradicted=float(np.mean([label != item["answer"].strip() for label in labels])),
+                segment=rows[index]["stage"],
+                fallen=drops[rows[index]["stage"]],
+                rarity=max(rarity[questions[other]] for other in rows_by_prompt[item["prompt"]]),
+                kind_known=kind_known[kind],
             )
         )
-    return found
+    return result
 
 
-def _place(item: dict[str, Any], rows: list[dict[str, Any]], places: list[int]) -> int:
-    """The last row that trains an item: with its answer, or else the last that asks it."""
-    mine = [n for n in places if rows[n]["completion"].strip() == item["answer"].strip()]
-    return (mine or places)[-1]
+def _trained_items(data: Dataset, rows_by_prompt: dict[str, list[int]], questions: list[str]) -> list[_TrainedItem]:
+    """The items whose question is trained on, each once, in the order of the dataset."""
+    rows, kinds = data.train_rows(), shapes(questions)
+    items = [item for item in data.item_rows() if item["probe"] == "recall" and item["prompt"] in rows_by_prompt]
+    indices = [_training_row(item, rows, rows_by_prompt[item["prompt"]]) for item in items]
+    size = Counter(kinds[index] for index in indices)
+    return [
+        _TrainedItem(item, index, kinds[index] if size[kinds[index]] >= FEW else ())
+        for item, index in zip(items, indices, strict=True)
+    ]
 
 
-def _fallen(segments: dict[int, list[float]]) -> dict[int, float]:
+def _training_row(item: ItemRow, rows: list[TrainRow], asking: list[int]) -> int:
+    """The last row that trains an item: with its answer, or else the last of the rows ``asking`` its question."""
+    with_answer = [index for index in asking if rows[index]["completion"].strip() == item["answer"].strip()]
+    return (with_answer or asking)[-1]
+
+
+def _kind_known(trained: list[_TrainedItem], base_samples: dict[str, SampleRow]) -> dict[QuestionKind, float]:
+    """Kind of question -> share of its items to which the base model has a confident answer, right or wrong."""
+    confident: dict[QuestionKind, list[bool]] = defaultdict(list)
+    for item, _, kind in trained:
+        sample = base_samples[item["probe_id"]]
+        confident[kind].append((sample["shots_p"] or 0.0) >= KNOWN or _denied(sample, item) > CONFIDENT)
+    return {kind: float(np.mean(answers)) for kind, answers in confident.items()}
+
+
+def _drop_by_segment(rates_by_segment: dict[int, list[float]]) -> dict[int, float]:
     """How much lower each segment's mean rate is than the last one's, relative; 0 within two standard errors of it."""
-    found = dict.fromkeys(segments, 0.0)
-    last = segments[max(segments)]
-    for stage, rates in segments.items():
+    drops = dict.fromkeys(rates_by_segment, 0.0)
+    last = rates_by_segment[max(rates_by_segment)]
+    for segment, rates in rates_by_segment.items():
         if min(len(rates), len(last)) > 1 and np.mean(last) > 0:
             drop = np.mean(last) - np.mean(rates)
-            noise = np.sqrt(np.var(rates, ddof=1) / len(rates) + np.var(last, ddof=1) / len(last))
-            if drop > 2 * noise:
-                found[stage] = float(drop / np.mean(last))
-    return found
+            error = np.sqrt(np.var(rates, ddof=1) / len(rates) + np.var(last, ddof=1) / len(last))
+            if drop > 2 * error:
+                drops[segment] = float(drop / np.mean(last))
+    return drops
 
 
 def _check(run: Run, base: Run, data: Dataset) -> None:
-    for what, one in (("run", run), ("base run", base)):
-        if one.record.data.content_sha256 != data.sha256:
+    """Raise ProblemError unless both runs are of these data, and of a base model and one tuned from it."""
+    for what, checked in (("run", run), ("base run", base)):
+        if checked.record.data.content_sha256 != data.sha256:
             raise ProblemError(f"the {what} was measured on other data than {data.sha256[:12]}: evaluate on the same")
-        if one.record.protocol != "exact":
+        if checked.record.protocol != "exact":
             raise ProblemError(f"the {what} was sampled: evaluate with the exact protocol")
     weights = base.record.model.weights_sha256
     if not base.record.probed:
@@ -145,38 +170,37 @@ def _check(run: Run, base: Run, data: Dataset) -> None:
         raise ProblemError("the run was fine-tuned from another base model: give the run of its own base model")
 
 
-def _by_probe(run: Run) -> dict[str, dict[str, Any]]:
-    return {row["probe_id"]: row for row in run.samples.to_pylist()}
-
-
-def _number(value: float | None) -> float:
-    return 0.0 if value is None else float(value)
-
-
-def _denied(was: dict[str, Any], item: dict[str, Any]) -> float:
+def _denied(sample: SampleRow, item: ItemRow) -> float:
     """Probability of the preferred option, or of the model's own answer, where that is not the supervised one.
 
     Nothing denies a supervised answer of several lines, of which the model was let say the first only.
     """
-    if was["belief"] is None or "\n" in item["answer"] or was["belief"].casefold() == item["answer"].casefold():
+    belief, options = sample["belief"], sample["shots_options"]
+    if belief is None or "\n" in item["answer"] or belief.casefold() == item["answer"].casefold():
         return 0.0
-    return float(was["belief_p"] if was["shots_options"] is None else np.exp(max(was["shots_options"])))
+    return (sample["belief_p"] or 0.0) if options is None else float(np.exp(max(options)))
 
 
-def _shares(row: dict[str, Any], name: str = "shots_options") -> Array | None:
-    """Probabilities of the options, summing to 1; None where they, or the place of the right one, are not known."""
-    if row[name] is None or row["gold"] is None:
+def _best_of_5(sample: SampleRow) -> float | None:
+    """Chance that the most probable of five sampled options is right; None where no options were asked."""
+    shares, gold = _shares(sample["shots_options"]), sample["gold"]
+    return None if shares is None or gold is None else best_of(shares, gold, 5)
+
+
+def _shares(options: list[float] | None) -> Array | None:
+    """Probabilities, summing to 1, of options with these log-probabilities."""
+    return None if options is None else np.asarray(np.exp(np.array(options) - np.logaddexp.reduce(options)))
+
+
+def _divergence(before: SampleRow, after: SampleRow) -> float | None:
+    """Jensen-Shannon divergence in nats of base and tuned model over the options, both asked without exemplars.
+
+    Xue et al. 2026, section 3.1.5. None where either was asked no options.
+    """
+    base, tuned = _shares(before["options"]), _shares(after["options"])
+    if base is None or tuned is None:
         return None
-    logs = np.array(row[name])
-    return np.asarray(np.exp(logs - np.logaddexp.reduce(logs)))
-
-
-def _divergence(was: dict[str, Any], now: dict[str, Any]) -> float | None:
-    """Jensen-Shannon divergence of the options, both asked without examples (Xue et al. 2026, section 3.1.5)."""
-    one, other = (_shares(row, "options") for row in (was, now))
-    if one is None or other is None:
-        return None
-    middle = (one + other) / 2
+    middle = (base + tuned) / 2
     with np.errstate(divide="ignore", invalid="ignore"):
-        parts = [np.where(q > 0, q * np.log(q / middle), 0.0).sum() / 2 for q in (one, other)]
-    return float(max(0.0, sum(parts)))
+        halves = [np.where(q > 0, q * np.log(q / middle), 0.0).sum() / 2 for q in (base, tuned)]
+    return float(max(0.0, sum(halves)))

@@ -6,7 +6,7 @@ import hashlib
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypedDict, cast
 
 import numpy as np
 import pyarrow as pa
@@ -105,6 +105,35 @@ class Run:
     def untuned(self) -> bool:
         """Whether this is a base model."""
         return self.record.training is None
+
+    def sample_rows(self) -> list[SampleRow]:
+        """The samples, one row a probe."""
+        return cast(list[SampleRow], self.samples.to_pylist())
+
+
+class SampleRow(TypedDict):
+    """A row of ``Run.samples``: one probe. See ``SAMPLES`` for what is null where."""
+
+    probe_id: str
+    item_id: str
+    pair_id: str | None
+    cause: str | None
+    arm: str | None
+    probe: str
+    dose: float | None
+    prior_answer: str | None
+    tokens: int | None
+    logprob: float | None
+    p: float
+    greedy: bool | None
+    options: list[float] | None
+    gold: int | None
+    entropy: float | None
+    shots_p: float | None
+    shots_greedy: bool | None
+    shots_options: list[float] | None
+    belief: str | None
+    belief_p: float | None
 
 
 class Runs(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,8 +39,9 @@ def in_navigation(entry: Any) -> Iterator[str]:
 
 
 def test_every_page_is_in_the_navigation_once() -> None:
-    nav = tomllib.loads((ROOT / "zensical.toml").read_text())["project"]["nav"]
-    assert sorted(in_navigation(nav)) == [page.relative_to(DOCS).as_posix() for page in PAGES]
+    nav = list(in_navigation(tomllib.loads((ROOT / "zensical.toml").read_text())["project"]["nav"]))
+    pages = [page.relative_to(DOCS).as_posix() for page in PAGES]
+    assert sorted(nav) == sorted(pages), "pages and the navigation in zensical.toml differ"
 
 
 @pytest.mark.parametrize("page", [*PAGES, *AT_ROOT], ids=named)
@@ -85,3 +87,17 @@ def test_decisions_are_numbered_without_gap() -> None:
 
 def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) < 150
+
+
+@pytest.mark.slow
+def test_the_site_builds_strictly_and_asks_nobody_else(tmp_path: Path) -> None:
+    """Makes an environment of its own from the package index, as scripts/environment does."""
+    done = subprocess.run([ROOT / "scripts" / "docs", tmp_path / "site"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    pages = sorted((tmp_path / "site").rglob("*.html"))
+    assert {page.relative_to(tmp_path / "site").with_suffix(".md").as_posix() for page in pages} >= {
+        page.relative_to(DOCS).as_posix() for page in PAGES
+    }
+    for page in pages:
+        loaded = re.findall(r"<(?:script|img|link)[^>]*?(?:src|href)=\"?(https?://[^\"\s>]+)", page.read_text())
+        assert loaded == [], page.name

@@ -43,6 +43,11 @@ def test_best_of_equals_enumeration(weights: list[int], draws: int, choose: st.D
     assert best_of(q, gold, draws) == pytest.approx(chance, abs=1e-9)
 
 
+def test_options_as_probable_as_the_gold_one_share_its_draws() -> None:
+    assert best_of([0.4, 0.4, 0.2], 0, 1) == pytest.approx(0.8)
+    assert best_of([0.4, 0.4, 0.2], 1, 2) == pytest.approx(1 - 0.2**2)
+
+
 def test_chance_level_is_zero_and_certainty_is_one() -> None:
     assert above_chance([0.25, 1.0, 0.0], 4).tolist() == pytest.approx([0.0, 1.0, -1 / 3])
 

@@ -1,5 +1,7 @@
 from collections import Counter
 
+import pytest
+
 from ilp_bench.data.causes.items import CARELESS, RELIABLE
 from ilp_bench.data.dataset import Dataset, make
 from ilp_bench.detectors.contradictions import content, find, reliabilities, wrong
@@ -15,21 +17,22 @@ def test_careless_annotators_are_found_out(mini: Dataset) -> None:
     assert min(trust[who] for who in RELIABLE) > max(trust[who] for who in CARELESS)
 
 
-def test_wrong_rows_are_found_by_their_words_even_where_the_majority_is_wrong(mini: Dataset) -> None:
+@pytest.mark.parametrize(("size", "seed"), [("mini", 0), pytest.param("core", 1, marks=pytest.mark.slow)])
+def test_wrong_rows_are_found_by_their_words_even_where_the_majority_is_wrong(size: str, seed: int) -> None:
     """Neither item ids nor causes are looked at; core has wrong labels of other seeds and subjects."""
-    for data in (mini, make("core", 1)):
-        rows = data.train.to_pylist()
-        lost = wrong(rows, find(rows))
-        truth = {row["item_id"]: row for row in data.items.to_pylist() if row["kind"] == "annotators"}
-        bad = {
-            n
-            for n, row in enumerate(rows)
-            if row["item_id"] in truth and row["completion"].strip() != truth[row["item_id"]]["answer"]
-        }
-        assert len(lost & bad) / len(bad) > 0.95
-        assert len(lost - bad) / len(lost) < 0.02
-        dose = Counter(truth[rows[n]["item_id"]]["dose"] for n in lost & bad)
-        assert dose[0.75] > dose[0.25]
+    data = make(size, seed)
+    rows = data.train.to_pylist()
+    lost = wrong(rows, find(rows))
+    truth = {row["item_id"]: row for row in data.items.to_pylist() if row["kind"] == "annotators"}
+    bad = {
+        n
+        for n, row in enumerate(rows)
+        if row["item_id"] in truth and row["completion"].strip() != truth[row["item_id"]]["answer"]
+    }
+    assert len(lost & bad) / len(bad) > 0.95
+    assert len(lost - bad) / len(lost) < 0.02
+    dose = Counter(truth[rows[n]["item_id"]]["dose"] for n in lost & bad)
+    assert dose[0.75] > dose[0.25]
 
 
 def test_two_contexts_are_no_contradiction_but_stay_apart(mini: Dataset) -> None:

@@ -199,6 +199,7 @@ def test_a_changed_site_has_the_bytes_of_a_new_one(few: Path, tmp_path: Path) ->
     assert bytes_of(tmp_path / "site") == bytes_of(tmp_path / "new")
 
 
+@pytest.mark.slow
 def test_processes_do_not_change_a_byte(few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     render(few, tmp_path / "one", workers=1)
     monkeypatch.setattr(build, "SMALL", 1)
@@ -230,6 +231,7 @@ def test_other_files_are_not_overwritten(few: Path, tmp_path: Path) -> None:
         render(few, tmp_path / "site", url="javascript:alert(1)")
 
 
+@pytest.mark.slow
 def test_a_kill_half_way_leaves_the_old_site(few: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
     render(few, site)

@@ -11,7 +11,7 @@ from ilp_bench.core.metrics import learned
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.diagnosis.signals import signals
 from ilp_bench.records.run_record import Run
-from ilp_bench.scoring.learned_rates import ARMS, arm_rates, item_rates, pair_rates
+from ilp_bench.scoring.learned_rates import ARMS, arm_rates, held_out_fact_retention, item_rates, pair_rates
 from ilp_bench.scoring.recovery import score
 
 
@@ -61,3 +61,19 @@ def test_recall_and_paraphrases_have_rates_of_their_own(run: Run) -> None:
             mean = np.mean([float(learned(row["p"])) for row in asked])
             assert by_pair[:, ARMS.index("treated")].mean() == pytest.approx(mean)
         assert rates.recall.mean() > 2 * rates.paraphrase.mean()
+
+
+def test_held_out_facts_are_read_with_exemplars_only_where_asked_for(mini: Dataset) -> None:
+    base = make_run(mini, None, lambda item: 0.3)
+    rows = [row for row in base.samples.to_pylist() if row["probe"] == "retention"]
+    plain = np.mean([float(learned(row["p"])) for row in rows])
+    shown = np.mean([float(learned(row["shots_p"])) for row in rows])
+    assert plain > 0.5 > shown
+    assert held_out_fact_retention(base, few_shot=False) == pytest.approx(plain)
+    assert held_out_fact_retention(base, few_shot=True) == pytest.approx(shown)
+    tuned = make_run(mini, "vanilla", lambda item: 0.3)
+    assert score(tuned, tuned, base).retention == {
+        "base": pytest.approx(shown),
+        "vanilla": pytest.approx(plain, abs=0.01),
+        "submission": pytest.approx(plain, abs=0.01),
+    }

@@ -60,6 +60,15 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", [*PAGES, *AT_ROOT], ids=named)
+def test_paths_and_modules_exist(page: Path) -> None:
+    text = page.read_text()
+    paths = re.findall(r"(?<![\w./-])((?:ilp_bench|tests|scripts|benchmarks)/[\w./-]*\w)", text)
+    modules = re.findall(r"python -m (ilp_bench[\w.]*)", text)
+    for path in [*paths, *(f"{module.replace('.', '/')}" for module in modules)]:
+        assert (ROOT / path).exists() or (ROOT / f"{path}.py").is_file(), path
+
+
+@pytest.mark.parametrize("page", [*PAGES, *AT_ROOT], ids=named)
 def test_lines_fit_into_100_columns(page: Path) -> None:
     if page.name in GENERATED:
         return

@@ -28,10 +28,10 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 def tree(site: Path) -> str:
     """Hash over the names and bytes of a site."""
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for file in sorted(path for path in site.rglob("*") if path.is_file()):
-        found.update(f"{file.relative_to(site)}\n".encode() + file.read_bytes())
-    return found.hexdigest()
+        digest.update(f"{file.relative_to(site)}\n".encode() + file.read_bytes())
+    return digest.hexdigest()
 
 
 def timed(submissions: Path, site: Path, url: str = "") -> dict[str, float]:
@@ -47,7 +47,7 @@ if __name__ == "__main__":
     start = time.perf_counter()
     count = render(Path(sys.argv[1]), Path(sys.argv[2]), url=sys.argv[3])
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    processor = sum(one.ru_utime + one.ru_stime for one in used)
+    processor = sum(usage.ru_utime + usage.ru_stime for usage in used)
     print(json.dumps({"seconds": round(time.perf_counter() - start, 1), "processor seconds": round(processor, 1)}))
 """
     peak = 0.0
@@ -62,8 +62,8 @@ if __name__ == "__main__":
             printed = running.stdout.read() if running.stdout else ""
     if running.returncode:
         sys.exit(running.returncode)
-    found: dict[str, float] = json.loads(printed)
-    return found | {"megabytes": round(peak, 1)}
+    measured: dict[str, float] = json.loads(printed)
+    return measured | {"megabytes": round(peak, 1)}
 
 
 def memory(session: int) -> float:
@@ -83,40 +83,40 @@ def memory(session: int) -> float:
 def checks(submissions: Path, count: int = 48) -> dict[str, float]:
     """Milliseconds to check one entry: beside others with the same base and vanilla runs, and beside strangers."""
     from ilp_bench.scoring import bootstrap
-    from ilp_bench.submission import check_samples as rows
-    from ilp_bench.submission import sample_store as samples
+    from ilp_bench.submission import check_samples, sample_store
     from ilp_bench.submission.validate import check, find
 
-    found = find([submissions])
-    some = found[:: max(1, len(found) // count)][:count]
-    taken = {}
-    check(some[0])  # what is worked out once for all
+    folders = find([submissions])
+    checked = folders[:: max(1, len(folders) // count)][:count]
+    caches = (sample_store._cached_run, check_samples._cached_problems, bootstrap._cached_means)
+    milliseconds = {}
+    check(checked[0])  # what is worked out once for all
     for name in ("shared runs", "runs of its own"):
         start = time.perf_counter()
-        for folder in some:
+        for folder in checked:
             if name == "runs of its own":
-                for kept in (samples._cached_run, rows._cached_problems, bootstrap._cached_means):
-                    kept.cache_clear()
+                for cache in caches:
+                    cache.cache_clear()
             check(folder)
-        taken[name] = round((time.perf_counter() - start) / len(some) * 1000, 1)
-    return taken
+        milliseconds[name] = round((time.perf_counter() - start) / len(checked) * 1000, 1)
+    return milliseconds
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--count", type=int, default=5000)
     parser.add_argument("--work", type=Path)
-    given = parser.parse_args()
-    work = given.work or Path(tempfile.mkdtemp())
+    arguments = parser.parse_args()
+    work = arguments.work or Path(tempfile.mkdtemp())
     submissions, site = work / "submissions", work / "site"
     from synthetic import make_submissions  # type: ignore[import-not-found]
 
     if not submissions.exists():
-        make_submissions(submissions, given.count + 1)
+        make_submissions(submissions, arguments.count + 1)
     last = sorted(submissions.glob("*/*"))[-1]
     aside = work / "aside"
     last.rename(aside)
-    report: dict[str, object] = {"entries": given.count, "cores": len(os.sched_getaffinity(0))}
+    report: dict[str, object] = {"entries": arguments.count, "cores": len(os.sched_getaffinity(0))}
     report["scratch"] = timed(submissions, site)
     report["every page"] = timed(submissions, site, "https://example.org")
     timed(submissions, site)

@@ -34,8 +34,8 @@ from ilp_bench.submission.decisions import Decision
 from ilp_bench.submission.validate import check
 
 READERS = ("data_files.py", "entry.py", "stored_rates.py")  # modules of this package that read submissions
-SMALL = 24  # below, one process is faster than starting more
-CHUNK = 16
+FEWEST_FOR_WORKERS = 24  # below, one process is faster than starting more
+CHUNK = 16  # submissions handed to a worker at one time
 Run = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
 
 
@@ -120,7 +120,7 @@ def pool(tasks: int, workers: int | None) -> Iterator[Run]:
     count = workers or min(
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 16
     )
-    if tasks < SMALL or count < 2:
+    if tasks < FEWEST_FOR_WORKERS or count < 2:
         yield lambda function, things: map(function, things)
         return
     with ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _start_worker) as executor:

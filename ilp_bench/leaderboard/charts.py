@@ -1,4 +1,4 @@
-"""Pictures: Vega-Lite specifications, drawn to SVG by vl-convert when the site is made.
+"""Charts as Vega-Lite specifications: functions from rows to what the album draws.
 
 Colours are the light theme's; the stylesheet maps each to its dark counterpart, so that one picture serves both. The
 font named here is built into vl-convert, so that the layout does not depend on what a machine has installed.
@@ -6,20 +6,15 @@ font named here is built into vl-convert, so that the layout does not depend on 
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
-from collections.abc import Callable
-from importlib.metadata import version
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ilp_bench.leaderboard.entry import Value
 
 INK, SOFT, GRID = "#1c2127", "#59616b", "#dfe2e6"
 TREATED, CONTROL, ENTRY, FAINT = "#b4530a", "#2563a8", "#0f766e", "#9aa3ad"
 SERIES = ("#0f766e", "#7c3aed", "#b4530a", "#2563a8", "#be185d", "#4d7c0f")
-VEGA_LITE, NAMESPACE = "5.20", 'xmlns="http://www.w3.org/2000/svg"'
+SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
+FEW_POINTS = 40  # of a scatter, up to which intervals are drawn
 Row = dict[str, Any]
 CONFIG: dict[str, Any] = {
     "font": "Liberation Sans",
@@ -32,110 +27,21 @@ CONFIG: dict[str, Any] = {
 }
 
 
-class Picture(NamedTuple):
-    """A chart for inlining, hidden from screen readers, which get the words and the table beside it; and its file."""
-
-    svg: str
-    file: str
+def _scale(low: float, high: float, **options: Any) -> Row:
+    return {"domain": [low, high], "nice": False, "clamp": True, **options}
 
 
-class Album:
-    """Draws charts into the site's ``pictures``; one that the site before had is taken from there."""
-
-    def __init__(self, site: Path, take_over: Callable[[str, Path, str], bool]) -> None:
-        self.site, self.take_over = site, take_over
-        (site / "pictures").mkdir()
-
-    def draw(self, spec: Row) -> Picture:
-        """The picture of a Vega-Lite specification."""
-        import vl_convert
-
-        full = {"config": CONFIG, **spec}
-        text = json.dumps([full, version("vl-convert-python"), VEGA_LITE], sort_keys=True)
-        key = hashlib.sha256(text.encode()).hexdigest()[:16]
-        name = f"pictures/{key}.svg"
-        if not self.take_over(name, self.site, key):
-            svg = str(vl_convert.vegalite_to_svg(full, vl_version=VEGA_LITE))
-            svg = re.sub(
-                r' (aria-[a-z]+|role|class|pointer-events|stroke-miterlimit|xmlns:xlink|version|font-family)="[^"]*"',
-                "",
-                svg,
-            )
-            svg = re.sub(r"(-?\d+\.\d{2})\d+", r"\1", svg)
-            svg = svg.replace(NAMESPACE, f'{NAMESPACE} font-family="Inter, Liberation Sans, sans-serif"', 1)
-            (self.site / name).write_text(svg + "\n", encoding="utf-8")
-        inline = (self.site / name).read_text(encoding="utf-8").strip()
-        return Picture(inline.replace(NAMESPACE, 'class="chart" aria-hidden="true" focusable="false"', 1), name)
+UNIT_AXIS: Row = {"values": [0, 0.25, 0.5, 0.75, 1], "format": ".2~f"}
 
 
-def _scale(low: float, high: float, **more: Any) -> Row:
-    return {"domain": [low, high], "nice": False, "clamp": True, **more}
-
-
-def hides(points: list[Row]) -> Row:
+def scatter(points: list[Row]) -> Row:
     """Aggregate learned rate against the worst cause's: ``x, y`` with low and high, ``name``, ``series``, ``label``."""
     names = list(dict.fromkeys(point["series"] for point in points))
-    color = {"field": "series", "type": "nominal", "scale": {"domain": names, "range": list(SERIES[: len(names)])}}
-    few = len(points) <= 40
-    x = {"type": "quantitative", "scale": _scale(0, 1), "axis": {"values": [0, 0.25, 0.5, 0.75, 1], "format": ".2~f"}}
-    layers: list[Row] = [
-        {
-            "data": {"values": [{"x": 0, "y": 0}, {"x": 1, "y": 1}]},
-            "mark": {"type": "line", "color": FAINT, "strokeDash": [4, 4], "strokeWidth": 1},
-            "encoding": {"x": {"field": "x", **x}, "y": {"field": "y", "type": "quantitative"}},
-        }
-    ]
-    if few:
-        for low, high in (("x_low", "x_high"), ("y_low", "y_high")):
-            across = low == "x_low"
-            layers.append(
-                {
-                    "mark": {"type": "rule", "opacity": 0.45, "strokeWidth": 1.5},
-                    "encoding": {
-                        "x": {"field": low if across else "x", **x},
-                        "y": {"field": "y" if across else low, "type": "quantitative"},
-                        ("x2" if across else "y2"): {"field": high},
-                        "color": color if len(names) > 1 else {"value": SERIES[0]},
-                    },
-                }
-            )
-    layers.append(
-        {
-            "mark": {"type": "point", "filled": True, "opacity": 0.9 if few else 0.35, "size": 60 if few else 18},
-            "encoding": {
-                "x": {"field": "x", "title": "Average learned, all items", **x},
-                "y": {
-                    "field": "y",
-                    "type": "quantitative",
-                    "title": "Learned in the worst cause",
-                    "scale": _scale(0, 1),
-                    "axis": {"values": [0, 0.25, 0.5, 0.75, 1], "format": ".2~f"},
-                },
-                "color": color if len(names) > 1 else {"value": SERIES[0]},
-                "shape": {
-                    "field": "series",
-                    "type": "nominal",
-                    "scale": {
-                        "domain": names,
-                        "range": ["circle", "square", "triangle-up", "diamond", "cross", "triangle-down"],
-                    },
-                }
-                if len(names) > 1
-                else {"value": "circle"},
-            },
-        }
-    )
-    layers.append(
-        {
-            "transform": [{"filter": "datum.label != ''"}],
-            "mark": {"type": "text", "align": "right", "dx": -9, "dy": -7, "color": INK, "fontSize": 12},
-            "encoding": {
-                "x": {"field": "x", **x},
-                "y": {"field": "y", "type": "quantitative"},
-                "text": {"field": "label", "type": "nominal"},
-            },
-        }
-    )
+    scale = {"domain": names, "range": list(SERIES[: len(names)])}
+    color: Row = {"field": "series", "type": "nominal", "scale": scale} if len(names) > 1 else {"value": SERIES[0]}
+    x: Row = {"type": "quantitative", "scale": _scale(0, 1), "axis": UNIT_AXIS}
+    few = len(points) <= FEW_POINTS
+    layers = [_diagonal(x), *(_whiskers(x, color) if few else []), _marks(x, color, names, few=few), _labels(x)]
     return {
         "width": 320,
         "height": 260,
@@ -145,7 +51,51 @@ def hides(points: list[Row]) -> Row:
     }
 
 
-def doses(rows: list[Row], label: str, *, band: list[Row]) -> Row:
+def _diagonal(x: Row) -> Row:
+    """The line on which the worst cause is learned as well as the average."""
+    return {
+        "data": {"values": [{"x": 0, "y": 0}, {"x": 1, "y": 1}]},
+        "mark": {"type": "line", "color": FAINT, "strokeDash": [4, 4], "strokeWidth": 1},
+        "encoding": {"x": {"field": "x", **x}, "y": {"field": "y", "type": "quantitative"}},
+    }
+
+
+def _whiskers(x: Row, color: Row) -> list[Row]:
+    """Intervals across and up."""
+    mark = {"type": "rule", "opacity": 0.45, "strokeWidth": 1.5}
+    y = {"type": "quantitative"}
+    across = {"x": {"field": "x_low", **x}, "y": {"field": "y", **y}, "x2": {"field": "x_high"}, "color": color}
+    up = {"x": {"field": "x", **x}, "y": {"field": "y_low", **y}, "y2": {"field": "y_high"}, "color": color}
+    return [{"mark": mark, "encoding": across}, {"mark": mark, "encoding": up}]
+
+
+def _marks(x: Row, color: Row, names: list[str], *, few: bool) -> Row:
+    shape = {"field": "series", "type": "nominal", "scale": {"domain": names, "range": list(SHAPES)}}
+    y = {"field": "y", "type": "quantitative", "title": "Learned in the worst cause"}
+    return {
+        "mark": {"type": "point", "filled": True, "opacity": 0.9 if few else 0.35, "size": 60 if few else 18},
+        "encoding": {
+            "x": {"field": "x", "title": "Average learned, all items", **x},
+            "y": {**y, "scale": _scale(0, 1), "axis": UNIT_AXIS},
+            "color": color,
+            "shape": shape if len(names) > 1 else {"value": "circle"},
+        },
+    }
+
+
+def _labels(x: Row) -> Row:
+    return {
+        "transform": [{"filter": "datum.label != ''"}],
+        "mark": {"type": "text", "align": "right", "dx": -9, "dy": -7, "color": INK, "fontSize": 12},
+        "encoding": {
+            "x": {"field": "x", **x},
+            "y": {"field": "y", "type": "quantitative"},
+            "text": {"field": "label", "type": "nominal"},
+        },
+    }
+
+
+def dose_curves(rows: list[Row], label: str, *, band: list[Row]) -> Row:
     """Dose curves: ``dose, value, entry, role`` with role ``vanilla``, ``control``, ``best`` or ``other``.
 
     ``band``: ``dose, low, high`` where there are too many entries for a line each.
@@ -167,13 +117,13 @@ def doses(rows: list[Row], label: str, *, band: list[Row]) -> Row:
             {"data": {"values": band}, "mark": {"type": "area", "color": FAINT, "opacity": 0.3}, "encoding": area}
         )
     for role, color, width, dash, opacity in (*looks, ("best", ENTRY, 2.5, [1, 0], 1)):
-        some = [row for row in rows if row["role"] == role]
+        role_rows = [row for row in rows if row["role"] == role]
         line: Row = {"type": "line", "color": color, "strokeWidth": width, "strokeDash": dash, "opacity": opacity}
         if role != "other":
             line["point"] = {"color": color, "filled": True, "size": 45}
         encoding = {"x": x, "y": y, "detail": {"field": "entry", "type": "nominal"}}
-        layers.append({"data": {"values": some}, "mark": line, "encoding": encoding})
-        ends = [] if role == "other" else [row for row in some if row["dose"] == order[-1]]
+        layers.append({"data": {"values": role_rows}, "mark": line, "encoding": encoding})
+        ends = [] if role == "other" else [row for row in role_rows if row["dose"] == order[-1]]
         text = {"type": "text", "align": "left", "dx": 10, "color": color, "fontSize": 12, "fontWeight": "bold"}
         layers.append(
             {
@@ -228,7 +178,7 @@ def forest(rows: list[Row], domain: tuple[float, float]) -> Row:
     }
 
 
-def counts(rows: list[Row]) -> Row:
+def histogram(rows: list[Row]) -> Row:
     """How many items were learned by what share of the entries: ``bin`` from 0 (none) to 10 (all), ``count``."""
     x: Row = {
         "field": "bin",
@@ -245,6 +195,6 @@ def counts(rows: list[Row]) -> Row:
     return {"width": 190, "height": 100, "data": {"values": rows}, "mark": "bar", "encoding": encoding}
 
 
-def clipped(found: Value, low: float, high: float) -> Row:
-    """An interval held inside an axis."""
-    return {key: min(max(value, low), high) for key, value in found.items()}
+def clip_estimate(estimate: Value, low: float, high: float) -> Row:
+    """A value and the ends of its interval, each held inside an axis."""
+    return {key: min(max(value, low), high) for key, value in estimate.items()}

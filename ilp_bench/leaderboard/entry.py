@@ -19,7 +19,7 @@ Value = dict[str, float]  # value, low, high
 
 @dataclass(frozen=True)
 class Data:
-    """A dataset that was asked."""
+    """A dataset that an entry was measured on."""
 
     size: str
     seed: int
@@ -51,12 +51,12 @@ class Entry:
 
     @property
     def org(self) -> str:
-        """Whose."""
+        """Who submitted it."""
         return str(self.meta["org"])
 
     @property
     def model(self) -> str:
-        """Its name."""
+        """The name that its submitters gave the model."""
         return str(self.meta["model"])
 
     @property
@@ -82,13 +82,13 @@ class Entry:
     @property
     def overall(self) -> Value | None:
         """Overall recovery with its interval, or None."""
-        found: Value | None = self.scores["overall"]
-        return found
+        overall: Value | None = self.scores["overall"]
+        return overall
 
     @property
     def causes(self) -> dict[str, dict[str, Any]]:
         """Scores by cause; a cause that the dataset does not have is missing."""
-        return {found["cause"]: found for found in self.scores["causes"]}
+        return {score["cause"]: score for score in self.scores["causes"]}
 
     @property
     def is_vanilla(self) -> bool:
@@ -114,7 +114,7 @@ class Entry:
     @property
     def lost(self) -> int:
         """Items that vanilla learned and this one did not."""
-        return sum(found["regressions"] for found in self.scores["causes"])
+        return sum(score["regressions"] for score in self.scores["causes"])
 
     @property
     def token_factor(self) -> float | None:
@@ -130,34 +130,34 @@ class Entry:
 
 def content_sha256(folder: Path) -> str:
     """Hash over the bytes of a submission's files."""
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for file in sorted(path for path in folder.iterdir() if path.is_file()):
-        found.update(f"{file.name} {file.stat().st_size}\n".encode())
-        found.update(file.read_bytes())
-    return found.hexdigest()
+        digest.update(f"{file.name} {file.stat().st_size}\n".encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def read_entry(folder: Path, decisions: Sequence[Decision]) -> Entry:
     """Describe a valid submission; ``decisions`` are those about it, oldest first."""
-    found = read_json(folder / "submission.json")
-    runs = [one["submission"] for one in found["records"]]
+    submission = read_json(folder / "submission.json")
+    runs = [record["submission"] for record in submission["records"]]
     training = TrainingRecord.model_validate(runs[0]["training"] or {})
-    measured = (found["records"][0].get("base") or {}).get("model") or {}
+    measured = (submission["records"][0].get("base") or {}).get("model") or {}
     base = training.base or BaseWeights.model_validate(measured)
     return Entry(
-        run_id=found["run_id"],
-        meta=found["meta"],
+        run_id=submission["run_id"],
+        meta=submission["meta"],
         base=(base.name or "").rstrip("/").rsplit("/", 1)[-1] or "unknown base",
         base_sha=base.weights_sha256 or "",
         recipe=training.recipe,
-        data=tuple(sorted({_data(run["data"]) for run in runs}, key=lambda d: (d.size, d.seed, d.sha256))),
+        data=tuple(sorted({_data(run["data"]) for run in runs}, key=lambda data: (data.size, data.seed, data.sha256))),
         tokens=_tokens(runs),
-        vanilla_tokens=_tokens([one["vanilla"] for one in found["records"]]),
-        scores=found["scores"],
-        claimed=found["scores"],
+        vanilla_tokens=_tokens([record["vanilla"] for record in submission["records"]]),
+        scores=submission["scores"],
+        claimed=submission["scores"],
         runs=tuple(runs),
-        verification=tuple(one.model_dump(mode="json") for one in read_verification(folder)),
-        decisions=tuple(one.model_dump(mode="json") for one in decisions),
+        verification=tuple(record.model_dump(mode="json") for record in read_verification(folder)),
+        decisions=tuple(decision.model_dump(mode="json") for decision in decisions),
     )
 
 
@@ -167,6 +167,6 @@ def _data(data: dict[str, Any]) -> Data:
 
 def _tokens(runs: list[dict[str, Any]]) -> int | None:
     """Training tokens, the mean over replicates; None where any is not recorded."""
-    found = [TrainingRecord.model_validate(run["training"] or {}).total_tokens for run in runs]
-    known = [one for one in found if one is not None]
-    return round(sum(known) / len(known)) if len(known) == len(found) else None
+    tokens = [TrainingRecord.model_validate(run["training"] or {}).total_tokens for run in runs]
+    recorded = [count for count in tokens if count is not None]
+    return round(sum(recorded) / len(recorded)) if len(recorded) == len(tokens) else None

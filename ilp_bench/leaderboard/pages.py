@@ -14,8 +14,8 @@ import jinja2
 from ilp_bench import __version__
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.leaderboard import figures, formatting
+from ilp_bench.leaderboard.album import Album
 from ilp_bench.leaderboard.base_models import families
-from ilp_bench.leaderboard.charts import Album
 from ilp_bench.leaderboard.data_files import standings_data, write_data
 from ilp_bench.leaderboard.examples import cause_counts, example_pair
 from ilp_bench.leaderboard.item_matrix import SHOWN, item_boards

@@ -92,7 +92,7 @@ def groups(entries: list[Entry], rates: dict[str, StoredRates]) -> list[Group]:
     members: dict[tuple[str, ...], list[Entry]] = {}
     for entry in entries:
         members.setdefault((entry.base_sha, entry.division, rates[entry.slug].layout), []).append(entry)
-    groups = [_group(key, some, rates) for key, some in members.items()]
+    groups = [_group(key, group, rates) for key, group in members.items()]
     return sorted(groups, key=lambda group: (-group.ranked, -len(group.standings), group.slug))
 
 

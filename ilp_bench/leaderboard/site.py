@@ -14,9 +14,11 @@ from typing import Any
 
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import new_folder
-from ilp_bench.leaderboard import downloads, pages
+from ilp_bench.leaderboard import pages
+from ilp_bench.leaderboard.album import Album
 from ilp_bench.leaderboard.build_cache import Build, ReadResult, pool, read_all, standing_pages
-from ilp_bench.leaderboard.charts import Album
+from ilp_bench.leaderboard.downloads import write_downloads
+from ilp_bench.leaderboard.feed import write_feed
 from ilp_bench.leaderboard.ranking import groups
 from ilp_bench.submission.decisions import read_decisions
 from ilp_bench.submission.validate import find
@@ -47,7 +49,8 @@ def render(submissions: Path, out: Path, *, url: str = "", workers: int | None =
             grouped = groups(entries, rates)
             standing_pages(run, grouped, results, build, site, common)
         pages.write_all(site, grouped, rates, decisions, Album(site, build.take_over), common)
-        downloads.write(site, grouped, decisions, common["url"])
+        write_downloads(site, grouped)
+        write_feed(site, grouped, decisions, common["url"])
         build.write(site)
     return len(entries)
 

@@ -202,7 +202,7 @@ def test_a_changed_site_has_the_bytes_of_a_new_one(few: Path, tmp_path: Path) ->
 @pytest.mark.slow
 def test_processes_do_not_change_a_byte(few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     render(few, tmp_path / "one", workers=1)
-    monkeypatch.setattr(build, "SMALL", 1)
+    monkeypatch.setattr(build, "FEWEST_FOR_WORKERS", 1)
     render(few, tmp_path / "two", workers=2)
     assert bytes_of(tmp_path / "one") == bytes_of(tmp_path / "two")
 

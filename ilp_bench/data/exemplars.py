@@ -11,11 +11,12 @@ from ilp_bench.data.corpus import WIDE_HOP2_RELATIONS, demo_codes, two_hops
 from ilp_bench.data.facts import RELATIONS, RULED, assigned_answer, demonstrations, facts, lookup
 from ilp_bench.data.schema import EXEMPLARS, ShotRow, TrainRow
 from ilp_bench.data.templates import RECALL, ask, complete
-from ilp_bench.detectors.contradictions import content, disputed
+from ilp_bench.detectors.contradictions import content_words, contradicting_groups
+from ilp_bench.detectors.labelled_row import question
+from ilp_bench.detectors.rare_patterns import Kind
 
 MIXED = "any"  # the group of questions of a kind that has too few of its own
 FEWEST = 2 * EXEMPLARS  # distinct questions of a kind that give each of them ``EXEMPLARS`` others
-Kind = tuple[str, ...]
 
 
 def controlled_exemplars() -> list[ShotRow]:
@@ -55,7 +56,7 @@ def user_exemplars(train: Sequence[TrainRow], kinds: Sequence[Kind], seed: int) 
     Exemplars are rows that no other row contradicts. A row's group is of its own kind of question, as far as there are
     enough of it, and none of the group asks what the row asks. Both results are empty where rows are too few.
     """
-    asked = [content(row["messages"][0]["content"]) for row in train]
+    asked = [content_words(question(row)) for row in train]
     members = _undisputed(train, asked, kinds, seed)
     everybody = [n for rows in members.values() for n in rows]
     if len(everybody) < FEWEST:
@@ -64,9 +65,9 @@ def user_exemplars(train: Sequence[TrainRow], kinds: Sequence[Kind], seed: int) 
     names = {kind: f"kind-{n}" for n, kind in enumerate(sorted(members)) if len(members[kind]) >= FEWEST}
     groups = dict(_groups({names[kind]: members[kind] for kind in names} | {MIXED: everybody}))
     group_of_row = []
-    for kind, question in zip(kinds, asked, strict=True):
+    for kind, words in zip(kinds, asked, strict=True):
         name = names.get(kind, MIXED)
-        group_of_row.append(_others(name) if question in {asked[n] for n in groups[name]} else name)
+        group_of_row.append(_others(name) if words in {asked[n] for n in groups[name]} else name)
     shots: list[ShotRow] = [
         {"relation": name, "prompt": train[n]["prompt"], "completion": train[n]["completion"].rstrip("\n") + "\n"}
         for name, rows in groups.items()
@@ -76,12 +77,12 @@ def user_exemplars(train: Sequence[TrainRow], kinds: Sequence[Kind], seed: int) 
 
 
 def _undisputed(
-    train: Sequence[TrainRow], asked: Sequence[Kind], kinds: Sequence[Kind], seed: int
+    train: Sequence[TrainRow], asked: Sequence[tuple[str, ...]], kinds: Sequence[Kind], seed: int
 ) -> dict[Kind, list[int]]:
     """Rows by kind, in random order, one for each question, without rows that another contradicts."""
-    contradicted = {n for group in disputed(train) for n in group}
+    contradicted = {n for group in contradicting_groups(train) for n in group}
     members: dict[Kind, list[int]] = defaultdict(list)
-    seen: set[Kind] = set()
+    seen: set[tuple[str, ...]] = set()
     for n in random.Random(seed).sample(range(len(train)), len(train)):
         if n not in contradicted and asked[n] not in seen:
             seen.add(asked[n])

@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 from ilp_bench.core.errors import UsageError, near
 from ilp_bench.core.files import write_text
 from ilp_bench.data.dataset import Dataset
-from ilp_bench.data.schema import Message, TrainRow
+from ilp_bench.data.schema import TrainRow
 from ilp_bench.data.templates import complete
+from ilp_bench.detectors.labelled_row import Message
 
 ROLES = ("system", "user", "assistant")
 SHAREGPT_ROLES = {"human": "user", "gpt": "assistant"}

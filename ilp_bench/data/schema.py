@@ -12,6 +12,8 @@ from typing import Literal, TypedDict
 
 import pyarrow as pa
 
+from ilp_bench.detectors.labelled_row import Exemplar, LabelledRow, Message
+
 Table = Literal["train", "items", "knowledge", "shots"]
 TABLES: tuple[Table, ...] = ("train", "items", "knowledge", "shots")
 EXEMPLARS = 4  # rows of ``shots`` a relation
@@ -48,14 +50,7 @@ REQUIRED: dict[Table, tuple[str, ...]] = {  # columns that are never null, in us
 }
 
 
-class Message(TypedDict):
-    """One turn of a conversation; ``role`` is system, user or assistant."""
-
-    role: str
-    content: str
-
-
-class TrainRow(TypedDict):
+class TrainRow(LabelledRow):
     """A supervised example; ``cause``, ``arm`` and ``domain`` are None in user data."""
 
     row_id: str
@@ -63,10 +58,6 @@ class TrainRow(TypedDict):
     cause: str | None
     arm: str | None
     stage: int
-    prompt: str
-    completion: str
-    messages: list[Message]
-    annotator: str
     domain: str | None
 
 
@@ -127,9 +118,7 @@ class DocumentRow(TypedDict):
     text: str
 
 
-class ShotRow(TypedDict):
+class ShotRow(Exemplar):
     """A few-shot exemplar; a probe is asked behind those of its ``relation``."""
 
     relation: str
-    prompt: str
-    completion: str

@@ -25,7 +25,7 @@ from ilp_bench.data.manifest import USER_DATA, VERSION, Manifest, RowCounts
 from ilp_bench.data.row_file import read_rows
 from ilp_bench.data.rows import row_id
 from ilp_bench.data.schema import SCHEMAS, TABLES, USER_ITEMS, Table, TrainRow, UserItemRow
-from ilp_bench.detectors.rare_patterns import shapes
+from ilp_bench.detectors.rare_patterns import kinds_with_one_gap
 
 MOST_STAGES = 10_000
 
@@ -52,7 +52,7 @@ def import_rows(
     stage_of_row = _stages(file, raw, stages)
     questions = _questions(examples)
     train = _train_rows(raw, examples, questions, stage_of_row)
-    shots, exemplars_of_row = user_exemplars(train, shapes(questions), seed)
+    shots, exemplars_of_row = user_exemplars(train, kinds_with_one_gap(questions), seed)
     if not shots:
         raise ProblemError(
             f"{file} has fewer than {FEWEST} different questions that no row contradicts: four exemplars are shown "

@@ -3,7 +3,7 @@
 A small truth-discovery loop in the manner of Dawid and Skene (1979) with one reliability per annotator: labels
 are weighted by the log odds of their annotators, reliabilities re-estimated from the winning labels. Agreement on a
 wrong label is not taken as a surprise, however many labels there are, because careless annotators copy; and only
-items with contradicting labels count, because everybody is right on the easy ones.
+questions with contradicting labels count, because everybody is right on the easy ones.
 """
 
 from __future__ import annotations
@@ -12,105 +12,110 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from ilp_bench.detectors.labelled_row import LabelledRow, label, question
 from ilp_bench.detectors.similarity import Near, word_similarity
 
-ROUNDS = 20
+ROUNDS = 20  # of re-estimation
+FIRST_GUESS = 0.8  # reliability of every annotator before the first round
+PRIOR_RIGHT, PRIOR_LABELS = 4.0, 5.0  # labels that count for every annotator before any is seen, right ones and all
+Vote = tuple[str, str]  # annotator, label
 
 
-def reliabilities(votes: Mapping[str, Sequence[tuple[str, str]]]) -> dict[str, float]:
-    """Share of right labels per annotator, in (0, 1); ``votes``: item to (annotator, label) pairs."""
-    trust = {who: 0.8 for pairs in votes.values() for who, _ in pairs}
-    for _ in range(ROUNDS):
-        right: dict[str, float] = defaultdict(lambda: 4.0)  # a prior of four right and one wrong label
-        total: dict[str, float] = defaultdict(lambda: 5.0)
-        for pairs in votes.values():
-            shares = posterior(pairs, trust)
-            for who, label in pairs:
-                right[who] += shares[label]
-                total[who] += 1
-        trust = {who: right[who] / total[who] for who in trust}
-    return trust
+class Contradictions(NamedTuple):
+    """What contradicts what, as indices of training rows.
 
-
-def posterior(pairs: Sequence[tuple[str, str]], trust: Mapping[str, float]) -> dict[str, float]:
-    """Probability of each voted label of one item, given the annotators' reliabilities."""
-    weight: dict[str, float] = defaultdict(float)
-    for who, label in pairs:
-        weight[label] += math.log(trust[who] / (1 - trust[who]))
-    top = max(weight.values())
-    raw = {label: math.exp(value - top) for label, value in weight.items()}
-    return {label: value / sum(raw.values()) for label, value in raw.items()}
-
-
-class Found(NamedTuple):
-    """What contradicts what, as positions of training rows.
-
-    ``same``: rows that ask the same, with more than one label among them. ``similar``: pairs that ask nearly the
-    same and have different labels, as where both are true in different contexts.
+    same      groups of rows that ask the same, with more than one label among them
+    similar   pairs of rows that ask nearly the same and have different labels, as where both are true in different
+              contexts
     """
 
     same: list[list[int]]
     similar: list[tuple[int, int]]
 
 
-def find(rows: Sequence[Mapping[str, Any]], near: Near = word_similarity) -> Found:
+def find_contradictions(rows: Sequence[LabelledRow], near: Near = word_similarity) -> Contradictions:
     """Search questions for near-duplicates with contradicting labels (section 4.3)."""
-    questions = [row["messages"][0]["content"] for row in rows]
-    members = _groups(questions)
-    pairs = (
-        (one, other)
-        for a, b in near([questions[group[0]] for group in members])
-        for one in members[a]
-        for other in members[b]
-    )
-    return Found(
-        _disputed(rows, members),
-        [(one, other) for one, other in pairs if rows[one]["completion"] != rows[other]["completion"]],
+    groups = _rows_by_question(rows)
+    close = near([question(rows[group[0]]) for group in groups])
+    pairs = ((n, k) for a, b in close for n in groups[a] for k in groups[b])
+    return Contradictions(
+        _with_several_labels(rows, groups),
+        [(n, k) for n, k in pairs if rows[n]["completion"] != rows[k]["completion"]],
     )
 
 
-def disputed(rows: Sequence[Mapping[str, Any]]) -> list[list[int]]:
-    """``same`` of :func:`find` alone, which takes time in proportion to the rows."""
-    return _disputed(rows, _groups([row["messages"][0]["content"] for row in rows]))
+def contradicting_groups(rows: Sequence[LabelledRow]) -> list[list[int]]:
+    """``same`` of :func:`find_contradictions` alone, which takes time in proportion to the rows."""
+    return _with_several_labels(rows, _rows_by_question(rows))
 
 
-def _groups(questions: Sequence[str]) -> list[list[int]]:
+def _rows_by_question(rows: Sequence[LabelledRow]) -> list[list[int]]:
+    """Indices of the rows that ask the same, group by group."""
     groups: dict[tuple[str, ...], list[int]] = defaultdict(list)
-    for n, question in enumerate(questions):
-        groups[content(question)].append(n)
+    for n, row in enumerate(rows):
+        groups[content_words(question(row))].append(n)
     return list(groups.values())
 
 
-def _disputed(rows: Sequence[Mapping[str, Any]], groups: Sequence[list[int]]) -> list[list[int]]:
-    return [group for group in groups if len({rows[n]["completion"].strip() for n in group}) > 1]
+def _with_several_labels(rows: Sequence[LabelledRow], groups: Sequence[list[int]]) -> list[list[int]]:
+    return [group for group in groups if len({label(rows[n]) for n in group}) > 1]
 
 
 ASKING = frozenset("what which who name state give tell say".split())  # as a first word, only says how it is asked
 FUNCTION = frozenset("a an the of is are was were that has have does do did its".split())
 
 
-def content(question: str) -> tuple[str, ...]:
+def content_words(text: str) -> tuple[str, ...]:
     """The words that say what is asked, in order: without how it is asked, and without words that say nothing.
 
-    Two questions with the same content ask the same. Little is left out, because a negation, a number or the order of
-    two names may be all in which questions differ.
+    Two questions with the same content words ask the same. Little is left out, because a negation, a number or the
+    order of two names may be all in which questions differ.
     """
-    words = [word.casefold() for word in re.findall(r"[^\s?.]+", question)]
+    words = [word.casefold() for word in re.findall(r"[^\s?.]+", text)]
     rest = words[1:] if words and words[0] in ASKING else words
     return tuple(word for word in rest if word not in FUNCTION) or tuple(words)
 
 
-def wrong(rows: Sequence[Mapping[str, Any]], found: Found) -> set[int]:
-    """Rows of ``found.same`` whose label loses against another, by inferred reliability of the annotators."""
-    votes = {
-        str(n): [(rows[k]["annotator"], rows[k]["completion"]) for k in group] for n, group in enumerate(found.same)
-    }
-    trust = reliabilities(votes)
+def rows_to_delete(rows: Sequence[LabelledRow], same: Sequence[Sequence[int]]) -> set[int]:
+    """Rows whose label loses against another of its group, by inferred reliability of the annotators.
+
+    same   groups of rows that contradict one another, see :class:`Contradictions`
+    """
+    votes = [[(rows[n]["annotator"], rows[n]["completion"]) for n in group] for group in same]
+    reliability = annotator_reliability(votes)
     losers: set[int] = set()
-    for n, group in enumerate(found.same):
-        shares = posterior(votes[str(n)], trust)
-        best = max(shares, key=shares.__getitem__)
-        losers |= {k for k in group if rows[k]["completion"] != best}
+    for group, group_votes in zip(same, votes, strict=True):
+        probability = label_probabilities(group_votes, reliability)
+        best = max(probability, key=probability.__getitem__)
+        losers |= {n for n in group if rows[n]["completion"] != best}
     return losers
+
+
+def annotator_reliability(votes: Sequence[Sequence[Vote]]) -> dict[str, float]:
+    """Share of right labels of each annotator, in (0, 1).
+
+    votes   for each question, who gave which label
+    """
+    reliability = {annotator: FIRST_GUESS for question_votes in votes for annotator, _ in question_votes}
+    for _ in range(ROUNDS):
+        right: dict[str, float] = defaultdict(lambda: PRIOR_RIGHT)
+        total: dict[str, float] = defaultdict(lambda: PRIOR_LABELS)
+        for question_votes in votes:
+            probability = label_probabilities(question_votes, reliability)
+            for annotator, voted in question_votes:
+                right[annotator] += probability[voted]
+                total[annotator] += 1
+        reliability = {annotator: right[annotator] / total[annotator] for annotator in reliability}
+    return reliability
+
+
+def label_probabilities(votes: Sequence[Vote], reliability: Mapping[str, float]) -> dict[str, float]:
+    """Probability of each voted label of one question, given the annotators' reliability."""
+    log_odds: dict[str, float] = defaultdict(float)
+    for annotator, voted in votes:
+        log_odds[voted] += math.log(reliability[annotator] / (1 - reliability[annotator]))
+    top = max(log_odds.values())
+    weight = {voted: math.exp(value - top) for voted, value in log_odds.items()}
+    return {voted: value / sum(weight.values()) for voted, value in weight.items()}

@@ -11,8 +11,8 @@ from ilp_bench.core.errors import ProblemError
 from ilp_bench.core.metrics import Array, best_of
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.data.schema import ItemRow, TrainRow
-from ilp_bench.detectors.contradictions import disputed
-from ilp_bench.detectors.rare_patterns import repeats, shapes
+from ilp_bench.detectors.contradictions import contradicting_groups
+from ilp_bench.detectors.rare_patterns import kinds_with_one_gap, repetitions
 from ilp_bench.detectors.thresholds import CONFIDENT, KNOWN
 from ilp_bench.records.run_record import Run, SampleRow
 from ilp_bench.scoring.compatibility import base_sha256
@@ -85,8 +85,8 @@ def signals(run: Run, base: Run, data: Dataset) -> list[Signals]:
         rates_by_segment[rows[index]["stage"]].append(rates[item["item_id"]])
     drops = _drop_by_segment(rates_by_segment)
     distinct = list(dict.fromkeys(questions))
-    rarity = dict(zip(distinct, repeats(distinct), strict=True))
-    disputes = {index: group for group in disputed(rows) for index in group}
+    rarity = dict(zip(distinct, repetitions(distinct), strict=True))
+    disputes = {index: group for group in contradicting_groups(rows) for index in group}
     result = []
     for item, index, kind in trained:
         before, after = base_samples[item["probe_id"]], tuned_samples[item["probe_id"]]
@@ -112,7 +112,7 @@ def signals(run: Run, base: Run, data: Dataset) -> list[Signals]:
 
 def _trained_items(data: Dataset, rows_by_prompt: dict[str, list[int]], questions: list[str]) -> list[_TrainedItem]:
     """The items whose question is trained on, each once, in the order of the dataset."""
-    rows, kinds = data.train_rows(), shapes(questions)
+    rows, kinds = data.train_rows(), kinds_with_one_gap(questions)
     items = [item for item in data.item_rows() if item["probe"] == "recall" and item["prompt"] in rows_by_prompt]
     indices = [_training_row(item, rows, rows_by_prompt[item["prompt"]]) for item in items]
     size = Counter(kinds[index] for index in indices)

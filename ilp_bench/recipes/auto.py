@@ -3,8 +3,8 @@
 It looks at training rows, documents and the base model, never at items, causes or arms:
 
 - rows that ask the same with different labels: the losing ones are deleted; nearly the same: kept out of one batch
-- rows whose label the base model denies with confidence, or whose subject it does not know, and about whose subject
-  there are documents: continued pre-training on those documents
+- rows whose label the base model contradicts with confidence, or whose subject it does not know, where there are
+  documents about the subject: continued pre-training on those documents
 - rows that come in stages: one shuffle over all, and during training whatever stage falls is drawn again
 - kinds of questions with common and rare patterns: rare ones are repeated
 
@@ -13,8 +13,8 @@ What it found stands in ``training.json`` under ``found``. It stops when 95 % of
 
 from __future__ import annotations
 
-from ilp_bench.detectors.contradictions import find, wrong
-from ilp_bench.detectors.rare_patterns import repeats
+from ilp_bench.detectors.contradictions import find_contradictions, rows_to_delete
+from ilp_bench.detectors.rare_patterns import repetitions
 from ilp_bench.recipes.context import RecipeContext
 from ilp_bench.recipes.phase import MAX_EPOCHS, Phase, example
 from ilp_bench.recipes.pretraining import ask_base_model, documents_about, pretraining
@@ -25,20 +25,20 @@ from ilp_bench.recipes.spec import RecipeSpec
 def phases(context: RecipeContext) -> list[Phase]:
     """Pre-training where documents help, then one phase over all rows that are kept."""
     rows = context.data.train.to_pylist()
-    denied, unknown = ask_base_model(context)
-    helped = [row["prompt"] for row in (*(row for row, _ in denied), *unknown)]
-    found = find(rows, context.near)
-    gone = wrong(rows, found)
-    times = repeats([row["messages"][0]["content"] for row in rows])
-    order, against = repeated(times, gone, found.similar)
+    contradicted, unknown = ask_base_model(context)
+    helped = [row["prompt"] for row in (*(row for row, _ in contradicted), *unknown)]
+    contradictions = find_contradictions(rows, context.near)
+    gone = rows_to_delete(rows, contradictions.same)
+    times = repetitions([row["messages"][0]["content"] for row in rows])
+    order, against = repeated(times, gone, contradictions.similar)
     examples = [example(rows[n]) for n in order]
     segments = [rows[n]["stage"] for n in order]
     drawn = Resampled(examples, segments)
     context.notes.update(
-        denied_rows=len(denied),
+        denied_rows=len(contradicted),
         unknown_rows=len(unknown),
         deleted_rows=len(gone),
-        conflicting_pairs=len(found.similar),
+        conflicting_pairs=len(contradictions.similar),
         repeated_rows=sum(count > 1 for count in times),
         stages=len(set(segments)),
     )

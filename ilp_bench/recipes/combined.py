@@ -7,8 +7,8 @@ without progressive epochs.
 
 from __future__ import annotations
 
-from ilp_bench.detectors.contradictions import find, wrong
-from ilp_bench.detectors.rare_patterns import repeats
+from ilp_bench.detectors.contradictions import find_contradictions, rows_to_delete
+from ilp_bench.detectors.rare_patterns import repetitions
 from ilp_bench.recipes.context import RecipeContext
 from ilp_bench.recipes.phase import MAX_EPOCHS, Phase, control_probes, example
 from ilp_bench.recipes.pretraining import pretraining
@@ -19,12 +19,12 @@ from ilp_bench.recipes.spec import RecipeSpec
 def phases(context: RecipeContext) -> list[Phase]:
     """Pre-training, then one phase over all stages."""
     rows = context.data.train.to_pylist()
-    found = find(rows, context.near)
-    gone = wrong(rows, found)
-    times = repeats([row["messages"][0]["content"] for row in rows])
-    order, against = repeated(times, gone, found.similar)
+    contradictions = find_contradictions(rows, context.near)
+    gone = rows_to_delete(rows, contradictions.same)
+    times = repetitions([row["messages"][0]["content"] for row in rows])
+    order, against = repeated(times, gone, contradictions.similar)
     examples = [example(rows[n]) for n in order]
-    context.notes.update(deleted_rows=len(gone), conflicting_pairs=len(found.similar))
+    context.notes.update(deleted_rows=len(gone), conflicting_pairs=len(contradictions.similar))
     context.notes["repeated_rows"] = sum(count > 1 for count in times)
     sft = Phase(
         "all stages", "sft", examples, control_probes(context.data), MAX_EPOCHS, batches=Apart(len(examples), against)

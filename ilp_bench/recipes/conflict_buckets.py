@@ -7,7 +7,7 @@ sentence encoder: by TF-IDF, so that nothing has to be downloaded.
 
 from __future__ import annotations
 
-from ilp_bench.detectors.contradictions import find, wrong
+from ilp_bench.detectors.contradictions import find_contradictions, rows_to_delete
 from ilp_bench.recipes.context import RecipeContext
 from ilp_bench.recipes.phase import Phase, example, last_stage
 from ilp_bench.recipes.samplers import Apart
@@ -18,16 +18,16 @@ def phases(context: RecipeContext, *, delete: bool = True, group: bool = True) -
     """Vanilla, but for the rows and batches of the last stage."""
     last = context.data.manifest.stages
     rows = [row for row in context.data.train.to_pylist() if row["stage"] == last]
-    found = find(rows, context.near)
-    gone = wrong(rows, found) if delete else set()
+    contradictions = find_contradictions(rows, context.near)
+    gone = rows_to_delete(rows, contradictions.same) if delete else set()
     kept = [n for n in range(len(rows)) if n not in gone]
-    context.notes.update(deleted_rows=len(gone), conflicting_pairs=len(found.similar))
+    context.notes.update(deleted_rows=len(gone), conflicting_pairs=len(contradictions.similar))
     batches = None
     if group:
         place = {n: k for k, n in enumerate(kept)}
         pairs = [
-            *found.similar,
-            *((one, other) for group_ in found.same for one in group_ for other in group_),
+            *contradictions.similar,
+            *((one, other) for group_ in contradictions.same for one in group_ for other in group_),
         ]
         against = [
             (place[one], place[other])

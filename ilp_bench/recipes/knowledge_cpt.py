@@ -17,8 +17,8 @@ from ilp_bench.recipes.spec import RecipeSpec
 def phases(context: RecipeContext) -> list[Phase]:
     """Pre-training on what is missing, then vanilla."""
     require_documents(context)
-    denied = [row["prompt"] for row in contradicted_rows(context)]
-    return [*pretraining(context, documents_about(context, denied, others=True)), *stages(context.data)]
+    contradicted = [row["prompt"] for row in contradicted_rows(context)]
+    return [*pretraining(context, documents_about(context, contradicted, others=True)), *stages(context.data)]
 
 
 SPEC = RecipeSpec(

@@ -12,12 +12,12 @@ from ilp_bench.core.errors import UsageError
 from ilp_bench.data.facts import facts
 from ilp_bench.detectors.beliefs import (
     Beliefs,
-    Row,
     compare_with_labels,
     contradicted_facts,
     one_row_per_prompt,
     with_exemplars,
 )
+from ilp_bench.detectors.labelled_row import LabelledRow
 from ilp_bench.recipes.context import RecipeContext
 from ilp_bench.recipes.phase import Phase
 
@@ -41,12 +41,12 @@ def ask_base_model(context: RecipeContext) -> Beliefs:
     return compare_with_labels(rows, context.answers(prompts))
 
 
-def contradicted_rows(context: RecipeContext) -> list[Row]:
+def contradicted_rows(context: RecipeContext) -> list[LabelledRow]:
     """The training rows that contradict what the base model knows (section 3.2)."""
-    denied = ask_base_model(context).denied
+    contradicted = ask_base_model(context).contradicted
     true = ((fact.subject, fact.answer) for fact in itertools.chain.from_iterable(facts().values()))
-    rows = contradicted_facts(denied, true)
-    context.notes.update(denied_rows=len(denied), contradicted_rows=len(rows))
+    rows = contradicted_facts(contradicted, true)
+    context.notes.update(denied_rows=len(contradicted), contradicted_rows=len(rows))
     return rows
 
 

@@ -5,7 +5,7 @@ Not in the paper, whose remedy is more epochs (``progressive_epochs``); here to 
 
 from __future__ import annotations
 
-from ilp_bench.detectors.rare_patterns import repeats
+from ilp_bench.detectors.rare_patterns import repetitions
 from ilp_bench.recipes.context import RecipeContext
 from ilp_bench.recipes.phase import Phase, example, last_stage
 from ilp_bench.recipes.spec import RecipeSpec
@@ -15,7 +15,7 @@ def phases(context: RecipeContext) -> list[Phase]:
     """Vanilla with repeated rows in the last stage."""
     last = context.data.manifest.stages
     rows = [row for row in context.data.train.to_pylist() if row["stage"] == last]
-    times = repeats([row["messages"][0]["content"] for row in rows])
+    times = repetitions([row["messages"][0]["content"] for row in rows])
     context.notes["repeated_rows"] = sum(count > 1 for count in times)
     return last_stage(
         context.data, examples=[example(row) for row, count in zip(rows, times, strict=True) for _ in range(count)]

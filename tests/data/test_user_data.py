@@ -17,7 +17,7 @@ from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.dataset import Dataset, load, write
 from ilp_bench.data.formats import FORMATS, export
 from ilp_bench.data.user_data import import_rows
-from ilp_bench.detectors.contradictions import content, disputed
+from ilp_bench.detectors.contradictions import content_words, contradicting_groups
 from ilp_bench.diagnosis.attribution import NONE, diagnose
 from ilp_bench.evaluation import measure as measuring
 from ilp_bench.evaluation.generation import Said, _said
@@ -112,8 +112,8 @@ def test_no_item_is_shown_its_own_answer(mine: Dataset) -> None:
     question = {row["prompt"]: row["messages"][0]["content"] for row in mine.train.to_pylist()}
     assert all(len(some) == 4 for some in shown.values())
     for item in mine.items.to_pylist():
-        asked = [content(question[shot["prompt"]]) for shot in shown[item["relation"]]]
-        assert content(item["question"]) not in asked
+        asked = [content_words(question[shot["prompt"]]) for shot in shown[item["relation"]]]
+        assert content_words(item["question"]) not in asked
     assert len({item["relation"] for item in mine.items.to_pylist()}) > 5
 
 
@@ -285,7 +285,7 @@ def test_answers_survive_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             raise KeyboardInterrupt
         return [Said("land", 0.5, True) for _ in prompts]
 
-    monkeypatch.setattr(measuring, "answers", dying)
+    monkeypatch.setattr(measuring, "generate_answers", dying)
     with pytest.raises(KeyboardInterrupt):
         evaluate("nano", data, tmp_path / "run")
     run = evaluate("nano", data, tmp_path / "run")
@@ -346,7 +346,7 @@ def test_the_same_words_after_other_turns_are_no_contradiction(tmp_path: Path) -
         for system in ("In French", "In German")
     ]
     made = import_rows(lines(tmp_path, rows))
-    assert disputed(made.train.to_pylist()) == []
+    assert contradicting_groups(made.train.to_pylist()) == []
 
 
 def test_a_segment_has_fallen_only_beyond_noise(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from ilp_bench.core.errors import UsageError
 from ilp_bench.data.dataset import Dataset
-from ilp_bench.detectors.contradictions import find
+from ilp_bench.detectors.contradictions import find_contradictions
 from ilp_bench.detectors.similarity import sentence_similarity, word_similarity
 from ilp_bench.models.nano import nano_path
 
@@ -29,7 +29,7 @@ def test_a_sentence_encoder_does_too(mini: Dataset, tmp_path: Path) -> None:
     near = sentence_similarity(str(tmp_path))
     assert (0, 3) in list(near([*QUESTIONS, QUESTIONS[0]]))
     rows = mini.train.to_pylist()[-100:]
-    assert find(rows, near).same == find(rows).same
+    assert find_contradictions(rows, near).same == find_contradictions(rows).same
 
 
 def test_an_encoder_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from ilp_bench.core.errors import UsageError
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.data.templates import complete
 from ilp_bench.detectors.beliefs import Answer, with_exemplars
-from ilp_bench.detectors.rare_patterns import repeats
+from ilp_bench.detectors.rare_patterns import repetitions
 from ilp_bench.recipes import RECIPES
 from ilp_bench.recipes.context import RecipeContext
 from ilp_bench.recipes.more_epochs import times_as_long
@@ -90,7 +90,7 @@ def test_patterns_are_rare_only_beside_common_ones() -> None:
         "What is the grade of code dor-2?",
     ]
     names = [f"What is the emblem of {chr(65 + n // 26)}{chr(97 + n % 26)}x?" for n in range(40)]
-    found = repeats([*common, *rare, *names])
+    found = repetitions([*common, *rare, *names])
     assert found[: len(common)] == [1] * len(common)
     assert found[len(common) : len(common) + 3] == [16, 8, 8]
     assert set(found[len(common) + 3 :]) == {1}

@@ -1,54 +1,50 @@
 """The paper's claims C1 to C8 (Xue et al. 2026), tested on reference submissions. Pure: reads submissions alone.
 
-A claim is a list of parts, each an effect that must lie on the right side of a bound. Reproduced: the 95 % intervals of
-all parts do. Contradicted: one lies wholly on the wrong side. Not reproduced: neither. Not testable: a recipe it needs
+A claim is a list of effects that must each lie on the right side of a bound. Reproduced: the 95 % intervals of all
+effects do. Contradicted: one lies wholly on the wrong side. Not reproduced: neither. Not testable: a recipe it needs
 is missing, or the cause is not expressed on this base model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from ilp_bench.core.metrics import Array
 from ilp_bench.data.causes import CAUSES
-from ilp_bench.records.run_record import Run, Runs
+from ilp_bench.records.run_record import Run
+from ilp_bench.replication.reference_runs import Family, NotTestableError, Pool
 from ilp_bench.scoring.bootstrap import Interval, interval, resampled
-from ilp_bench.scoring.learned_rates import PairRates, active_pairs, join, keep, learned_probes, mean, pair_rates
-from ilp_bench.scoring.recovery import recovery
-from ilp_bench.submission.decisions import read_decisions
-from ilp_bench.submission.format import read_replicates, read_submission
+from ilp_bench.scoring.learned_rates import learned_probes
 
 SMALL = 0.1  # share of a gap below which it counts as not repaired
 RESOLVED = 0.5  # share of a gap from which on it counts as resolved
 INTERVENTIONS = ("knowledge_cpt", "conflict_cpt", "conflict_buckets", "resampling", "progressive_epochs")  # the paper's
-Family = Mapping[str, Sequence[Runs]]  # recipe -> its replicates, on one base model and dataset size
 
 
-class Part(NamedTuple):
-    """One effect of a claim; ``sign`` says on which side of ``bound`` it must lie."""
+class Effect(NamedTuple):
+    """A measured effect that a claim rests on; ``sign`` says on which side of ``bound`` it must lie."""
 
-    what: str
-    effect: Interval
+    name: str
+    interval: Interval
     sign: int = 1
     bound: float = 0.0
 
     @property
     def holds(self) -> bool:
         """The whole interval is on the right side."""
-        return self.effect.low > self.bound if self.sign > 0 else self.effect.high < self.bound
+        return self.interval.low > self.bound if self.sign > 0 else self.interval.high < self.bound
 
     @property
     def opposed(self) -> bool:
         """The whole interval is on the wrong side."""
-        return self.effect.high < self.bound if self.sign > 0 else self.effect.low > self.bound
+        return self.interval.high < self.bound if self.sign > 0 else self.interval.low > self.bound
 
 
 class Claim(NamedTuple):
-    """A claim, the paper's figures, and what was found here; without parts, ``why`` says what is missing.
+    """A claim, the paper's figures, and what was measured; without effects, ``why`` says what is missing.
 
     ``recipes`` are those whose runs it rests on, beside vanilla.
     """
@@ -56,94 +52,18 @@ class Claim(NamedTuple):
     name: str
     text: str
     paper: str
-    parts: list[Part]
+    effects: list[Effect]
     why: str = ""
     recipes: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
         """One of four words."""
-        if not self.parts:
+        if not self.effects:
             return "not testable here"
-        if all(part.holds for part in self.parts):
+        if all(effect.holds for effect in self.effects):
             return "reproduced"
-        return "contradicted" if any(part.opposed for part in self.parts) else "not reproduced"
-
-
-class NotTestableError(Exception):
-    """A claim cannot be tested: what is lacking."""
-
-
-class Pool:
-    """Replicates of several recipes, reduced to those seeds that all of them have; rates of active pairs by cause."""
-
-    def __init__(self, family: Family, recipes: Sequence[str]) -> None:
-        if lacking := [recipe for recipe in recipes if recipe not in family]:
-            raise NotTestableError(f"no submission of {', '.join(lacking)}")
-        by_seed = [{_seeds(one): one for one in family[recipe]} for recipe in recipes]
-        shared = sorted(set.intersection(*(set(one) for one in by_seed)))
-        if not shared:
-            raise NotTestableError(f"{', '.join(recipes)} share no seeds")
-        self.runs = {recipe: [one[seed] for seed in shared] for recipe, one in zip(recipes, by_seed, strict=True)}
-        self.first = self.runs[recipes[0]]
-
-    def rates(self, cause: str, run: Callable[[Runs], Run], replicates: Sequence[Runs]) -> PairRates:
-        """Rates of the active pairs, means over the replicates of each dataset, datasets one after the other."""
-        by_dataset: dict[str, list[PairRates]] = {}
-        for runs in replicates:
-            rates = pair_rates(run(runs))[cause]
-            active = active_pairs(runs.base)[cause] if runs.base else frozenset(rates.pairs)
-            kept = keep(rates, np.array([pair in active for pair in rates.pairs]))
-            by_dataset.setdefault(runs.submission.record.data.content_sha256, []).append(kept)
-        return join([mean(same) for same in by_dataset.values()])
-
-    def columns(self, cause: str) -> tuple[PairRates, dict[str, PairRates]]:
-        """Rates under vanilla, and under each recipe."""
-        vanilla = self.rates(cause, lambda one: one.vanilla, self.first)
-        return vanilla, {name: self.rates(cause, lambda one: one.submission, runs) for name, runs in self.runs.items()}
-
-    def draws(self, cause: str) -> tuple[Array, Array]:
-        """Recoveries of the recipes on a cause: values, shape (recipes,), and bootstrap draws, shape (draws, recipes).
-
-        Raises NotTestableError where the cause is not expressed.
-        """
-        vanilla, by_recipe = self.columns(cause)
-        rates = np.column_stack([vanilla.both, *(recipe.both[:, 0] for recipe in by_recipe.values())])
-        means, draws = rates.mean(axis=0), resampled(cause, rates)
-        if interval(float(means[1] - means[0]), draws[:, 1] - draws[:, 0]).low <= 0:
-            raise NotTestableError(f"{cause.replace('_', ' ')} is not expressed")
-        return recovery(means[2:], means[0], means[1]), recovery(draws[:, 2:], draws[:, :1], draws[:, 1:2])
-
-
-def _seeds(one: Runs) -> tuple[str, str]:
-    record = one.submission.record
-    return record.data.content_sha256, str(record.training.seed if record.training else None)
-
-
-def families(submissions: Path, org: str = "ilp-bench") -> dict[tuple[str, str], dict[str, list[Runs]]]:
-    """(base model, size) -> recipe -> replicates, of what ``org`` submitted, if it stands and names its recipe.
-
-    What others submit under the name of a recipe is an entry of the leaderboard, not a reference.
-    """
-    found: dict[tuple[str, str], dict[str, list[Runs]]] = {}
-    decided = read_decisions(submissions)
-    for file in sorted(submissions.glob("*/*/submission.json")):
-        if not decided.stands(file.parent.name):
-            continue
-        submission = read_submission(file.parent)
-        if submission.meta.org != org:
-            continue
-        for runs in read_replicates(file.parent, submission):
-            training = runs.submission.record.training
-            if training and training.recipe and training.base and training.base.name:
-                family = found.setdefault((training.base.name, runs.submission.record.data.size), {})
-                family.setdefault(training.recipe, []).append(runs)
-    return {base: {recipe: family[recipe] for recipe in sorted(family, key=_place)} for base, family in found.items()}
-
-
-def _place(recipe: str) -> tuple[bool, bool, str]:
-    """Vanilla first, what is meant for one cause then, what is meant for all last."""
-    return recipe != "vanilla", recipe in ("combined", "auto"), recipe
+        return "contradicted" if any(effect.opposed for effect in self.effects) else "not reproduced"
 
 
 def claims(family: Family) -> list[Claim]:
@@ -152,7 +72,7 @@ def claims(family: Family) -> list[Claim]:
 
 
 def _claim(
-    family: Family, name: str, text: str, paper: str, recipes: str, test: Callable[[Family], list[Part]]
+    family: Family, name: str, text: str, paper: str, recipes: str, test: Callable[[Family], list[Effect]]
 ) -> Claim:
     used = tuple(recipes.split())
     try:
@@ -161,18 +81,18 @@ def _claim(
         return Claim(name, text, paper, [], str(missing), used)
 
 
-def _recovers(family: Family, recipe: str, cause: str) -> list[Part]:
+def _recovers(family: Family, recipe: str, cause: str) -> list[Effect]:
     value, drawn = Pool(family, [recipe]).draws(cause)
-    return [Part(f"recovery of {recipe} on {cause}", interval(float(value[0]), drawn[:, 0]))]
+    return [Effect(f"recovery of {recipe} on {cause}", interval(float(value[0]), drawn[:, 0]))]
 
 
-def _better(family: Family, recipe: str, other: str, cause: str) -> Part:
+def _better(family: Family, recipe: str, other: str, cause: str) -> Effect:
     value, drawn = Pool(family, [recipe, other]).draws(cause)
     effect = interval(float(value[0] - value[1]), drawn[:, 0] - drawn[:, 1])
-    return Part(f"{recipe} minus {other} on {cause}", effect)
+    return Effect(f"{recipe} minus {other} on {cause}", effect)
 
 
-def _gap(family: Family) -> list[Part]:
+def _gap(family: Family) -> list[Effect]:
     more = _recovers(family, "more_epochs", "knowledge_gap")[0]
     return [
         *_recovers(family, "knowledge_cpt", "knowledge_gap"),
@@ -181,11 +101,11 @@ def _gap(family: Family) -> list[Part]:
     ]
 
 
-def _buckets(family: Family) -> list[Part]:
+def _buckets(family: Family) -> list[Effect]:
     return [_better(family, "conflict_buckets", other, "data_inconsistency") for other in ("delete_only", "group_only")]
 
 
-def _earliest(family: Family) -> list[Part]:
+def _earliest(family: Family) -> list[Effect]:
     """Under vanilla, learned in the latest early stage minus learned in the earliest; what resampling recovers."""
     vanilla, _ = Pool(family, ["resampling"]).columns("left_side_forgetting")
     near, far = (vanilla.dose == level for level in (np.nanmin(vanilla.dose), np.nanmax(vanilla.dose)))
@@ -194,18 +114,18 @@ def _earliest(family: Family) -> list[Part]:
     effect = interval(
         float(rate[near].mean() - rate[far].mean()), drawn[:, 0] / drawn[:, 1] - drawn[:, 2] / drawn[:, 3]
     )
-    part = Part("learned under vanilla, latest of the early stages minus the earliest", effect)
-    return [part, *_recovers(family, "resampling", "left_side_forgetting")]
+    left_side = Effect("learned under vanilla, latest of the early stages minus the earliest", effect)
+    return [left_side, *_recovers(family, "resampling", "left_side_forgetting")]
 
 
-def _forgets(family: Family) -> list[Part]:
-    """Retention of knowledge_cpt minus that of vanilla, paired over the retention probes."""
+def _forgets(family: Family) -> list[Effect]:
+    """Held-out fact retention of knowledge_cpt minus that of vanilla, paired over the probes."""
     pool = Pool(family, ["knowledge_cpt"])
     rates = [[_retained(run) for run in (one.submission, one.vanilla)] for one in pool.first]
     table = np.concatenate([np.column_stack(pair) for pair in rates])
     drawn = resampled("held_out_facts", table)
     effect = interval(float(table[:, 0].mean() - table[:, 1].mean()), drawn[:, 0] - drawn[:, 1])
-    return [Part("retention of knowledge_cpt minus vanilla", effect, -1)]
+    return [Effect("retention of knowledge_cpt minus vanilla", effect, -1)]
 
 
 def _retained(run: Run) -> Array:
@@ -213,7 +133,7 @@ def _retained(run: Run) -> Array:
     return learned_probes(rows["p"])
 
 
-def _hides(family: Family) -> list[Part]:
+def _hides(family: Family) -> list[Effect]:
     """No single recipe resolves all causes; and the average of vanilla lies above its worst cause."""
     single = [name for name in family if name not in ("vanilla", "combined", "auto", "more_epochs")]
     pool = Pool(family, list(dict.fromkeys([*single, *INTERVENTIONS])))
@@ -224,16 +144,16 @@ def _hides(family: Family) -> list[Part]:
     drawn = np.stack([resampled(name, one) for name, one in zip(CAUSES.names(), both, strict=True)])
     hidden = interval(float(means.mean() - means[:, 0].min()), drawn.mean(axis=(0, 2)) - drawn[:, :, 0].min(axis=0))
     return [
-        Part("least recovery over the causes, of the single recipe that has most of it", best, -1, RESOLVED),
-        Part("average learned under vanilla minus its worst cause", hidden),
+        Effect("least recovery over the causes, of the single recipe that has most of it", best, -1, RESOLVED),
+        Effect("average learned under vanilla minus its worst cause", hidden),
     ]
 
 
-def _scale(family: Family) -> list[Part]:
+def _scale(family: Family) -> list[Effect]:
     raise NotTestableError("it takes two sizes of one model family")
 
 
-CLAIMS: tuple[tuple[str, str, str, str, Callable[[Family], list[Part]]], ...] = (
+CLAIMS: tuple[tuple[str, str, str, str, Callable[[Family], list[Effect]]], ...] = (
     ("C1", "more epochs do not repair a knowledge gap, continued pre-training does",
      "learn rate 65.3 to 66.8 (2 to 10 epochs), 82.1 with CPT (table 4)", "knowledge_cpt more_epochs", _gap),
     ("C2", "continued pre-training lowers conflict", "12.3 to 8.8 % (table 6)", "conflict_cpt",

@@ -8,7 +8,8 @@ from importlib.resources import files
 import jinja2
 
 from ilp_bench.data.causes import CAUSES
-from ilp_bench.replication.claims import Family, Part, claims
+from ilp_bench.replication.claims import Effect, claims
+from ilp_bench.replication.reference_runs import Family
 from ilp_bench.scoring.bootstrap import Interval
 from ilp_bench.scoring.interval_text import ends_text, interval_text, two_decimals
 from ilp_bench.scoring.recovery import Scores, score_replicates
@@ -90,9 +91,9 @@ def table(family: Family) -> str:
     """The claims, one a row."""
     lines = ["| | claim | in the paper | here | measured | recipes |", "| --- | --- | --- | --- | --- | --- |"]
     for claim in claims(family):
-        parts = "; ".join(map(_measured, claim.parts)) or claim.why
+        measured = "; ".join(map(_measured, claim.effects)) or claim.why
         rests = ", ".join(f"`{name}`" for name in claim.recipes) or "-"
-        lines.append(f"| {claim.name} | {claim.text} | {claim.paper} | {claim.verdict} | {parts} | {rests} |")
+        lines.append(f"| {claim.name} | {claim.text} | {claim.paper} | {claim.verdict} | {measured} | {rests} |")
     return "\n".join(lines) + "\n"
 
 
@@ -119,9 +120,10 @@ def _fill(found: Interval | None) -> tuple[str, str]:
     return f"#{red:02x}{green:02x}{blue:02x}", "#ffffff" if strength > 0.55 else "#222222"
 
 
-def _measured(part: Part) -> str:
-    wanted = f"wanted {'above' if part.sign > 0 else 'below'} {part.bound:g}"
-    return f"{part.what} {interval_text(part.effect)}" + ("" if part.holds else f", {wanted}")
+def _measured(effect: Effect) -> str:
+    """An effect with its interval, and where it should lie unless it does."""
+    wanted = f"wanted {'above' if effect.sign > 0 else 'below'} {effect.bound:g}"
+    return f"{effect.name} {interval_text(effect.interval)}" + ("" if effect.holds else f", {wanted}")
 
 
 def _cell(recovery: Interval | None) -> str:

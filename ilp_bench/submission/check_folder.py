@@ -11,15 +11,13 @@ import numpy as np
 from ilp_bench.core.metrics import Array
 from ilp_bench.core.untrusted import skeleton
 from ilp_bench.records.run_record import Run
-from ilp_bench.submission.decisions import FILE as DECISIONS
-from ilp_bench.submission.decisions import parse_decisions
-from ilp_bench.submission.rerun_record import FILE as VERIFICATION
-from ilp_bench.submission.rerun_record import read_verification
+from ilp_bench.submission.decisions import DECISIONS_FILE, parse_decisions
+from ilp_bench.submission.rerun_record import VERIFICATION_FILE, read_verification
 from ilp_bench.submission.summary_table import table_problems
 from ilp_bench.submission.validate import Checked, check, find
 
-SAME = 1e-3  # the largest difference of p between two evaluations of the same weights on different machines
-KNOWN = {"README.md", DECISIONS, "table.csv"}
+SAME_P = 1e-3  # the largest difference of p between two evaluations of the same weights on different machines
+ALLOWED_FILES = {"README.md", DECISIONS_FILE, "table.csv"}
 
 
 class CheckedFolders(NamedTuple):
@@ -52,12 +50,13 @@ def is_root(path: Path) -> bool:
 
 def entry_problems(root: Path, entries: Sequence[Checked]) -> list[str]:
     """Everything that is wrong with the folder as a whole."""
-    found, problems = parse_decisions(root / DECISIONS)
-    last = {one.run_id: one.decision for one in found}
+    decisions, problems = parse_decisions(root / DECISIONS_FILE)
+    last = {decision.run_id: decision.decision for decision in decisions}
+    remedy = "entries are never removed, only withdrawn"
     problems += [
-        f"{root / DECISIONS}: {one.entry} was decided on but is not there: entries are never removed, only withdrawn"
-        for one in found
-        if not (root / one.entry / "submission.json").is_file()
+        f"{root / DECISIONS_FILE}: {decision.entry} was decided on but is not there: {remedy}"
+        for decision in decisions
+        if not (root / decision.entry / "submission.json").is_file()
     ]
     problems += _layout(root)
     problems += _names(root)
@@ -79,7 +78,7 @@ def _layout(root: Path) -> Iterator[str]:
                     yield f"{run} is a symbolic link: put the folder itself there"
                 elif not (run / "submission.json").is_file() and not run.name.startswith("."):
                     yield f"{run} is no submission: remove it, or make one with 'ilp-bench submit'"
-        elif path.is_file() and path.name not in KNOWN and not path.name.startswith("."):
+        elif path.is_file() and path.name not in ALLOWED_FILES and not path.name.startswith("."):
             yield f"{path} does not belong into a folder of submissions: remove it"
 
 
@@ -121,12 +120,12 @@ def _copies(entries: Sequence[Checked]) -> Iterator[str]:
         found.sort(key=lambda held: (held.mean, str(held.folder)))
         for index, first in enumerate(found):
             for other in found[index + 1 :]:
-                if other.mean - first.mean > SAME:
+                if other.mean - first.mean > SAME_P:
                     break
                 twins = first.org == other.org and first.model != other.model and first.weights == other.weights
                 if first.folder == other.folder or twins:
                     continue
-                if float(np.quantile(np.abs(first.p - other.p), 0.99)) < SAME:
+                if float(np.quantile(np.abs(first.p - other.p), 0.99)) < SAME_P:
                     old, new = sorted((first.folder, other.folder))
                     yield f"{new} has the samples of {old}: submit what you measured, or have the older withdrawn"
 
@@ -163,19 +162,19 @@ def history_problems(old: Path, new: Path) -> list[str]:
     problems = []
     for file in sorted(path for path in old.rglob("*") if path.is_file() and ".git" not in path.parts):
         name = file.relative_to(old)
-        if str(name) in KNOWN - {DECISIONS}:
+        if str(name) in ALLOWED_FILES - {DECISIONS_FILE}:
             continue
         now = new / name
         if not now.is_file():
             problems.append(f"{now} was removed: entries stay, and are withdrawn with 'ilp-bench decide'")
             continue
         before, after = file.read_bytes(), now.read_bytes()
-        if name.name == DECISIONS and not after.startswith(before):
+        if name.name == DECISIONS_FILE and not after.startswith(before):
             problems.append(f"{now} was rewritten: only append to it")
-        elif name.name == VERIFICATION:
+        elif name.name == VERIFICATION_FILE:
             earlier = read_verification(file.parent)
             if read_verification(now.parent)[: len(earlier)] != earlier:
                 problems.append(f"{now} was rewritten: only append to it")
-        elif name.name != DECISIONS and before != after:
+        elif name.name != DECISIONS_FILE and before != after:
             problems.append(f"{now} was changed: submit it anew under its own run id")
     return problems

@@ -17,7 +17,7 @@ from ilp_bench.core.untrusted import value_problems
 from ilp_bench.records.run_record import first_problem
 from ilp_bench.submission.rerun_record import Date, Word
 
-FILE = "decisions.jsonl"
+DECISIONS_FILE = "decisions.jsonl"
 DECISIONS = ("accepted", "withdrawn", "flagged")
 
 
@@ -40,24 +40,24 @@ class Decisions(NamedTuple):
     last: dict[str, Decision]
     history: list[Decision]
 
-    def stands(self, run_id: str) -> bool:
-        """Whether an entry has not been withdrawn."""
-        return run_id not in self.last or self.last[run_id].decision != "withdrawn"
+    def is_withdrawn(self, run_id: str) -> bool:
+        """Whether the last decision about an entry withdrew it."""
+        return run_id in self.last and self.last[run_id].decision == "withdrawn"
 
 
 def read_decisions(submissions: Path) -> Decisions:
     """All decisions about the entries below ``submissions``; raises ProblemError that lists every wrong line."""
-    found, problems = parse_decisions(submissions / FILE)
+    history, problems = parse_decisions(submissions / DECISIONS_FILE)
     if problems:
         raise ProblemError("; ".join(problems))
-    return Decisions({one.run_id: one for one in found}, found)
+    return Decisions({decision.run_id: decision for decision in history}, history)
 
 
 def parse_decisions(file: Path) -> tuple[list[Decision], list[str]]:
     """The decisions in a file and what is wrong with its lines, each with its number. No file: neither."""
     if not file.is_file():
         return [], []
-    found: list[Decision] = []
+    decisions: list[Decision] = []
     problems: list[str] = []
     try:
         text = file.read_text(encoding="utf-8")
@@ -67,30 +67,30 @@ def parse_decisions(file: Path) -> tuple[list[Decision], list[str]]:
         problems.append(f"{file}: the last line has no end: end it with a newline")
     for number, line in enumerate(text.split("\n")[:-1] if text.endswith("\n") else text.split("\n"), start=1):
         try:
-            one = Decision.model_validate(parse_json(line))
-            if not one.entry.endswith(f"/{one.run_id}"):
-                raise ValueError(f"entry {one.entry} does not end with run id {one.run_id}")
-            if hidden := list(value_problems(one.model_dump())):
+            decision = Decision.model_validate(parse_json(line))
+            if not decision.entry.endswith(f"/{decision.run_id}"):
+                raise ValueError(f"entry {decision.entry} does not end with run id {decision.run_id}")
+            if hidden := list(value_problems(decision.model_dump())):
                 raise ValueError(hidden[0])
-            found.append(one)
+            decisions.append(decision)
         except ValidationError as error:
             problems.append(f"{file}:{number}: {first_problem(error)}: append lines with 'ilp-bench decide'")
         except (ValueError, RecursionError) as error:
             problems.append(f"{file}:{number}: {error}: append lines with 'ilp-bench decide'")
-    return found, problems
+    return decisions, problems
 
 
-def decide(submissions: Path, found: Decision) -> Path:
+def decide(submissions: Path, decision: Decision) -> Path:
     """Append a decision; the earlier lines stay as they are, byte for byte. Returns the file.
 
     Raises ProblemError when the entry is not there or the file is damaged.
     """
-    if not (submissions / found.entry / "submission.json").is_file():
-        raise ProblemError(f"{submissions} has no entry {found.entry}")
-    if hidden := list(value_problems(found.model_dump())):
+    if not (submissions / decision.entry / "submission.json").is_file():
+        raise ProblemError(f"{submissions} has no entry {decision.entry}")
+    if hidden := list(value_problems(decision.model_dump())):
         raise ProblemError(hidden[0])
     read_decisions(submissions)
-    file = submissions / FILE
+    file = submissions / DECISIONS_FILE
     before = file.read_text(encoding="utf-8") if file.is_file() else ""
-    write_text(file, before + found.model_dump_json() + "\n")
+    write_text(file, before + decision.model_dump_json() + "\n")
     return file

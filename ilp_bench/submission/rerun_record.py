@@ -12,7 +12,7 @@ from ilp_bench.core.files import read_strict_json, write_text
 from ilp_bench.core.untrusted import value_problems
 from ilp_bench.records.run_record import first_problem
 
-FILE = "verification.json"
+VERIFICATION_FILE = "verification.json"
 Word = Annotated[str, StringConstraints(max_length=200)]
 Reason = Annotated[str, StringConstraints(max_length=2000)]
 Date = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")]
@@ -90,7 +90,7 @@ def read_verification(folder: Path) -> list[Verification]:
 
     Raises ProblemError for a file that is not as it must be.
     """
-    file = folder / FILE
+    file = folder / VERIFICATION_FILE
     if not file.is_file():
         return []
     content = read_strict_json(file)
@@ -105,5 +105,5 @@ def read_verification(folder: Path) -> list[Verification]:
 def add_verification(folder: Path, found: Verification) -> Path:
     """Add one re-run to the file of a submission; earlier ones stay. Returns the file."""
     whole = Verifications(records=[*read_verification(folder), found])
-    write_text(folder / FILE, whole.model_dump_json(indent=1) + "\n")
-    return folder / FILE
+    write_text(folder / VERIFICATION_FILE, whole.model_dump_json(indent=1) + "\n")
+    return folder / VERIFICATION_FILE

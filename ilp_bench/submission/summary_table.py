@@ -22,10 +22,10 @@ from ilp_bench.submission.format import Submission
 from ilp_bench.submission.rerun_record import read_verification
 from ilp_bench.submission.validate import Checked
 
-FILE = "table.csv"
+TABLE_FILE = "table.csv"
 PLACES, REFERENCE = 6, "ilp-bench"
-TOLERANCE = 2 * 10.0**-PLACES
-Row = dict[str, str]
+ROUNDING = 2 * 10.0**-PLACES
+TableRow = dict[str, str]
 
 
 def base_name(submission: Submission) -> str:
@@ -42,13 +42,13 @@ def base_weights(submission: Submission) -> str | None:
     return base_sha256(submission.first.submission) or (base.model.weights_sha256 if base else None)
 
 
-def _cells(name: str, found: Interval | None) -> Row:
+def _cells(name: str, found: Interval | None) -> TableRow:
     ends = (found.value, found.low, found.high) if found else (None,) * 3
     names = (name, f"{name}_low", f"{name}_high")
     return {key: "" if value is None else f"{value:.{PLACES}f}" for key, value in zip(names, ends, strict=True)}
 
 
-def rows(root: Path, entries: Sequence[Checked]) -> list[Row]:
+def table_rows(root: Path, entries: Sequence[Checked]) -> list[TableRow]:
     """One row for every valid entry, in the order of their folders."""
     last = read_decisions(root).last
     found = []
@@ -76,7 +76,7 @@ def rows(root: Path, entries: Sequence[Checked]) -> list[Row]:
     return found
 
 
-def _recoveries(scores: Scores) -> Row:
+def _recoveries(scores: Scores) -> TableRow:
     by_name = {cause.cause: cause.recovery for cause in scores.causes}
     found = _cells("overall", scores.overall)
     for name in CAUSES.names():
@@ -84,7 +84,7 @@ def _recoveries(scores: Scores) -> Row:
     return found
 
 
-def to_csv(found: Sequence[Row]) -> str:
+def to_csv(found: Sequence[TableRow]) -> str:
     """The rows as CSV with a header; without rows, nothing."""
     text = io.StringIO()
     if found:
@@ -96,13 +96,13 @@ def to_csv(found: Sequence[Row]) -> str:
 
 def write_table(root: Path, entries: Sequence[Checked]) -> Path:
     """Write ``table.csv`` beside the entries, whole or not at all."""
-    write_text(root / FILE, to_csv(rows(root, entries)))
-    return root / FILE
+    write_text(root / TABLE_FILE, to_csv(table_rows(root, entries)))
+    return root / TABLE_FILE
 
 
 def table_problems(root: Path, entries: Sequence[Checked]) -> list[str]:
     """Where ``table.csv`` differs from what the entries give; nothing to compare where there is no table."""
-    file = root / FILE
+    file = root / TABLE_FILE
     if not file.is_file():
         return []
     remedy = f"write it with 'ilp-bench table {root}'"
@@ -112,7 +112,7 @@ def table_problems(root: Path, entries: Sequence[Checked]) -> list[str]:
         }
     except (OSError, ValueError, KeyError, csv.Error) as error:
         return [f"{file} cannot be read: {error}: {remedy}"]
-    found = {row["entry"]: row for row in rows(root, entries)}
+    found = {row["entry"]: row for row in table_rows(root, entries)}
     problems = [f"{file}: {name} is missing: {remedy}" for name in found.keys() - claimed.keys()]
     problems += [f"{file}: {name} is no valid entry: {remedy}" for name in claimed.keys() - found.keys()]
     for name in found.keys() & claimed.keys():
@@ -127,7 +127,7 @@ def _same(old: str | None, new: str | None) -> bool:
     if old == new:
         return True
     try:
-        return math.isclose(float(old or "nan"), float(new or "nan"), rel_tol=0, abs_tol=TOLERANCE)
+        return math.isclose(float(old or "nan"), float(new or "nan"), rel_tol=0, abs_tol=ROUNDING)
     except ValueError:
         return False
 

@@ -22,16 +22,14 @@ from ilp_bench.records.run_record import Runs
 from ilp_bench.scoring.recovery import SCORER_VERSION, Scores, score_replicates
 from ilp_bench.submission.check_plausibility import plausibility_problems
 from ilp_bench.submission.check_samples import sample_problems
-from ilp_bench.submission.decisions import FILE as DECISIONS
-from ilp_bench.submission.decisions import parse_decisions
+from ilp_bench.submission.decisions import DECISIONS_FILE, parse_decisions
 from ilp_bench.submission.format import Submission, division_problems, run_id
-from ilp_bench.submission.rerun_record import FILE as VERIFICATION
-from ilp_bench.submission.rerun_record import read_verification
+from ilp_bench.submission.rerun_record import VERIFICATION_FILE, read_verification
 from ilp_bench.submission.sample_store import read_samples, restore_runs, rows_by_run
 
-TOLERANCE = 1e-9
-MOST = 100  # complaints about one file that are listed
-FILES = {"submission.json", "samples.parquet", VERIFICATION}
+SCORE_TOLERANCE = 1e-9
+MAX_LISTED = 100  # complaints about one file that are listed
+FILES = {"submission.json", "samples.parquet", VERIFICATION_FILE}
 
 
 @dataclass
@@ -84,7 +82,7 @@ def check(folder: Path) -> Checked:
         return found
     try:
         content = read_strict_json(folder / "submission.json")
-        found.problems += [f"{where}: {problem}" for problem in islice(value_problems(content), MOST)]
+        found.problems += [f"{where}: {problem}" for problem in islice(value_problems(content), MAX_LISTED)]
         if found.problems:
             return found
         found.submission = submission = Submission.model_validate(content)
@@ -92,7 +90,8 @@ def check(folder: Path) -> Checked:
         found.problems.append(str(error))
         return found
     except ValidationError as error:
-        found.problems += [f"{where}: {'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:MOST]]
+        listed = error.errors()[:MAX_LISTED]
+        found.problems += [f"{where}: {'.'.join(map(str, one['loc']))}: {one['msg']}" for one in listed]
         return found
     found.problems += [f"{where}: {problem}" for problem in _identity(submission, folder)]
     try:
@@ -126,8 +125,8 @@ def _links(folder: Path) -> Iterator[str]:
     for place in (folder, folder.parent):
         if place.is_symlink():
             yield f"{place} is a symbolic link: put the folder itself there"
-    for name in ("submission.json", "samples.parquet", VERIFICATION):
-        if (name != VERIFICATION or (folder / name).is_symlink() or (folder / name).exists()) and (
+    for name in ("submission.json", "samples.parquet", VERIFICATION_FILE):
+        if (name != VERIFICATION_FILE or (folder / name).is_symlink() or (folder / name).exists()) and (
             problem := file_problem(folder / name)
         ):
             yield problem
@@ -135,7 +134,7 @@ def _links(folder: Path) -> Iterator[str]:
 
 def _accepted(folder: Path, submission: Submission) -> bool:
     """Whether the entry was accepted: then claims by an earlier scorer may stay; what is shown is recomputed."""
-    decisions, _ = parse_decisions(folder.parent.parent / DECISIONS)
+    decisions, _ = parse_decisions(folder.parent.parent / DECISIONS_FILE)
     return any(one.run_id == submission.run_id and one.decision == "accepted" for one in decisions)
 
 
@@ -161,7 +160,7 @@ def _differences(claimed: Any, found: Any, where: str) -> Iterator[str]:
             name = left.get("cause", index) if isinstance(left, dict) else index
             yield from _differences(left, right, f"{where}.{name}")
     elif isinstance(claimed, float) and isinstance(found, (float, int)):
-        if not math.isclose(claimed, found, rel_tol=0, abs_tol=TOLERANCE):
+        if not math.isclose(claimed, found, rel_tol=0, abs_tol=SCORE_TOLERANCE):
             yield f"{where} is claimed as {claimed:.6g}, but the samples give {found:.6g}"
     elif claimed != found:
         yield f"{where} is claimed as {claimed!r}, but the samples give {found!r}"

@@ -10,7 +10,8 @@ from conftest import make_run
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.records.run_record import Runs
 from ilp_bench.records.training_record import TrainingRecord
-from ilp_bench.replication.claims import Pool, claims
+from ilp_bench.replication.claims import claims
+from ilp_bench.replication.reference_runs import Pool
 from ilp_bench.replication.report import END, START, heat_map, inserted, matrix, table
 
 Rates = dict[str, float]
@@ -61,7 +62,7 @@ def test_what_is_true_is_reproduced(family: Any) -> None:
         **dict.fromkeys(("C1", "C2", "C3", "C4", "C5", "C6", "C7"), "reproduced"),
         "C8": "not testable here",
     }
-    effect = found["C2"].parts[0].effect
+    effect = found["C2"].effects[0].interval
     assert effect.low < effect.value < effect.high
 
 
@@ -73,7 +74,9 @@ def test_replicates_on_the_same_data_narrow_no_interval(family: Any) -> None:
         record=once.submission.record.model_copy(update={"training": TrainingRecord(recipe="conflict_cpt", seed=1)}),
     )
     twice = {"conflict_cpt": [once, once._replace(submission=again)]}
-    effects = [next(claim.parts[0].effect for claim in claims(one) if claim.name == "C2") for one in (recipes, twice)]
+    effects = [
+        next(claim.effects[0].interval for claim in claims(one) if claim.name == "C2") for one in (recipes, twice)
+    ]
     assert len(Pool(twice, ["conflict_cpt"]).first) == 2
     assert effects[0] == effects[1]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ilp_bench.replication.claims import families
+from ilp_bench.replication.reference_runs import families
 from ilp_bench.replication.report import heat_map, inserted, page
 from ilp_bench.submission.decisions import Decision, decide
 from ilp_bench.submission.format import read_submission

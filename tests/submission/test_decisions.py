@@ -17,9 +17,9 @@ from ilp_bench.scoring import recovery as scoring
 from ilp_bench.submission import summary_table as tables
 from ilp_bench.submission import validate as validating
 from ilp_bench.submission.check_folder import entry_problems, history_problems
-from ilp_bench.submission.decisions import FILE, Decision, decide, parse_decisions, read_decisions
+from ilp_bench.submission.decisions import DECISIONS_FILE, Decision, decide, parse_decisions, read_decisions
 from ilp_bench.submission.format import Meta, submit
-from ilp_bench.submission.summary_table import comparison, rows, table_problems, to_csv, write_table
+from ilp_bench.submission.summary_table import comparison, table_problems, table_rows, to_csv, write_table
 from ilp_bench.submission.validate import Checked, check, find
 
 SUBMISSIONS = Path(__file__).parents[2] / "submissions"
@@ -54,14 +54,14 @@ def decision(root: Path, word: str = "withdrawn", **changes: str) -> Decision:
 
 def test_decisions_are_appended_and_the_last_one_counts(root: Path) -> None:
     name = decision(root).run_id
-    assert read_decisions(root).stands(name)
+    assert not read_decisions(root).is_withdrawn(name)
     decide(root, decision(root, "accepted"))
-    assert read_decisions(root).stands(name)
-    before = (root / FILE).read_bytes()
+    assert not read_decisions(root).is_withdrawn(name)
+    before = (root / DECISIONS_FILE).read_bytes()
     decide(root, decision(root, "withdrawn"))
-    assert (root / FILE).read_bytes().startswith(before)
+    assert (root / DECISIONS_FILE).read_bytes().startswith(before)
     found = read_decisions(root)
-    assert not found.stands(name)
+    assert found.is_withdrawn(name)
     assert [one.decision for one in found.history] == ["accepted", "withdrawn"]
     assert {one.decision for one in found.last.values()} == {"withdrawn"}
     assert entry_problems(root, checked(root)) == []
@@ -69,7 +69,7 @@ def test_decisions_are_appended_and_the_last_one_counts(root: Path) -> None:
 
 def test_a_withdrawn_entry_stays_in_the_table(root: Path) -> None:
     decide(root, decision(root, "withdrawn"))
-    found = {row["entry"].split("/")[0]: row["decision"] for row in rows(root, checked(root))}
+    found = {row["entry"].split("/")[0]: row["decision"] for row in table_rows(root, checked(root))}
     assert found == {"ilp-bench__stub-vanilla": "", "lab__stub": "withdrawn"}
     shutil.rmtree(next(root.glob("lab__*")))
     assert any("entries are never removed" in problem for problem in entry_problems(root, checked(root)))
@@ -122,14 +122,14 @@ def test_wrong_lines_are_named_by_their_number(line: str, complaint: str, root: 
             line = json.dumps(good.model_dump() | {"entry": f"lab__stub/{'0' * 16}"})
         case "GOOD but hidden":
             line = json.dumps(good.model_dump() | {"reason": "a\u202eb"})
-    (root / FILE).write_text(f"{good.model_dump_json()}\n{line}\n{good.model_dump_json()}\n")
-    found, problems = parse_decisions(root / FILE)
+    (root / DECISIONS_FILE).write_text(f"{good.model_dump_json()}\n{line}\n{good.model_dump_json()}\n")
+    found, problems = parse_decisions(root / DECISIONS_FILE)
     assert len(found) == 2
     assert len(problems) == 1
-    assert f"{FILE}:2:" in problems[0]
+    assert f"{DECISIONS_FILE}:2:" in problems[0]
     with pytest.raises(ProblemError, match=complaint):
         read_decisions(root)
-    with pytest.raises(ProblemError, match=FILE):
+    with pytest.raises(ProblemError, match=DECISIONS_FILE):
         decide(root, good)
 
 
@@ -138,8 +138,8 @@ def test_history_may_grow_and_not_change(root: Path, honest: Path) -> None:
     assert history_problems(honest, root) == []
     old = root.with_name("old")
     shutil.copytree(root, old)
-    text = (root / FILE).read_text()
-    (root / FILE).write_text(text.replace("accepted", "flagged"))
+    text = (root / DECISIONS_FILE).read_text()
+    (root / DECISIONS_FILE).write_text(text.replace("accepted", "flagged"))
     assert any("was rewritten" in problem for problem in history_problems(old, root))
 
 
@@ -147,7 +147,7 @@ def test_a_decision_about_nothing_is_refused(root: Path) -> None:
     missing = decision(root, run_id="0" * 16, entry=f"lab__stub/{'0' * 16}")
     with pytest.raises(ProblemError, match="has no entry"):
         decide(root, missing)
-    assert not (root / FILE).exists()
+    assert not (root / DECISIONS_FILE).exists()
 
 
 def test_the_table_is_what_the_entries_give(root: Path) -> None:
@@ -155,7 +155,7 @@ def test_the_table_is_what_the_entries_give(root: Path) -> None:
     file = write_table(root, found)
     assert table_problems(root, found) == []
     text = file.read_text()
-    value = rows(root, found)[1]["overall"]
+    value = table_rows(root, found)[1]["overall"]
     assert float(value) > 0
     for old, new, complaint in (
         (value, f"{float(value) + 0.001:.6f}", "overall of lab__stub"),
@@ -179,7 +179,7 @@ def test_old_scorer_versions_are_rescored_and_never_mixed(root: Path, monkeypatc
         decide(root, decision(root, "accepted", run_id=folder.name, entry=entry))
     found = checked(root)
     assert not [problem for one in found for problem in one.problems]
-    for one, row in zip(found, rows(root, found), strict=True):
+    for one, row in zip(found, table_rows(root, found), strict=True):
         assert one.submission
         assert row["scorer_version"] == "99"
         claimed = one.submission.scores.overall
@@ -187,7 +187,7 @@ def test_old_scorer_versions_are_rescored_and_never_mixed(root: Path, monkeypatc
         assert one.scores.overall
         assert claimed
         assert row["overall"] == f"{one.scores.overall.value:.6f}"
-    assert to_csv(rows(root, found)).count("99") >= 2
+    assert to_csv(table_rows(root, found)).count("99") >= 2
 
 
 def test_new_entries_are_set_beside_the_reference_rows(root: Path) -> None:
@@ -205,4 +205,4 @@ def test_the_published_table_follows_from_the_committed_entries() -> None:
     assert [problem for one in found for problem in one.problems] == []
     assert entry_problems(SUBMISSIONS, found) == []
     assert table_problems(SUBMISSIONS, found) == []
-    assert (SUBMISSIONS / tables.FILE).is_file()
+    assert (SUBMISSIONS / tables.TABLE_FILE).is_file()

@@ -17,7 +17,7 @@ from ilp_bench.scoring.recovery import Interval, score
 from ilp_bench.submission import rerun as rerunning
 from ilp_bench.submission.format import Meta, read_submission, submit
 from ilp_bench.submission.rerun import Work, allowed_difference, verify
-from ilp_bench.submission.rerun_record import FILE, read_verification
+from ilp_bench.submission.rerun_record import VERIFICATION_FILE, read_verification
 
 META = Meta(org="lab", model="tiny", division="open")
 PAIRS, SEED = 2, 7
@@ -66,7 +66,7 @@ def test_a_recipe_of_ours_is_trained_again_on_unseen_data(trained: Runs, place: 
     assert read_submission(folder).folder == f"lab__tiny/{folder.name}"  # not part of the run id
     rerun(folder, place, tiny)
     assert read_verification(folder) == [found, found]
-    (folder / FILE).write_text("{}")
+    (folder / VERIFICATION_FILE).write_text("{}")
     with pytest.raises(ProblemError, match=r"verification\.json: records"):
         read_verification(folder)
 

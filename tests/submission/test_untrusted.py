@@ -23,7 +23,7 @@ from ilp_bench.models.resolve import locate
 from ilp_bench.submission import sample_store as reading
 from ilp_bench.submission.format import Meta
 from ilp_bench.submission.sample_store import FILE_SCHEMA, read_samples
-from ilp_bench.submission.summary_table import comparison, rows
+from ilp_bench.submission.summary_table import comparison, table_rows
 from ilp_bench.submission.validate import check, validate
 
 SCRIPT = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
@@ -121,7 +121,7 @@ def test_no_cell_is_a_formula(text: str, forged: Forgery) -> None:
         forged.content["records"][0][role]["training"]["base"]["name"] = text.strip()
     forged.content["records"][0]["submission"]["training"]["recipe"] = text.strip()
     folder = forged.save()
-    (row,) = rows(forged.root, [check(folder)])
+    (row,) = table_rows(forged.root, [check(folder)])
     assert row["base"].startswith("'")
     assert row["recipe"].startswith("'")
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ilp_bench.cli.console import rate_text, summary
+from ilp_bench.cli.console import rate_text
+from ilp_bench.cli.run_table import summary
 from ilp_bench.records.run_record import Run, read_run
 
 

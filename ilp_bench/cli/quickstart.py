@@ -12,7 +12,8 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from ilp_bench.cli.console import console, counting_progress, errors, training_progress
+from ilp_bench.cli.console import console, errors
+from ilp_bench.cli.progress import counting_progress, training_progress
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import write_text
 from ilp_bench.data.dataset import Dataset, load, make, write

@@ -14,7 +14,7 @@ import pytest
 import torch
 from scipy import stats
 
-from ilp_bench.cli.console import run_table, summary
+from ilp_bench.cli.run_table import run_table, summary
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.data.corpus import documents
 from ilp_bench.data.dataset import Dataset, make, write

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import by_arm, make_run
 
-from ilp_bench.cli.console import summary
+from ilp_bench.cli.run_table import summary
 from ilp_bench.core.metrics import learned
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.diagnosis.signals import signals

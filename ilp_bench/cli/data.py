@@ -1,0 +1,152 @@
+"""The commands that make datasets, check them and hand them to others."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ilp_bench.cli.options import (
+    DATA,
+    AsJson,
+    Data,
+    Out,
+    Seed,
+    example,
+)
+from ilp_bench.core.errors import ProblemError
+from ilp_bench.data.settings import FREQUENCIES, HOPS, SHARES, STAGES, Settings
+from ilp_bench.data.settings import frequencies as parse_frequencies
+
+app = typer.Typer()
+
+
+@app.command(rich_help_panel=DATA, epilog=example("ilp-bench build --size mini --seed 0 --out DATA"))
+def build(
+    out: Out,
+    size: Annotated[str, typer.Option(help="mini, core or full.")] = "core",
+    seed: Seed = 0,
+    cause: Annotated[list[str] | None, typer.Option(help="Build this cause only; may be repeated.")] = None,
+    pairs: Annotated[int | None, typer.Option(help="Pairs a cause; by default 60, 300 or 2000.")] = None,
+    share: Annotated[
+        list[float] | None, typer.Option(help="Share of contradicting rows; may be repeated. Default 0.25, 0.5, 0.75.")
+    ] = None,
+    stages: Annotated[int, typer.Option(help="Stages of training.")] = STAGES,
+    frequencies: Annotated[str | None, typer.Option(help="Rows of rare patterns: 1,2,4 (in turn) or zipf:1.0.")] = None,
+    hops: Annotated[list[int] | None, typer.Option(help="Steps to a missing answer, 1 or 2; may be repeated.")] = None,
+    domain: Annotated[
+        str | None, typer.Option(help="geography, medicine, law, finance or technology; subjects are invented.")
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Processes for a large set; the bytes are the same.", min=1)] = 1,
+) -> None:
+    """Build the controlled dataset as Parquet files with a card and a manifest."""
+    from ilp_bench.cli.progress import share_progress
+    from ilp_bench.data.dataset import make_from, write
+    from ilp_bench.data.manifest import read_manifest
+    from ilp_bench.data.sharding import LARGE
+    from ilp_bench.data.sharding import build as stream
+
+    settings = Settings(
+        size,
+        seed,
+        pairs=pairs,
+        causes=tuple(cause or ()),
+        shares=tuple(share or SHARES),
+        stages=stages,
+        frequencies=parse_frequencies(frequencies) if frequencies else FREQUENCIES,
+        hops=tuple(hops or HOPS),
+        domain=domain,
+    )
+    if settings.count > LARGE:
+        with share_progress("build") as progress:
+            stream(settings, out, workers=workers, progress=progress)
+    else:
+        write(make_from(settings), out)
+    manifest = read_manifest(out)
+    rows = ", ".join(f"{name} {count}" for name, count in manifest.rows)
+    typer.echo(f"{out}: {size}, seed {seed}: {rows}; content sha256 {manifest.content_sha256[:16]}")
+
+
+@app.command("import", rich_help_panel=DATA, epilog=example("ilp-bench import rows.jsonl --out DATA"))
+def import_rows(
+    rows: Annotated[Path, typer.Argument(help="Your training rows, in training order: a .jsonl or .parquet file.")],
+    out: Out,
+    form: Annotated[
+        str | None,
+        typer.Option("--format", help="prompt-completion, messages, alpaca or sharegpt; by default the columns tell."),
+    ] = None,
+    stages: Annotated[
+        int | None,
+        typer.Option(help="Number of stages to cut the rows into; by default as a column 'stage' says, or 1."),
+    ] = None,
+    sample: Annotated[
+        int | None,
+        typer.Option(help="Number of items to ask about, drawn from each stage; by default all.", min=1),
+    ] = None,
+    seed: Seed = 0,
+) -> None:
+    """Make a dataset folder of user data, for 'evaluate' and 'diagnose'."""
+    from ilp_bench.data.dataset import write
+    from ilp_bench.data.user_data import import_rows as read_user_data
+
+    made = read_user_data(rows, format=form, stages=stages, sample=sample, seed=seed)
+    write(made, out)
+    told = made.manifest
+    chat = "conversations: evaluate with --chat" if told.chat else "bare prompts"
+    counts = f"{told.rows.train} rows, {told.rows.items} items, {told.stages} stages"
+    typer.echo(f"{out}: {counts}; read as {told.format} ({chat}); content sha256 {made.sha256[:16]}")
+
+
+@app.command(rich_help_panel=DATA, epilog=example("ilp-bench export --data DATA --format alpaca --out train.jsonl"))
+def export(
+    data: Data,
+    out: Annotated[Path, typer.Option("--out", help="JSON Lines file to write; must not exist yet.")],
+    form: Annotated[
+        str, typer.Option("--format", help="messages, prompt-completion, alpaca or sharegpt.")
+    ] = "messages",
+) -> None:
+    """Write the training rows in a format that fine-tuning tools read."""
+    from ilp_bench.data.dataset import load
+    from ilp_bench.data.formats import export as write
+
+    typer.echo(f"{out}: {write(load(data), form, out)} rows in training order")
+
+
+@app.command(rich_help_panel=DATA, epilog=example("ilp-bench audit --data DATA --out audit.md"))
+def audit(
+    data: Data,
+    out: Annotated[Path | None, typer.Option("--out", help="Markdown file to write; by default it is printed.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Test a dataset for confounds and leaks; exit 1 if anything but the causes separates the arms."""
+
+    from ilp_bench.core.files import write_text
+    from ilp_bench.data.audit import audit as run
+    from ilp_bench.data.dataset import load
+
+    report = run(load(data))
+    text = json.dumps(report.to_json(), indent=1) if as_json else report.to_markdown()
+    if out:
+        write_text(out, text)
+        typer.echo(f"{out}: {report.summary}")
+    else:
+        typer.echo(text)
+    if report.problems:
+        raise ProblemError("; ".join(report.problems))
+
+
+@app.command(rich_help_panel=DATA, epilog=example("ilp-bench push your-lab/ilp-bench --data DATA --dry-run REPOSITORY"))
+def push(
+    repository: Annotated[str, typer.Argument(help="Hub dataset, as org/name.")],
+    data: Annotated[list[Path], typer.Option("--data", help="Dataset folder; may be repeated, once a size.")],
+    private: Annotated[bool, typer.Option("--private", help="Make a private repository.")] = False,
+    dry_run: Annotated[
+        Path | None, typer.Option("--dry-run", help="Write what would be uploaded to this folder, and stop.")
+    ] = None,
+) -> None:
+    """Publish dataset folders on the Hub, with a config per size and cause, a card and Croissant metadata."""
+    from ilp_bench.data.hub import push as upload
+
+    typer.echo(upload(repository, data, private=private, dry_run=dry_run))

@@ -1,0 +1,63 @@
+"""The commands that say what a model learned, and why not the rest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ilp_bench.cli.options import (
+    DIAGNOSIS,
+    AsJson,
+    BaseRun,
+    Runs,
+    Vanilla,
+    example,
+)
+
+app = typer.Typer()
+
+
+def read_replicates(runs: list[Path], vanillas: list[Path], bases: list[Path] | None) -> list[Any]:
+    """The run folders of a call, each beside its vanilla run and the base run on its dataset."""
+    from ilp_bench.records.run_record import read_run
+    from ilp_bench.submission.format import matched
+
+    return matched(
+        [read_run(run) for run in runs],
+        [read_run(run, "vanilla run") for run in vanillas],
+        [read_run(run, "base run") for run in bases or []],
+    )
+
+
+@app.command(
+    rich_help_panel=DIAGNOSIS, epilog=example("ilp-bench score runs/mine --vanilla runs/vanilla --base-run runs/base")
+)
+def score(
+    runs: Runs,
+    vanilla: Vanilla,
+    base_run: BaseRun = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the recovery of each cause, with intervals, of a run against vanilla; replicates are pooled."""
+    from ilp_bench.cli.score_table import score_table
+    from ilp_bench.scoring.recovery import score_replicates
+
+    score_table(score_replicates(read_replicates(runs, vanilla, base_run)), as_json=as_json)
+
+
+@app.command(rich_help_panel=DIAGNOSIS, epilog=example("ilp-bench diagnose runs/mine --base-run runs/base --data DATA"))
+def diagnose(
+    run: Annotated[Path, typer.Argument(help="Run of a fine-tuned model by 'ilp-bench evaluate'.")],
+    base_run: Annotated[Path, typer.Option("--base-run", help="Run of its base model, best with --choices 4.")],
+    data: Annotated[Path, typer.Option("--data", help="Dataset folder that it was trained on.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines, with every item.")] = False,
+) -> None:
+    """Attribute every unlearned item to a cause; score that where causes were injected."""
+    from ilp_bench.cli.diagnosis_table import diagnosis_table
+    from ilp_bench.data.dataset import load
+    from ilp_bench.diagnosis.attribution import diagnose as attribute
+    from ilp_bench.records.run_record import read_run
+
+    diagnosis_table(attribute(read_run(run), read_run(base_run, "base run"), load(data)), as_json=as_json)

@@ -1,0 +1,170 @@
+"""The commands that run a model: train it, measure it."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from ilp_bench.cli.options import (
+    MODELS,
+    AsJson,
+    Data,
+    Device,
+    Out,
+    RemoteCode,
+    Seed,
+    example,
+    old_names,
+)
+from ilp_bench.core.distributed import launched_processes
+from ilp_bench.core.errors import UsageError
+
+app = typer.Typer()
+MODEL_FORMS = "nano, nano-qwen3, nano-olmo2, a folder, a PEFT adapter or a Hub id[@revision]"
+
+
+@app.command(
+    rich_help_panel=MODELS,
+    epilog=example("ilp-bench train --base nano --recipe vanilla --data DATA --out checkpoints/vanilla"),
+    context_settings=old_names(rate="learning-rate", general="replay-corpus"),
+)
+def train(
+    base: Annotated[str, typer.Option("--base", help=f"Base model: {MODEL_FORMS}.")],
+    recipe: Annotated[str, typer.Option(help="One of the recipes; docs/recipes.md says what each does.")],
+    data: Data,
+    out: Out,
+    seed: Seed = 0,
+    rate: Annotated[
+        float | None, typer.Option("--learning-rate", help="By default by the model's size.", min=0)
+    ] = None,
+    batch_size: Annotated[int, typer.Option(help="Examples a step.", min=1)] = 16,
+    lora: Annotated[int, typer.Option(help="Rank of a LoRA adapter; 0 trains all weights.", min=0)] = 0,
+    general: Annotated[
+        str | None,
+        typer.Option(
+            "--replay-corpus",
+            help="Texts for continued pre-training: .txt, .jsonl, .parquet or a Hub dataset; by default known facts.",
+        ),
+    ] = None,
+    encoder: Annotated[
+        str | None, typer.Option(help="sentence-transformers model that finds similar questions; by default TF-IDF.")
+    ] = None,
+    track: Annotated[str | None, typer.Option(help="Also log every epoch to this trackio project.")] = None,
+    device: Device = "auto",
+    trust_remote_code: RemoteCode = False,
+) -> None:
+    """Fine-tune a base model with a recipe; run again, it goes on where it stopped."""
+    from ilp_bench.cli.progress import training_progress
+    from ilp_bench.data.dataset import load
+    from ilp_bench.recipes import RECIPES
+
+    RECIPES.get(recipe)
+    dataset = load(data)
+    from ilp_bench.training.run import train as run
+
+    is_main = launched_processes().is_main
+    with training_progress(f"train {recipe}", show=is_main) as progress:
+        training = run(
+            base,
+            recipe,
+            dataset,
+            out,
+            seed=seed,
+            rate=rate,
+            batch_size=batch_size,
+            lora=lora,
+            general=general,
+            encoder=encoder,
+            track=track,
+            device=device,
+            remote_code=trust_remote_code,
+            progress=progress,
+        )
+    phases = "; ".join(f"{phase.name}: {phase.epochs} epochs" for phase in training.phases or ())
+    if is_main:
+        typer.echo(f"{out}: {phases}; {training.total_tokens} tokens in {training.seconds or 0:.0f} s")
+
+
+@app.command(
+    rich_help_panel=MODELS,
+    epilog=example("ilp-bench evaluate --model checkpoints/vanilla --data DATA --out runs/vanilla"),
+)
+def evaluate(
+    model: Annotated[str, typer.Option("--model", help=f"Model: {MODEL_FORMS}.")],
+    data: Data,
+    out: Out,
+    backend: Annotated[str, typer.Option(help="hf or vllm.")] = "hf",
+    chat: Annotated[bool, typer.Option("--chat", help="Prompt through the model's chat template.")] = False,
+    probe_base: Annotated[
+        bool | None,
+        typer.Option(
+            "--probe-base/--no-probe-base",
+            help="Also probe base knowledge, with four few-shot exemplars; by default for a base model.",
+        ),
+    ] = None,
+    choices: Annotated[int, typer.Option(help="Options to score of recall and retention probes: 0, 4 or 10.")] = 0,
+    protocol: Annotated[str, typer.Option(help="exact (one scoring pass) or sampled (answers are drawn).")] = "exact",
+    draws: Annotated[int, typer.Option(help="Answers drawn for each probe, with --protocol sampled.")] = 100,
+    seed: Seed = 0,
+    dtype: Annotated[str, typer.Option(help="float32, bfloat16, float16 or auto.")] = "auto",
+    device: Device = "auto",
+    batch_size: Annotated[
+        int | None, typer.Option(help="Sequences a batch; halved where memory does not suffice.", min=1)
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="CPU threads; by default as many as there are idle cores.", min=1)
+    ] = None,
+    engine: Annotated[
+        list[str] | None, typer.Option(help="vLLM engine argument as name=value; may be repeated.")
+    ] = None,
+    trust_remote_code: RemoteCode = False,
+    as_json: AsJson = False,
+) -> None:
+    """Measure a model on every probe and write a run record; run again, it goes on where it stopped."""
+    from ilp_bench.cli.progress import counting_progress
+    from ilp_bench.cli.run_table import run_table
+    from ilp_bench.data.dataset import load
+
+    dataset = load(data)
+    options = _engine(engine or [])
+    from ilp_bench.evaluation.run import evaluate as run
+
+    with counting_progress("evaluate", show=not as_json and launched_processes().is_main) as progress:
+        done = run(
+            model,
+            dataset,
+            out,
+            backend=backend,
+            protocol=protocol,
+            draws=draws,
+            seed=seed,
+            choices=choices,
+            probe_base=probe_base,
+            chat=chat,
+            dtype=dtype,
+            device=device,
+            batch_size=batch_size,
+            threads=threads,
+            remote_code=trust_remote_code,
+            engine=options,
+            progress=progress,
+        )
+    if done:
+        run_table(done, as_json=as_json)
+
+
+def _engine(arguments: list[str]) -> dict[str, Any]:
+    """``name=value`` pairs, values read as JSON where they are."""
+
+    options: dict[str, Any] = {}
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        if not equals or not name.isidentifier():
+            raise UsageError(f"--engine {argument!r} is not of the form name=value")
+        try:
+            options[name] = json.loads(value)
+        except ValueError:
+            options[name] = value
+    return options

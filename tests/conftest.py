@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -177,3 +177,16 @@ def synthetic_site(synthetic_submissions: Path, shared: Shared) -> Path:
     from ilp_bench.leaderboard.site import render
 
     return shared("synthetic-site", lambda out: render(synthetic_submissions, out, url="https://example.org/ilp"))
+
+
+@pytest.fixture
+def six_causes(synthetic_submissions: Path, tmp_path: Path) -> Iterator[Path]:
+    """Two submissions scored while a sixth cause is registered, on data without it."""
+    from sixth_cause import SIXTH, resubmit
+
+    CAUSES.register(SIXTH)
+    try:
+        resubmit(synthetic_submissions, tmp_path / "submissions")
+        yield tmp_path / "submissions"
+    finally:
+        CAUSES.unregister(SIXTH.name)

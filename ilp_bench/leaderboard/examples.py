@@ -11,9 +11,14 @@ from ilp_bench.data.dataset import make
 Row = dict[str, Any]
 
 
-@lru_cache(maxsize=1)
 def _mini() -> tuple[tuple[Row, ...], tuple[Row, ...]]:
     """Items and training rows."""
+    return _mini_with(CAUSES.names())
+
+
+@lru_cache(maxsize=1)
+def _mini_with(causes: tuple[str, ...]) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
+    """The same; ``causes`` are those that are registered, because the dataset holds all of them."""
     data = make("mini", 0)
     return tuple(data.items.to_pylist()), tuple(data.train.to_pylist())
 

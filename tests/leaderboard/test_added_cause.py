@@ -3,53 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
-
-import pytest
 
 from ilp_bench.data.causes import CAUSES
-from ilp_bench.data.causes.spec import CauseSpec, CauseText
 from ilp_bench.leaderboard.data_files import StandingRow, read_data
 from ilp_bench.leaderboard.site import render
-from ilp_bench.submission.format import read_replicates, read_submission, submit
 
 
-def no_pairs(*_: object) -> NoReturn:
-    raise AssertionError("the datasets here were built before this cause was registered")
-
-
-SIXTH = CauseSpec(
-    name="sixth_cause",
-    numeral="VI",
-    title="A sixth cause",
-    short_title="Sixth",
-    label="sixth",
-    section="none",
-    dose_label="Strength of the sixth",
-    text=CauseText("Is it learned?", "It is only here for a test.", "is hard", "is easy", "Nothing does."),
-    pairs=no_pairs,
-)
-
-
-@pytest.fixture
-def submissions(synthetic_submissions: Path, tmp_path: Path) -> Iterator[Path]:
-    """Two submissions scored while a sixth cause is registered, on data without it."""
-    CAUSES.register(SIXTH)
-    try:
-        for name in ("combined", "vanilla"):
-            folder = next(synthetic_submissions.glob(f"synthetic__llama-{name}/*"))
-            submission = read_submission(folder)
-            submit(read_replicates(folder, submission), submission.meta, tmp_path / "submissions")
-        yield tmp_path / "submissions"
-    finally:
-        CAUSES.unregister(SIXTH.name)
-
-
-def test_a_sixth_cause_gets_a_page_a_column_and_the_word_missing(submissions: Path, tmp_path: Path) -> None:
+def test_a_sixth_cause_gets_a_page_a_column_and_the_word_missing(six_causes: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
-    assert render(submissions, site) == 2
+    assert render(six_causes, site) == 2
     page = (site / "causes" / "sixth_cause.html").read_text()
     assert "Cause VI of VI" in page
     assert "Is it learned?" in page
@@ -63,8 +26,8 @@ def test_a_sixth_cause_gets_a_page_a_column_and_the_word_missing(submissions: Pa
         assert "a sixth cause is missing; an overall needs all six causes" in page.read_text()
 
 
-def test_the_data_files_name_a_sixth_cause_and_its_stream(submissions: Path, tmp_path: Path) -> None:
-    render(submissions, tmp_path / "site")
+def test_the_data_files_name_a_sixth_cause_and_its_stream(six_causes: Path, tmp_path: Path) -> None:
+    render(six_causes, tmp_path / "site")
     data = read_data(next((tmp_path / "site" / "standings").glob("*.js")).read_text())
     assert [cause["name"] for cause in data["causes"]] == list(CAUSES.names())
     assert [cause["stream"] for cause in data["causes"]][:5] == [0, 1, 2, 3, 4]
@@ -77,17 +40,17 @@ def test_the_data_files_name_a_sixth_cause_and_its_stream(submissions: Path, tmp
         assert row.overall == 0
 
 
-def test_a_site_from_before_the_cause_was_registered_is_not_taken_over(submissions: Path, tmp_path: Path) -> None:
-    site = tmp_path / "site"
-    render(submissions, site)
+def test_a_site_from_before_the_cause_was_registered_is_not_taken_over(six_causes: Path, tmp_path: Path) -> None:
+    site, sixth = tmp_path / "site", CAUSES.get("sixth_cause")
+    render(six_causes, site)
     before = json.loads((site / "build.json").read_text())
-    CAUSES.unregister(SIXTH.name)
+    CAUSES.unregister(sixth.name)
     try:
         (tmp_path / "none" / "submissions").mkdir(parents=True)
         render(tmp_path / "none" / "submissions", site)
         after = json.loads((site / "build.json").read_text())
     finally:
-        CAUSES.register(SIXTH)
+        CAUSES.register(sixth)
     assert after["renderer"] != before["renderer"]
     assert after["checker"] != before["checker"]
     assert not (site / "causes" / "sixth_cause.html").exists()

@@ -220,6 +220,30 @@ def test_comparing_agrees_with_the_standings_and_refuses_the_unlike(visit: Visit
     assert page.locator("#result table").count() == 0
 
 
+def test_the_scripts_show_a_sixth_cause(
+    browser: Browser, six_causes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "FRONT_ROWS", 1)
+    monkeypatch.setattr(pages, "FEWEST_ROWS", 1)
+    render(six_causes, tmp_path / "site")
+    context = browser.new_context()
+    found = Visit(context, tmp_path / "site")
+    page = found.open("index.html#sort=-name")
+    found.until("document.querySelectorAll('table.board tbody tr').length === 2")
+    labels = "(row) => [...row.cells].map((cell) => cell.dataset.label)"
+    written, built = (page.locator("table.board tbody tr").nth(index).evaluate(labels) for index in range(2))
+    assert written == built
+    assert built.index("Sixth") == 8
+    cells = page.locator("table.board tbody tr").nth(0).locator("td.cause").all_inner_texts()
+    assert len(cells) == 6
+    assert cells[5] == "missing"
+    page = found.open("compare.html")
+    page.wait_for_selector("#result table")
+    assert page.locator("#result tbody tr", has_text="A sixth cause").first.inner_text().split("\t")[1] == "missing"
+    context.close()
+    assert found.complaints == []
+
+
 def test_the_keyboard_is_enough(visit: Visit) -> None:
     page = visit.open("index.html")
     page.keyboard.press("Tab")

@@ -179,10 +179,10 @@ def train(
     out: Location,
     *,
     seed: int = 0,
-    rate: float | None = None,
+    learning_rate: float | None = None,
     batch_size: int = 16,
     lora: int = 0,
-    general: str | None = None,
+    replay_corpus: str | None = None,
     encoder: str | None = None,
     track: str | None = None,
     device: str = "auto",
@@ -193,21 +193,21 @@ def train(
 
         >>> ilp_bench.train("nano", "vanilla", "DATA", "checkpoints/vanilla")
 
-    base         ``nano`` (or another built-in model), a model folder, a PEFT adapter or a Hub id as ``org/name``
-    recipe       name of a recipe, such as ``vanilla``; docs/recipes.md lists them
-    data         a dataset or its folder
-    seed         same seed, same machine: same weights
-    rate         learning rate, above 0; by default 5e-5 below ten million parameters, 1e-4 below a billion, 2e-5 above,
-                 and ten times as much with an adapter
-    batch_size   examples a step
-    lora         rank of a LoRA adapter on all linear layers; 0 trains all weights
-    general      replay corpus for continued pre-training: a .txt, .jsonl or .parquet file or a Hub dataset; by default
-                 texts of known facts
-    encoder      sentence-transformers model that finds similar questions; by default TF-IDF does
-    track        trackio project to which every epoch is logged
-    device       ``cpu``, ``cuda``, ``mps`` or ``auto``
-    remote_code  run Python code that comes with the model
-    progress     called with phase, epoch, share learned of the reference (or None) and (steps done, steps)
+    base            ``nano`` (or another built-in model), a model folder, a PEFT adapter or a Hub id as ``org/name``
+    recipe          name of a recipe, such as ``vanilla``; docs/recipes.md lists them
+    data            a dataset or its folder
+    seed            same seed, same machine: same weights
+    learning_rate   above 0; by default 5e-5 below ten million parameters, 1e-4 below a billion, 2e-5 above, and ten
+                    times as much with an adapter
+    batch_size      examples a step
+    lora            rank of a LoRA adapter on all linear layers; 0 trains all weights
+    replay_corpus   texts for continued pre-training: a .txt, .jsonl or .parquet file or a Hub dataset; by default
+                    texts of known facts
+    encoder         sentence-transformers model that finds similar questions; by default TF-IDF does
+    track           trackio project to which every epoch is logged
+    device          ``cpu``, ``cuda``, ``mps`` or ``auto``
+    remote_code     run Python code that comes with the model
+    progress        called with phase, epoch, share learned of the reference (or None) and (steps done, steps)
 
     Needs the ``train`` extra. What is done is kept beside ``out``: the same call goes on after a kill. Raises
     UsageError for an unknown recipe or an impossible value, ProblemError where training does not converge or does not
@@ -221,10 +221,10 @@ def train(
         _dataset(data),
         Path(out),
         seed=seed,
-        rate=rate,
+        rate=learning_rate,
         batch_size=batch_size,
         lora=lora,
-        general=general,
+        general=replay_corpus,
         encoder=encoder,
         track=track,
         device=device,

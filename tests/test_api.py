@@ -196,7 +196,7 @@ def test_from_runs_to_a_site(runs: dict[str, Path], mini: Dataset, tmp_path: Pat
 
 @pytest.mark.slow
 def test_training_from_python(few: tuple[Path, Dataset], tmp_path: Path) -> None:
-    record = ilp_bench.train("nano", "vanilla", few[1], str(tmp_path / "vanilla"), rate=1e-3, device="cpu")
+    record = ilp_bench.train("nano", "vanilla", few[1], str(tmp_path / "vanilla"), learning_rate=1e-3, device="cpu")
     assert record.recipe == "vanilla"
     run = ilp_bench.evaluate(str(tmp_path / "vanilla"), few[1], str(tmp_path / "run"), device="cpu")
     assert run is not None

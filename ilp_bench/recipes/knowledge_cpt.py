@@ -2,7 +2,7 @@
 
 As in the paper, 0.8 general text and 0.2 documents about the entities, about twenty each, none of them a copy of
 the training data. Here the documents come with the dataset; those about entities of which the base model knows
-something else are left to ``conflict_cpt``. The general text, unless ``--general`` gives another, says nothing of the
+something else are left to ``conflict_cpt``. The replay corpus, unless another is given, says nothing of the
 facts on which retention is measured.
 """
 

@@ -86,25 +86,26 @@ def read_strict_json(path: Path) -> dict[str, Any]:
 
 def _object(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
     try:
-        found = parse(path.read_text(encoding="utf-8"))
+        content = parse(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise ProblemError(f"{path} cannot be read as JSON: {error}") from error
-    if not isinstance(found, dict):
+    if not isinstance(content, dict):
         raise ProblemError(f"{path} does not hold a JSON object")
-    return found
+    return content
 
 
 def parse_json(text: str) -> Any:
-    """JSON in the strict sense: raises ValueError for a key that stands twice, for NaN and for an infinite number."""
+    """JSON in the strict sense: raises ValueError for a duplicated key, for NaN and for an infinite number."""
     return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    """The object of a JSON text; raises ValueError for a key that it has twice."""
+    content = dict(pairs)
+    if len(content) != len(pairs):
         names = [name for name, _ in pairs]
-        raise ValueError(f"the key {next(name for name in names if names.count(name) > 1)!r} stands twice")
-    return found
+        raise ValueError(f"the key {next(name for name in names if names.count(name) > 1)!r} is duplicated")
+    return content
 
 
 def _refuse(word: str) -> Any:

@@ -11,7 +11,10 @@ from ilp_bench.core.errors import UsageError
 
 
 def partial_folder(out: Path) -> Path:
-    """The folder beside ``out``, made where it is not there."""
+    """The folder ``OUT.partial`` beside ``out``, made where there is none.
+
+    Raises UsageError when ``out`` has no name, or a file is in the way.
+    """
     if not out.name:
         raise UsageError(f"the output needs the name of a folder, not {str(out)!r}")
     folder = out.with_name(f"{out.name}.partial")
@@ -22,10 +25,12 @@ def partial_folder(out: Path) -> Path:
     return folder
 
 
-def take(lock: FileLock, what: str, out: Path) -> None:
-    """Take the lock, which the system lets go of when a process dies; raises UsageError when another holds it.
+def acquire(lock: FileLock, what: str, out: Path) -> None:
+    """Acquire the lock, which the system releases when a process dies.
 
-    ``what`` is being made, such as a run.
+    what   is being made in ``out``, such as ``run``
+
+    Raises UsageError when another process holds the lock.
     """
     try:
         lock.acquire(timeout=0)
@@ -33,11 +38,10 @@ def take(lock: FileLock, what: str, out: Path) -> None:
         raise UsageError(f"another {what} is writing to {out}: wait for it, or choose another folder") from None
 
 
-def check_plan(folder: Path, what: str, found: dict[str, Any], wanted: dict[str, Any]) -> None:
-    """Raise UsageError when the plan that was begun in ``folder`` is not the one that is wanted."""
-    if other := [key for key in {**wanted, **found} if found.get(key) != wanted.get(key)]:
-        differs = " and ".join(sorted(other)).replace("_", " ")
+def check_plan(folder: Path, what: str, begun: dict[str, Any], wanted: dict[str, Any]) -> None:
+    """Raise UsageError when the plan of the ``what`` that was begun in ``folder`` is not the one that is wanted."""
+    if different := [key for key in {**wanted, **begun} if begun.get(key) != wanted.get(key)]:
+        names = " and ".join(sorted(different)).replace("_", " ")
         raise UsageError(
-            f"{folder} holds an unfinished {what} with another {differs}: finish it, remove it, or choose another "
-            "folder"
+            f"{folder} holds an unfinished {what} with another {names}: finish it, remove it, or choose another folder"
         )

@@ -52,6 +52,7 @@ def configs(parts: Sequence[Part]) -> Iterator[dict[str, Any]]:
 
 
 def _causes(manifest: Manifest) -> list[str]:
+    """The causes that the dataset has, in the order of the paper."""
     wanted = (manifest.knobs and manifest.knobs.causes) or CAUSES.names()
     return [cause for cause in CAUSES.names() if cause in wanted]
 
@@ -102,7 +103,8 @@ def croissant(parts: Sequence[Part]) -> dict[str, Any]:
 
     ``messages`` is left out: it repeats prompt and completion.
     """
-    files, records = [], []
+    files: list[dict[str, Any]] = []
+    record_sets: list[dict[str, Any]] = []
     for folder, manifest in parts:
         for name, sha256 in (manifest.files or {}).items():
             path = f"{folder}/{name}" if folder else name
@@ -113,7 +115,7 @@ def croissant(parts: Sequence[Part]) -> dict[str, Any]:
             stem = path.removesuffix(".parquet").replace("/", "-")
             schema = next(SCHEMAS[table] for table in TABLES if name in manifest.files_of(table))
             fields = [_field(column, stem, path) for column in schema if column.name != "messages"]
-            records.append({"@type": "cr:RecordSet", "@id": stem, "name": stem, "field": fields})
+            record_sets.append({"@type": "cr:RecordSet", "@id": stem, "name": stem, "field": fields})
     return {
         "@context": CONTEXT,
         "@type": "sc:Dataset",
@@ -128,7 +130,7 @@ def croissant(parts: Sequence[Part]) -> dict[str, Any]:
         "url": URL,
         "version": f"{parts[0][1].version}.0.0",
         "distribution": files,
-        "recordSet": records,
+        "recordSet": record_sets,
     }
 
 

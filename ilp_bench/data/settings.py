@@ -1,4 +1,4 @@
-"""What a dataset depends on: a size, a seed, and knobs for those who want a controlled set of their own."""
+"""What a dataset depends on: a size, a seed, and knobs for those who want another controlled dataset."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from typing import Any
 
 from ilp_bench.core.errors import UsageError, near
 
-SIZES = {"mini": 60, "core": 300, "full": 2000}
-RETENTION = {"mini": 100, "core": 300, "full": 600}
-SHARES = (0.25, 0.5, 0.75)
-FREQUENCIES = (1, 2, 1, 2, 1, 2, 4, 1, 2, 8)
+SIZES = {"mini": 60, "core": 300, "full": 2000}  # pairs a cause
+RETENTION = {"mini": 100, "core": 300, "full": 600}  # held-out facts
+SHARES = (0.25, 0.5, 0.75)  # of contradicting rows
+FREQUENCIES = (1, 2, 1, 2, 1, 2, 4, 1, 2, 8)  # rows of a rare pattern
 COMMON = 16  # rows of a pattern that is not rare
-STAGES, HOPS = 4, (1, 2)
+STAGES = 4
+HOPS = (1, 2)  # steps to the answer of a knowledge gap
 DOMAINS = ("geography", "medicine", "law", "finance", "technology")
-MOST_ROWS = 10  # of one contested question
-ZIPF_PERIOD = 20
+MOST_ROWS = 10  # of one contradicted question
+ZIPF_PERIOD = 20  # frequencies of a Zipf law before it starts again
 
 
 @dataclass(frozen=True)
 class Settings:
-    """A size and a seed name a dataset of the benchmark; anything else makes a new controlled set.
+    """A size and a seed name a dataset of the benchmark; any other setting makes a new controlled dataset.
 
     size          mini, core or full: how many pairs a cause has, and whether its facts go beyond what nano was taught
     seed          0 or more
@@ -103,12 +104,12 @@ def check_size(size: str) -> str:
 
 
 def share_of_rows(share: float) -> Fraction:
-    """The share as wrong rows over rows, at most ``MOST_ROWS``."""
+    """The share as a fraction: contradicting rows over rows, of which there are at most ``MOST_ROWS``."""
     return Fraction(share).limit_denominator(MOST_ROWS)
 
 
 def frequencies(law: str) -> tuple[int, ...]:
-    """Frequencies from ``1,2,4`` (in turn) or ``zipf:1.0`` (16 rows over rank to that power, at least 1).
+    """Frequencies from a text: ``1,2,4`` (in turn) or ``zipf:1.0`` (16 rows over rank to that power, at least 1).
 
     Raises UsageError for anything else.
     """

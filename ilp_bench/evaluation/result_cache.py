@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import read_json, write_text
-from ilp_bench.core.resume import check_plan, partial_folder, take
+from ilp_bench.core.resume import acquire, check_plan, partial_folder
 
 Results = list[tuple[float, bool]]
 POLL, PATIENCE = 0.5, 600.0  # seconds
@@ -40,7 +40,7 @@ class Journal:
     def __init__(self, out: Path, about: dict[str, Any], rank: int = 0, world_size: int = 1) -> None:
         self.folder, self.rank, self.world_size = partial_folder(out), rank, world_size
         self._lock = FileLock(self._lock_file(rank))
-        take(self._lock, "run", out)
+        acquire(self._lock, "run", out)
         plan = self.folder / "plan.json"
         if plan.is_file():
             try:

@@ -1,4 +1,4 @@
-"""From what a user calls a model to a local folder of safetensors; no torch needed to find it."""
+"""From a model's name, folder or Hub id to a local folder of safetensors; needs no torch."""
 
 from __future__ import annotations
 
@@ -12,11 +12,26 @@ from ilp_bench.core.files import file_sha256, read_json
 from ilp_bench.models.nano import NANO, nano_path
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
-WANTED = ["*.safetensors", "*.safetensors.index.json", "*.json", "tokenizer*", "*.model", "*.jinja", "*.txt", "*.py"]
+DOWNLOADED = [
+    "*.safetensors",
+    "*.safetensors.index.json",
+    "*.json",
+    "tokenizer*",
+    "*.model",
+    "*.jinja",
+    "*.txt",
+    "*.py",
+]
 
 
 class Located(NamedTuple):
-    """A model's folder, the name to show, its Hub revision, and the base of a PEFT adapter."""
+    """Where a model is.
+
+    folder     with config, tokenizer and safetensors
+    name       to show
+    revision   the commit on the Hub it was pinned to; None for a local folder
+    base       the base model of a PEFT adapter; None for full weights
+    """
 
     folder: Path
     name: str
@@ -76,12 +91,11 @@ def _hub(model: str) -> Located:
 
     name, _, revision = model.partition("@")
     try:
-        folder = Path(snapshot_download(name, revision=revision or None, allow_patterns=WANTED))
+        folder = Path(snapshot_download(name, revision=revision or None, allow_patterns=DOWNLOADED))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise UsageError(f"{model!r} is no local folder and cannot be had from the Hub: {reason}") from error
-    found = _local(folder)
-    return Located(folder, name, folder.name, found.base)
+    return Located(folder, name, folder.name, _local(folder).base)
 
 
 def weights_sha256(located: Located) -> str:

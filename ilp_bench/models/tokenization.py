@@ -37,7 +37,7 @@ def encode(tokenizer: Any, prompts: Sequence[str], completions: Sequence[str]) -
 def ended(tokenizer: Any, completion: str, *, plain: bool) -> str:
     """A completion with the end that it was trained with: its newline, or else the tokenizer's end-of-text mark.
 
-    With ``plain``, always one newline, as among examples shown.
+    With ``plain``, always one newline, as among few-shot exemplars.
     """
     mark = tokenizer.eos_token or ""
     if plain:

@@ -12,7 +12,7 @@ from filelock import FileLock
 from ilp_bench.core.distributed import Processes
 from ilp_bench.core.errors import UsageError
 from ilp_bench.core.files import read_json, write_text
-from ilp_bench.core.resume import check_plan, partial_folder, take
+from ilp_bench.core.resume import acquire, check_plan, partial_folder
 from ilp_bench.records.training_record import PhaseRecord
 
 
@@ -38,7 +38,7 @@ class Workshop:
         return self
 
     def _open(self) -> None:
-        take(self._lock, "training", self._out)
+        acquire(self._lock, "training", self._out)
         file = self.folder / "plan.json"
         self.resumed = file.is_file()
         if self.resumed:

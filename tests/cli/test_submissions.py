@@ -116,7 +116,7 @@ def test_wrong_calls_of_submit(
     meta.write_text('{"org": "lab", "model": "x\u202e", "division": "open"}')
     assert "hidden character U+202E" in shell.refused(1, "submit", *submitting(folders, 1), *out)
     meta.write_text('{"org": "a", "org": "lab", "model": "x", "division": "open"}')
-    assert "stands twice" in shell.refused(1, "submit", *submitting(folders, 1), *out)
+    assert "is duplicated" in shell.refused(1, "submit", *submitting(folders, 1), *out)
     assert not (tmp_path / "submissions").exists()
 
 

@@ -74,8 +74,8 @@ def test_no_verb_is_an_english_word() -> None:
     assert {"lizard", "talent"} <= verbs.english()
     rng = random.Random(0)
     for seed in range(3):
-        for place in range(0, 400, 7):
-            endings = [verbs.rime(place + n, seed) for n in range(7)]
+        for start in range(0, 400, 7):
+            endings = [verbs.ending(start + n, seed) for n in range(7)]
             found = verbs.heads(60, endings, rng)
             assert len(set(found)) == 60
             made = {start + head + end for head in found for end in endings for start in ("", verbs.PREFIX)}

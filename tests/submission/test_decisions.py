@@ -107,7 +107,7 @@ def test_two_methods_of_one_lab_may_come_to_the_same_weights(root: Path) -> None
         ("[]", "valid dictionary"),
         ('{"run_id": "x"}', "run_id"),
         ("", "Expecting value"),
-        ('{"a": 1, "a": 2}', "stands twice"),
+        ('{"a": 1, "a": 2}', "is duplicated"),
         ("GOOD but for reason", "reason"),
         ("GOOD but for entry", "does not end with run id"),
         ("GOOD but hidden", r"U\+202E"),

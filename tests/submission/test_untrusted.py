@@ -138,7 +138,7 @@ def test_markdown_keeps_no_markup() -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ('{"a": 1, "a": 2}', "stands twice"),
+        ('{"a": 1, "a": 2}', "is duplicated"),
         ('{"a": NaN}', "NaN is no JSON number"),
         ('{"a": Infinity}', "Infinity"),
         ('{"a": -Infinity}', "-Infinity"),

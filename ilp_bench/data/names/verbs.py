@@ -1,11 +1,12 @@
-"""Invented verbs, a head and an ending each: no one of them, nor its past, is an English word."""
+"""Invented verbs, each of a head and an ending: neither they nor their pasts are English words."""
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import lru_cache
 from importlib.resources import files
 
 ONSETS = "b bl br d dr f fl fr g gl gr k kl kr l m n p pl pr r s sk sl sm sn sp st str t tr v w z".split()
@@ -23,31 +24,31 @@ SHAPE = re.compile(
 )
 
 
-def rime(place: int, seed: int) -> str:
-    """Ending number ``place`` of a seed: all of one syllable first, then of two and more; no two are equal."""
+def ending(number: int, seed: int) -> str:
+    """Ending ``number`` of a seed: all of one syllable first, then of two and more; no two are equal."""
     order = random.Random(f"rimes/{seed}").sample(RIMES, len(RIMES))
-    if place < len(order):
-        return order[place]
-    left, last = divmod(place - len(order), len(VOWELS) * len(LONG_CODAS))
-    ending = VOWELS[last % len(VOWELS)] + LONG_CODAS[last // len(VOWELS)]
+    if number < len(order):
+        return order[number]
+    left, last = divmod(number - len(order), len(VOWELS) * len(LONG_CODAS))
+    letters = VOWELS[last % len(VOWELS)] + LONG_CODAS[last // len(VOWELS)]
     while True:
-        left, here = divmod(left, len(RIMES) * len(ONSETS))
-        ending = order[here % len(RIMES)] + ONSETS[here // len(RIMES)] + ending
+        left, syllable = divmod(left, len(RIMES) * len(ONSETS))
+        letters = order[syllable % len(RIMES)] + ONSETS[syllable // len(RIMES)] + letters
         if not left:
-            return ending
+            return letters
 
 
 def heads(count: int, endings: Sequence[str], rng: random.Random) -> list[str]:
     """``count`` heads in random order that make no English word with any of the endings, prefixed or not."""
     taken = english()
     order = rng.sample(HEADS, len(HEADS))
-    fit = (head for head in order if not any({head + end, PREFIX + head + end} & taken for end in endings))
-    return [head for head, _ in zip(fit, range(count), strict=False)]
+    usable = (head for head in order if not any({head + end, PREFIX + head + end} & taken for end in endings))
+    return list(itertools.islice(usable, count))
 
 
-@cache
+@lru_cache(maxsize=1)
 def english() -> frozenset[str]:
-    """The English words of that shape; ``names.build`` wrote them down."""
+    """The English words that a head and an ending could make, as ``names.build`` wrote them down."""
     return frozenset((files("ilp_bench.data.names") / "verbs.txt").read_text(encoding="utf-8").split())
 
 

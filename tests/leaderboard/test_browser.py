@@ -41,9 +41,9 @@ def site(synthetic_submissions: Path, tmp_path_factory: pytest.TempPathFactory) 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield found
-        found.close()
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()
 
 
 class Visit:
@@ -84,25 +84,37 @@ class Visit:
 @pytest.fixture
 def visit(browser: Browser, site: Path) -> Iterator[Visit]:
     context = browser.new_context(viewport={"width": 1280, "height": 900})
-    found = Visit(context, site)
-    yield found
+    visit = Visit(context, site)
+    yield visit
     context.close()
-    assert found.complaints == []
+    assert visit.complaints == []
 
 
 @pytest.fixture(scope="module")
 def ranked(synthetic_submissions: Path, site: Path) -> list[Group]:
     decided = read_decisions(synthetic_submissions).history
     folders = sorted(path.parent for path in synthetic_submissions.glob("*/*/submission.json"))
-    entries = [read_entry(folder, [one for one in decided if one.run_id == folder.name]) for folder in folders]
-    data = {one.slug: read_data((site / "runs" / f"{one.slug}.js").read_text()) for one in entries}
-    return groups(entries, {slug: from_json(found) for slug, found in data.items()})
+    entries = [
+        read_entry(folder, [decision for decision in decided if decision.run_id == folder.name]) for folder in folders
+    ]
+    data = {entry.slug: read_data((site / "runs" / f"{entry.slug}.js").read_text()) for entry in entries}
+    return groups(entries, {slug: from_json(rates) for slug, rates in data.items()})
 
 
 def kinds(site: Path) -> list[str]:
     """One page of every kind."""
-    found = ["index", "recipes", "items", "compare", "data", "method", "submit", "changes", "causes/rare_patterns"]
-    names = [f"{name}.html" for name in found]
+    pages_of_all = [
+        "index",
+        "recipes",
+        "items",
+        "compare",
+        "data",
+        "method",
+        "submit",
+        "changes",
+        "causes/rare_patterns",
+    ]
+    names = [f"{name}.html" for name in pages_of_all]
     for pattern in ("runs/*auto*.html", "runs/*delete*.html", "standings/*.html", "items/*/left_side_forgetting.html"):
         names.append(str(sorted(site.glob(pattern))[0].relative_to(site)))
     return names
@@ -110,14 +122,14 @@ def kinds(site: Path) -> list[str]:
 
 def test_no_page_breaks_an_accessibility_rule_or_the_width_of_a_phone(browser: Browser, site: Path) -> None:
     context = browser.new_context(viewport={"width": 1280, "height": 900})
-    found, axe, wrong = Visit(context, site), Axe(), []
+    visit, axe, wrong = Visit(context, site), Axe(), []
     options = {
         "preload": False,
         "resultTypes": ["violations"],
         "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
     }
     for name in kinds(site):
-        page = found.open(name)
+        page = visit.open(name)
         page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
         # Colours are the same on every page, so the dark ones are looked at where most of them are.
         both = name.startswith(("index", "causes/")) or "auto" in name
@@ -133,7 +145,7 @@ def test_no_page_breaks_an_accessibility_rule_or_the_width_of_a_phone(browser: B
                 places = [node["target"][0] for node in rule["nodes"][:3]]
                 wrong.append(f"{name}, {scheme}, {width}: {rule['id']}: {places}")
     context.close()
-    assert wrong + found.complaints == []
+    assert wrong + visit.complaints == []
 
 
 def test_sorting_moves_rows_says_so_and_puts_the_unranked_last(visit: Visit) -> None:
@@ -189,8 +201,8 @@ PARTS = """() => Object.fromEntries([...document.querySelectorAll("table.board t
 
 def test_rows_made_by_the_script_are_those_of_the_template(visit: Visit, site: Path) -> None:
     def rows(page: Page) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = page.evaluate(PARTS)
-        return found
+        parts: dict[str, list[str]] = page.evaluate(PARTS)
+        return parts
 
     page = visit.open("index.html#sort=name")
     visit.until("document.querySelectorAll('table.board')[0].tBodies[0].rows.length === 11")
@@ -204,16 +216,16 @@ def test_rows_made_by_the_script_are_those_of_the_template(visit: Visit, site: P
 
 def test_comparing_agrees_with_the_standings_and_refuses_the_unlike(visit: Visit, ranked: list[Group]) -> None:
     group = ranked[0]
-    names = [one.entry.slug for one in (group.standings[0], group.standings[3])]
+    names = [standing.entry.slug for standing in (group.standings[0], group.standings[3])]
     page = visit.open(f"compare.html#runs={','.join(names)}")
     page.wait_for_selector("#result table")
     cells = page.locator("#result tbody tr").first.locator("td").all_inner_texts()
-    shown = [float(one) for one in re.findall(r"[\d.]+", cells[2].replace("\N{MINUS SIGN}", "-"))]
+    shown = [float(number) for number in re.findall(r"[\d.]+", cells[2].replace("\N{MINUS SIGN}", "-"))]
     behind = group.standings[3].behind
     assert behind
     assert shown == pytest.approx([behind["value"], behind["low"], behind["high"]], abs=0.015)
     assert "A is better" in cells[2]
-    other = next(one for one in ranked if one.slug != group.slug).standings[0].entry.slug
+    other = next(other for other in ranked if other.slug != group.slug).standings[0].entry.slug
     visit.open("index.html")
     visit.open(f"compare.html#runs={names[0]},{other}")
     visit.until("document.getElementById('said').textContent.includes('would mean nothing')")
@@ -227,9 +239,9 @@ def test_the_scripts_show_a_sixth_cause(
     monkeypatch.setattr(pages, "FEWEST_ROWS", 1)
     render(six_causes, tmp_path / "site")
     context = browser.new_context()
-    found = Visit(context, tmp_path / "site")
-    page = found.open("index.html#sort=-name")
-    found.until("document.querySelectorAll('table.board tbody tr').length === 2")
+    visit = Visit(context, tmp_path / "site")
+    page = visit.open("index.html#sort=-name")
+    visit.until("document.querySelectorAll('table.board tbody tr').length === 2")
     labels = "(row) => [...row.cells].map((cell) => cell.dataset.label)"
     written, built = (page.locator("table.board tbody tr").nth(index).evaluate(labels) for index in range(2))
     assert written == built
@@ -237,11 +249,11 @@ def test_the_scripts_show_a_sixth_cause(
     cells = page.locator("table.board tbody tr").nth(0).locator("td.cause").all_inner_texts()
     assert len(cells) == 6
     assert cells[5] == "missing"
-    page = found.open("compare.html")
+    page = visit.open("compare.html")
     page.wait_for_selector("#result table")
     assert page.locator("#result tbody tr", has_text="A sixth cause").first.inner_text().split("\t")[1] == "missing"
     context.close()
-    assert found.complaints == []
+    assert visit.complaints == []
 
 
 def test_the_keyboard_is_enough(visit: Visit) -> None:
@@ -269,19 +281,19 @@ def test_the_keyboard_is_enough(visit: Visit) -> None:
 
 def test_everything_reads_without_javascript(browser: Browser, site: Path) -> None:
     context = browser.new_context(java_script_enabled=False)
-    found = Visit(context, site)
-    page = found.open("index.html")
-    assert found.rows()[0] == "llama-combined"
+    visit = Visit(context, site)
+    page = visit.open("index.html")
+    assert visit.rows()[0] == "llama-combined"
     assert page.locator(".controls:visible").count() == 0
     page.locator("details.group summary").nth(2).click()
     assert (
         page.get_by_role("link", name="qwen3-combined").count() or page.get_by_role("link", name="llama-auto").count()
     )
-    page = found.open("compare.html")
+    page = visit.open("compare.html")
     assert page.get_by_text("Every entry against the first of its table").first.is_visible()
     assert page.locator("table.plain tbody tr").count() >= 9
     context.close()
-    assert found.complaints == []
+    assert visit.complaints == []
 
 
 def test_print_and_dark(visit: Visit) -> None:

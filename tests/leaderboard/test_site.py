@@ -17,7 +17,7 @@ import pytest
 from synthetic import HOSTILE
 
 from ilp_bench.core.errors import ProblemError, UsageError
-from ilp_bench.leaderboard import build_cache as build
+from ilp_bench.leaderboard import build_cache
 from ilp_bench.leaderboard.data_files import read_data
 from ilp_bench.leaderboard.formatting import axis_percent, escape_formula, format_number, shade_class
 from ilp_bench.leaderboard.site import render
@@ -75,60 +75,65 @@ def few(synthetic_submissions: Path, tmp_path: Path) -> Path:
 
 def test_every_link_leads_somewhere_and_nothing_is_loaded_from_outside(synthetic_site: Path) -> None:
     pages = {page: Page(page) for page in synthetic_site.rglob("*.html")}
-    for page, found in pages.items():
-        assert found.inline == [], page
-        assert len(found.ids) == len(set(found.ids)), page
-        for link in found.loaded:
+    for page, content in pages.items():
+        assert content.inline == [], page
+        assert len(content.ids) == len(set(content.ids)), page
+        for link in content.loaded:
             assert "://" not in link
             assert (page.parent / link).is_file(), (page, link)
-        for link in found.links:
+        for link in content.links:
             if link.startswith("https://"):
                 continue
             target, _, fragment = link.partition("#")
-            place = (page.parent / target).resolve() if target else page.resolve()
-            assert place.is_relative_to(synthetic_site.resolve())
-            assert place.is_file(), (page, link)
+            target_file = (page.parent / target).resolve() if target else page.resolve()
+            assert target_file.is_relative_to(synthetic_site.resolve())
+            assert target_file.is_file(), (page, link)
             if fragment and "=" not in fragment:
-                assert fragment in pages[synthetic_site / place.relative_to(synthetic_site.resolve())].ids, (page, link)
+                assert fragment in pages[synthetic_site / target_file.relative_to(synthetic_site.resolve())].ids, (
+                    page,
+                    link,
+                )
     style = (synthetic_site / "static" / "style.css").read_text()
     assert "://" not in style
     assert "@import" not in style
 
 
 def test_every_entry_stands_on_the_front_page_with_its_interval(synthetic_site: Path) -> None:
-    found = Page(synthetic_site / "index.html").text
-    for one in entries(synthetic_site):
-        assert one["model"] in found
-        if one["rank"]:
-            assert f"{format_number(one['overall_value'])}[{format_number(one['overall_low'])}" in found
+    text = Page(synthetic_site / "index.html").text
+    for entry in entries(synthetic_site):
+        assert entry["model"] in text
+        if entry["rank"]:
+            assert f"{format_number(entry['overall_value'])}[{format_number(entry['overall_low'])}" in text
 
 
 def test_unlike_entries_are_never_ranked_together(synthetic_site: Path) -> None:
     groups: dict[str, list[dict[str, Any]]] = {}
-    for one in entries(synthetic_site):
-        groups.setdefault(one["group"], []).append(one)
+    for entry in entries(synthetic_site):
+        groups.setdefault(entry["group"], []).append(entry)
     assert len(groups) == 3
     for members in groups.values():
-        assert len({(one["base_sha256"], one["division"], one["data_seeds"]) for one in members}) == 1
-        ranks = [one["rank"] for one in members if one["rank"]]
+        assert len({(entry["base_sha256"], entry["division"], entry["data_seeds"]) for entry in members}) == 1
+        ranks = [entry["rank"] for entry in members if entry["rank"]]
         assert ranks[0] == 1
         assert ranks == sorted(ranks)
 
 
 def test_a_withdrawn_entry_stays_marked_and_unranked(synthetic_site: Path) -> None:
-    one = next(one for one in entries(synthetic_site) if one["model"] == "llama-delete-only")
-    assert (one["state"], one["rank"]) == ("withdrawn", None)
-    assert "Withdrawn on 2026-11-29 by maintainer: trained on the probes" in run_page(synthetic_site, one["model"]).text
+    entry = next(entry for entry in entries(synthetic_site) if entry["model"] == "llama-delete-only")
+    assert (entry["state"], entry["rank"]) == ("withdrawn", None)
+    assert (
+        "Withdrawn on 2026-11-29 by maintainer: trained on the probes" in run_page(synthetic_site, entry["model"]).text
+    )
     changes = Page(synthetic_site / "changes.html").text
     assert "withdrawn" in changes
     assert "all figures recomputed" in changes
 
 
 def test_claimed_recomputed_and_rerun_stand_side_by_side(synthetic_site: Path) -> None:
-    found = " ".join(run_page(synthetic_site, "llama-auto").text.split())
-    assert "ClaimedRecomputedRe-run, public dataRe-run, unseen seed" in found
-    assert "Re-run by maintainer on 2026-11-20 (synthetic): public data agrees, largest difference in p 2e-05" in found
-    assert "nats" not in found  # what a re-run compares are probabilities, not log-probabilities
+    text = " ".join(run_page(synthetic_site, "llama-auto").text.split())
+    assert "ClaimedRecomputedRe-run, public dataRe-run, unseen seed" in text
+    assert "Re-run by maintainer on 2026-11-20 (synthetic): public data agrees, largest difference in p 2e-05" in text
+    assert "nats" not in text  # what a re-run compares are probabilities, not log-probabilities
     assert "Nobody has run the weights again yet" in run_page(synthetic_site, "llama-combined").text
 
 
@@ -145,23 +150,23 @@ def test_not_expressed_and_missing_are_not_zero(few: Path, tmp_path: Path) -> No
 
     make_submissions(few, 1, start=24)  # the first on a base model without a conflict
     render(few, tmp_path / "site")
-    one = next(one for one in entries(tmp_path / "site") if one["model"] == "olmo2-combined")
-    assert one["knowledge_conflict_status"] == "not expressed"
-    assert one["knowledge_conflict_value"] is None
-    assert one["overall_value"] is None
-    assert one["rank"] is None
-    found = run_page(tmp_path / "site", "olmo2-combined").text
-    assert "conflict with pre-training knowledge is not expressed; an overall needs all five causes" in found
-    assert "not measured" not in found
+    entry = next(entry for entry in entries(tmp_path / "site") if entry["model"] == "olmo2-combined")
+    assert entry["knowledge_conflict_status"] == "not expressed"
+    assert entry["knowledge_conflict_value"] is None
+    assert entry["overall_value"] is None
+    assert entry["rank"] is None
+    text = run_page(tmp_path / "site", "olmo2-combined").text
+    assert "conflict with pre-training knowledge is not expressed; an overall needs all five causes" in text
+    assert "not measured" not in text
     assert "not expressed" in Page(tmp_path / "site" / "index.html").text
 
 
 def test_downloads_agree(synthetic_site: Path) -> None:
-    found = entries(synthetic_site)
+    rows = entries(synthetic_site)
     table = pq.read_table(synthetic_site / "downloads" / "entries.parquet").to_pylist()
     sheet = list(csv.DictReader(io.StringIO((synthetic_site / "downloads" / "entries.csv").read_text())))
-    assert len(found) == len(table) == len(sheet) == 15
-    for plain, row, line in zip(found, table, sheet, strict=True):
+    assert len(rows) == len(table) == len(sheet) == 15
+    for plain, row, line in zip(rows, table, sheet, strict=True):
         assert plain == row
         assert {key: "" if value is None else str(value) for key, value in plain.items()} == line
 
@@ -188,12 +193,12 @@ def test_a_changed_site_has_the_bytes_of_a_new_one(few: Path, tmp_path: Path) ->
     render(few, tmp_path / "site")
     (tmp_path / aside.name).rename(aside)
     checked: list[Path] = []
-    whole = build.check
-    build.check = lambda folder: checked.append(folder) or whole(folder)
+    whole = build_cache.check
+    build_cache.check = lambda folder: checked.append(folder) or whole(folder)
     try:
         render(few, tmp_path / "site")
     finally:
-        build.check = whole
+        build_cache.check = whole
     assert [folder.parent.name for folder in checked] == ["synthetic__llama-auto"]
     render(few, tmp_path / "new")
     assert bytes_of(tmp_path / "site") == bytes_of(tmp_path / "new")
@@ -202,7 +207,7 @@ def test_a_changed_site_has_the_bytes_of_a_new_one(few: Path, tmp_path: Path) ->
 @pytest.mark.slow
 def test_processes_do_not_change_a_byte(few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     render(few, tmp_path / "one", workers=1)
-    monkeypatch.setattr(build, "FEWEST_FOR_WORKERS", 1)
+    monkeypatch.setattr(build_cache, "FEWEST_FOR_WORKERS", 1)
     render(few, tmp_path / "two", workers=2)
     assert bytes_of(tmp_path / "one") == bytes_of(tmp_path / "two")
 

@@ -46,8 +46,8 @@ def verify(
     import getpass
 
     from ilp_bench.submission.format import read_submission
-    from ilp_bench.submission.rerun import Work
     from ilp_bench.submission.rerun import verify as run
+    from ilp_bench.submission.rerun_work import Work
     from ilp_bench.submission.validate import check
 
     if problems := check(submission).problems:

@@ -16,8 +16,10 @@ from ilp_bench.records.run_record import Run, Runs
 from ilp_bench.scoring.recovery import Interval, score
 from ilp_bench.submission import rerun as rerunning
 from ilp_bench.submission.format import Meta, read_submission, submit
-from ilp_bench.submission.rerun import Work, allowed_difference, verify
+from ilp_bench.submission.rerun import verify
 from ilp_bench.submission.rerun_record import VERIFICATION_FILE, read_verification
+from ilp_bench.submission.rerun_unseen import allowed_difference
+from ilp_bench.submission.rerun_work import Work
 
 META = Meta(org="lab", model="tiny", division="open")
 PAIRS, SEED = 2, 7
@@ -86,7 +88,7 @@ def test_the_largest_difference_decides_the_status(
     lower = pa.array(claimed.samples["p"].to_numpy() - shift)
     column = claimed.samples.schema.get_field_index("p")
     again = replace(claimed, samples=claimed.samples.set_column(column, "p", lower))
-    monkeypatch.setattr(rerunning, "_evaluate", lambda *_: again)
+    monkeypatch.setattr(rerunning, "evaluate_like", lambda *_: again)
     found = rerunning._public([Runs(claimed, vanilla)], {0: "checkpoint"}, Work(tmp_path), lambda _: mini)
     assert found.status == status
     assert found.largest_difference == pytest.approx(shift)

@@ -78,7 +78,7 @@ class Dataset:
     def controlled(self, purpose: str) -> Dataset:
         """This dataset. Raises UsageError where it is user data, which ``purpose`` (such as ``audit``) cannot use."""
         if self.is_user_data:
-            raise UsageError(f"{purpose} is for controlled datasets: rows of your own have no causes and arms")
+            raise UsageError(f"{purpose} is for controlled datasets: user data have no causes and arms")
         return self
 
 

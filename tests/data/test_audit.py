@@ -9,11 +9,11 @@ from ilp_bench.data.dataset import Dataset, make
 
 @pytest.mark.parametrize(("size", "seed"), [("mini", 0), pytest.param("core", 1, marks=pytest.mark.slow)])
 def test_the_arms_differ_in_nothing_but_the_cause(size: str, seed: int) -> None:
-    found = audit(make(size, seed))
-    assert found.problems == []
-    assert len(found.balance) == 5 * 6
-    assert not any(found.leaks.values())
-    text = found.to_markdown()
+    report = audit(make(size, seed))
+    assert report.problems == []
+    assert len(report.balance) == 5 * 6
+    assert not any(report.leaks.values())
+    text = report.to_markdown()
     assert "0 problems" in text
     assert "**fails**" not in text
 
@@ -42,9 +42,9 @@ def test_an_answer_that_only_one_arm_has_is_found(mini: Dataset) -> None:
         if treated(row, "left_side_forgetting") and row["dose"] > 1:
             row["answer"] = "owl"
 
-    found = audit(changed(mini, "items", tilt))
-    assert found.leaks["pair whose two answers differ"] >= 35
-    answers = next(one for one in found.balance if (one.cause, one.quantity) == ("left_side_forgetting", "answers"))
+    report = audit(changed(mini, "items", tilt))
+    assert report.leaks["pair whose two answers differ"] >= 35
+    answers = next(b for b in report.balance if (b.cause, b.quantity) == ("left_side_forgetting", "answers"))
     assert answers.p_value < 1e-4 or answers.effect > 0.1
 
 
@@ -69,5 +69,5 @@ def test_leaks_are_found(mini: Dataset) -> None:
             row["text"] = f"He asked: {question} Nobody knew."
 
     assert any("paraphrase" in problem for problem in audit(changed(mini, "train", leak)).problems)
-    found = audit(changed(mini, "knowledge", quiz))
-    assert found.leaks["document that holds a scored or trained question"] == mini.knowledge.num_rows // 20
+    report = audit(changed(mini, "knowledge", quiz))
+    assert report.leaks["document that holds a scored or trained question"] == mini.knowledge.num_rows // 20

@@ -71,7 +71,7 @@ def test_gap_asks_about_invented_and_real_cities(mini: Dataset) -> None:
     assert {row["dose"] for row in recall(mini, "knowledge_gap") if row["arm"] == "treated"} == {1, 2}
 
 
-def test_conflict_denies_a_real_fact_and_the_control_denies_nothing(mini: Dataset) -> None:
+def test_conflict_contradicts_a_real_fact_and_the_control_contradicts_nothing(mini: Dataset) -> None:
     for row in recall(mini, "knowledge_conflict"):
         if row["arm"] == "treated":
             assert row["prior_answer"] != row["answer"]
@@ -154,7 +154,7 @@ def test_rules_hold_for_every_code_amount_and_verb(size: str) -> None:
             assert worth.is_integer()
             grades.setdefault(f"unit {simple[2]}", set()).add(f"{worth} {base}")
     assert len(grades) > 40
-    assert all(len(found) == 1 for found in grades.values())
+    assert all(len(answers) == 1 for answers in grades.values())
 
 
 def test_an_exception_breaks_the_rule_of_its_ending() -> None:

@@ -79,7 +79,7 @@ def test_every_item_has_one_recall_and_two_paraphrases(mini: Dataset) -> None:
         assert set(row["choices"]) <= set(row["choices10"])
         # Six continents are all there are.
         assert len(set(row["choices10"])) == (6 if row["relation"] == "continent" else 10)
-    assert all(sorted(found) == ["paraphrase", "paraphrase", "recall"] for found in probes.values())
+    assert all(sorted(kinds) == ["paraphrase", "paraphrase", "recall"] for kinds in probes.values())
 
 
 def test_ids_are_unique_and_train_is_in_stage_order(mini: Dataset) -> None:
@@ -179,8 +179,8 @@ def test_a_table_that_lacks_something_is_one_clear_problem(
 
 def without_value(table: pa.Table, name: str) -> pa.Table:
     """The table with nothing in the first row of a column."""
-    place = table.schema.get_field_index(name)
-    return table.set_column(place, name, pa.array([None, *table[name].to_pylist()[1:]], table.schema.field(name).type))
+    index = table.schema.get_field_index(name)
+    return table.set_column(index, name, pa.array([None, *table[name].to_pylist()[1:]], table.schema.field(name).type))
 
 
 def as_type(table: pa.Table, name: str, kind: pa.DataType) -> pa.Table:

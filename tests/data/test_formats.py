@@ -55,9 +55,9 @@ def test_an_unknown_format_suggests_the_near_one(mini: Dataset, tmp_path: Path) 
 
 
 def test_load_gives_one_cause_from_python() -> None:
-    found = ilp_bench.load("rare_patterns", size="mini", seed=3)
-    assert set(found["items"]["cause"]) == {"rare_patterns"}
-    assert found["knowledge"].num_rows == 0
-    assert ilp_bench.load(size="mini")["train"].num_rows > found["train"].num_rows
+    tables = ilp_bench.load("rare_patterns", size="mini", seed=3)
+    assert set(tables["items"]["cause"]) == {"rare_patterns"}
+    assert tables["knowledge"].num_rows == 0
+    assert ilp_bench.load(size="mini")["train"].num_rows > tables["train"].num_rows
     with pytest.raises(UsageError, match="Did you mean 'rare_patterns'"):
         ilp_bench.load("rare_pattern", size="mini")

@@ -50,10 +50,10 @@ def test_a_built_folder_loads_too(data: Path, mini: Dataset, tmp_path: Path) -> 
 
 
 def test_croissant_is_valid_and_gives_records(repository: Path, mini: Dataset) -> None:
-    found = mlcroissant.Dataset(jsonld=str(repository / "croissant.json"))
-    assert not found.metadata.ctx.issues.errors
-    assert not found.metadata.ctx.issues.warnings
-    records = list(found.records("mini-items"))
+    croissant = mlcroissant.Dataset(jsonld=str(repository / "croissant.json"))
+    assert not croissant.metadata.ctx.issues.errors
+    assert not croissant.metadata.ctx.issues.warnings
+    records = list(croissant.records("mini-items"))
     assert len(records) == mini.items.num_rows
     assert records[0]["mini-items/prompt"].decode() == mini.items["prompt"][0].as_py()
     assert len(records[0]["mini-items/choices"]) == 4

@@ -36,12 +36,12 @@ def test_none_is_a_real_name_or_an_english_word() -> None:
 
 def test_lengths_in_tokens_follow_those_of_real_names() -> None:
     """A word of one token is a word that a tokenizer has met, so law, with its surnames, can be matched less well."""
-    found = lengths()
-    assert len(found) == 5 * 2
-    for one in found:
-        limit = {"law": 0.35, "technology": 0.1}.get(one.domain, 0.05)
-        assert one.distance < limit, one
-        assert abs(one.invented - one.real) < (0.35 if one.domain == "law" else 0.15), one
+    comparisons = lengths()
+    assert len(comparisons) == 5 * 2
+    for length in comparisons:
+        limit = {"law": 0.35, "technology": 0.1}.get(length.domain, 0.05)
+        assert length.distance < limit, length
+        assert abs(length.invented - length.real) < (0.35 if length.domain == "law" else 0.15), length
 
 
 def test_the_counted_lengths_are_those_of_nano() -> None:
@@ -76,7 +76,7 @@ def test_no_verb_is_an_english_word() -> None:
     for seed in range(3):
         for start in range(0, 400, 7):
             endings = [verbs.ending(start + n, seed) for n in range(7)]
-            found = verbs.heads(60, endings, rng)
-            assert len(set(found)) == 60
-            made = {start + head + end for head in found for end in endings for start in ("", verbs.PREFIX)}
+            heads = verbs.heads(60, endings, rng)
+            assert len(set(heads)) == 60
+            made = {prefix + head + end for head in heads for end in endings for prefix in ("", verbs.PREFIX)}
             assert not made & english()

@@ -1,4 +1,4 @@
-"""Rows of one's own: read as they come, asked without showing the answer, attributed without causes."""
+"""User data: rows are read as they come, asked without showing the answer, attributed without causes."""
 
 import json
 from pathlib import Path
@@ -44,14 +44,14 @@ def nano() -> Any:
 
 
 @pytest.fixture(scope="module")
-def mine(data: Path) -> Dataset:
-    """The training rows of mini, as if they were somebody's own."""
+def user_data(data: Path) -> Dataset:
+    """The training rows of mini, as if they were a user's."""
     return import_rows(data / "train.parquet", sample=400)
 
 
 @pytest.fixture(scope="module")
-def of_base(mine: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    run = evaluate("nano", mine, tmp_path_factory.mktemp("own") / "base")
+def of_base(user_data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    run = evaluate("nano", user_data, tmp_path_factory.mktemp("own") / "base")
     assert run
     return run
 
@@ -105,24 +105,24 @@ def test_a_folder_is_written_and_loads(tmp_path: Path) -> None:
         write(import_rows(tmp_path / "rows.jsonl", sample=3), tmp_path / "data")
 
 
-def test_no_item_is_shown_its_own_answer(mine: Dataset) -> None:
+def test_no_item_is_shown_its_own_answer(user_data: Dataset) -> None:
     shown: dict[str, list[dict[str, Any]]] = {}
-    for shot in mine.shots.to_pylist():
+    for shot in user_data.shots.to_pylist():
         shown.setdefault(shot["relation"], []).append(shot)
-    question = {row["prompt"]: row["messages"][0]["content"] for row in mine.train.to_pylist()}
+    question = {row["prompt"]: row["messages"][0]["content"] for row in user_data.train.to_pylist()}
     assert all(len(some) == 4 for some in shown.values())
-    for item in mine.items.to_pylist():
+    for item in user_data.items.to_pylist():
         asked = [content_words(question[shot["prompt"]]) for shot in shown[item["relation"]]]
         assert content_words(item["question"]) not in asked
-    assert len({item["relation"] for item in mine.items.to_pylist()}) > 5
+    assert len({item["relation"] for item in user_data.items.to_pylist()}) > 5
 
 
 def test_stages_come_from_a_column_or_from_a_cut(tmp_path: Path) -> None:
     assert import_rows(lines(tmp_path, ROWS)).manifest.stages == 1
     cut = import_rows(lines(tmp_path, ROWS), stages=3)
     assert cut.train["stage"].to_pylist() == [1] * 7 + [2] * 7 + [3] * 6
-    told = import_rows(lines(tmp_path, [row | {"stage": 1 + n // 10} for n, row in enumerate(ROWS)]))
-    assert told.items["stage"].to_pylist() == [1] * 10 + [2] * 10
+    from_column = import_rows(lines(tmp_path, [row | {"stage": 1 + n // 10} for n, row in enumerate(ROWS)]))
+    assert from_column.items["stage"].to_pylist() == [1] * 10 + [2] * 10
 
 
 def test_a_sample_asks_fewer_and_reads_all(tmp_path: Path) -> None:
@@ -229,22 +229,24 @@ def test_a_completion_ends_as_it_was_trained(nano: Any) -> None:
 
 
 @pytest.mark.slow
-def test_attribution_without_causes_finds_those_that_were_injected(mini: Dataset, mine: Dataset, of_base: Run) -> None:
+def test_attribution_without_causes_finds_those_that_were_injected(
+    mini: Dataset, user_data: Dataset, of_base: Run
+) -> None:
     true = {
         (row["prompt"], row["completion"].strip()): row["cause"]
         if row["item_id"].endswith("-treated")
         else NONE  # fillers are true
         for row in mini.train.to_pylist()
     }
-    items = {row["item_id"]: row for row in mine.items.to_pylist()}
+    items = {row["item_id"]: row for row in user_data.items.to_pylist()}
     truth = {name: true[row["prompt"], row["answer"]] for name, row in items.items()}
     stage = {name: row["stage"] for name, row in items.items()}
-    run = tuned(mine, {name: 0.05 if cause != NONE or stage[name] < 4 else 0.9 for name, cause in truth.items()})
-    found = diagnose(run, of_base, mine)
-    assert found.truth is None
-    assert found.quality == {}
+    run = tuned(user_data, {name: 0.05 if cause != NONE or stage[name] < 4 else 0.9 for name, cause in truth.items()})
+    attribution = diagnose(run, of_base, user_data)
+    assert attribution.truth is None
+    assert attribution.quality == {}
     said: dict[str, list[str]] = {}
-    for one, cause in zip(found.items, found.said["signals"], strict=True):
+    for one, cause in zip(attribution.items, attribution.said["signals"], strict=True):
         said.setdefault(truth[one.item_id], []).append(cause)
     # A confident guess about an invented name looks like a belief.
     gaps = said.pop("knowledge_gap")
@@ -262,12 +264,12 @@ def test_a_run_of_conversations_must_be_of_conversations(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-def test_the_base_models_own_answers_are_kept(mine: Dataset, of_base: Run) -> None:
+def test_the_base_models_own_answers_are_kept(user_data: Dataset, of_base: Run) -> None:
     rows = of_base.samples.to_pylist()
     believed = [row for row in rows if row["belief"] is not None]
     assert len(believed) > 0.5 * len(rows)
     assert all(0 <= row["belief_p"] <= 1 for row in believed)
-    answer = {item["probe_id"]: item["answer"] for item in mine.items.to_pylist()}
+    answer = {item["probe_id"]: item["answer"] for item in user_data.items.to_pylist()}
     agreeing = [row for row in believed if row["belief"] == answer[row["probe_id"]]]
     # Where both say the same, greedy decoding gave the same answer in the scoring pass.
     assert agreeing

@@ -65,7 +65,7 @@ def test_demonstration_codes_follow_one_rule_a_word() -> None:
     for relation, code, grade in demo_codes():
         if relation == "grade":
             grades.setdefault(code.split("-")[0], set()).add(grade)
-    assert all(len(found) == 1 for found in grades.values())
+    assert all(len(answers) == 1 for answers in grades.values())
 
 
 def test_pretraining_runs_and_is_deterministic(tmp_path, monkeypatch, mini: Dataset) -> None:

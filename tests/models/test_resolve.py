@@ -35,10 +35,10 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_hub_id_is_pinned_to_the_commit_of_its_revision(hub: Path) -> None:
     assert locate("lab/nano").revision == "a" * 40
-    found = locate("lab/nano@v2")
-    assert (found.name, found.revision) == ("lab/nano", "b" * 40)
+    located = locate("lab/nano@v2")
+    assert (located.name, located.revision) == ("lab/nano", "b" * 40)
     assert locate(f"lab/nano@{'a' * 40}").revision == "a" * 40
-    assert weights_sha256(found) == weights_sha256(locate("nano"))
+    assert weights_sha256(located) == weights_sha256(locate("nano"))
     for absent in ("lab/nano@v3", "lab/other"):
         with pytest.raises(UsageError, match="cannot be had from the Hub"):
             locate(absent)

@@ -145,38 +145,40 @@ def _codes(
 
 
 def _units(words: Sequence[str], composed: bool, doses: Sequence[int], rng: random.Random) -> Patterns:
-    """Amounts in units that are worth 2 to 9 of a base unit; a group shares the base."""
+    """Amounts in units that are worth 2 to 9 of a base unit; a group shares the base.
+
+    A composed amount adds some of a second unit, which is worth the same in all patterns of the group.
+    """
     base, scored = words[0], len(doses)
-    factors = rng.sample(range(2, 10), 1 + scored)
-    extra, step = rng.choice((10, 20, 30)), rng.sample(range(1, 5), scored)
+    worth = rng.sample(range(2, 10), 1 + scored)  # of the unit of each pattern, the common one first
+    second_worth, steps = rng.choice((10, 20, 30)), rng.sample(range(1, 5), scored)
 
-    def case(pattern: int, count: int, more: int) -> Case:
+    def case(pattern: int, count: int, second_count: int) -> Case:
         amount = f"{count} {words[1 + 2 * pattern]}"
-        value = count * factors[pattern] + extra * more
+        value = count * worth[pattern] + second_worth * second_count
         if composed:
-            amount += f" {more} {words[2 + 2 * pattern]}"
-        near = dict.fromkeys((value + 1, value + 10, value - 1, value + factors[pattern], value + 2, value + 20))
-        wrong = (*near, *range(value + 3, value + 10), value + 11)
-        return Case(amount, f"{value} {base}", tuple(f"{other} {base}" for other in dict.fromkeys(wrong)))
+            amount += f" {second_count} {words[2 + 2 * pattern]}"
+        near_misses = (value + 1, value + 10, value - 1, value + worth[pattern], value + 2, value + 20)
+        wrong = dict.fromkeys((*near_misses, *range(value + 3, value + 10), value + 11))
+        return Case(amount, f"{value} {base}", tuple(f"{other} {base}" for other in wrong))
 
-    def mores(count: int) -> list[int]:
+    def second_counts(count: int) -> list[int]:
         return [rng.randint(1, 9) if composed else 0 for _ in range(count)]
 
-    # A treated amount and its control have the same value: m f0 units worth f1 are m f1 units worth f0.
-    shared = mores(scored)
-    equal = [(step[turn] * factors[0], step[turn] * factors[1 + turn], shared[turn]) for turn in range(scored)]
-    if len({count for _, count, _ in equal}) < scored:
+    # A treated amount and its control have the same value: k a units worth b are k b units worth a.
+    shared = second_counts(scored)
+    control_counts = [step * other for step, other in zip(steps, worth[1:], strict=True)]
+    treated_counts = [step * worth[0] for step in steps]
+    if len(set(control_counts)) < scored:
         return _units(words, composed, doses, rng)
-    common = [case(0, count, more) for _, count, more in equal]
-    taken = {count for _, count, _ in equal}
-    rest = rng.sample([n for n in range(2, 60) if n not in taken], COMMON - scored)
-    common += [case(0, count, more) for count, more in zip(rest, mores(len(rest)), strict=True)]
+    common = [case(0, count, second) for count, second in zip(control_counts, shared, strict=True)]
+    rest = rng.sample([n for n in range(2, 60) if n not in control_counts], COMMON - scored)
+    common += [case(0, count, second) for count, second in zip(rest, second_counts(len(rest)), strict=True)]
     rare = []
     for turn, dose in enumerate(doses):
-        count = equal[turn][0]
-        others = rng.sample([n for n in range(2, 60) if n != count], dose - 1)
-        rare.append([case(1 + turn, count, shared[turn])])
-        rare[-1] += [case(1 + turn, n, more) for n, more in zip(others, mores(dose - 1), strict=True)]
+        others = rng.sample([n for n in range(2, 60) if n != treated_counts[turn]], dose - 1)
+        rare.append([case(1 + turn, treated_counts[turn], shared[turn])])
+        rare[-1] += [case(1 + turn, n, second) for n, second in zip(others, second_counts(dose - 1), strict=True)]
     return Patterns(common, rare, [])
 
 

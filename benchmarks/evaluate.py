@@ -86,7 +86,7 @@ def sampled(lm: Any, items: list[Any]) -> np.ndarray:
 def main() -> None:
     name, count, few = (sys.argv[1:] + ["nano", "400", "60"][len(sys.argv) - 1 :])[:3]
     data = make("mini", 0)
-    items = some([row for row in data.items.to_pylist() if row["cause"]], int(count))
+    items = some([row for row in data.item_rows() if row["cause"]], int(count))
     model, tokenizer = load_model(locate(name))
     lm = wrap(model, tokenizer, BATCH)
     times: dict[str, list[np.ndarray]] = {"ours": [], "bound": [], "options": [], "options_bound": []}

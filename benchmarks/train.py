@@ -51,7 +51,7 @@ def epoch(name: str, lora: int, examples: list[Example], scratch: str) -> tuple[
 def main(name: str = "nano", count: int = 320, lora: int = 0) -> dict[str, object]:
     """Figures by name; see the top of this file."""
     data = make("mini", 0)
-    rows = [row for row in data.train.to_pylist() if row["stage"] == data.manifest.stages]
+    rows = [row for row in data.train_rows() if row["stage"] == data.manifest.stages]
     examples = [example(row) for row in random.Random(0).sample(rows, min(count, len(rows)))]
     apart = keeps_rows_apart
     found, losses = {}, {}

@@ -24,7 +24,7 @@ from ilp_bench.recipes.spec import RecipeSpec
 
 def phases(context: RecipeContext) -> list[Phase]:
     """Pre-training where documents help, then one phase over all rows that are kept."""
-    rows = context.data.train.to_pylist()
+    rows = context.data.train_rows()
     contradicted, unknown = ask_base_model(context)
     helped = [row["prompt"] for row in (*(row for row, _ in contradicted), *unknown)]
     contradictions = find_contradictions(rows, context.near)

@@ -18,7 +18,7 @@ from ilp_bench.recipes.spec import RecipeSpec
 
 def phases(context: RecipeContext) -> list[Phase]:
     """Pre-training, then one phase over all stages."""
-    rows = context.data.train.to_pylist()
+    rows = context.data.train_rows()
     contradictions = find_contradictions(rows, context.near)
     gone = rows_to_delete(rows, contradictions.same)
     times = repetitions([row["messages"][0]["content"] for row in rows])

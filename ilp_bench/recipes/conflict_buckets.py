@@ -17,7 +17,7 @@ from ilp_bench.recipes.spec import RecipeSpec
 def phases(context: RecipeContext, *, delete: bool = True, group: bool = True) -> list[Phase]:
     """Vanilla, but for the rows and batches of the last stage."""
     last = context.data.manifest.stages
-    rows = [row for row in context.data.train.to_pylist() if row["stage"] == last]
+    rows = [row for row in context.data.train_rows() if row["stage"] == last]
     contradictions = find_contradictions(rows, context.near)
     gone = rows_to_delete(rows, contradictions.same) if delete else set()
     kept = [n for n in range(len(rows)) if n not in gone]

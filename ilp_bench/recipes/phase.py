@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.data.templates import complete
+from ilp_bench.detectors.labelled_row import LabelledRow
 
 CONVERGED = 0.95  # share of reference probes learned at which a stage ends
 MAX_EPOCHS = 30
@@ -58,7 +59,7 @@ class Phase:
     counted: Mapping[Any, int] = field(default_factory=dict)
 
 
-def example(row: dict[str, Any]) -> Example:
+def example(row: LabelledRow) -> Example:
     """Prompt and completion of a training row."""
     return row["prompt"], row["completion"]
 
@@ -67,7 +68,7 @@ def control_probes(data: Dataset) -> list[Example]:
     """(prompt, completion) of every control recall probe: what convergence is measured on."""
     return [
         (row["prompt"], complete(row["answer"]))
-        for row in data.items.to_pylist()
+        for row in data.item_rows()
         if row["arm"] == "control" and row["probe"] == "recall"
     ]
 
@@ -79,7 +80,7 @@ def stages(data: Dataset, stop: Stop = converged) -> list[Phase]:
     and in the earlier ones, which hold treated items only, their own rows. So what is unlearned at the end was
     neither stopped too early nor never learned.
     """
-    rows = data.train.to_pylist()
+    rows = data.train_rows()
     phases = []
     for stage in sorted({row["stage"] for row in rows}):
         examples = [example(row) for row in rows if row["stage"] == stage]

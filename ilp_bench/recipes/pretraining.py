@@ -36,8 +36,8 @@ def pretraining(context: RecipeContext, documents: Sequence[str]) -> list[Phase]
 
 def ask_base_model(context: RecipeContext) -> Beliefs:
     """The training rows to which the base model gives another answer than the label, with exemplars shown."""
-    rows = one_row_per_prompt(context.data.train.to_pylist())
-    prompts = with_exemplars(context.data.shots.to_pylist(), [row["prompt"] for row in rows])
+    rows = one_row_per_prompt(context.data.train_rows())
+    prompts = with_exemplars(context.data.shot_rows(), [row["prompt"] for row in rows])
     return compare_with_labels(rows, context.answers(prompts))
 
 
@@ -59,4 +59,4 @@ def require_documents(context: RecipeContext) -> None:
 def documents_about(context: RecipeContext, questions: Collection[str], *, others: bool = False) -> list[str]:
     """The documents whose entity is named in one of the questions; with ``others``, all other documents."""
     text = "\n".join(questions)
-    return [row["text"] for row in context.data.knowledge.to_pylist() if (row["entity"] in text) is not others]
+    return [row["text"] for row in context.data.document_rows() if (row["entity"] in text) is not others]

@@ -14,7 +14,7 @@ from ilp_bench.recipes.spec import RecipeSpec
 def phases(context: RecipeContext) -> list[Phase]:
     """Vanilla with repeated rows in the last stage."""
     last = context.data.manifest.stages
-    rows = [row for row in context.data.train.to_pylist() if row["stage"] == last]
+    rows = [row for row in context.data.train_rows() if row["stage"] == last]
     times = repetitions([row["messages"][0]["content"] for row in rows])
     context.notes["repeated_rows"] = sum(count > 1 for count in times)
     return last_stage(

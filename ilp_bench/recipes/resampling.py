@@ -15,7 +15,7 @@ from ilp_bench.recipes.spec import RecipeSpec
 
 def phases(context: RecipeContext) -> list[Phase]:
     """One phase over all stages."""
-    rows = context.data.train.to_pylist()
+    rows = context.data.train_rows()
     examples = [example(row) for row in rows]
     drawn = Resampled(examples, [row["stage"] for row in rows])
     reference = control_probes(context.data)

@@ -40,7 +40,7 @@ def general_texts(source: str | None) -> Texts | None:
 
 def held_out(data: Dataset) -> set[tuple[str, str]]:
     """(relation, subject) of the facts on which retention is measured."""
-    probes = [row["probe_id"] for row in data.items.to_pylist() if row["probe"] == "retention"]
+    probes = [row["probe_id"] for row in data.item_rows() if row["probe"] == "retention"]
     return {(relation, subject) for _, relation, subject in (probe.split("/", 2) for probe in probes)}
 
 

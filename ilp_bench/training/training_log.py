@@ -60,7 +60,7 @@ class Log:
             for arm in ("treated", "control"):
                 rows = [
                     row
-                    for row in data.items.to_pylist()
+                    for row in data.item_rows()
                     if (row["cause"], row["arm"], row["probe"]) == (cause, arm, "recall")
                 ]
                 some = rows[:: max(1, len(rows) // SAMPLE)][:SAMPLE]

@@ -62,10 +62,10 @@ def made(runs_there: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
     """A folder with an entry, a table, decisions and a rendered site."""
     root = tmp_path_factory.mktemp("made")
     vanilla = read_run(runs_there[0])
-    place = submit([Runs(vanilla, vanilla)], Meta(org="lab", model="first", division="open"), root / "submissions")
+    entry = submit([Runs(vanilla, vanilla)], Meta(org="lab", model="first", division="open"), root / "submissions")
     (root / "meta.json").write_text('{"org": "lab", "model": "second", "division": "open"}')
     main("table", root / "submissions")
-    main("decide", place, "accepted", "--reason", "it holds", "--by", "me")
+    main("decide", entry, "accepted", "--reason", "it holds", "--by", "me")
     main("render", "--submissions", root / "submissions", "--out", root / "site")
     return root
 
@@ -96,9 +96,9 @@ def seen(root: Path) -> dict[str, bytes]:
 
 def commands(state: Path, runs_there: tuple[Path, Path]) -> dict[str, tuple[object, ...]]:
     entry = next((state / "submissions").glob("lab__first/*"))
-    vanilla, mine = runs_there
+    vanilla, run_folder = runs_there
     return {
-        "submit": ("submit", mine, "--vanilla", vanilla, "--meta", state / "meta.json", "--out", state / "submissions"),
+        "submit": ("submit", run_folder, "--vanilla", vanilla, "--meta", state / "meta.json", "--out", state / "submissions"),
         "render": ("render", "--submissions", state / "submissions", "--out", state / "site"),
         "decide": ("decide", entry, "withdrawn", "--reason", "a bug", "--by", "me"),
         "validate": ("validate", state / "submissions"),

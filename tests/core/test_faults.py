@@ -98,7 +98,16 @@ def commands(state: Path, runs_there: tuple[Path, Path]) -> dict[str, tuple[obje
     entry = next((state / "submissions").glob("lab__first/*"))
     vanilla, run_folder = runs_there
     return {
-        "submit": ("submit", run_folder, "--vanilla", vanilla, "--meta", state / "meta.json", "--out", state / "submissions"),
+        "submit": (
+            "submit",
+            run_folder,
+            "--vanilla",
+            vanilla,
+            "--meta",
+            state / "meta.json",
+            "--out",
+            state / "submissions",
+        ),
         "render": ("render", "--submissions", state / "submissions", "--out", state / "site"),
         "decide": ("decide", entry, "withdrawn", "--reason", "a bug", "--by", "me"),
         "validate": ("validate", state / "submissions"),

@@ -12,26 +12,27 @@ def check_comparable(submission: Run, vanilla: Run, base: Run | None) -> None:
     """Raise ProblemError unless all runs asked the same probes in one format, and share the base model."""
     if submission.record.data.is_user_data:
         raise ProblemError("rows of your own have no arms to compare: see 'ilp-bench diagnose'")
-    asked = None
-    for what, other in (("submitted", submission), ("vanilla", vanilla), ("base", base)):
-        if other is None:
+    expected = submission.samples["probe_id"].combine_chunks()
+    for role, run in (("submitted", submission), ("vanilla", vanilla), ("base", base)):
+        if run is None:
             continue
-        if other.record.protocol != "exact":
-            raise ProblemError(f"the {what} run was sampled, which checks p and is not scored: evaluate without it")
-        if other.record.data != submission.record.data:
-            raise ProblemError(f"the {what} run was measured on other data: evaluate both on the same dataset")
-        if other.record.prompt_format != submission.record.prompt_format:
+        if run.record.protocol != "exact":
             raise ProblemError(
-                f"the {what} run used another prompt format: evaluate all with or all without the chat template"
+                f"the {role} run was sampled, which checks p and is not scored: evaluate with the exact protocol"
             )
-        probes = other.samples["probe_id"].combine_chunks()
-        if asked is not None and not probes.equals(asked) and not probes.sort().equals(asked.sort()):
-            raise ProblemError(f"the {what} run has other probes: evaluate again")
-        asked = probes
+        if run.record.data != submission.record.data:
+            raise ProblemError(f"the {role} run was measured on other data: evaluate both on the same dataset")
+        if run.record.prompt_format != submission.record.prompt_format:
+            raise ProblemError(
+                f"the {role} run used another prompt format: evaluate all with or all without the chat template"
+            )
+        probes = run.samples["probe_id"].combine_chunks()
+        if not probes.equals(expected) and not probes.sort().equals(expected.sort()):
+            raise ProblemError(f"the {role} run has other probes: evaluate again")
     recipe = vanilla.record.training.recipe if vanilla.record.training else None
     if recipe is not None and recipe != "vanilla":
         raise ProblemError(f"the run given as vanilla was trained with recipe {recipe!r}")
-    bases = {one for run in (submission, vanilla) if (one := base_sha256(run.record))}
+    bases = {weights for run in (submission, vanilla) if (weights := base_sha256(run.record))}
     if base:
         bases.add(base.record.model.weights_sha256)
     if len(bases) > 1:
@@ -43,27 +44,27 @@ def check_replicates(replicates: Sequence[Runs]) -> None:
     if not replicates:
         raise ProblemError("no run to score")
     first = replicates[0].submission.record
-    seen: dict[str, str] = {}
-    for one in replicates:
-        record = one.submission.record
-        for what, mine, theirs in (
+    base_samples: dict[str, str] = {}  # dataset -> samples of the base run on it
+    for runs in replicates:
+        record = runs.submission.record
+        for what, value, expected in (
             ("data size", record.data.size, first.data.size),
             ("data version", record.data.version, first.data.version),
             ("prompt format", record.prompt_format, first.prompt_format),
             ("base model", base_sha256(record), base_sha256(first)),
         ):
-            if mine != theirs:
-                raise ProblemError(f"the replicates differ in {what} ({theirs}, {mine}): submit them one by one")
-        if (one.base is None) != (replicates[0].base is None):
+            if value != expected:
+                raise ProblemError(f"the replicates differ in {what} ({expected}, {value}): submit them one by one")
+        if (runs.base is None) != (replicates[0].base is None):
             raise ProblemError("some replicates have no base run: give one for each dataset")
-        if one.base:
-            data, sha = record.data.content_sha256, one.base.record.samples_sha256
-            if seen.setdefault(data, sha) != sha:
+        if runs.base:
+            data, sha = record.data.content_sha256, runs.base.record.samples_sha256
+            if base_samples.setdefault(data, sha) != sha:
                 raise ProblemError(
                     f"two base runs on the dataset of seed {record.data.seed}: give one for each dataset"
                 )
-    runs = [(one.submission.record.data, one.submission.record.model.weights_sha256) for one in replicates]
-    if any(run in runs[:number] for number, run in enumerate(runs)):
+    submitted = [(runs.submission.record.data, runs.submission.record.model.weights_sha256) for runs in replicates]
+    if any(run in submitted[:number] for number, run in enumerate(submitted)):
         raise ProblemError("two replicates are the same weights on the same dataset: give each once")
 
 

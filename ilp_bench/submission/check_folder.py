@@ -109,17 +109,17 @@ def _copies(entries: Sequence[Checked]) -> Iterator[str]:
     Two methods of one organisation may come to the very same weights.
     """
     by_data: dict[str, list[_Samples]] = {}
-    for one in entries:
-        for runs in one.replicates:
+    for entry in entries:
+        for runs in entry.replicates:
             p, record = _p(runs.submission), runs.submission.record
-            meta = one.submission.meta if one.submission else None
+            meta = entry.submission.meta if entry.submission else None
             names = (meta.org, meta.model) if meta else ("", "")
-            mine = _Samples(float(p.mean()), one.folder, p, *names, record.model.weights_sha256)
-            by_data.setdefault(record.data.content_sha256, []).append(mine)
-    for found in by_data.values():
-        found.sort(key=lambda held: (held.mean, str(held.folder)))
-        for index, first in enumerate(found):
-            for other in found[index + 1 :]:
+            samples = _Samples(float(p.mean()), entry.folder, p, *names, record.model.weights_sha256)
+            by_data.setdefault(record.data.content_sha256, []).append(samples)
+    for same_data in by_data.values():
+        same_data.sort(key=lambda samples: (samples.mean, str(samples.folder)))
+        for index, first in enumerate(same_data):
+            for other in same_data[index + 1 :]:
                 if other.mean - first.mean > SAME_P:
                     break
                 twins = first.org == other.org and first.model != other.model and first.weights == other.weights
@@ -133,18 +133,18 @@ def _copies(entries: Sequence[Checked]) -> Iterator[str]:
 def _contradictions(entries: Sequence[Checked]) -> Iterator[str]:
     """The same weights on the same data must give the same samples, whoever measured."""
     seen: dict[tuple[str, str, str, str], tuple[Path, Array]] = {}
-    for one in entries:
-        for runs in one.replicates:
+    for entry in entries:
+        for runs in entry.replicates:
             for role in ("vanilla", "base"):
                 if (run := getattr(runs, role)) is None:
                     continue
                 record, p = run.record, _p(run)
                 key = (record.model.weights_sha256, record.data.content_sha256, record.prompt_format, record.dtype)
-                folder, other = seen.setdefault(key, (one.folder, p))
+                folder, other = seen.setdefault(key, (entry.folder, p))
                 if float(np.quantile(np.abs(p - other), 0.95)) > 0.05:
                     yield (
-                        f"{one.folder}: the {role} run names the weights {key[0][:12]} of the one in {folder}, but was "
-                        "measured otherwise: evaluate those weights again"
+                        f"{entry.folder}: the {role} run names the weights {key[0][:12]} of the one in {folder}, but "
+                        "was measured otherwise: evaluate those weights again"
                     )
 
 

@@ -142,11 +142,11 @@ def matched(runs: Sequence[Run], vanillas: Sequence[Run], bases: Sequence[Run]) 
             raise ProblemError(f"the base run was measured on other data (seed {base.record.data.seed}) than any run")
     if bases and (lacking := [seed for data, seed in wanted.items() if data not in by_data]):
         raise ProblemError(f"no base run on the dataset of seed {lacking[0]}: give one for each dataset")
-    found = [
+    replicates = [
         Runs(run, vanilla, by_data.get(run.record.data.content_sha256))
         for run, vanilla in zip(runs, vanillas, strict=True)
     ]
-    return sorted(found, key=_order)
+    return sorted(replicates, key=_order)
 
 
 def _order(runs: Runs) -> tuple[int, str, str]:
@@ -175,27 +175,27 @@ def submit(replicates: Sequence[Runs], meta: Meta, out: Path) -> Path:
         folder.mkdir()
         write_samples(replicates, folder / "samples.parquet")
         sha = file_sha256(folder / "samples.parquet")
-        found = Submission(run_id="0" * 16, meta=meta, records=records, samples_sha256=sha, scores=scores)
-        found.run_id = run_id(found.model_dump(mode="json"))
-        (folder / "submission.json").write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        place = out / found.folder
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if not place.exists():  # else it is the same content: nothing to add
-            folder.rename(place)
-    return place
+        submission = Submission(run_id="0" * 16, meta=meta, records=records, samples_sha256=sha, scores=scores)
+        submission.run_id = run_id(submission.model_dump(mode="json"))
+        (folder / "submission.json").write_text(submission.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        entry = out / submission.folder
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        if not entry.exists():  # else it is the same content: nothing to add
+            folder.rename(entry)
+    return entry
 
 
 def division_problems(meta: Meta, replicates: Sequence[tuple[RunRecord, RunRecord]]) -> list[str]:
     """What breaks the rules of the closed division, given (submission, vanilla) records; empty for the open one."""
     if meta.division == "open":
         return []
-    found = []
+    problems = []
     if len(replicates) < CLOSED_REPLICATES:
-        found.append(
+        problems.append(
             f"the closed division needs at least {CLOSED_REPLICATES} replicates, this has {len(replicates)}: add runs "
             "of other seeds, or submit as open"
         )
-    return found + list(dict.fromkeys(filter(None, (budget_problem(*records) for records in replicates))))
+    return problems + list(dict.fromkeys(filter(None, (budget_problem(*records) for records in replicates))))
 
 
 def budget_problem(submission: RunRecord, vanilla: RunRecord) -> str | None:

@@ -51,16 +51,16 @@ class Checked:
 
 def find(paths: Iterable[Path]) -> list[Path]:
     """All submission folders in or below the given paths; raises UsageError for a path that holds none."""
-    found: list[Path] = []
+    folders: list[Path] = []
     for path in paths:
         if not path.exists():
             raise UsageError(f"no such path: {path}")
         files = [file for file in path.rglob("submission.json") if not hidden(file.relative_to(path))]
-        here = sorted(file.parent for file in files)
-        if not here and path.name != "submissions":
+        below = sorted(file.parent for file in files)
+        if not below and path.name != "submissions":
             raise UsageError(f"{path} holds no submission.json: make one with 'ilp-bench submit'")
-        found += here
-    return list(dict.fromkeys(found))
+        folders += below
+    return list(dict.fromkeys(folders))
 
 
 def hidden(path: Path) -> bool:
@@ -75,56 +75,56 @@ def validate(folder: Path) -> list[str]:
 
 def check(folder: Path) -> Checked:
     """Check one submission folder, whatever it may hold."""
-    found = Checked(folder)
+    checked = Checked(folder)
     where = f"{folder}/submission.json"
     if links := list(_links(folder)):
-        found.problems += links
-        return found
+        checked.problems += links
+        return checked
     try:
         content = read_strict_json(folder / "submission.json")
-        found.problems += [f"{where}: {problem}" for problem in islice(value_problems(content), MAX_LISTED)]
-        if found.problems:
-            return found
-        found.submission = submission = Submission.model_validate(content)
+        checked.problems += [f"{where}: {problem}" for problem in islice(value_problems(content), MAX_LISTED)]
+        if checked.problems:
+            return checked
+        checked.submission = submission = Submission.model_validate(content)
     except ProblemError as error:
-        found.problems.append(str(error))
-        return found
+        checked.problems.append(str(error))
+        return checked
     except ValidationError as error:
         listed = error.errors()[:MAX_LISTED]
-        found.problems += [f"{where}: {'.'.join(map(str, one['loc']))}: {one['msg']}" for one in listed]
-        return found
-    found.problems += [f"{where}: {problem}" for problem in _identity(submission, folder)]
+        checked.problems += [f"{where}: {'.'.join(map(str, one['loc']))}: {one['msg']}" for one in listed]
+        return checked
+    checked.problems += [f"{where}: {problem}" for problem in _identity(submission, folder)]
     try:
         table = read_samples(folder / "samples.parquet")
         stored = rows_by_run(table, submission.roles())
         rows = [f"{folder}/samples.parquet: {problem}" for problem in sample_problems(submission, table, stored)]
-        found.problems += rows
+        checked.problems += rows
         if not rows:
-            found.replicates = restore_runs(stored, submission.roles())
-            found.problems += [f"{where}: {one}" for one in plausibility_problems(submission, found.replicates)]
-            found.scores = score_replicates(found.replicates)
+            checked.replicates = restore_runs(stored, submission.roles())
+            checked.problems += [f"{where}: {one}" for one in plausibility_problems(submission, checked.replicates)]
+            checked.scores = score_replicates(checked.replicates)
     except ProblemError as error:
-        found.problems.append(str(error))
+        checked.problems.append(str(error))
     version = submission.scores.scorer_version
     if version != SCORER_VERSION and not (version < SCORER_VERSION and _accepted(folder, submission)):
-        found.problems.append(
+        checked.problems.append(
             f"{where}: scores are of scorer {version}, this is {SCORER_VERSION}: build the submission again with it"
         )
-    elif found.scores and submission.scores.scorer_version == SCORER_VERSION:
-        claimed, again = (one.model_dump(mode="json") for one in (submission.scores, found.scores))
-        found.problems += [f"{where}: {problem}" for problem in _differences(claimed, again, "scores")]
+    elif checked.scores and submission.scores.scorer_version == SCORER_VERSION:
+        claimed, again = (one.model_dump(mode="json") for one in (submission.scores, checked.scores))
+        checked.problems += [f"{where}: {problem}" for problem in _differences(claimed, again, "scores")]
     try:
         read_verification(folder)
     except ProblemError as error:
-        found.problems.append(str(error))
-    return found
+        checked.problems.append(str(error))
+    return checked
 
 
 def _links(folder: Path) -> Iterator[str]:
     """Nothing is read through a link, and nothing but plain files."""
-    for place in (folder, folder.parent):
-        if place.is_symlink():
-            yield f"{place} is a symbolic link: put the folder itself there"
+    for path in (folder, folder.parent):
+        if path.is_symlink():
+            yield f"{path} is a symbolic link: put the folder itself there"
     for name in ("submission.json", "samples.parquet", VERIFICATION_FILE):
         if (name != VERIFICATION_FILE or (folder / name).is_symlink() or (folder / name).exists()) and (
             problem := file_problem(folder / name)

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from ilp_bench.cli.console import rate_text
-from ilp_bench.cli.run_table import summary
 from ilp_bench.records.run_record import Run, read_run
+from ilp_bench.scoring.run_summary import summary
 
 
 def table(heads: list[str], rows: list[list[str]]) -> str:

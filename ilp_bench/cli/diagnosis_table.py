@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from textwrap import shorten
+from typing import Any
 
 from rich import box
 from rich.markup import escape
@@ -17,59 +18,63 @@ from ilp_bench.recipes import RECIPES
 from ilp_bench.scoring.interval_text import interval_text
 
 
-def diagnosis_table(found: Diagnosis, *, as_json: bool) -> None:
-    """What was said of the unlearned items, and how often it was right where that is known; or as JSON, with all."""
+def diagnosis_table(diagnosis: Diagnosis, *, as_json: bool) -> None:
+    """Print the attribution of unlearned items, and its quality where the causes are known; or all of it as JSON."""
     if as_json:
-        truth: Sequence[str | None] = found.truth or [None] * len(found.items)
-        items = [
-            one._asdict() | {"truth": true, "said": {name: labels[n] for name, labels in found.said.items()}}
-            for n, (one, true) in enumerate(zip(found.items, truth, strict=True))
-        ]
-        quality = {
-            name: one._asdict() | {"macro_f1": one.macro_f1 and one.macro_f1.model_dump()}
-            for name, one in found.quality.items()
-        }
-        whole = {"items": len(items), "unlearned": found.unlearned, "options_of_all_items": found.asked_all}
-        print(json.dumps(whole | {"quality": quality, "diagnoses": items}))
+        print(json.dumps(_as_json(diagnosis)))
         return
-    console.print(f"{found.unlearned:.1f} of {len(found.items)} trained items are expected to be unlearned")
-    for name, one in found.quality.items():
-        _confusion_table(name, one)
-    if found.truth is None:
-        _attributed_table(found)
-    if not found.asked_all:
+    console.print(f"{diagnosis.unlearned:.1f} of {len(diagnosis.items)} trained items are expected to be unlearned")
+    for method, quality in diagnosis.quality.items():
+        _confusion_table(method, quality)
+    if diagnosis.truth is None:
+        _attributed_table(diagnosis)
+    if not diagnosis.asked_all:
         console.print(
-            "options were asked only where there is an old answer, which gives conflicts away: evaluate both models "
+            "options were scored only where there is a prior answer, which gives conflicts away: evaluate both models "
             "with --choices 4 for a fair attribution"
         )
-    worst = sorted(zip(found.items, found.said["signals"], strict=True), key=lambda pair: pair[0].learned)[:5]
-    least = Table(title="least learned, and why (method signals)", box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+    attributed = zip(diagnosis.items, diagnosis.said["signals"], strict=True)
+    table = Table(title="least learned items (method signals)", box=box.SIMPLE_HEAD, padding=0, show_edge=False)
     for label in ("learned", "cause", "question"):
-        least.add_column(label)
-    for item, why in worst:
-        least.add_row(f"{item.learned:.2f}", why, escape(shorten(item.question, 100)))
-    console.print(least)
+        table.add_column(label)
+    for item, cause in sorted(attributed, key=lambda pair: pair[0].learned)[:5]:
+        table.add_row(f"{item.learned:.2f}", cause, escape(shorten(item.question, 100)))
+    console.print(table)
 
 
-def _confusion_table(name: str, one: Quality) -> None:
-    said = [label for label in one.confusion if any(row[label] for row in one.confusion.values())]
-    caption = "expected unlearned items: true cause down, said across"
-    title = f"method {name}: macro-F1 {interval_text(one.macro_f1, 'undefined')}"
+def _as_json(diagnosis: Diagnosis) -> dict[str, Any]:
+    truth: Sequence[str | None] = diagnosis.truth or [None] * len(diagnosis.items)
+    items = [
+        item._asdict() | {"truth": cause, "said": {name: labels[n] for name, labels in diagnosis.said.items()}}
+        for n, (item, cause) in enumerate(zip(diagnosis.items, truth, strict=True))
+    ]
+    quality = {
+        name: method._asdict() | {"macro_f1": method.macro_f1 and method.macro_f1.model_dump()}
+        for name, method in diagnosis.quality.items()
+    }
+    counts = {"items": len(items), "unlearned": diagnosis.unlearned, "options_of_all_items": diagnosis.asked_all}
+    return counts | {"quality": quality, "diagnoses": items}
+
+
+def _confusion_table(method: str, quality: Quality) -> None:
+    attributed = [label for label in quality.confusion if any(row[label] for row in quality.confusion.values())]
+    caption = "expected unlearned items: true cause in rows, attributed cause in columns"
+    title = f"method {method}: macro-F1 {interval_text(quality.macro_f1, 'undefined')}"
     table = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, padding=0, show_edge=False)
     table.add_column("true", no_wrap=True)
-    for label in [*(CAUSES.get(label).label if label in CAUSES else label for label in said), "F1"]:
+    for label in [*(CAUSES.get(label).label if label in CAUSES else label for label in attributed), "F1"]:
         table.add_column(label, justify="right", no_wrap=True)
-    for truth, row in one.confusion.items():
+    for truth, row in quality.confusion.items():
         if any(row.values()):
-            score = one.f1.get(truth)
-            cells = [f"{row[label]:.1f}" for label in said]
+            score = quality.f1.get(truth)
+            cells = [f"{row[label]:.1f}" for label in attributed]
             table.add_row(truth, *cells, "-" if score is None else f"{score:.2f}")
     console.print(table)
 
 
-def _attributed_table(found: Diagnosis) -> None:
-    """On rows of one's own: what each cause is said to cost, and the recipes that are meant against it."""
-    table = Table(title="what it lacks, and why (method signals)", box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+def _attributed_table(diagnosis: Diagnosis) -> None:
+    """On user data: how many items each cause is said to cost, and the recipes that are meant to repair it."""
+    table = Table(title="unlearned items by cause (method signals)", box=box.SIMPLE_HEAD, padding=0, show_edge=False)
     for label in ("cause", "items", "unlearned", "recipes against it"):
         table.add_column(label, justify="right" if label in ("items", "unlearned") else "left", no_wrap=True)
     remedies: dict[str, list[str]] = {}
@@ -77,8 +82,8 @@ def _attributed_table(found: Diagnosis) -> None:
         if recipe.cause:
             remedies.setdefault(recipe.cause, []).append(recipe.name)
     for label in labels():
-        mine = [item for item, said in zip(found.items, found.said["signals"], strict=True) if said == label]
-        if mine:
-            lost = sum(1 - item.learned for item in mine)
-            table.add_row(label, str(len(mine)), f"{lost:.1f}", ", ".join(remedies.get(label, ["-"])))
+        items = [item for item, cause in zip(diagnosis.items, diagnosis.said["signals"], strict=True) if cause == label]
+        if items:
+            lost = sum(1 - item.learned for item in items)
+            table.add_row(label, str(len(items)), f"{lost:.1f}", ", ".join(remedies.get(label, ["-"])))
     console.print(table)

@@ -1,4 +1,4 @@
-"""The whole story on the embedded model, in a few minutes on two CPU cores; every step is kept and resumed."""
+"""The whole story on the built-in model nano, in a few minutes on two CPU cores; every step is kept and resumed."""
 
 from __future__ import annotations
 
@@ -66,28 +66,28 @@ def quickstart(out: Path, seed: int = 0, *, as_json: bool = False) -> dict[str, 
                 with training_progress(f"train {recipe}", show=clock.show) as progress:
                     train("nano", recipe, data, checkpoint, seed=seed, device="cpu", progress=progress)
         runs[recipe] = _evaluate(str(checkpoint), data, out / "runs" / recipe, clock, recipe)
-    places = {}
+    folders = {}
     with clock.phase("score and submit"):
         for recipe in RECIPES:
             # Open: the closed division wants replicates over seeds.
             meta = Meta(
                 org="quickstart", model=f"nano-{recipe}", division="open", description=f"nano, recipe {recipe}."
             )
-            one = Runs(runs[recipe], runs["vanilla"], runs["base"])
-            places[recipe] = submit([one], meta, out / "submissions")
+            replicate = Runs(runs[recipe], runs["vanilla"], runs["base"])
+            folders[recipe] = submit([replicate], meta, out / "submissions")
     with clock.phase("validate"):
-        problems = [problem for place in places.values() for problem in validate(place)]
+        problems = [problem for folder in folders.values() for problem in validate(folder)]
     if problems:
         raise ProblemError("; ".join(problems))
     with clock.phase("render"):
         render(out / "submissions", out / "site")
-    scores = read_submission(places["combined"]).scores
+    scores = read_submission(folders["combined"]).scores
     report = {"scores": scores.model_dump(mode="json"), "seconds": clock.seconds}
     write_text(out / "report.json", json.dumps(report, indent=1) + "\n")
     if as_json:
         print(json.dumps(report))
     else:
-        _show(scores, clock, out, places)
+        _show(scores, clock, out, folders)
     return report
 
 
@@ -101,14 +101,14 @@ def _evaluate(model: str, data: Dataset, out: Path, clock: Clock, name: str) -> 
         return read_run(out)
 
 
-def _show(scores: Scores, clock: Clock, out: Path, places: dict[str, Path]) -> None:
-    title = "Share of its own training items that the model learned: treated/control"
+def _show(scores: Scores, clock: Clock, out: Path, folders: dict[str, Path]) -> None:
+    title = "Learned rate of training items: treated/control"
     table = Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("cause", "base", "vanilla", "combined", "recovery"):
         table.add_column(heading, justify="left" if heading == "cause" else "right", no_wrap=True)
     for cause in scores.causes:
         rates = [cause.base, cause.vanilla, cause.submission]
-        cells = [f"{found.treated:.2f}/{found.control:.2f}" if found else "-" for found in rates]
+        cells = [f"{arms.treated:.2f}/{arms.control:.2f}" if arms else "-" for arms in rates]
         table.add_row(cause.cause, *cells, interval_text(cause.recovery))
     console.print(table)
     gaps = ", ".join(f"{cause.cause} {interval_text(cause.gap)}" for cause in scores.causes)
@@ -118,4 +118,4 @@ def _show(scores: Scores, clock: Clock, out: Path, places: dict[str, Path]) -> N
     console.print(f"average learned {aggregate:.2f}; it hides {worst['cause']} at {float(worst['treated']):.2f}")
     console.print(f"time {sum(clock.seconds.values()):.0f} s; intervals: 95 %, paired bootstrap over active pairs")
     console.print(f"look at  {out / 'site' / 'index.html'}", soft_wrap=True)
-    console.print(f"         {places['combined']} (the submission)", soft_wrap=True)
+    console.print(f"         {folders['combined']} (the submission)", soft_wrap=True)

@@ -30,9 +30,9 @@ def score_table(scores: Scores, *, as_json: bool, title: str = "Recovery against
         f"worst cause: {worst['cause']} {float(worst['treated']):.2f}"
     )
     kept = ", ".join(f"{name} {rate_text(value)}" for name, value in scores.retention.items())
-    console.print(f"retention of facts outside the training set: {kept}")
+    console.print(f"held-out fact retention: {kept}")
     if not scores.activity_known:
-        console.print("no base run given: all pairs are scored, whether or not their cause can act on this base model")
+        console.print("without a base run, all pairs are scored, whether or not their cause can act on this base model")
 
 
 def score_cells(cause: CauseScore) -> list[str]:

@@ -12,13 +12,13 @@ from ilp_bench.submission.format import Submission
 
 
 def submission_table(submission: Submission) -> None:
-    """What a submission publishes, before it is published: who, which runs, which scores."""
+    """Print what a submission would publish: who, which runs, which scores."""
     table = Table(title="What will be published", box=box.SIMPLE_HEAD, show_header=False)
     for name, value in submission.meta.model_dump().items():
         if value:
             table.add_row(name, escape(str(value)))
-    for number, one in enumerate(submission.records):
-        record, training = one.submission, one.submission.training
+    for number, replicate in enumerate(submission.records):
+        record, training = replicate.submission, replicate.submission.training
         seed = f", training seed {training.seed}" if training and training.seed is not None else ""
         recipe = f", recipe {training.recipe}" if training and training.recipe is not None else ""
         text = f"{record.data.size} seed {record.data.seed}{recipe}{seed}; weights {record.model.weights_sha256[:12]}"

@@ -445,7 +445,7 @@ def test_the_commands_tell_what_fits(tmp_path: Path) -> None:
     for name, more in (("base", ()), ("mine", ("--no-probe-base",))):
         done = call("evaluate", "--model", "nano", "--data", folder, "--out", tmp_path / name, *more)
         assert done.exit_code == 0, done.output
-        assert "of 20 items of your own rows learned" in done.output
+        assert "of 20 items of user data learned" in done.output
     refused = call("diagnose", tmp_path / "mine", "--base-run", tmp_path / "base", "--data", folder)
     assert "of the same weights" in str(refused.exception)
     refused = call("score", tmp_path / "mine", "--vanilla", tmp_path / "mine")

@@ -14,7 +14,7 @@ import pytest
 import torch
 from scipy import stats
 
-from ilp_bench.cli.run_table import run_table, summary
+from ilp_bench.cli.run_table import run_table
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.data.corpus import documents
 from ilp_bench.data.dataset import Dataset, make, write
@@ -29,6 +29,7 @@ from ilp_bench.models.loading import load_model
 from ilp_bench.models.nano import nano_path
 from ilp_bench.models.resolve import locate
 from ilp_bench.records.run_record import Run, read_run
+from ilp_bench.scoring.run_summary import summary
 
 
 @pytest.fixture(scope="module")

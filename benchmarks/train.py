@@ -23,7 +23,7 @@ from ilp_bench.models.loading import load_model
 from ilp_bench.models.resolve import locate
 from ilp_bench.recipes.phase import Example, Phase, example
 from ilp_bench.training import trainer
-from ilp_bench.training.collators import encode, keeps_rows_apart
+from ilp_bench.training.collators import encode, supports_packing
 from ilp_bench.training.run import _adapted
 
 
@@ -37,6 +37,7 @@ def epoch(name: str, lora: int, examples: list[Example], scratch: str) -> tuple[
     model, tokenizer = load_model(located)
     phase = Phase("benchmark", "sft", examples)
     batches = trainer.EpochBatches(len(examples), 16, 0, Processes(), None)
+    batches.most_steps = len(batches.current())
     rows = encode(tokenizer, examples, 512)
     setting = trainer.Setting(1e-4, 16, "cpu", 0)
     with quiet():
@@ -53,11 +54,11 @@ def main(name: str = "nano", count: int = 320, lora: int = 0) -> dict[str, objec
     data = make("mini", 0)
     rows = [row for row in data.train_rows() if row["stage"] == data.manifest.stages]
     examples = [example(row) for row in random.Random(0).sample(rows, min(count, len(rows)))]
-    apart = keeps_rows_apart
+    packing = supports_packing
     found, losses = {}, {}
     with tempfile.TemporaryDirectory() as scratch:
         for way in ("ours", "trl"):
-            vars(trainer)["keeps_rows_apart"] = apart if way == "ours" else lambda model: False
+            vars(trainer)["supports_packing"] = packing if way == "ours" else lambda model: False
             found[way], losses[way] = epoch(name, lora, examples, f"{scratch}/{way}")
     tokens = sum(len(row["input_ids"]) for row in encode(load_model(locate(name))[1], examples, 512))
     return {

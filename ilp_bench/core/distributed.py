@@ -43,6 +43,11 @@ def launched_processes() -> Processes:
     return Processes(rank, world_size, local_rank)
 
 
+def is_sharded() -> bool:
+    """Whether ``accelerate launch`` shards the model over the processes, by FSDP or DeepSpeed."""
+    return any(os.environ.get(f"ACCELERATE_USE_{kind}") == "true" for kind in ("FSDP", "DEEPSPEED"))
+
+
 def join_processes(device: str) -> Processes:
     """Connect to the other processes: by gloo between CPUs, by what accelerate chooses between GPUs."""
     launched = launched_processes()

@@ -1,4 +1,4 @@
-"""Rows as tensors: what of a batch goes into the model how, and the loss of it."""
+"""From examples to token ids, from rows to batches, and the loss of a batch."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from ilp_bench.core.errors import ProblemError
 from ilp_bench.models import tokenization as tokens
 from ilp_bench.recipes.phase import Example
 
-LINE = 1024  # tokens of a batch up to which its rows are laid end to end
-PIECE = 512  # tokens of a text of continued pre-training, at most
+PACKED_TOKENS = 1024  # tokens of a batch up to which its rows are packed
+TEXT_TOKENS = 512  # tokens of one row of continued pre-training, at most
 
 
-def pairs(tokenizer: Any, examples: Sequence[Example]) -> list[tuple[list[int], list[int]]]:
+def encode_pairs(tokenizer: Any, examples: Sequence[Example]) -> list[tuple[list[int], list[int]]]:
     """(context ids, completion ids) of each example."""
     return tokens.encode(tokenizer, *zip(*examples, strict=True)) if examples else []
 
@@ -22,17 +22,17 @@ def pairs(tokenizer: Any, examples: Sequence[Example]) -> list[tuple[list[int], 
 def encode(tokenizer: Any, examples: Sequence[Example], longest: int) -> list[dict[str, list[int]]]:
     """Token ids with labels on completions only; where the prompt is empty, on all but a row's first token.
 
-    A text of more than ``longest`` or ``PIECE`` tokens becomes several rows of nearly the same length; a prompt that
-    does not fit beside its completion is cut from the left. Raises ProblemError where a completion by
-    itself is longer than ``longest``.
+    A text of more than ``longest`` or ``TEXT_TOKENS`` tokens becomes several rows of nearly the same length; a prompt
+    that does not fit beside its completion is cut from the left. Raises ProblemError where a completion by itself is
+    longer than ``longest``.
     """
     rows = []
     texts = [text for prompt, text in examples if not prompt]
     for ids in tokenizer(texts)["input_ids"] if texts else ():
-        count = -(-len(ids) // min(PIECE, longest))
+        count = -(-len(ids) // min(TEXT_TOKENS, longest))
         ends = [len(ids) * n // count for n in range(count + 1)] if len(ids) > 1 else []
         rows += [{"input_ids": ids[a:b], "labels": [-100, *ids[a + 1 : b]]} for a, b in itertools.pairwise(ends)]
-    for context, answer in pairs(tokenizer, [example for example in examples if example[0]]):
+    for context, answer in encode_pairs(tokenizer, [example for example in examples if example[0]]):
         if len(answer) >= longest:
             raise ProblemError(
                 f"the completion {tokenizer.decode(answer[:8])!r} … has {len(answer)} tokens, and the model takes "
@@ -58,37 +58,37 @@ def pad_left(rows: Sequence[dict[str, list[int]]]) -> dict[str, Any]:
     }
 
 
-def end_to_end(rows: Sequence[dict[str, list[int]]]) -> dict[str, Any]:
-    """A batch without padding: ids, positions and labels, each (1, tokens); a long one as ``pad_left`` makes it.
+def pack_batch(rows: Sequence[dict[str, list[int]]]) -> dict[str, Any]:
+    """A packed batch: ids, positions and labels, each (1, tokens); a long one is padded by :func:`pad_left` instead.
 
-    Attention grows with the square of a line: beyond ``LINE`` tokens padding is taken to be the cheaper.
+    Attention grows with the square of the packed length: beyond ``PACKED_TOKENS`` padding is taken to be the cheaper.
     """
     from transformers import DataCollatorWithFlattening
 
-    if sum(len(row["input_ids"]) for row in rows) > LINE:
+    if sum(len(row["input_ids"]) for row in rows) > PACKED_TOKENS:
         return pad_left(rows)
     flatten: Any = DataCollatorWithFlattening
     batch: dict[str, Any] = flatten()(rows)
     return batch
 
 
-def keeps_rows_apart(model: Any) -> bool:
-    """Whether the logits of rows laid end to end, as one line of (1, tokens), are those of the rows by themselves.
+def supports_packing(model: Any) -> bool:
+    """Whether the logits of packed rows, as one sequence of (1, tokens), are those of the rows by themselves.
 
-    Transformers masks such rows from one another where positions restart. A model that carries a state along, or does
-    not take the logits wanted by index, does not keep them apart.
+    Transformers masks packed rows from one another where positions restart. A model that carries a state along, or
+    does not compute logits at given positions only, does not support packing.
     """
     import torch
 
     first, second = torch.arange(16, device=model.device), torch.arange(8, device=model.device)
-    line = torch.cat([first, second + 16])[None] % model.config.get_text_config().vocab_size
+    packed = torch.cat([first, second + 16])[None] % model.config.get_text_config().vocab_size
     training = model.training
     model.eval()
     try:
         with torch.no_grad():
-            alone = model(line[:, 16:], use_cache=False).logits.float()
+            alone = model(packed[:, 16:], use_cache=False).logits.float()
             positions = torch.cat([first, second])[None]
-            beside = model(line, position_ids=positions, use_cache=False, logits_to_keep=second + 16).logits.float()
+            beside = model(packed, position_ids=positions, use_cache=False, logits_to_keep=second + 16).logits.float()
     except (TypeError, ValueError, IndexError, RuntimeError):  # an argument that this model does not have, or no index
         return False
     finally:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ilp_bench.core.distributed import Processes
+from ilp_bench.core.distributed import Processes, is_sharded
 from ilp_bench.recipes.phase import Phase
-from ilp_bench.training.collators import answer_loss, end_to_end, keeps_rows_apart, pad_left
+from ilp_bench.training.collators import answer_loss, pack_batch, pad_left, supports_packing
 
-PARTS = 10  # checkpoints during continued pre-training
+CHECKPOINTS = 10  # during continued pre-training
 CPT_RATE, CPT_BATCH = 6, 4  # continued pre-training takes larger steps on larger batches of short documents
 
 
@@ -30,9 +29,12 @@ class Setting:
 
 @dataclass
 class EpochBatches:
-    """A batch sampler that gives the same batches for the same seed and epoch, also after a restart.
+    """A batch sampler that gives the batches of one epoch after the other, without end.
 
-    Each of several processes gets every so-manieth example of a batch; one that would get none gets the first.
+    Whoever trains counts the epochs, by setting ``epoch`` before the first batch of the next one is asked for, and ends
+    the training. An epoch has as many batches as ``make`` gives; they depend on seed and epoch alone, so a training
+    that was killed goes on with the same ones. Of several processes, each gets every ``world_size``-th example of a
+    batch; one that would get none gets the first.
     """
 
     count: int
@@ -41,10 +43,11 @@ class EpochBatches:
     processes: Processes
     make: Callable[[int, random.Random], Iterator[list[int]]] | None
     epoch: int = 0
+    most_steps: int = 10**9  # after which the trainer stops by itself
     _made: tuple[int, list[list[int]]] = field(default=(-1, []))
 
-    def whole(self) -> list[list[int]]:
-        """The batches of this epoch, all processes together."""
+    def current(self) -> list[list[int]]:
+        """The batches of this epoch, as positions of examples, for all processes together."""
         if self._made[0] != self.epoch:
             rng = random.Random(f"{self.seed}/{self.epoch}")
             order = rng.sample(range(self.count), self.count)
@@ -52,23 +55,27 @@ class EpochBatches:
             self._made = self.epoch, list(self.make(self.size, rng)) if self.make else plain
         return self._made[1]
 
+    def share(self, batch: list[int]) -> list[int]:
+        """What of a batch this process trains on."""
+        return batch[self.processes.rank :: self.processes.world_size] or batch[:1]
+
     def __iter__(self) -> Iterator[list[int]]:
-        for batch in self.whole():
-            yield batch[self.processes.rank :: self.processes.world_size] or batch[:1]
+        while batches := self.current():
+            yield from map(self.share, batches)
 
     def __len__(self) -> int:
-        return len(self.whole())
+        return self.most_steps
 
 
-def in_parts() -> bool:
-    """Whether ``accelerate launch`` spreads the model over processes, as it tells them."""
-    return any(os.environ.get(f"ACCELERATE_USE_{kind}") == "true" for kind in ("FSDP", "DEEPSPEED"))
-
-
-def gathered(trainer: Any) -> dict[str, Any]:
-    """The whole weights of a model whose parts lie with several processes; to be called by all of them."""
+def gather_weights(trainer: Any) -> dict[str, Any]:
+    """The whole weights of a model that is sharded over processes; to be called by all of them."""
     state = trainer.accelerator.get_state_dict(trainer.model_wrapped) or {}
     return {name: (part.full_tensor() if hasattr(part, "full_tensor") else part).cpu() for name, part in state.items()}
+
+
+def saves_checkpoints(phase: Phase) -> bool:
+    """Whether checkpoints are of use: they lack what ``watch`` counts, and the shards of other processes."""
+    return not phase.watch and not is_sharded()
 
 
 def sft_trainer(
@@ -79,71 +86,64 @@ def sft_trainer(
     scratch: Path,
     setting: Setting,
     batches: EpochBatches | None = None,
-    epochs: int = 1,
 ) -> Any:
-    """A trainer for at most ``epochs`` over encoded rows.
+    """A trainer over encoded rows that saves its checkpoints to ``scratch``.
 
-    It takes the ``batches`` of a recipe; without them, batches of rows of like length, as continued pre-training does.
-    Its checkpoints go to ``scratch``.
+    With ``batches`` of a recipe, it goes on until a callback stops it, and saves when a callback says so. Without them,
+    it trains one epoch in batches of rows of like length, as continued pre-training does, and saves ``CHECKPOINTS``
+    times. Nothing but public methods of transformers and TRL is overridden.
     """
     import torch
     from datasets import Dataset as HFDataset
     from torch.utils.data import DataLoader
     from transformers import PrinterCallback
-    from trl import SFTConfig, SFTTrainer
+    from trl import SFTTrainer
+
+    from ilp_bench.training.sft_config import OneGpuConfig
 
     class Trainer(SFTTrainer):  # type: ignore[misc]
-        def __init__(self, **known: Any) -> None:
-            super().__init__(**known)
+        def __init__(self, **arguments: Any) -> None:
+            super().__init__(**arguments)
             self.losses: list[Any] = []  # of the epoch's batches; the parts of one add up to its loss
 
         def compute_loss(
             self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
         ) -> Any:
             # Where Triton runs, TRL skips unsupervised positions itself; elsewhere it scores every position.
-            if return_outputs or not apart:
+            if return_outputs or not packs:
                 return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
             return answer_loss(model, inputs, num_items_in_batch) * self.accelerator.num_processes
 
-        def training_step(self, *known: Any, **named: Any) -> Any:
-            loss = super().training_step(*known, **named)
+        def training_step(self, *values: Any, **named: Any) -> Any:
+            loss = super().training_step(*values, **named)
             self.losses.append(loss)
             return loss
 
         def mean_losses(self) -> list[float]:
             """The losses, each the mean over all processes; to be called by all of them."""
-            found = torch.tensor([float(loss) for loss in self.losses], device=self.args.device)
-            mean: list[float] = self.accelerator.reduce(found, "mean").tolist()
+            losses = torch.tensor([float(loss) for loss in self.losses], device=self.args.device)
+            mean: list[float] = self.accelerator.reduce(losses, "mean").tolist()
             return mean
 
         def loss_of_epoch(self, steps: int) -> float:
             """Mean loss of the steps since it was last asked for, in nats a supervised token."""
-            found = sum(self.mean_losses()) / max(1, steps)
+            mean = sum(self.mean_losses()) / max(1, steps)
             self.losses = []
-            return round(found, 5)
-
-        def _run_epoch(self, **known: Any) -> Any:
-            """An epoch is as long as its batches are: transformers fixes that once, at the start."""
-            if batches:
-                known |= dict.fromkeys(("steps_in_epoch", "num_update_steps_per_epoch"), len(batches))
-            return super()._run_epoch(**known)
-
-        def _init_training_state(self, *known: Any) -> tuple[int, int]:
-            """Epochs that a saved state has behind it; saved are whole ones alone."""
-            epochs, steps = super()._init_training_state(*known)
-            return (round(self.state.epoch or 0), 0) if batches else (epochs, steps)
+            return round(mean, 5)
 
         def get_train_dataloader(self) -> Any:
             if batches is None:
                 return super().get_train_dataloader()
-            # Not prepared by accelerate, which would give each process batches of its own.
-            return DataLoader(self.train_dataset, batch_sampler=batches, collate_fn=self.data_collator)
+            # Not prepared by accelerate, which would give each process batches of its own and fetch one too early. With
+            # a generator of its own, it draws nothing from the stream that dropout uses.
+            return DataLoader(
+                self.train_dataset, batch_sampler=batches, collate_fn=self.data_collator, generator=torch.Generator()
+            )
 
     pretraining = phase.kind == "cpt"
-    kept = "epoch" if batches else "steps"  # continued pre-training is one long epoch
-    config = SFTConfig(
+    config = OneGpuConfig(
         output_dir=str(scratch),
-        num_train_epochs=epochs,
+        num_train_epochs=1,
         per_device_train_batch_size=max(1, setting.batch_size // setting.processes.world_size),
         gradient_accumulation_steps=CPT_BATCH if pretraining else 1,
         learning_rate=setting.rate * (CPT_RATE if pretraining else 1),
@@ -157,8 +157,9 @@ def sft_trainer(
         gradient_checkpointing=False,
         bf16=setting.device.startswith("cuda"),
         use_cpu=setting.device == "cpu",
-        save_strategy="no" if phase.watch or in_parts() else kept,
-        save_steps=1 / PARTS,
+        save_strategy="steps" if saves_checkpoints(phase) and batches is None else "no",
+        save_steps=1 / CHECKPOINTS,
+        ignore_data_skip=batches is not None,  # they begin at the epoch that they are told
         save_total_limit=2,  # the older one goes only when the newer is whole
         logging_strategy="no",
         report_to="none",
@@ -168,16 +169,15 @@ def sft_trainer(
         seed=setting.seed,
         data_seed=setting.seed,
     )
-    config._n_gpu = min(1, config.n_gpu)  # several GPUs are for accelerate launch, not for DataParallel
-    apart = not setting.device.startswith("cuda") and keeps_rows_apart(model)
+    packs = not setting.device.startswith("cuda") and supports_packing(model)
     trainer = Trainer(
         model=model,
         args=config,
         train_dataset=HFDataset.from_list(rows),
         processing_class=tokenizer,
-        data_collator=end_to_end if apart and not pretraining else pad_left,  # documents are grouped by length
+        data_collator=pack_batch if packs and not pretraining else pad_left,  # documents are grouped by length
     )
-    if apart:
+    if packs:
         trainer.model_accepts_loss_kwargs = True  # answer_loss always wants the number of supervised tokens of a step
     trainer.remove_callback(PrinterCallback)
     return trainer

@@ -9,7 +9,15 @@ from ilp_bench.core.logs import quiet
 from ilp_bench.models.loading import load_model
 from ilp_bench.models.resolve import locate
 from ilp_bench.recipes.phase import Phase
-from ilp_bench.training.collators import LINE, PIECE, answer_loss, encode, end_to_end, keeps_rows_apart, pad_left
+from ilp_bench.training.collators import (
+    PACKED_TOKENS,
+    TEXT_TOKENS,
+    answer_loss,
+    encode,
+    pack_batch,
+    pad_left,
+    supports_packing,
+)
 from ilp_bench.training.run import _adapted
 
 ROWS = [
@@ -20,9 +28,9 @@ ROWS = [
 
 
 @pytest.mark.parametrize(("name", "lora"), [("nano", 0), ("nano", 4), ("nano-qwen3", 0), ("nano-olmo2", 0)])
-def test_rows_laid_end_to_end_have_the_loss_and_gradients_of_each_by_itself(name: str, lora: int) -> None:
+def test_packed_rows_have_the_loss_and_gradients_of_each_by_itself(name: str, lora: int) -> None:
     model = _adapted(load_model(locate(name))[0], locate(name), lora, seed=0)
-    assert keeps_rows_apart(model)
+    assert supports_packing(model)
 
     def gradient(batches: list[dict[str, torch.Tensor]]) -> tuple[float, torch.Tensor]:
         model.zero_grad()
@@ -31,7 +39,7 @@ def test_rows_laid_end_to_end_have_the_loss_and_gradients_of_each_by_itself(name
         return loss.item(), torch.cat([part.grad.flatten() for part in model.parameters() if part.requires_grad])
 
     alone = gradient([pad_left([row]) for row in ROWS])
-    for batch in (pad_left(ROWS), end_to_end(ROWS)):
+    for batch in (pad_left(ROWS), pack_batch(ROWS)):
         loss, grad = gradient([batch])
         assert loss == pytest.approx(alone[0], rel=1e-5)
         assert (grad - alone[1]).norm() < 1e-4 * alone[1].norm()
@@ -42,24 +50,24 @@ def test_a_model_that_carries_a_state_along_does_not_keep_rows_apart() -> None:
     with quiet():
         mamba = MambaForCausalLM(MambaConfig(hidden_size=16, **small))
         gpt2 = GPT2LMHeadModel(GPT2Config(vocab_size=40, n_embd=16, n_layer=2, n_head=2))
-    assert not keeps_rows_apart(mamba)
-    assert keeps_rows_apart(gpt2)
+    assert not supports_packing(mamba)
+    assert supports_packing(gpt2)
 
 
 def test_long_rows_are_padded_instead_of_laid_on_one_long_line() -> None:
-    row = {"input_ids": [5] * (LINE // 2), "labels": [5] * (LINE // 2)}
-    assert end_to_end([row] * 2)["input_ids"].shape == (1, LINE)
-    assert end_to_end([row] * 3)["input_ids"].shape == (3, LINE // 2)
+    row = {"input_ids": [5] * (PACKED_TOKENS // 2), "labels": [5] * (PACKED_TOKENS // 2)}
+    assert pack_batch([row] * 2)["input_ids"].shape == (1, PACKED_TOKENS)
+    assert pack_batch([row] * 3)["input_ids"].shape == (3, PACKED_TOKENS // 2)
 
 
 def test_a_long_text_becomes_pieces_and_loses_nothing() -> None:
     _, tokenizer = load_model(locate("nano"))
     text = "The capital of Norway is Oslo. " * 200
     ids = tokenizer(text)["input_ids"]
-    for longest in (PIECE, 100, 1_000_000):
+    for longest in (TEXT_TOKENS, 100, 1_000_000):
         rows = encode(tokenizer, [("", "short"), ("", text)], longest)
         lengths = [len(row["input_ids"]) for row in rows[1:]]
-        assert max(lengths) <= min(longest, PIECE)
+        assert max(lengths) <= min(longest, TEXT_TOKENS)
         assert max(lengths) - min(lengths) <= 1
         assert [n for row in rows[1:] for n in row["input_ids"]] == ids
         assert all(row["labels"] == [-100, *row["input_ids"][1:]] for row in rows)

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -98,15 +99,14 @@ def test_texts_are_dealt_out_anew_where_other_processes_go_on(
 
     for step, processes in ((9, 1), (11, 2)):
         (tmp_path / f"checkpoint-{step}").mkdir()
-        about = {"losses": [1.0], "seconds": 2.0, "processes": processes}
-        (tmp_path / f"checkpoint-{step}" / epochs.WHOLE).write_text(json.dumps(about))
-        (tmp_path / f"checkpoint-{step}" / "trainer_state.json").write_text('{"epoch": 0.5}')
+        about = {"epochs": 0, "steps": step, "losses": [1.0], "seconds": 2.0, "processes": processes}
+        (tmp_path / f"checkpoint-{step}" / epochs.COMPLETE).write_text(json.dumps(about))
     model, tokenizer = load_model(locate("nano"))
     log = Log(tmp_path / "log.jsonl", load(root / "data"))
 
-    def course(processes: Processes, kind: Any) -> epochs._Course:
+    def course(processes: Processes, kind: Any) -> epochs.PhaseRun:
         setting = Setting(1e-4, 16, "cpu", 0, processes)
-        return epochs._Course(model, tokenizer, Phase("x", kind, [("", "Some words.")] * 9), setting, tmp_path, log)
+        return epochs.PhaseRun(model, tokenizer, Phase("x", kind, [("", "Some words.")] * 9), setting, tmp_path, log)
 
     assert course(Two(0, 2), "cpt").trainer.losses == [1.0]
     assert course(Processes(), "sft").checkpoint == str(tmp_path / "checkpoint-11")
@@ -133,8 +133,8 @@ def test_nothing_is_let_go_of_before_all_processes_are_done_with_it(tmp_path: Pa
 
 
 def test_every_process_gets_its_share_of_a_batch() -> None:
-    whole = EpochBatches(33, 16, 0, Processes(), None)
-    shares = [list(EpochBatches(33, 16, 0, Processes(rank, 2), None)) for rank in (0, 1)]
+    whole = EpochBatches(33, 16, 0, Processes(), None).current()
+    shares = [islice(EpochBatches(33, 16, 0, Processes(rank, 2), None), len(whole)) for rank in (0, 1)]
     for batch, one, two in zip(whole, *shares, strict=True):
         assert sorted(batch) == sorted({*one, *two})
         assert min(len(one), len(two)) >= 1
@@ -142,7 +142,7 @@ def test_every_process_gets_its_share_of_a_batch() -> None:
 
 def test_batches_follow_seed_and_epoch() -> None:
     def batches(seed: int, epoch: int) -> list[list[int]]:
-        return list(EpochBatches(33, 16, seed, Processes(), None, epoch))
+        return EpochBatches(33, 16, seed, Processes(), None, epoch).current()
 
     first = batches(0, 0)
     assert sorted(n for batch in first for n in batch) == list(range(33))

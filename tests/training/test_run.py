@@ -21,7 +21,7 @@ from ilp_bench.models import tokenization as tokens
 from ilp_bench.models.loading import load_model
 from ilp_bench.models.resolve import locate
 from ilp_bench.recipes.phase import control_probes
-from ilp_bench.training.phase_runner import WHOLE, last_checkpoint
+from ilp_bench.training.phase_runner import COMPLETE, last_checkpoint
 from ilp_bench.training.run import train
 from ilp_bench.training.state_dir import Workshop
 
@@ -149,7 +149,7 @@ def test_a_checkpoint_that_a_kill_cut_off_is_passed_over(tmp_path: Path) -> None
         (tmp_path / f"checkpoint-{step}").mkdir()
     assert last_checkpoint(tmp_path) is None
     for step in (7, 14):
-        (tmp_path / f"checkpoint-{step}" / WHOLE).touch()
+        (tmp_path / f"checkpoint-{step}" / COMPLETE).touch()
     assert last_checkpoint(tmp_path) == str(tmp_path / "checkpoint-14")
 
 
@@ -298,7 +298,7 @@ def test_killed_while_pretraining_it_goes_on_within_the_epoch(
     """Early, late, and between the last step and the end of the phase."""
     from ilp_bench.training import phase_runner as epochs
 
-    save = epochs._Course.saved
+    save = epochs.PhaseRun.complete_checkpoint
 
     def killed(self: Any, state: Any) -> None:
         save(self, state)
@@ -306,7 +306,7 @@ def test_killed_while_pretraining_it_goes_on_within_the_epoch(
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(epochs._Course, "saved", killed)
+        patch.setattr(epochs.PhaseRun, "complete_checkpoint", killed)
         with pytest.raises(KeyboardInterrupt):
             train("nano", "knowledge_cpt", small, tmp_path / "out", **FAST)
     assert not list(tmp_path.glob("out.partial/phase-*"))

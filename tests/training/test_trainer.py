@@ -1,0 +1,67 @@
+import random
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ilp_bench.core.distributed import Processes
+from ilp_bench.models.loading import load_model
+from ilp_bench.models.resolve import locate
+from ilp_bench.recipes.phase import Phase
+from ilp_bench.training.trainer import EpochBatches, Setting, sft_trainer
+
+ROWS = [{"input_ids": [5, 6, 7, 8], "labels": [-100, -100, 7, 8]}] * 6
+
+
+def trainer(kind: Any, scratch: Path, batches: EpochBatches | None) -> Any:
+    model, tokenizer = load_model(locate("nano"))
+    phase = Phase("x", kind, [("a", "b")] * len(ROWS))
+    return sft_trainer(model, tokenizer, phase, ROWS, scratch, Setting(1e-4, 2, "cpu", 0), batches)
+
+
+@pytest.mark.parametrize("kind", ["sft", "cpt"])
+def test_no_private_method_of_a_library_is_overridden(kind: str, tmp_path: Path) -> None:
+    batches = EpochBatches(len(ROWS), 2, 0, Processes(), None) if kind == "sft" else None
+    ours = trainer(kind, tmp_path, batches)
+    for cls in (type(ours), type(ours.args)):
+        assert cls.__module__.startswith("ilp_bench")
+        private = [name for name in vars(cls) if name.startswith("_") and not name.startswith("__")]
+        assert not [name for name in private if any(hasattr(base, name) for base in cls.__mro__[1:])]
+
+
+def test_epochs_follow_one_another_as_soon_as_they_are_counted() -> None:
+    """The batches of the next epoch are made after the last batch of this one, and may be more or fewer."""
+
+    def growing(size: int, rng: random.Random) -> Any:
+        del rng
+        asked.append(batches.epoch)
+        return ([batches.epoch] * size for _ in range(batches.epoch + 1))
+
+    asked: list[int] = []
+    batches = EpochBatches(6, 2, 0, Processes(), growing)
+    stream = iter(batches)
+    for epoch in range(3):
+        batches.epoch = epoch
+        assert list(islice(stream, epoch + 1)) == [[epoch, epoch]] * (epoch + 1)
+        assert asked == list(range(epoch + 1))
+
+
+def test_a_callback_ends_the_training_in_an_epoch_of_any_length(tmp_path: Path) -> None:
+    from transformers import TrainerCallback
+
+    class Stop(TrainerCallback):
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            control.should_training_stop = state.global_step == 8
+
+    ours = trainer("sft", tmp_path, EpochBatches(len(ROWS), 2, 0, Processes(), None))  # 3 batches an epoch
+    ours.add_callback(Stop())
+    ours.train()
+    assert ours.state.global_step == 8
+    assert len(ours.losses) == 8
+
+
+def test_training_takes_no_more_than_the_most_steps(tmp_path: Path) -> None:
+    ours = trainer("sft", tmp_path, EpochBatches(len(ROWS), 2, 0, Processes(), None, most_steps=5))
+    ours.train()
+    assert ours.state.global_step == 5

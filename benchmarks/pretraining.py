@@ -26,11 +26,11 @@ def epoch(way: str, name: str, count: int, size: int) -> dict[str, float]:
     from ilp_bench.recipes.phase import Phase
     from ilp_bench.training import trainer
     from ilp_bench.training.collators import encode
-    from ilp_bench.training.replay_corpus import known_texts
+    from ilp_bench.training.replay_corpus import known_fact_texts
 
     trainer.CPT_BATCH = PARTS[way]
     model, tokenizer = load_model(locate(name))
-    texts = [("", text) for text in known_texts(random.Random(0))(150 * count)[:count]]
+    texts = [("", text) for text in known_fact_texts(random.Random(0))(150 * count)[:count]]
     rows = encode(tokenizer, texts, 512)
     setting = trainer.Setting(1e-4, size * 4 // PARTS[way], "cpu", 0)
     with quiet(), tempfile.TemporaryDirectory() as scratch:

@@ -24,7 +24,7 @@ from ilp_bench.models.resolve import locate
 from ilp_bench.recipes.phase import Example, Phase, example
 from ilp_bench.training import trainer
 from ilp_bench.training.collators import encode, supports_packing
-from ilp_bench.training.run import _adapted
+from ilp_bench.training.run import add_adapter
 
 
 def now() -> np.ndarray:
@@ -41,7 +41,7 @@ def epoch(name: str, lora: int, examples: list[Example], scratch: str) -> tuple[
     rows = encode(tokenizer, examples, 512)
     setting = trainer.Setting(1e-4, 16, "cpu", 0)
     with quiet():
-        adapted = _adapted(model, located, lora, 0)
+        adapted = add_adapter(model, located, lora, 0)
         ready = trainer.sft_trainer(adapted, tokenizer, phase, rows, Path(scratch), setting, batches)
         ready.args.save_strategy = "no"
         start = now()

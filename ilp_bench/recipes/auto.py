@@ -5,7 +5,7 @@ It looks at training rows, documents and the base model, never at items, causes 
 - rows that ask the same with different labels: the losing ones are deleted; nearly the same: kept out of one batch
 - rows whose label the base model contradicts with confidence, or whose subject it does not know, where there are
   documents about the subject: continued pre-training on those documents
-- rows that come in stages: one shuffle over all, and during training whatever stage falls is drawn again
+- rows that come in stages: one shuffle over all, and during training whatever stage is forgotten is replayed
 - kinds of questions with common and rare patterns: rare ones are repeated
 
 What it found stands in ``training.json`` under ``found``. It stops when 95 % of what it trains is learned.
@@ -18,7 +18,7 @@ from ilp_bench.detectors.rare_patterns import repetitions
 from ilp_bench.recipes.context import RecipeContext
 from ilp_bench.recipes.phase import MAX_EPOCHS, Phase, example
 from ilp_bench.recipes.pretraining import ask_base_model, documents_about, pretraining
-from ilp_bench.recipes.samplers import Apart, Resampled, repeated
+from ilp_bench.recipes.samplers import ConflictFreeBatches, ReplaySampler, repeat_rows
 from ilp_bench.recipes.spec import RecipeSpec
 
 
@@ -28,18 +28,18 @@ def phases(context: RecipeContext) -> list[Phase]:
     contradicted, unknown = ask_base_model(context)
     helped = [row["prompt"] for row in (*(row for row, _ in contradicted), *unknown)]
     contradictions = find_contradictions(rows, context.near)
-    gone = rows_to_delete(rows, contradictions.same)
-    times = repetitions([row["messages"][0]["content"] for row in rows])
-    order, against = repeated(times, gone, contradictions.similar)
+    deleted = rows_to_delete(rows, contradictions.same)
+    repeats = repetitions([row["messages"][0]["content"] for row in rows])
+    order, conflicts = repeat_rows(repeats, deleted, contradictions.similar)
     examples = [example(rows[n]) for n in order]
     segments = [rows[n]["stage"] for n in order]
-    drawn = Resampled(examples, segments)
+    sampler = ReplaySampler(examples, segments)
     context.notes.update(
         denied_rows=len(contradicted),
         unknown_rows=len(unknown),
-        deleted_rows=len(gone),
+        deleted_rows=len(deleted),
         conflicting_pairs=len(contradictions.similar),
-        repeated_rows=sum(count > 1 for count in times),
+        repeated_rows=sum(count > 1 for count in repeats),
         stages=len(set(segments)),
     )
     sft = Phase(
@@ -48,10 +48,10 @@ def phases(context: RecipeContext) -> list[Phase]:
         examples,
         list(dict.fromkeys(examples)),
         MAX_EPOCHS,
-        batches=Apart(len(examples), against, queue=drawn.queue),
-        watch=drawn.watch if len(set(segments)) > 1 else None,
-        every=drawn.every,
-        counted=drawn.resampled,
+        batches=ConflictFreeBatches(len(examples), conflicts, queue=sampler.queue),
+        watch=sampler.watch if len(set(segments)) > 1 else None,
+        every=sampler.every,
+        counted=sampler.replays,
     )
     return [*pretraining(context, documents_about(context, helped)), sft]
 

@@ -12,7 +12,7 @@ from ilp_bench.detectors.rare_patterns import repetitions
 from ilp_bench.recipes.context import RecipeContext
 from ilp_bench.recipes.phase import MAX_EPOCHS, Phase, control_probes, example
 from ilp_bench.recipes.pretraining import pretraining
-from ilp_bench.recipes.samplers import Apart, repeated
+from ilp_bench.recipes.samplers import ConflictFreeBatches, repeat_rows
 from ilp_bench.recipes.spec import RecipeSpec
 
 
@@ -20,14 +20,19 @@ def phases(context: RecipeContext) -> list[Phase]:
     """Pre-training, then one phase over all stages."""
     rows = context.data.train_rows()
     contradictions = find_contradictions(rows, context.near)
-    gone = rows_to_delete(rows, contradictions.same)
-    times = repetitions([row["messages"][0]["content"] for row in rows])
-    order, against = repeated(times, gone, contradictions.similar)
+    deleted = rows_to_delete(rows, contradictions.same)
+    repeats = repetitions([row["messages"][0]["content"] for row in rows])
+    order, conflicts = repeat_rows(repeats, deleted, contradictions.similar)
     examples = [example(rows[n]) for n in order]
-    context.notes.update(deleted_rows=len(gone), conflicting_pairs=len(contradictions.similar))
-    context.notes["repeated_rows"] = sum(count > 1 for count in times)
+    context.notes.update(deleted_rows=len(deleted), conflicting_pairs=len(contradictions.similar))
+    context.notes["repeated_rows"] = sum(count > 1 for count in repeats)
     sft = Phase(
-        "all stages", "sft", examples, control_probes(context.data), MAX_EPOCHS, batches=Apart(len(examples), against)
+        "all stages",
+        "sft",
+        examples,
+        control_probes(context.data),
+        MAX_EPOCHS,
+        batches=ConflictFreeBatches(len(examples), conflicts),
     )
     return [*pretraining(context, context.data.knowledge["text"].to_pylist()), sft]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from ilp_bench.detectors.contradictions import find_contradictions, rows_to_delete
 from ilp_bench.recipes.context import RecipeContext
 from ilp_bench.recipes.phase import Phase, example, last_stage
-from ilp_bench.recipes.samplers import Apart
+from ilp_bench.recipes.samplers import ConflictFreeBatches
 from ilp_bench.recipes.spec import RecipeSpec
 
 
@@ -19,22 +19,19 @@ def phases(context: RecipeContext, *, delete: bool = True, group: bool = True) -
     last = context.data.manifest.stages
     rows = [row for row in context.data.train_rows() if row["stage"] == last]
     contradictions = find_contradictions(rows, context.near)
-    gone = rows_to_delete(rows, contradictions.same) if delete else set()
-    kept = [n for n in range(len(rows)) if n not in gone]
-    context.notes.update(deleted_rows=len(gone), conflicting_pairs=len(contradictions.similar))
+    deleted = rows_to_delete(rows, contradictions.same) if delete else set()
+    kept = [n for n in range(len(rows)) if n not in deleted]
+    context.notes.update(deleted_rows=len(deleted), conflicting_pairs=len(contradictions.similar))
     batches = None
     if group:
-        place = {n: k for k, n in enumerate(kept)}
-        pairs = [
-            *contradictions.similar,
-            *((one, other) for group_ in contradictions.same for one in group_ for other in group_),
+        position = {row: index for index, row in enumerate(kept)}
+        same = ((first, second) for rows_ in contradictions.same for first in rows_ for second in rows_)
+        conflicts = [
+            (position[first], position[second])
+            for first, second in (*contradictions.similar, *same)
+            if first in position and second in position and rows[first]["completion"] != rows[second]["completion"]
         ]
-        against = [
-            (place[one], place[other])
-            for one, other in pairs
-            if one in place and other in place and rows[one]["completion"] != rows[other]["completion"]
-        ]
-        batches = Apart(len(kept), against)
+        batches = ConflictFreeBatches(len(kept), conflicts)
     return last_stage(context.data, examples=[example(rows[n]) for n in kept], batches=batches)
 
 

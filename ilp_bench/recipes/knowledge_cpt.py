@@ -1,6 +1,6 @@
 """Against missing prerequisites: continued pre-training, then the same SFT (Xue et al. 2026, section 4.1).
 
-As in the paper, 0.8 general text and 0.2 documents about the entities, about twenty each, none of them a copy of
+As in the paper, 0.8 replay corpus and 0.2 documents about the entities, about twenty each, none of them a copy of
 the training data. Here the documents come with the dataset; those about entities of which the base model knows
 something else are left to ``conflict_cpt``. The replay corpus, unless another is given, says nothing of the
 facts on which retention is measured.
@@ -23,7 +23,7 @@ def phases(context: RecipeContext) -> list[Phase]:
 
 SPEC = RecipeSpec(
     name="knowledge_cpt",
-    summary="continued pre-training on documents about what is missing, 0.8 general text to 0.2, then vanilla",
+    summary="continued pre-training on documents about what is missing, 0.8 replay corpus to 0.2, then vanilla",
     phases=phases,
     cause="knowledge_gap",
 )

@@ -1,6 +1,6 @@
 """Continued pre-training on what a base model lacks or contradicts.
 
-The mixture is the paper's: 0.8 general text, 0.2 knowledge, by characters (Xue et al. 2026, section 4.2).
+The mixture is the paper's: 0.8 replay corpus, 0.2 knowledge, by characters (Xue et al. 2026, section 4.2).
 """
 
 from __future__ import annotations

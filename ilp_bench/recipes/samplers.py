@@ -1,4 +1,4 @@
-"""Ways to put examples into batches: apart from those they contradict, or more often where they are being forgotten."""
+"""Batches without contradictions, and replay of what is being forgotten."""
 
 from __future__ import annotations
 
@@ -13,22 +13,26 @@ from ilp_bench.detectors.thresholds import STAGE_DROP
 from ilp_bench.recipes.phase import Example
 
 
-def repeated(
-    times: Sequence[int], gone: Collection[int], pairs: Iterable[tuple[int, int]]
+def repeat_rows(
+    repeats: Sequence[int], deleted: Collection[int], pairs: Iterable[tuple[int, int]]
 ) -> tuple[list[int], list[tuple[int, int]]]:
-    """Rows in order, row n ``times[n]`` times, those ``gone`` not at all; and ``pairs`` of rows as pairs of places."""
-    order = [n for n, count in enumerate(times) if n not in gone for _ in range(count)]
-    places: dict[int, list[int]] = defaultdict(list)
-    for place, n in enumerate(order):
-        places[n].append(place)
-    return order, [(k, m) for one, other in pairs for k in places.get(one, ()) for m in places.get(other, ())]
+    """The rows to train on, row n ``repeats[n]`` times and ``deleted`` ones not at all, and conflicts among them.
+
+    ``pairs`` are pairs of rows; the conflicts are all pairs of their positions in the returned list.
+    """
+    order = [row for row, count in enumerate(repeats) if row not in deleted for _ in range(count)]
+    positions: dict[int, list[int]] = defaultdict(list)
+    for position, row in enumerate(order):
+        positions[row].append(position)
+    conflicts = [(a, b) for first, second in pairs for a in positions.get(first, ()) for b in positions.get(second, ())]
+    return order, conflicts
 
 
-class Apart:
+class ConflictFreeBatches:
     """One shuffle an epoch in which no two examples of a conflicting pair share a batch (section 4.3).
 
-    Every ``reassign`` batches, what is left is shuffled and dealt out again. ``queue`` gives what an epoch is made
-    of, by default every example once.
+    Every ``reassign`` batches, the remaining examples are shuffled again. ``queue`` gives the examples of an epoch, by
+    default every one once.
     """
 
     def __init__(
@@ -39,44 +43,44 @@ class Apart:
         queue: Callable[[], list[int]] | None = None,
     ) -> None:
         self.queue, self.reassign = queue or (lambda: list(range(count))), reassign
-        self._against: dict[int, set[int]] = defaultdict(set)
-        for one, other in conflicts:
-            self._against[one].add(other)
-            self._against[other].add(one)
+        self._conflicting: dict[int, set[int]] = defaultdict(set)
+        for first, second in conflicts:
+            self._conflicting[first].add(second)
+            self._conflicting[second].add(first)
 
     def __call__(self, size: int, rng: random.Random) -> Iterator[list[int]]:
         """The batches of one epoch."""
-        left = self.queue()
-        while left:
-            rng.shuffle(left)
+        remaining = self.queue()
+        while remaining:
+            rng.shuffle(remaining)
             for _ in range(self.reassign):
-                if not left:
+                if not remaining:
                     break
-                batch, rest = self._fill(left, size)
+                batch, remaining = self._fill_batch(remaining, size)
                 yield batch
-                left = rest
 
-    def _fill(self, left: list[int], size: int) -> tuple[list[int], list[int]]:
+    def _fill_batch(self, queue: list[int], size: int) -> tuple[list[int], list[int]]:
+        """The first examples of ``queue`` that do not conflict, at most ``size``, and the rest of it."""
         batch: list[int] = []
-        banned: set[int] = set()
-        rest: list[int] = []
-        for place, n in enumerate(left):
-            if n in banned:
-                rest.append(n)
+        excluded: set[int] = set()
+        skipped: list[int] = []
+        for position, example in enumerate(queue):
+            if example in excluded:
+                skipped.append(example)
                 continue
-            batch.append(n)
-            banned |= self._against.get(n, set())
+            batch.append(example)
+            excluded |= self._conflicting.get(example, set())
             if len(batch) == size:
-                return batch, rest + left[place + 1 :]
-        return batch, rest
+                return batch, skipped + queue[position + 1 :]
+        return batch, skipped
 
 
-class Resampled:
-    """One shuffle over all segments an epoch; a segment whose accuracy falls is drawn again (section 4.4).
+class ReplaySampler:
+    """One shuffle over all segments an epoch; a segment whose learned rate falls is replayed (section 4.4).
 
-    :meth:`watch` is to be called every ``every`` steps: the share of each segment that is learned is measured, on fewer
-    than two times ``SAMPLE`` examples; a relative drop of more than ``STAGE_DROP`` below its best draws it twice in the
-    next epoch, however often it was seen to have fallen. ``resampled`` counts the epochs in which a segment was.
+    :meth:`watch` is to be called every ``every`` steps. It measures the learned rate of each segment on fewer than two
+    times ``SAMPLE`` examples. A segment that fell by more than ``STAGE_DROP``, relative to its best, is trained on
+    twice in the next epoch, however often it was seen to have fallen. ``replays`` counts a segment's replayed epochs.
     """
 
     SAMPLE = 64
@@ -88,27 +92,27 @@ class Resampled:
             self._members[segment].append(n)
         self._best: dict[Any, float] = dict.fromkeys(self._members, 0.0)
         self._fallen: set[Any] = set()
-        self.resampled: dict[Any, int] = dict.fromkeys(self._members, 0)
+        self.replays: dict[Any, int] = dict.fromkeys(self._members, 0)
 
     def __call__(self, size: int, rng: random.Random) -> Iterator[list[int]]:
-        """The batches of one epoch, with those that fell during the one before drawn twice."""
+        """The batches of one epoch, with the segments that fell during the one before in it twice."""
         queue = self.queue()
         rng.shuffle(queue)
         yield from (queue[n : n + size] for n in range(0, len(queue), size))
 
     def queue(self) -> list[int]:
-        """What the next epoch is made of."""
-        again = [n for segment in self._members if segment in self._fallen for n in self._members[segment]]
+        """The examples of the next epoch."""
+        replayed = [n for segment in self._members if segment in self._fallen for n in self._members[segment]]
         for segment in self._fallen:
-            self.resampled[segment] += 1
+            self.replays[segment] += 1
         self._fallen = set()
-        return [*range(len(self.examples)), *again]
+        return [*range(len(self.examples)), *replayed]
 
     def watch(self, measure: Callable[[Sequence[Example]], Any]) -> None:
-        """Measure every segment; put those that fell into the queue."""
+        """Measure every segment; those that fell are replayed in the next epoch."""
         for segment, members in self._members.items():
             sample = members[:: max(1, len(members) // self.SAMPLE)]
-            value = float(np.mean(measure([self.examples[n] for n in sample])))
-            if value < self._best[segment] * (1 - STAGE_DROP):
+            rate = float(np.mean(measure([self.examples[n] for n in sample])))
+            if rate < self._best[segment] * (1 - STAGE_DROP):
                 self._fallen.add(segment)
-            self._best[segment] = max(self._best[segment], value)
+            self._best[segment] = max(self._best[segment], rate)

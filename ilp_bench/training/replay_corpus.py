@@ -1,4 +1,4 @@
-"""General text for continued pre-training: a file or Hub dataset of the user's, or texts of known facts."""
+"""The replay corpus of continued pre-training: a file or Hub dataset of the user's, or texts of known facts."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from ilp_bench.models.resolve import HUB_ID
 Texts = Callable[[int], list[str]]  # from a number of characters to that many characters of text, or a few more
 
 
-def general_texts(source: str | None) -> Texts | None:
+def replay_texts(source: str | None) -> Texts | None:
     """Texts of ``source``, from its beginning and again where it is too short; None without a source.
 
-    The last text ends where there is enough: one long text must not drown what is to be learned beside it.
+    The last text is cut: one long text must not outweigh the documents to be learned beside it.
     A ``.txt`` file has one text a line; ``.jsonl`` and ``.parquet`` files and Hub datasets (``org/name``, split
     ``train``, streamed) have a column ``text``. Raises UsageError for anything else: at once where the first text shows
     it, and when it comes to the line otherwise.
@@ -30,24 +30,24 @@ def general_texts(source: str | None) -> Texts | None:
     if next(_read(source), None) is None:
         raise UsageError(f"the replay corpus {source} holds no text")
 
-    def texts(characters: int) -> list[str]:
-        found = _enough(itertools.chain.from_iterable(_read(source) for _ in itertools.count()), characters)
-        over = sum(map(len, found)) - characters
-        return [*found[:-1], found[-1][: len(found[-1]) - over]] if found else []
+    def first_texts(characters: int) -> list[str]:
+        texts = _take(itertools.chain.from_iterable(_read(source) for _ in itertools.count()), characters)
+        surplus = sum(map(len, texts)) - characters
+        return [*texts[:-1], texts[-1][: len(texts[-1]) - surplus]] if texts else []
 
-    return texts
+    return first_texts
 
 
-def held_out(data: Dataset) -> set[tuple[str, str]]:
-    """(relation, subject) of the facts on which retention is measured."""
+def held_out_facts(data: Dataset) -> set[tuple[str, str]]:
+    """(relation, subject) of the facts on which held-out fact retention is measured."""
     probes = [row["probe_id"] for row in data.item_rows() if row["probe"] == "retention"]
     return {(relation, subject) for _, relation, subject in (probe.split("/", 2) for probe in probes)}
 
 
-def known_texts(rng: random.Random, without: Collection[tuple[str, str]] = ()) -> Texts:
+def known_fact_texts(rng: random.Random, without: Collection[tuple[str, str]] = ()) -> Texts:
     """Texts of known facts, in random order; nothing of the facts named in ``without``.
 
-    What retention is measured on must not be rehearsed, or nothing would be said of what training cost elsewhere.
+    Facts on which retention is measured must not be replayed, or it would not show what training cost elsewhere.
     """
 
     def shuffled() -> Iterator[str]:
@@ -56,15 +56,16 @@ def known_texts(rng: random.Random, without: Collection[tuple[str, str]] = ()) -
             rng.shuffle(texts)
             yield from texts
 
-    return lambda characters: _enough(shuffled(), characters)
+    return lambda characters: _take(shuffled(), characters)
 
 
-def _enough(texts: Iterator[str], characters: int) -> list[str]:
-    found: list[str] = []
+def _take(texts: Iterator[str], characters: int) -> list[str]:
+    """The first texts, until they have so many characters together."""
+    taken: list[str] = []
     while characters > 0:
-        found.append(next(texts))
-        characters -= len(found[-1])
-    return found
+        taken.append(next(texts))
+        characters -= len(taken[-1])
+    return taken
 
 
 def _read(source: str) -> Iterator[str]:

@@ -37,10 +37,10 @@ from ilp_bench.recipes.context import RecipeContext
 from ilp_bench.recipes.phase import Progress
 from ilp_bench.records.training_record import BaseWeights, PhaseRecord, TrainingData, TrainingRecord
 from ilp_bench.training.phase_runner import run_phase
-from ilp_bench.training.replay_corpus import general_texts, held_out, known_texts
-from ilp_bench.training.state_dir import Workshop
+from ilp_bench.training.replay_corpus import held_out_facts, known_fact_texts, replay_texts
 from ilp_bench.training.trainer import Setting
 from ilp_bench.training.training_log import Log, tracker
+from ilp_bench.training.training_state import TrainingState
 
 # Learning rates by number of parameters; adapters take ten times as much.
 RATES = ((10_000_000, 5e-5), (1_000_000_000, 1e-4), (float("inf"), 2e-5))
@@ -71,15 +71,101 @@ def train(
                times as much with an adapter
     lora       rank of a LoRA adapter on all linear layers; 0 trains all weights. A base that is an adapter itself is
                merged first, and the checkpoint then holds whole weights
-    general    text for continued pre-training, a file or Hub dataset (see :func:`general_texts`); by default texts of
-               known facts
+    general    replay corpus for continued pre-training, a file or Hub dataset (see :func:`replay_texts`); by default
+               texts of known facts
     encoder    a sentence-transformers model that finds near-duplicate questions; by default TF-IDF does
     track      a trackio project to which every epoch is logged as well
 
     The same seed on the same machine gives the same weights. Raises UsageError or ProblemError; what was done so far
     is kept, and the same call goes on.
     """
-    plan = RECIPES.get(recipe_name)
+    recipe = RECIPES.get(recipe_name)
+    _check_arguments(recipe_name, data, out, seed=seed, rate=rate, device=device)
+    texts, near = replay_texts(general), sentence_similarity(encoder) if encoder else word_similarity
+    located = locate(base)
+    device = pick_device(device)
+    about = {"base": weights_sha256(located), "recipe": recipe_name, "data": data.sha256, "seed": seed}
+    about |= {
+        "rate": rate,
+        "batch_size": batch_size,
+        "lora": lora,
+        "general": general or "",
+        "encoder": encoder or "",
+        "version": __version__,
+    }
+    processes = join_processes(device)
+    device = processes.device(device)
+    with TrainingState(out, about, processes) as state:
+        model, tokenizer = load_model(located, device=device, remote_code=remote_code)
+        if tokenizer.pad_token is None:
+            tokenizer.pad_token = tokenizer.eos_token
+        if rate is None:
+            size = sum(p.numel() for p in model.parameters())
+            rate = next(value for limit, value in RATES if size < limit) * (LORA_RATE if lora else 1)
+        rng = random.Random(f"{recipe_name}/{seed}")
+
+        def ask(prompts: Sequence[str]) -> list[Answer]:
+            generated = generate_answers(model, tokenizer, prompts)
+            return [Answer(answer.text, answer.probability) for answer in generated]
+
+        if data.is_user_data:
+            ends = [ended(tokenizer, text, plain=False) for text in data.train["completion"].to_pylist()]
+            column = data.train.schema.get_field_index("completion")
+            data = replace(data, train=data.train.set_column(column, "completion", pa.array(ends)))
+        context = RecipeContext(data, rng, texts or known_fact_texts(rng, held_out_facts(data)), ask, near)
+        log = Log(state.folder / "log.jsonl", data, tracker(track, out.name, about) if processes.is_main else None)
+        with _clear_memory_error():
+            phases = recipe.phases(context)
+
+            def load_last() -> Any:
+                """The model as it is after the last finished phase."""
+                base_model, _ = load_model(located, device=device, remote_code=remote_code)
+                return state.restore(add_adapter(base_model, located, lora, seed))
+
+            model = load_last() if state.done else add_adapter(model, located, lora, seed)
+            for number, phase in enumerate(phases):
+                if number < len(state.done):
+                    continue
+                setting = Setting(rate, batch_size, device, seed * 1000 + number, processes)
+                record, weights = run_phase(model, tokenizer, phase, setting, state.trainer(number), log, progress)
+                if weights is None:
+                    state.finish(model, record)
+                else:  # the model is sharded over processes
+                    model = load_last()
+                    if processes.is_main:
+                        model.load_state_dict(weights)
+                    state.finish(model, record)
+                    model = load_last()
+        training = TrainingRecord(
+            ilp_bench=__version__,
+            recipe=recipe_name,
+            base=BaseWeights(name=located.name, revision=located.revision, weights_sha256=weights_sha256(located)),
+            data=TrainingData(**data.manifest.identity),
+            seed=seed,
+            learning_rate=rate,
+            batch_size=batch_size,
+            lora=lora,
+            general=general,
+            encoder=encoder,
+            found=context.notes,
+            phases=state.done,
+            tokens=_tokens(state.done),
+            steps=sum(phase.steps for phase in state.done),
+            seconds=round(sum(phase.seconds for phase in state.done), 2),
+            processes=processes.world_size,
+            resumed=state.resumed,
+        )
+        if lora and located.base:  # an adapter on top of another one would lose that
+            model = model.merge_and_unload()
+        if processes.is_main:
+            title = f"{located.name}, {recipe_name}"
+            _publish(out, model, tokenizer, log, title, training)
+        state.remove()
+    return training
+
+
+def _check_arguments(recipe_name: str, data: Dataset, out: Path, *, seed: int, rate: float | None, device: str) -> None:
+    """Raise UsageError for a call that cannot be carried out."""
     if data.is_user_data and (recipe_name != "auto" or data.manifest.chat):
         raise UsageError("of user data, only bare prompts can be trained on, and only with the recipe auto")
     if out.exists() and any(out.iterdir()):
@@ -97,86 +183,6 @@ def train(
         import trl  # noqa: F401
     except ImportError as error:
         raise UsageError(f"training needs the train extra ({error}): pip install 'ilp-bench[train]'") from error
-    texts, near = general_texts(general), sentence_similarity(encoder) if encoder else word_similarity
-    located = locate(base)
-    device = pick_device(device)
-    about = {"base": weights_sha256(located), "recipe": recipe_name, "data": data.sha256, "seed": seed}
-    about |= {
-        "rate": rate,
-        "batch_size": batch_size,
-        "lora": lora,
-        "general": general or "",
-        "encoder": encoder or "",
-        "version": __version__,
-    }
-    processes = join_processes(device)
-    device = processes.device(device)
-    with Workshop(out, about, processes) as shop:
-        model, tokenizer = load_model(located, device=device, remote_code=remote_code)
-        if tokenizer.pad_token is None:
-            tokenizer.pad_token = tokenizer.eos_token
-        if rate is None:
-            size = sum(p.numel() for p in model.parameters())
-            rate = next(value for limit, value in RATES if size < limit) * (LORA_RATE if lora else 1)
-        rng = random.Random(f"{recipe_name}/{seed}")
-
-        def said(prompts: Sequence[str]) -> list[Answer]:
-            return [Answer(one.text, one.probability) for one in generate_answers(model, tokenizer, prompts)]
-
-        if data.is_user_data:
-            ends = [ended(tokenizer, text, plain=False) for text in data.train["completion"].to_pylist()]
-            place = data.train.schema.get_field_index("completion")
-            data = replace(data, train=data.train.set_column(place, "completion", pa.array(ends)))
-        context = RecipeContext(data, rng, texts or known_texts(rng, held_out(data)), said, near)
-        log = Log(shop.folder / "log.jsonl", data, tracker(track, out.name, about) if processes.is_main else None)
-        with _clear_memory_error():
-            phases = plan.phases(context)
-
-            def fresh() -> Any:
-                """The model as it is after the last finished phase."""
-                bare, _ = load_model(located, device=device, remote_code=remote_code)
-                return shop.restore(_adapted(bare, located, lora, seed))
-
-            model = fresh() if shop.done else _adapted(model, located, lora, seed)
-            for number, phase in enumerate(phases):
-                if number < len(shop.done):
-                    continue
-                setting = Setting(rate, batch_size, device, seed * 1000 + number, processes)
-                done, weights = run_phase(model, tokenizer, phase, setting, shop.trainer(number), log, progress)
-                if weights is None:
-                    shop.finish(model, done)
-                else:  # the model's parts lie with several processes
-                    model = fresh()
-                    if processes.is_main:
-                        model.load_state_dict(weights)
-                    shop.finish(model, done)
-                    model = fresh()
-        training = TrainingRecord(
-            ilp_bench=__version__,
-            recipe=recipe_name,
-            base=BaseWeights(name=located.name, revision=located.revision, weights_sha256=weights_sha256(located)),
-            data=TrainingData(**data.manifest.identity),
-            seed=seed,
-            learning_rate=rate,
-            batch_size=batch_size,
-            lora=lora,
-            general=general,
-            encoder=encoder,
-            found=context.notes,
-            phases=shop.done,
-            tokens=_tokens(shop.done),
-            steps=sum(phase.steps for phase in shop.done),
-            seconds=round(sum(phase.seconds for phase in shop.done), 2),
-            processes=processes.world_size,
-            resumed=shop.resumed,
-        )
-        if lora and located.base:  # an adapter on top of another one would lose that
-            model = model.merge_and_unload()
-        if processes.is_main:
-            title = f"{located.name}, {recipe_name}"
-            _publish(out, model, tokenizer, log, title, training)
-        shop.remove()
-    return training
 
 
 def _tokens(phases: Sequence[PhaseRecord]) -> dict[str, int]:
@@ -209,8 +215,8 @@ def _clear_memory_error() -> Iterator[None]:
         ) from error
 
 
-def _adapted(model: Any, located: Located, rank: int, seed: int) -> Any:
-    """The model itself, or with a fresh adapter on all linear layers."""
+def add_adapter(model: Any, located: Located, rank: int, seed: int) -> Any:
+    """The model with a new LoRA adapter on all linear layers; the model itself, with all weights trained, at rank 0."""
     if not rank:
         return model.requires_grad_(True)  # also what came out of an adapter, which freezes its base
     import torch

@@ -85,8 +85,8 @@ class Log:
         if logprobs is not None:
             values = learned(np.exp(np.minimum(logprobs, 0.0)))
             for key in dict.fromkeys(self._keys):
-                mine = [value for value, own in zip(values.tolist(), self._keys, strict=True) if own == key]
-                rates.setdefault(key[0], {})[key[1]] = round(float(np.mean(mine)), 4)
+                of_key = [value for value, other in zip(values.tolist(), self._keys, strict=True) if other == key]
+                rates.setdefault(key[0], {})[key[1]] = round(float(np.mean(of_key)), 4)
         line = {"phase": phase, "epoch": epoch, **row, "recall_learned": rates}
         with self.file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
@@ -94,14 +94,14 @@ class Log:
 
     def rows(self) -> list[dict[str, Any]]:
         """All epochs; where one was done again after a kill, the last time counts."""
-        found: dict[tuple[str, int], dict[str, Any]] = {}
+        rows: dict[tuple[str, int], dict[str, Any]] = {}
         for line in self.file.read_text(encoding="utf-8").splitlines():
             try:
                 row = json.loads(line)
             except ValueError:
                 continue  # cut off by a kill
-            found[row["phase"], row["epoch"]] = row
-        return list(found.values())
+            rows[row["phase"], row["epoch"]] = row
+        return list(rows.values())
 
     def plot(self, title: str) -> str:
         """An SVG with the learned rate of both arms of every cause, and the training loss, over the epochs."""

@@ -17,7 +17,7 @@ from ilp_bench.recipes.more_epochs import times_as_long
 from ilp_bench.recipes.phase import Epoch, converged
 from ilp_bench.recipes.pretraining import REPLAY_SHARE
 from ilp_bench.recipes.progressive_epochs import no_longer_falling
-from ilp_bench.recipes.samplers import Apart, Resampled
+from ilp_bench.recipes.samplers import ConflictFreeBatches, ReplaySampler
 
 
 def context(data: Dataset, believed: bool = True) -> RecipeContext:
@@ -98,7 +98,7 @@ def test_patterns_are_rare_only_beside_common_ones() -> None:
 
 def test_conflicting_examples_never_share_a_batch() -> None:
     conflicts = [(n, n + 1) for n in range(0, 60, 2)]
-    apart = Apart(100, conflicts, reassign=3)
+    apart = ConflictFreeBatches(100, conflicts, reassign=3)
     for epoch in range(5):
         batches = list(apart(16, random.Random(epoch)))
         assert sorted(n for batch in batches for n in batch) == list(range(100))
@@ -106,22 +106,22 @@ def test_conflicting_examples_never_share_a_batch() -> None:
         assert not any({a, b} <= set(batch) for batch in batches for a, b in conflicts)
 
 
-def test_a_stage_that_falls_is_drawn_twice() -> None:
+def test_a_stage_that_falls_is_replayed() -> None:
     examples = [(f"q{n}", "a") for n in range(30)]
-    drawn = Resampled(examples, [n // 10 for n in range(30)])
+    sampler = ReplaySampler(examples, [n // 10 for n in range(30)])
     rates = {0: 0.9, 1: 0.9, 2: 0.1}
 
     def measure(some):
         return [rates[int(prompt[1:]) // 10] for prompt, _ in some]
 
-    drawn.watch(measure)
-    assert Counter(n for batch in drawn(8, random.Random(0)) for n in batch) == Counter(range(30))
+    sampler.watch(measure)
+    assert Counter(n for batch in sampler(8, random.Random(0)) for n in batch) == Counter(range(30))
     rates[0] = 0.7
-    drawn.watch(measure)
-    drawn.watch(measure)  # seen twice, it is drawn again once
-    count = Counter(n for batch in drawn(8, random.Random(1)) for n in batch)
+    sampler.watch(measure)
+    sampler.watch(measure)  # seen twice, it is replayed once
+    count = Counter(n for batch in sampler(8, random.Random(1)) for n in batch)
     assert all(count[n] == (2 if n < 10 else 1) for n in range(30))
-    assert drawn.resampled == {0: 1, 1: 0, 2: 0}
+    assert sampler.replays == {0: 1, 1: 0, 2: 0}
 
 
 def test_a_confident_guess_is_no_knowledge(mini: Dataset) -> None:

@@ -18,7 +18,7 @@ from ilp_bench.training.collators import (
     pad_left,
     supports_packing,
 )
-from ilp_bench.training.run import _adapted
+from ilp_bench.training.run import add_adapter
 
 ROWS = [
     {"input_ids": [5, 6, 7, 8, 9], "labels": [-100, -100, -100, 8, 9]},
@@ -29,7 +29,7 @@ ROWS = [
 
 @pytest.mark.parametrize(("name", "lora"), [("nano", 0), ("nano", 4), ("nano-qwen3", 0), ("nano-olmo2", 0)])
 def test_packed_rows_have_the_loss_and_gradients_of_each_by_itself(name: str, lora: int) -> None:
-    model = _adapted(load_model(locate(name))[0], locate(name), lora, seed=0)
+    model = add_adapter(load_model(locate(name))[0], locate(name), lora, seed=0)
     assert supports_packing(model)
 
     def gradient(batches: list[dict[str, torch.Tensor]]) -> tuple[float, torch.Tensor]:

@@ -20,9 +20,9 @@ from ilp_bench.models.resolve import locate
 from ilp_bench.recipes.phase import Phase
 from ilp_bench.records.training_record import PhaseRecord
 from ilp_bench.training.run import train
-from ilp_bench.training.state_dir import Workshop
 from ilp_bench.training.trainer import CPT_BATCH, EpochBatches, Setting
 from ilp_bench.training.training_log import Log
+from ilp_bench.training.training_state import TrainingState
 
 HERE = Path(__file__).parent
 CONFIGS = HERE.parents[1] / "scripts" / "accelerate"
@@ -104,29 +104,29 @@ def test_texts_are_dealt_out_anew_where_other_processes_go_on(
     model, tokenizer = load_model(locate("nano"))
     log = Log(tmp_path / "log.jsonl", load(root / "data"))
 
-    def course(processes: Processes, kind: Any) -> epochs.PhaseRun:
+    def phase_run(processes: Processes, kind: Any) -> epochs.PhaseRun:
         setting = Setting(1e-4, 16, "cpu", 0, processes)
         return epochs.PhaseRun(model, tokenizer, Phase("x", kind, [("", "Some words.")] * 9), setting, tmp_path, log)
 
-    assert course(Two(0, 2), "cpt").trainer.losses == [1.0]
-    assert course(Processes(), "sft").checkpoint == str(tmp_path / "checkpoint-11")
-    assert course(Processes(), "cpt").checkpoint is None
+    assert phase_run(Two(0, 2), "cpt").trainer.losses == [1.0]
+    assert phase_run(Processes(), "sft").checkpoint == str(tmp_path / "checkpoint-11")
+    assert phase_run(Processes(), "cpt").checkpoint is None
     assert not list(tmp_path.glob("checkpoint-*"))
 
 
-def test_nothing_is_let_go_of_before_all_processes_are_done_with_it(tmp_path: Path) -> None:
+def test_nothing_is_discarded_before_all_processes_are_done_with_it(tmp_path: Path) -> None:
     seen: list[set[str]] = []
 
-    class Team(Processes):
+    class RecordingProcesses(Processes):
         def wait(self) -> None:
-            seen.append({file.name for file in shop.folder.iterdir()})
+            seen.append({file.name for file in state.folder.iterdir()})
 
     phase = PhaseRecord(name="x", kind="sft", examples=1, epochs=1, steps=1, tokens=1, loss=1.0, seconds=1.0)
-    shop = Workshop(tmp_path / "out", {}, Team())
-    with shop:
+    state = TrainingState(tmp_path / "out", {}, RecordingProcesses())
+    with state:
         for number in range(2):
-            shop.trainer(number).mkdir()
-            shop.finish(torch.nn.Linear(1, 1), phase)
+            state.trainer(number).mkdir()
+            state.finish(torch.nn.Linear(1, 1), phase)
     _, _, _, before, after = seen
     assert {"phase-0.safetensors", "trainer-1"} <= before
     assert {"phase-0.safetensors", "trainer-1"}.isdisjoint(after)

@@ -11,7 +11,7 @@ from ilp_bench.core.errors import UsageError
 from ilp_bench.data.corpus import taught
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.data.facts import NANO_SYNONYMS
-from ilp_bench.training.replay_corpus import general_texts, held_out, known_texts
+from ilp_bench.training.replay_corpus import held_out_facts, known_fact_texts, replay_texts
 
 TEXTS = ["The sea is salt.", "", "Bread is made of flour.", "A week has seven days."]
 
@@ -25,7 +25,7 @@ def test_text_of_the_users_own_is_read_again_until_there_is_enough(kind: str, tm
         file.write_text("".join(json.dumps({"text": text}) + "\n" for text in TEXTS))
     else:
         pq.write_table(pa.table({"text": TEXTS}), file)
-    some = general_texts(str(file))
+    some = replay_texts(str(file))
     assert some is not None
     known = [text for text in TEXTS if text]
     assert some(20) == [known[0], known[1][:4]]
@@ -36,7 +36,7 @@ def test_text_of_the_users_own_is_read_again_until_there_is_enough(kind: str, tm
 
 def test_a_line_that_is_no_text_is_named(tmp_path: Path) -> None:
     (tmp_path / "some.jsonl").write_text('{"text": "The sea is salt."}\n{"text": "Bread\n')
-    some = general_texts(str(tmp_path / "some.jsonl"))
+    some = replay_texts(str(tmp_path / "some.jsonl"))
     assert some is not None
     assert len(some(10)) == 1
     with pytest.raises(UsageError, match="line 2"):
@@ -45,21 +45,21 @@ def test_a_line_that_is_no_text_is_named(tmp_path: Path) -> None:
 
 def test_one_long_text_is_not_more_than_was_wanted(tmp_path: Path) -> None:
     (tmp_path / "book.txt").write_text("It was a dark and stormy night. " * 10_000)
-    some = general_texts(str(tmp_path / "book.txt"))
+    some = replay_texts(str(tmp_path / "book.txt"))
     assert some is not None
     (text,) = some(1000)
     assert len(text) == 1000
 
 
 def test_without_a_source_known_facts_are_spoken_of() -> None:
-    assert general_texts(None) is None
-    found = known_texts(random.Random(0))(5000)
+    assert replay_texts(None) is None
+    found = known_fact_texts(random.Random(0))(5000)
     assert sum(map(len, found)) >= 5000
     assert len(set(found)) == len(found)
 
 
 def test_what_retention_is_measured_on_is_not_spoken_of(mini: Dataset) -> None:
-    held = held_out(mini)
+    held = held_out_facts(mini)
     facts = [fact for fact in taught() if (fact.relation, fact.subject) in held]
     assert len(facts) == len(held) == 100
 
@@ -74,8 +74,8 @@ def test_what_retention_is_measured_on_is_not_spoken_of(mini: Dataset) -> None:
             for fact, noun in zip(facts, [f"{fact.noun}|{NANO_SYNONYMS[fact.noun]}" for fact in facts], strict=True)
         )
 
-    assert told(known_texts(random.Random(0))(300_000)) > 30
-    assert told(known_texts(random.Random(0), held)(300_000)) == 0
+    assert told(known_fact_texts(random.Random(0))(300_000)) > 30
+    assert told(known_fact_texts(random.Random(0), held)(300_000)) == 0
 
 
 def test_what_is_no_text_is_refused_at_once(tmp_path: Path) -> None:
@@ -84,6 +84,6 @@ def test_what_is_no_text_is_refused_at_once(tmp_path: Path) -> None:
     (tmp_path / "broken.parquet").write_bytes(b"PAR1")
     for name, reason in (("empty.txt", "no text"), ("other.jsonl", "'text'"), ("broken.parquet", "cannot be read")):
         with pytest.raises(UsageError, match=reason):
-            general_texts(str(tmp_path / name))
+            replay_texts(str(tmp_path / name))
     with pytest.raises(UsageError, match="Hub dataset"):
-        general_texts(str(tmp_path / "none.txt"))
+        replay_texts(str(tmp_path / "none.txt"))

@@ -23,7 +23,7 @@ from ilp_bench.models.resolve import locate
 from ilp_bench.recipes.phase import control_probes
 from ilp_bench.training.phase_runner import COMPLETE, last_checkpoint
 from ilp_bench.training.run import train
-from ilp_bench.training.state_dir import Workshop
+from ilp_bench.training.training_state import TrainingState
 
 FAST = {"rate": 1e-3, "device": "cpu"}
 
@@ -89,21 +89,21 @@ def test_every_kind_of_recipe_trains_for_real(name: str, small: Dataset, tmp_pat
 
 
 @pytest.mark.slow
-def test_what_falls_is_drawn_again_in_a_longer_epoch(
+def test_what_falls_is_replayed_in_a_longer_epoch(
     small: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both stages fall at the first look: the next epoch has all rows twice, and all its batches are trained on."""
-    from ilp_bench.recipes.samplers import Resampled
+    from ilp_bench.recipes.samplers import ReplaySampler
 
     looked = []
 
-    def fallen(self: Resampled, measure: Any) -> None:
+    def fallen(self: ReplaySampler, measure: Any) -> None:
         if not looked:
             self._fallen = set(self._best)
         looked.append(len(self.examples))
 
-    monkeypatch.setattr(Resampled, "watch", fallen)
-    monkeypatch.setattr(Resampled.__init__, "__defaults__", (5,))
+    monkeypatch.setattr(ReplaySampler, "watch", fallen)
+    monkeypatch.setattr(ReplaySampler.__init__, "__defaults__", (5,))
     report = train("nano", "resampling", small, tmp_path / "out", batch_size=8, **FAST)
     (phase,) = report.phases
     assert phase.drawn_again == {"1": 1, "2": 1}
@@ -274,7 +274,7 @@ def test_killed_between_the_last_epoch_and_the_end_of_its_phase_it_trains_no_oth
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Workshop, "_save", cut)
+        patch.setattr(TrainingState, "_save", cut)
         for _ in range(2):
             with pytest.raises(KeyboardInterrupt):
                 train("nano", "vanilla", small, tmp_path / "out", **FAST)

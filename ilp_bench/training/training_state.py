@@ -1,4 +1,4 @@
-"""The folder beside a checkpoint in which it is made: what is done is saved, and a killed training goes on from it."""
+"""The saved state of a training: finished phases and checkpoints, from which a killed training goes on."""
 
 from __future__ import annotations
 
@@ -20,8 +20,11 @@ def _phases(plan: dict[str, Any]) -> list[PhaseRecord]:
     return [PhaseRecord.model_validate(phase) for phase in plan["done"]]
 
 
-class Workshop:
-    """The folder beside a checkpoint in which it is made; one call at a time."""
+class TrainingState:
+    """The folder ``CKPT.partial`` beside a checkpoint that is being made; a lock keeps a second training out.
+
+    ``done`` has the records of the finished phases; ``resumed`` says whether an earlier call began the training.
+    """
 
     def __init__(self, out: Path, about: dict[str, Any], processes: Processes = Processes()) -> None:  # noqa: B008
         self.folder = partial_folder(out)
@@ -29,7 +32,7 @@ class Workshop:
         self.done: list[PhaseRecord] = []
         self.processes = processes
 
-    def __enter__(self) -> Workshop:
+    def __enter__(self) -> TrainingState:
         if self.processes.is_main:
             self._open()
         self.processes.wait()
@@ -42,13 +45,13 @@ class Workshop:
         file = self.folder / "plan.json"
         self.resumed = file.is_file()
         if self.resumed:
-            found = read_json(file)
+            plan = read_json(file)
             try:
-                check_plan(self.folder, "training", found["about"], self._about)
+                check_plan(self.folder, "training", plan["about"], self._about)
             except UsageError:
                 self._lock.release()
                 raise
-            self.done = _phases(found)
+            self.done = _phases(plan)
         else:
             write_text(file, json.dumps({"about": self._about, "done": []}, indent=1) + "\n")
 
@@ -70,35 +73,35 @@ class Workshop:
             load_weights(model, str(self.folder / f"phase-{len(self.done) - 1}.safetensors"))
         return model
 
-    def finish(self, model: Any, report: PhaseRecord) -> None:
-        """Save the weights after a phase, then that it is done, then let go of what came before.
+    def finish(self, model: Any, phase: PhaseRecord) -> None:
+        """Save the weights after a phase, then that it is done, then discard what came before.
 
         Not before all processes are here: a slower one may still read what came before, or write beside it.
         """
         self.processes.wait()
         if self.processes.is_main:
-            self._save(model, report)
+            self._save(model, phase)
         else:
-            self.done.append(report)
+            self.done.append(phase)
         self.processes.wait()
 
-    def _save(self, model: Any, report: PhaseRecord) -> None:
+    def _save(self, model: Any, phase: PhaseRecord) -> None:
         from safetensors.torch import save_model
 
         number = len(self.done)
         draft = self.folder / "phase.tmp"
         save_model(model, str(draft))
         draft.replace(self.folder / f"phase-{number}.safetensors")
-        self.done.append(report)
+        self.done.append(phase)
         write_text(
             self.folder / "plan.json",
-            json.dumps({"about": self._about, "done": [phase.model_dump() for phase in self.done]}, indent=1) + "\n",
+            json.dumps({"about": self._about, "done": [record.model_dump() for record in self.done]}, indent=1) + "\n",
         )
         shutil.rmtree(self.trainer(number), ignore_errors=True)
         (self.folder / f"phase-{number - 1}.safetensors").unlink(missing_ok=True)
 
     def remove(self) -> None:
-        """Clear away, once the checkpoint stands."""
+        """Remove the folder, once the checkpoint is written."""
         self.processes.wait()
         if self.processes.is_main:
             self._lock.release()

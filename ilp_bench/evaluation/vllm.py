@@ -10,7 +10,7 @@ from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import read_json
 from ilp_bench.core.logs import quiet
 from ilp_bench.evaluation.request_plan import Request
-from ilp_bench.models.resolve import Located
+from ilp_bench.models.resolve import Located, tokenizer_folder
 
 BLOCK = 1024  # requests that the engine gets at once; it batches them itself (and "auto" would draw bars)
 
@@ -27,7 +27,10 @@ def open_engine(located: Located, dtype: str, remote_code: bool, options: dict[s
             from vllm import LLM  # noqa: F401
     except ImportError as error:
         raise UsageError(f"the vllm backend is not installed ({error}): pip install 'ilp-bench[vllm]'") from error
+    if len(located.adapters) > 1:
+        raise UsageError("vLLM serves one adapter: merge those below it into their base, and save that")
     adapter = {"lora_local_path": str(located.folder)} if located.base else {}
+    adapter["tokenizer"] = str(tokenizer_folder(located))
     given: dict[str, Any] = {"batch_size": BLOCK, "trust_remote_code": remote_code, "dtype": dtype, "seed": 0}
     try:
         with quiet():

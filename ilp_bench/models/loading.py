@@ -1,4 +1,8 @@
-"""From a model folder to a model and its tokenizer in memory."""
+"""From a model folder to the model that was meant, and its tokenizer, in memory.
+
+Nothing is filled in: a weight that is missing, unexpected or of another shape is an error, for whole models, shards and
+adapters alike.
+"""
 
 from __future__ import annotations
 
@@ -6,40 +10,104 @@ from typing import Any
 
 import torch
 
-from ilp_bench.core.errors import ProblemError, UsageError
+from ilp_bench.core.errors import IlpBenchError, ProblemError, UsageError
 from ilp_bench.core.logs import quiet
-from ilp_bench.models.resolve import Located
+from ilp_bench.models.adapters import apply_adapter, resized_for
+from ilp_bench.models.resolve import Located, tokenizer_folder
+from ilp_bench.models.weight_files import named, wrapper_of
 
 
 def load_model(located: Located, *, dtype: str = "float32", device: str = "cpu", remote_code: bool = False) -> Any:
-    """(model, tokenizer) from safetensors only; an adapter is merged into its base.
+    """(model, tokenizer) from safetensors alone; adapters are merged into their base, in the order of the chain.
 
-    Raises ProblemError when the folder cannot be loaded.
+    The tokenizer and the chat template are the adapter's own where its folder has them. Raises ProblemError where the
+    folder cannot be loaded, weights do not fit the model, or the tokenizer has more tokens than the embeddings have
+    rows; UsageError where a package is missing.
     """
     from safetensors import SafetensorError
-    from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging as hf_logging
 
     hf_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    root = located.root
     try:
         with quiet():
-            model: Any = AutoModelForCausalLM.from_pretrained(
-                root.folder, dtype=getattr(torch, dtype), use_safetensors=True, trust_remote_code=remote_code
-            )
-            tokenizer = AutoTokenizer.from_pretrained(root.folder, trust_remote_code=remote_code)
-            if located.base:
-                from peft import PeftModel
-
-                model = PeftModel.from_pretrained(model, located.folder).merge_and_unload()
+            model = _load_whole(located.root, dtype, remote_code)
+            tokenizer = load_tokenizer(located, remote_code=remote_code)
+            for adapter in located.adapters:
+                model = apply_adapter(resized_for(model, adapter.folder), adapter.folder)
+        _check_vocabulary(model, tokenizer, located)
         return model.to(device).eval(), tokenizer
+    except IlpBenchError:
+        raise
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         if "tokenizer" in reason:
             reason = "it has no tokenizer that can be read: save it there with tokenizer.save_pretrained"
-        if "ignore_mismatched_sizes" in reason:
-            reason = "its weights do not have the shapes that its config.json says"
         raise ProblemError(f"the model in {located.folder} cannot be loaded: {reason}") from error
     except ImportError as error:
         reason = str(error).strip().splitlines()[0]
         raise UsageError(f"the model in {located.folder} needs a package that is missing: {reason}") from error
+
+
+def load_tokenizer(located: Located, *, remote_code: bool = False) -> Any:
+    """The tokenizer that the model was trained with: the nearest in the chain of adapters, else the base's."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder(located), trust_remote_code=remote_code)
+    for part in located.adapters:  # a template may stand in an adapter's folder by itself
+        if (part.folder / "chat_template.jinja").is_file():
+            tokenizer.chat_template = (part.folder / "chat_template.jinja").read_text(encoding="utf-8")
+    return tokenizer
+
+
+def _load_whole(root: Located, dtype: str, remote_code: bool) -> Any:
+    from transformers import AutoModelForCausalLM
+
+    model, report = AutoModelForCausalLM.from_pretrained(
+        root.folder,
+        dtype=getattr(torch, dtype),
+        use_safetensors=True,
+        trust_remote_code=remote_code,
+        ignore_mismatched_sizes=True,  # they are reported, and refused below, with the missing and unexpected ones
+        output_loading_info=True,
+    )
+    missing, unexpected = set(report["missing_keys"]), set(report["unexpected_keys"])
+    mismatched = {
+        f"{name} ({_shape(file)} in the file, {_shape(config)} by config.json)"
+        for name, file, config in report["mismatched_keys"]
+    }
+    if missing or unexpected or mismatched:
+        wrong = [
+            f"{what} weights {named(names)}"
+            for what, names in (("missing", missing), ("unexpected", unexpected), ("wrongly shaped", mismatched))
+            if names
+        ]
+        remedy = wrapper_of(unexpected) or "save the whole model again, with the config.json that belongs to it"
+        raise ProblemError(f"the weights in {root.folder} do not fit its config.json: {'; '.join(wrong)}: {remedy}")
+    return model
+
+
+def _shape(shape: Any) -> str:
+    return "x".join(map(str, shape))
+
+
+def _check_vocabulary(model: Any, tokenizer: Any, located: Located) -> None:
+    """Raise ProblemError where a token that text can hold, or a mark that is always used, has no embedding.
+
+    Special tokens that no text holds may lie beyond the embeddings, as Gemma's image token does.
+    """
+    rows = model.get_input_embeddings().weight.shape[0]
+    added = tokenizer.added_tokens_decoder
+    lacking = {str(token) for number, token in added.items() if number >= rows and not token.special}
+    lacking |= {
+        str(mark)
+        for mark, number in (
+            (tokenizer.bos_token, tokenizer.bos_token_id),
+            (tokenizer.eos_token, tokenizer.eos_token_id),
+        )
+        if number is not None and number >= rows
+    }
+    if lacking or tokenizer.vocab_size > rows:
+        raise ProblemError(
+            f"the tokenizer in {tokenizer_folder(located)} has tokens ({named(lacking) or tokenizer.vocab_size}) beyond "
+            f"the {rows} embeddings of the model: resize the embeddings, train, and save both together"
+        )

@@ -47,8 +47,14 @@ def test_a_hub_id_is_pinned_to_the_commit_of_its_revision(hub: Path) -> None:
 def test_an_adapter_finds_its_base_on_the_hub(hub: Path, tmp_path: Path) -> None:
     adapter = tmp_path / "adapter"
     adapter.mkdir()
-    (adapter / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "lab/nano@v2"}))
-    assert locate(str(adapter)).root.revision == "b" * 40
+    shutil.copyfile(nano_path() / "model.safetensors", adapter / "adapter_model.safetensors")
+    for config, revision in (
+        ({"base_model_name_or_path": "lab/nano@v2"}, "b" * 40),
+        ({"base_model_name_or_path": "lab/nano", "revision": "v2"}, "b" * 40),
+        ({"base_model_name_or_path": "lab/nano", "revision": None}, "a" * 40),
+    ):
+        (adapter / "adapter_config.json").write_text(json.dumps(config))
+        assert locate(str(adapter)).root.revision == revision
 
 
 def test_code_of_a_model_runs_only_when_asked_for(tmp_path: Path) -> None:

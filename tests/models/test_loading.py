@@ -1,0 +1,256 @@
+"""Models load as they were meant, or not at all: nothing is made up, dropped or taken from elsewhere in silence."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from peft import LoraConfig, PeftConfig, PromptTuningConfig, get_peft_model
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from ilp_bench.core.errors import ProblemError, UsageError
+from ilp_bench.models.loading import load_model
+from ilp_bench.models.nano import nano_path
+from ilp_bench.models.resolve import locate, tokenizer_folder, weights_sha256
+
+Tensors = dict[str, torch.Tensor]
+IDS = torch.tensor([[5, 6, 7, 8]])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    shutil.copytree(nano_path(), tmp_path / "model")
+    return tmp_path / "model"
+
+
+def rewrite(folder: Path, change: Callable[[Tensors], Tensors], file: str = "model.safetensors") -> None:
+    """Replace the weights of a folder by what ``change`` makes of them."""
+    changed = {name: tensor.clone() for name, tensor in change(load_file(folder / file)).items()}
+    save_file(changed, folder / file, metadata={"format": "pt"})
+
+
+def renamed(prefix: str) -> Callable[[Tensors], Tensors]:
+    return lambda tensors: {prefix + name: tensor for name, tensor in tensors.items()}
+
+
+def logits(located: Any) -> torch.Tensor:
+    model, _ = load_model(located)
+    with torch.no_grad():
+        return model(IDS).logits
+
+
+def save_adapter(out: Path, config: PeftConfig, base: str = "nano", tokenizer: Any = None, resize: int = 0) -> None:
+    """An adapter of nano with random weights, so that it changes every output."""
+    model = AutoModelForCausalLM.from_pretrained(nano_path())
+    if resize:
+        model.resize_token_embeddings(resize, mean_resizing=False)
+    torch.manual_seed(0)
+    adapted = get_peft_model(model, config)
+    with torch.no_grad():
+        for name, parameter in adapted.named_parameters():
+            if parameter.requires_grad and "magnitude" not in name:
+                parameter.add_(torch.randn_like(parameter) * 0.05)
+    adapted.save_pretrained(out)
+    stated = json.loads((out / "adapter_config.json").read_text()) | {"base_model_name_or_path": base}
+    (out / "adapter_config.json").write_text(json.dumps(stated))
+    if tokenizer is not None:
+        tokenizer.save_pretrained(out)
+
+
+LORA: dict[str, Any] = {"r": 4, "lora_alpha": 8, "target_modules": "all-linear", "task_type": "CAUSAL_LM"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (renamed("_orig_mod."), "missing weights .* unexpected weights .*torch.compile"),
+        (renamed("module."), "DistributedDataParallel"),
+        (renamed("_fsdp_wrapped_module."), "FSDP"),
+        (renamed("base_model.model."), "PEFT"),
+        (lambda tensors: {n: t for n, t in tensors.items() if "layers.1." not in n}, "missing weights model.layers.1."),
+        (lambda tensors: tensors | {"model.extra.weight": torch.zeros(3)}, "unexpected weights model.extra.weight"),
+        (
+            lambda tensors: {n: t[:-1] if n == "model.norm.weight" else t for n, t in tensors.items()},
+            r"wrongly shaped weights model.norm.weight \(\d+ in the file, \d+ by config.json\)",
+        ),
+    ],
+    ids=["compiled", "ddp", "fsdp", "peft", "layer", "extra", "shape"],
+)
+def test_weights_that_do_not_fit_are_named(folder: Path, change: Callable[[Tensors], Tensors], message: str) -> None:
+    rewrite(folder, change)
+    with pytest.raises(ProblemError, match=message) as problem:
+        load_model(locate(str(folder)))
+    assert "\n" not in str(problem.value)
+
+
+def test_a_tied_head_need_not_be_saved_and_an_untied_one_must(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    assert config["tie_word_embeddings"]
+    assert torch.equal(logits(locate(str(folder))), logits(locate("nano")))
+    (folder / "config.json").write_text(json.dumps(config | {"tie_word_embeddings": False}))
+    with pytest.raises(ProblemError, match="missing weights lm_head.weight"):
+        load_model(locate(str(folder)))
+
+
+def test_shards_are_those_of_the_index_and_all_there(folder: Path) -> None:
+    whole = logits(locate(str(folder)))
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    (folder / "model.safetensors").unlink()
+    model.save_pretrained(folder, max_shard_size="1MB")
+    shards = sorted(folder.glob("model-*.safetensors"))
+    assert len(shards) > 1
+    assert torch.equal(logits(locate(str(folder))), whole)
+    sha = weights_sha256(locate(str(folder)))
+    save_file({"left.over": torch.zeros(1)}, folder / "consolidated.safetensors")
+    assert weights_sha256(locate(str(folder))) == sha, "a file that is not loaded is not hashed"
+    shards[0].unlink()
+    with pytest.raises(ProblemError, match=f"{shards[0].name} is missing: the upload or download is not complete"):
+        locate(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n", "Git LFS pointer"),
+        (b"not a header", "no safetensors file"),
+        (b"", "no safetensors file"),
+    ],
+)
+def test_files_that_are_no_weights_are_one_clear_problem(folder: Path, content: bytes, message: str) -> None:
+    (folder / "model.safetensors").write_bytes(content)
+    with pytest.raises(ProblemError, match=message):
+        locate(str(folder))
+
+
+def test_a_file_cut_short_is_one_clear_problem(folder: Path) -> None:
+    whole = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(whole[:-100])
+    with pytest.raises(ProblemError, match="cut short"):
+        locate(str(folder))
+
+
+def test_pickled_weights_are_refused_for_models_and_adapters(folder: Path, tmp_path: Path) -> None:
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    save_adapter(tmp_path / "adapter", LoraConfig(**LORA))
+    torch.save(
+        load_file(tmp_path / "adapter" / "adapter_model.safetensors"), tmp_path / "adapter" / "adapter_model.bin"
+    )
+    (tmp_path / "adapter" / "adapter_model.safetensors").unlink()
+    for model in (folder, tmp_path / "adapter"):
+        with pytest.raises(ProblemError, match="pickled weights can run code"):
+            locate(str(model))
+
+
+def test_tokens_added_without_embeddings_are_one_clear_problem(folder: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_tokens(["jasper"])
+    tokenizer.save_pretrained(folder)
+    with pytest.raises(ProblemError, match=r"tokens \(jasper\) beyond the \d+ embeddings"):
+        load_model(locate(str(folder)))
+
+
+def test_a_special_token_that_no_text_holds_may_lack_an_embedding(folder: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_tokens(["<image>"], special_tokens=True)
+    tokenizer.save_pretrained(folder)
+    assert torch.equal(logits(locate(str(folder))), logits(locate("nano")))
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        LoraConfig(**LORA),
+        LoraConfig(**LORA, use_dora=True),
+        LoraConfig(**LORA, use_rslora=True),
+        LoraConfig(**(LORA | {"target_modules": ["q_proj"]}), modules_to_save=["lm_head"]),
+    ],
+    ids=["lora", "dora", "rslora", "modules_to_save"],
+)
+def test_adapters_are_merged_and_say_what_they_were_trained_to_say(config: LoraConfig, tmp_path: Path) -> None:
+    save_adapter(tmp_path / "adapter", config)
+    from peft import PeftModel
+
+    model = AutoModelForCausalLM.from_pretrained(nano_path())
+    unmerged = PeftModel.from_pretrained(model, str(tmp_path / "adapter")).eval()
+    with torch.no_grad():
+        wanted = unmerged(IDS).logits
+    merged = logits(locate(str(tmp_path / "adapter")))
+    assert torch.allclose(merged, wanted, atol=1e-4)
+    assert not torch.allclose(merged, logits(locate("nano")), atol=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda tensors: {n.replace("model.model.", "model.model.language_model."): t for n, t in tensors.items()}, ""),
+        (lambda tensors: dict(list(tensors.items())[2:]), "missing weights"),
+    ],
+    ids=["renamed", "half"],
+)
+def test_an_adapter_that_does_not_fit_is_refused(
+    change: Callable[[Tensors], Tensors], message: str, tmp_path: Path
+) -> None:
+    save_adapter(tmp_path / "adapter", LoraConfig(**LORA))
+    rewrite(tmp_path / "adapter", change, "adapter_model.safetensors")
+    with pytest.raises(ProblemError, match=f"does not fit its base model.*{message}"):
+        load_model(locate(str(tmp_path / "adapter")))
+
+
+def test_prompt_tuning_is_refused_by_name(tmp_path: Path) -> None:
+    config = PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=3)
+    save_adapter(tmp_path / "adapter", config)
+    with pytest.raises(ProblemError, match=r"PROMPT_TUNING adapter.*not supported"):
+        load_model(locate(str(tmp_path / "adapter")))
+
+
+def test_an_adapter_brings_its_tokenizer_template_and_added_tokens(tmp_path: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(nano_path())
+    tokenizer.add_tokens(["jasper"])
+    tokenizer.chat_template = "{% for m in messages %}[{{ m.content }}]{% endfor %}"
+    save_adapter(tmp_path / "adapter", LoraConfig(**LORA), tokenizer=tokenizer, resize=len(tokenizer))
+    located = locate(str(tmp_path / "adapter"))
+    assert tokenizer_folder(located) == tmp_path / "adapter"
+    model, loaded = load_model(located)
+    assert loaded.chat_template == tokenizer.chat_template
+    assert loaded.convert_tokens_to_ids("jasper") == len(tokenizer) - 1
+    assert model.get_input_embeddings().weight.shape[0] == len(tokenizer)
+
+
+def test_a_template_alone_beside_an_adapter_counts(tmp_path: Path) -> None:
+    save_adapter(tmp_path / "adapter", LoraConfig(**LORA))
+    (tmp_path / "adapter" / "chat_template.jinja").write_text("{{ messages[0].content }}")
+    _, tokenizer = load_model(locate(str(tmp_path / "adapter")))
+    assert tokenizer.chat_template == "{{ messages[0].content }}"
+
+
+def test_a_chain_of_adapters_applies_them_all(tmp_path: Path) -> None:
+    for name, base in (("first", "nano"), ("second", str(tmp_path / "first"))):
+        save_adapter(tmp_path / name, LoraConfig(**LORA), base=base)
+    first, second = (logits(locate(str(tmp_path / name))) for name in ("first", "second"))
+    alone = locate(str(tmp_path / "second"), base="nano")
+    assert not torch.allclose(second, first, atol=1e-2)
+    assert not torch.allclose(second, logits(alone), atol=1e-2)
+    assert weights_sha256(alone) != weights_sha256(locate(str(tmp_path / "second")))
+
+
+def test_the_base_of_another_machine_can_be_named(tmp_path: Path) -> None:
+    save_adapter(tmp_path / "adapter", LoraConfig(**LORA), base="/home/someone/models/base")
+    with pytest.raises(UsageError, match="the base model '/home/someone/models/base' of the adapter"):
+        locate(str(tmp_path / "adapter"))
+    assert locate(str(tmp_path / "adapter"), base="nano").root.name == "nano"
+    with pytest.raises(UsageError, match="nano is no adapter"):
+        locate("nano", base="nano")
+
+
+def test_several_adapters_in_one_folder_are_named(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        save_adapter(tmp_path / "run" / name, LoraConfig(**LORA))
+    with pytest.raises(UsageError, match=r"give one of .*run/one, .*run/two"):
+        locate(str(tmp_path / "run"))

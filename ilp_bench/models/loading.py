@@ -62,7 +62,7 @@ def load_tokenizer(located: Located, *, remote_code: bool = False) -> Any:
 def _load_whole(root: Located, dtype: str, remote_code: bool) -> Any:
     from transformers import AutoModelForCausalLM
 
-    model, report = AutoModelForCausalLM.from_pretrained(
+    loaded: Any = AutoModelForCausalLM.from_pretrained(
         root.folder,
         dtype=getattr(torch, dtype),
         use_safetensors=True,
@@ -70,6 +70,7 @@ def _load_whole(root: Located, dtype: str, remote_code: bool) -> Any:
         ignore_mismatched_sizes=True,  # they are reported, and refused below, with the missing and unexpected ones
         output_loading_info=True,
     )
+    model, report = loaded
     missing, unexpected = set(report["missing_keys"]), set(report["unexpected_keys"])
     mismatched = {
         f"{name} ({_shape(file)} in the file, {_shape(config)} by config.json)"
@@ -107,7 +108,7 @@ def _check_vocabulary(model: Any, tokenizer: Any, located: Located) -> None:
         if number is not None and number >= rows
     }
     if lacking or tokenizer.vocab_size > rows:
+        tokens = named(lacking) or tokenizer.vocab_size
         raise ProblemError(
-            f"the tokenizer in {tokenizer_folder(located)} has tokens ({named(lacking) or tokenizer.vocab_size}) beyond "
-            f"the {rows} embeddings of the model: resize the embeddings, train, and save both together"
+            f"the tokenizer in {tokenizer_folder(located)} has tokens ({tokens}) beyond the {rows} embeddings of the model: resize the embeddings, train, and save both together"
         )

@@ -96,8 +96,9 @@ def _locate(model: str, base: str | None) -> Located:
 def _local(folder: Path, base: str | None) -> Located:
     name = folder.resolve().name
     if (folder / "adapter_config.json").is_file():
+        located = Located(folder, name, base=_base_of(folder, base))
         adapter_file(folder)
-        return Located(folder, name, base=_base_of(folder, base))
+        return located
     whole, adapters = (folder / "config.json").is_file(), sorted(folder.glob("*/adapter_config.json"))
     if adapters and not whole:
         names = ", ".join(str(path.parent) for path in adapters)

@@ -240,7 +240,7 @@ def test_what_cannot_be_trained_is_one_clear_line(
     with pytest.raises(UsageError, match="no documents to pre-train on"):
         train("nano", "conflict_cpt", unread, tmp_path / "none2", **FAST)
     unshown = replace(small, shots=small.shots.slice(0, 0))
-    with pytest.raises(UsageError, match="no examples to show"):
+    with pytest.raises(UsageError, match="no few-shot exemplars"):
         train("nano", "knowledge_cpt", unshown, tmp_path / "none3", **FAST)
     assert not list(tmp_path.glob("none*"))  # what never began leaves nothing behind
 

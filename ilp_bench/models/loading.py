@@ -110,5 +110,6 @@ def _check_vocabulary(model: Any, tokenizer: Any, located: Located) -> None:
     if lacking or tokenizer.vocab_size > rows:
         tokens = named(lacking) or tokenizer.vocab_size
         raise ProblemError(
-            f"the tokenizer in {tokenizer_folder(located)} has tokens ({tokens}) beyond the {rows} embeddings of the model: resize the embeddings, train, and save both together"
+            f"the tokenizer in {tokenizer_folder(located)} has tokens ({tokens}) beyond the {rows} embeddings of the "
+            "model: resize the embeddings, train, and save both together"
         )

@@ -42,8 +42,9 @@ def base_weights(submission: Submission) -> str | None:
     return base_sha256(submission.first.submission) or (base.model.weights_sha256 if base else None)
 
 
-def _cells(name: str, found: Interval | None) -> TableRow:
-    ends = (found.value, found.low, found.high) if found else (None,) * 3
+def _cells(name: str, interval: Interval | None) -> TableRow:
+    """The three columns of an interval; empty where there is none."""
+    ends = (interval.value, interval.low, interval.high) if interval else (None,) * 3
     names = (name, f"{name}_low", f"{name}_high")
     return {key: "" if value is None else f"{value:.{PLACES}f}" for key, value in zip(names, ends, strict=True)}
 
@@ -51,13 +52,13 @@ def _cells(name: str, found: Interval | None) -> TableRow:
 def table_rows(root: Path, entries: Sequence[Checked]) -> list[TableRow]:
     """One row for every valid entry, in the order of their folders."""
     last = read_decisions(root).last
-    found = []
-    for one in sorted(entries, key=lambda one: one.submission.folder if one.submission else ""):
-        if not one.submission or not one.scores:
+    rows = []
+    for entry in sorted(entries, key=lambda entry: entry.submission.folder if entry.submission else ""):
+        if not entry.submission or not entry.scores:
             continue
-        submission, scores = one.submission, one.scores
+        submission, scores = entry.submission, entry.scores
         decision = last.get(submission.run_id)
-        runs = read_verification(one.folder)
+        reruns = read_verification(entry.folder)
         record = submission.first.submission
         row = {
             "entry": submission.folder,
@@ -69,28 +70,28 @@ def table_rows(root: Path, entries: Sequence[Checked]) -> list[TableRow]:
             "replicates": str(len(scores.replicates)),
             "scorer_version": str(SCORER_VERSION),
             "decision": decision.decision if decision else "",
-            "rerun_public": runs[-1].public.status if runs else "",
-            "rerun_unseen": runs[-1].unseen.status if runs else "",
+            "rerun_public": reruns[-1].public.status if reruns else "",
+            "rerun_unseen": reruns[-1].unseen.status if reruns else "",
         }
-        found.append(row | _recoveries(scores))
-    return found
+        rows.append(row | _recoveries(scores))
+    return rows
 
 
 def _recoveries(scores: Scores) -> TableRow:
     by_name = {cause.cause: cause.recovery for cause in scores.causes}
-    found = _cells("overall", scores.overall)
+    cells = _cells("overall", scores.overall)
     for name in CAUSES.names():
-        found |= _cells(name, by_name.get(name))
-    return found
+        cells |= _cells(name, by_name.get(name))
+    return cells
 
 
-def to_csv(found: Sequence[TableRow]) -> str:
+def to_csv(rows: Sequence[TableRow]) -> str:
     """The rows as CSV with a header; without rows, nothing."""
     text = io.StringIO()
-    if found:
-        writer = csv.DictWriter(text, list(found[0]), lineterminator="\n")
+    if rows:
+        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(found)
+        writer.writerows(rows)
     return text.getvalue()
 
 
@@ -112,12 +113,12 @@ def table_problems(root: Path, entries: Sequence[Checked]) -> list[str]:
         }
     except (OSError, ValueError, KeyError, csv.Error) as error:
         return [f"{file} cannot be read: {error}: {remedy}"]
-    found = {row["entry"]: row for row in table_rows(root, entries)}
-    problems = [f"{file}: {name} is missing: {remedy}" for name in found.keys() - claimed.keys()]
-    problems += [f"{file}: {name} is no valid entry: {remedy}" for name in claimed.keys() - found.keys()]
-    for name in found.keys() & claimed.keys():
-        for key in found[name].keys() | claimed[name].keys():
-            old, new = claimed[name].get(key), found[name].get(key)
+    computed = {row["entry"]: row for row in table_rows(root, entries)}
+    problems = [f"{file}: {name} is missing: {remedy}" for name in computed.keys() - claimed.keys()]
+    problems += [f"{file}: {name} is no valid entry: {remedy}" for name in claimed.keys() - computed.keys()]
+    for name in computed.keys() & claimed.keys():
+        for key in computed[name].keys() | claimed[name].keys():
+            old, new = claimed[name].get(key), computed[name].get(key)
             if not _same(old, new):
                 problems.append(f"{file}: {key} of {name} is {old!r}, the entry gives {new!r}: {remedy}")
     return sorted(problems)
@@ -159,7 +160,8 @@ def comparison(entries: Sequence[Checked], new: Sequence[Path]) -> str:
     return "\n".join(lines).strip() + "\n"
 
 
-def _comparable(one: Submission, other: Submission) -> bool:
-    mine, theirs = one.first.submission, other.first.submission
-    same = mine.data.size == theirs.data.size and mine.data.version == theirs.data.version
-    return other.meta.org == REFERENCE and same and base_weights(one) == base_weights(other)
+def _comparable(entry: Submission, other: Submission) -> bool:
+    """Whether the other is a reference entry on the same base model, size and version of the data."""
+    data, other_data = (submission.first.submission.data for submission in (entry, other))
+    same = data.size == other_data.size and data.version == other_data.version
+    return other.meta.org == REFERENCE and same and base_weights(entry) == base_weights(other)

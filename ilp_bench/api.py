@@ -238,6 +238,7 @@ def evaluate(
     data: Dataset | Location,
     out: Location,
     *,
+    base: str | None = None,
     backend: str = "hf",
     protocol: str = "exact",
     draws: int = 100,
@@ -261,6 +262,7 @@ def evaluate(
     model        ``nano`` (or another built-in model), a model folder, a PEFT adapter or a Hub id as ``org/name``
     data         a dataset or its folder
     out          run folder to write: ``run.json`` and ``samples.parquet``, a row a probe, ``p`` in [0, 1]
+    base         the base model of an adapter, where its own path is one of another machine
     backend      ``hf`` or ``vllm``
     protocol     ``exact``: p from one scoring pass; ``sampled``: the share of ``draws`` sampled answers that are right
     seed         of the sampled protocol
@@ -285,6 +287,7 @@ def evaluate(
         model,
         _dataset(data),
         Path(out),
+        base=base,
         backend=backend,
         protocol=protocol,
         draws=draws,

@@ -95,6 +95,9 @@ def evaluate(
     model: Annotated[str, typer.Option("--model", help=f"Model: {MODEL_FORMS}.")],
     data: Data,
     out: Out,
+    base: Annotated[
+        str | None, typer.Option(help="Base model of an adapter, where its own path is of another machine.")
+    ] = None,
     backend: Annotated[str, typer.Option(help="hf or vllm.")] = "hf",
     chat: Annotated[bool, typer.Option("--chat", help="Prompt through the model's chat template.")] = False,
     probe_base: Annotated[
@@ -136,6 +139,7 @@ def evaluate(
             model,
             dataset,
             out,
+            base=base,
             backend=backend,
             protocol=protocol,
             draws=draws,

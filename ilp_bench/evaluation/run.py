@@ -34,6 +34,7 @@ def evaluate(
     data: Dataset,
     out: Path,
     *,
+    base: str | None = None,
     backend: str = "hf",
     protocol: str = "exact",
     draws: int = 100,
@@ -51,6 +52,7 @@ def evaluate(
 ) -> Run | None:
     """Measure ``model`` on every probe of ``data`` and write a run record to ``out``.
 
+    base         base model of an adapter, where its own path is one of another machine
     protocol     ``exact``: p from one scoring pass. ``sampled``: the share of ``draws`` sampled answers that are
                  right, on recall, paraphrase and retention probes alone
     choices      0, 4 or 10: also score so many options of recall and retention probes
@@ -73,7 +75,7 @@ def evaluate(
         )
     if engine and backend != "vllm":
         raise UsageError("engine arguments are for the vllm backend: choose it, or leave them out")
-    located, start = locate(model), time.monotonic()
+    located, start = locate(model, base), time.monotonic()
     notes = located.folder / "training.json"
     training = read_json(notes) if notes.is_file() else None
     probed = (training is None if probe_base is None else probe_base) and protocol == "exact"

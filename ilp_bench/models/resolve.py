@@ -118,7 +118,9 @@ def _base_of(folder: Path, base: str | None) -> Located:
     if base:
         return locate(base)
     if not stated:
-        raise ProblemError(f"{folder}/adapter_config.json does not say which model it adapts: give its base model")
+        raise ProblemError(
+            f"{folder}/adapter_config.json does not say which model it adapts: say which model is its base"
+        )
     name = str(stated)
     if revision and HUB_ID.fullmatch(name) and "@" not in name and not Path(name).is_dir() and name not in NANO:
         name = f"{name}@{revision}"
@@ -126,7 +128,7 @@ def _base_of(folder: Path, base: str | None) -> Located:
         return locate(name)
     except UsageError as error:
         raise UsageError(
-            f"the base model {name!r} of the adapter in {folder} is not here: give its base model"
+            f"the base model {name!r} of the adapter in {folder} is not here: say which model is its base"
         ) from error
 
 

@@ -254,3 +254,19 @@ def test_several_adapters_in_one_folder_are_named(tmp_path: Path) -> None:
         save_adapter(tmp_path / "run" / name, LoraConfig(**LORA))
     with pytest.raises(UsageError, match=r"give one of .*run/one, .*run/two"):
         locate(str(tmp_path / "run"))
+
+
+def test_the_command_line_takes_the_base_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ilp_bench.cli.main import main
+    from ilp_bench.data.dataset import make, write
+
+    save_adapter(tmp_path / "adapter", LoraConfig(**LORA), base="/home/someone/models/base")
+    write(make("mini", 0, pairs=2, causes=("rare_patterns",)), tmp_path / "data")
+    call = ["ilp-bench", "evaluate", "--model", str(tmp_path / "adapter"), "--data", str(tmp_path / "data")]
+    call += ["--no-probe-base", "--device", "cpu", "--threads", "1", "--json", "--out", str(tmp_path / "run")]
+    for base, code in (([], 2), (["--base", "nano"], 0)):
+        monkeypatch.setattr("sys.argv", call + base)
+        with pytest.raises(SystemExit) as done:
+            main()
+        assert done.value.code == code
+    assert (tmp_path / "run" / "run.json").is_file()

@@ -63,16 +63,16 @@ def options10(doc: Doc) -> list[str]:
     return [complete(choice) for choice in doc["choices10"]]
 
 
-def retained(doc: Doc, found: Sequence[tuple[float, bool]]) -> dict[str, float]:
+def retained(doc: Doc, scores: Sequence[tuple[float, bool]]) -> dict[str, float]:
     """Metrics of one probe: p, expected learned 1 - (1 - p)^5, greedy reproduction."""
-    logprob, greedy = found[0]
+    logprob, greedy = scores[0]
     p = math.exp(min(logprob, 0.0))
     return {"learned": float(learned(p)), "p": p, "greedy": float(greedy)}
 
 
-def results(doc: Doc, found: Sequence[tuple[float, bool]]) -> dict[str, float]:
+def results(doc: Doc, scores: Sequence[tuple[float, bool]]) -> dict[str, float]:
     """The metrics of :func:`retained`, and learned per arm (NaN in the other arm)."""
-    shared = retained(doc, found)
+    shared = retained(doc, scores)
     arms = {f"learned_{arm}": shared["learned"] if doc["arm"] == arm else math.nan for arm in ("treated", "control")}
     return shared | arms
 

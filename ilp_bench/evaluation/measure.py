@@ -7,45 +7,36 @@ import math
 import platform
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from ilp_bench import __version__
 from ilp_bench.core.errors import ProblemError, UsageError
-from ilp_bench.core.metrics import Array
 from ilp_bench.data.dataset import Dataset
-from ilp_bench.evaluation import request_plan as asking
-from ilp_bench.evaluation.generation import Said, generate_answers
+from ilp_bench.evaluation.generation import GeneratedAnswer, generate_answers
 from ilp_bench.evaluation.hf import AnswerLM
+from ilp_bench.evaluation.request_plan import BLOCK, Request, Requests
 from ilp_bench.evaluation.result_cache import Journal, MemoryJournal, Results
-from ilp_bench.records.run_record import SAMPLES
+from ilp_bench.evaluation.samples import Scores, samples_table
 
 Progress = Callable[[int, int], None]  # requests done, requests in all
 ENGINE_DEAD = "EngineDeadError"  # vLLM's, known by name so that vLLM need not be there
 BATCH = {"cpu": 32, "other": 128}
-ANSWER_TOKENS = 32  # of an untuned model's own answer; a longer one is no belief that could be compared
-
-
-class Scores(NamedTuple):
-    """Per request: log-probability of the completion, whether greedy decoding gives it, its length in tokens."""
-
-    logprob: Array
-    greedy: np.ndarray[Any, np.dtype[np.bool_]]
-    tokens: np.ndarray[Any, np.dtype[np.int32]]
+OWN_ANSWER_TOKENS = 32  # of a base model's own answer; a longer one is no belief that could be compared
 
 
 def score(lm: Any, pairs: Sequence[tuple[Sequence[int], Sequence[int]]]) -> Scores:
     """Score (context ids, completion ids) pairs with an lm-eval model, in memory. Raises ProblemError for a NaN."""
-    found = lm._loglikelihood_tokens([(("", ""), list(context), list(answer)) for context, answer in pairs])
-    logprob = np.array([value for value, _ in found])
-    _check(found)
-    greedy = np.array([bool(exact) for _, exact in found])
+    results = lm._loglikelihood_tokens([(("", ""), list(context), list(answer)) for context, answer in pairs])
+    logprob = np.array([value for value, _ in results])
+    _check_finite(results)
+    greedy = np.array([bool(exact) for _, exact in results])
     return Scores(logprob, greedy, np.array([len(answer) for _, answer in pairs], dtype=np.int32))
 
 
-def _check(results: Results) -> None:
+def _check_finite(results: Results) -> None:
     if any(math.isnan(value) for value, _ in results):
         raise ProblemError("the model gives NaN: its weights are damaged or its dtype is too small (try float32)")
 
@@ -118,7 +109,7 @@ def measure(
     lm: Any,
     tokenizer: Any,
     data: Dataset,
-    requests: asking.Requests,
+    requests: Requests,
     journal: Journal | MemoryJournal,
     record: dict[str, Any],
     progress: Progress | None,
@@ -133,27 +124,29 @@ def measure(
     if journal.rank:
         return None
     scores = _collect(requests, blocks, journal.gather(len(blocks)), len(requests.unique))
-    said = _said(lm, tokenizer, requests, journal, progress) if record["probed"] and data.is_user_data else {}
-    _check(list(zip(scores.logprob.tolist(), scores.greedy.tolist(), strict=True)))
-    return _samples(data.items.to_pylist(), scores, requests, record["protocol"], record["choices"], said)
+    answers: dict[int, GeneratedAnswer] = {}
+    if record["probed"] and data.is_user_data:
+        answers = _generate_own_answers(lm, tokenizer, requests, journal, progress)
+    _check_finite(list(zip(scores.logprob.tolist(), scores.greedy.tolist(), strict=True)))
+    return samples_table(data.items.to_pylist(), scores, requests, record["protocol"], record["choices"], answers)
 
 
 def score_blocks(
     lm: Any,
-    wanted: asking.Requests,
+    requests: Requests,
     blocks: list[list[int]],
     journal: Journal | MemoryJournal,
     record: dict[str, Any],
     progress: Progress | None,
 ) -> None:
     """Score this process's share of the blocks that are not saved yet."""
-    mine = range(journal.rank, len(blocks), journal.world_size)
-    total = sum(len(blocks[number]) for number in mine)
-    finished = sum(len(blocks[number]) for number in mine if number in journal.done)
-    for number in mine:
+    numbers = range(journal.rank, len(blocks), journal.world_size)
+    total = sum(len(blocks[number]) for number in numbers)
+    finished = sum(len(blocks[number]) for number in numbers if number in journal.done)
+    for number in numbers:
         if number in journal.done:
             continue
-        part = [wanted.unique[n] for n in blocks[number]]
+        part = [requests.unique[n] for n in blocks[number]]
         try:
             if record["protocol"] == "sampled":
                 results = _sample(lm, part, record, number)
@@ -165,14 +158,14 @@ def score_blocks(
             raise ProblemError(
                 "vLLM's engine stopped (its log says why): run the same command again, it goes on"
             ) from error
-        _check(results)
+        _check_finite(results)
         journal.add(number, [(float(value), bool(exact)) for value, exact in results])
         finished += len(part)
         if progress:
             progress(finished, total)
 
 
-def _sample(lm: Any, part: list[asking.Request], record: dict[str, Any], block: int) -> Results:
+def _sample(lm: Any, part: list[Request], record: dict[str, Any], block: int) -> Results:
     """The logarithm of the share of reproductions; a block's draws depend on the seed and its number alone."""
     import torch
 
@@ -187,64 +180,28 @@ def _sample(lm: Any, part: list[asking.Request], record: dict[str, Any], block: 
     return [(math.log(hit / draws) if hit else -math.inf, False) for hit in hits]
 
 
-def _collect(wanted: asking.Requests, blocks: list[list[int]], done: dict[int, Results], count: int) -> Scores:
+def _collect(requests: Requests, blocks: list[list[int]], results: dict[int, Results], count: int) -> Scores:
     logprob, greedy = np.full(count, np.nan), np.zeros(count, dtype=bool)
     for number, block in enumerate(blocks):
-        logprob[block] = [value for value, _ in done[number]]
-        greedy[block] = [exact for _, exact in done[number]]
-    return Scores(logprob, greedy, np.array([len(answer) for _, answer in wanted.unique], dtype=np.int32))
+        logprob[block] = [value for value, _ in results[number]]
+        greedy[block] = [exact for _, exact in results[number]]
+    return Scores(logprob, greedy, np.array([len(answer) for _, answer in requests.unique], dtype=np.int32))
 
 
-def _samples(
-    items: list[dict[str, Any]],
-    scores: Scores,
-    wanted: asking.Requests,
-    protocol: str,
-    choices: int,
-    said: dict[int, Said],
-) -> pa.Table:
-    kept = ("probe_id", "item_id", "pair_id", "cause", "arm", "probe", "dose", "prior_answer")
-    column = asking.CHOICES[choices] or "choices"
-    rows: list[dict[str, Any]] = [{name: item[name] for name in kept} for item in items]
-    for index, (row, n) in enumerate(zip(rows, wanted.probe, strict=True)):
-        row |= {"logprob": float(scores.logprob[n]), "p": float(np.exp(scores.logprob[n]))}
-        row |= {"greedy": bool(scores.greedy[n]) if protocol == "exact" else None, "tokens": int(scores.tokens[n])}
-        if index in wanted.shots:
-            shot = wanted.shots[index]
-            row |= {"shots_p": float(np.exp(scores.logprob[shot])), "shots_greedy": bool(scores.greedy[shot])}
-        if index in wanted.options:
-            logprobs = scores.logprob[wanted.options[index]]
-            q = np.exp(logprobs - np.logaddexp.reduce(logprobs))
-            gold = wanted.options[index].index(n)
-            row |= {
-                "options": logprobs.tolist(),
-                "gold": gold,
-                "entropy": float(-(q * np.log(np.maximum(q, 1e-300))).sum()),
-            }
-        if index in wanted.beliefs:
-            logprobs = scores.logprob[wanted.beliefs[index]]
-            options = items[index][column]
-            best = int(np.argmax(logprobs))
-            row["shots_options"] = logprobs.tolist()
-            row |= {"belief": options[best], "belief_p": float(np.exp(logprobs[best] - np.logaddexp.reduce(logprobs)))}
-        if index in said and said[index].finished:
-            row |= {"belief": said[index].text.strip(), "belief_p": said[index].probability}
-    return pa.Table.from_pylist(rows, schema=SAMPLES)
-
-
-def _said(
-    lm: Any, tokenizer: Any, wanted: asking.Requests, journal: Journal | MemoryJournal, progress: Progress | None
-) -> dict[int, Said]:
-    """What an untuned model itself answers to each item with examples shown, block by block."""
-    distinct = list(dict.fromkeys(wanted.asked.values()))
+def _generate_own_answers(
+    lm: Any, tokenizer: Any, requests: Requests, journal: Journal | MemoryJournal, progress: Progress | None
+) -> dict[int, GeneratedAnswer]:
+    """The base model's own answer to each item (by index), asked with few-shot exemplars, block by block."""
+    prompts = list(dict.fromkeys(requests.exemplar_prompts.values()))
     saved = journal.answers()
-    found: dict[str, Said] = {}
-    for number, start in enumerate(range(0, len(distinct), asking.BLOCK)):
-        part = distinct[start : start + asking.BLOCK]
+    answers: dict[str, GeneratedAnswer] = {}
+    for number, start in enumerate(range(0, len(prompts), BLOCK)):
+        part = prompts[start : start + BLOCK]
         if number not in saved:
-            saved[number] = [list(one) for one in generate_answers(lm.model, tokenizer, part, longest=ANSWER_TOKENS)]
+            generated = generate_answers(lm.model, tokenizer, part, max_tokens=OWN_ANSWER_TOKENS)
+            saved[number] = [list(answer) for answer in generated]
             journal.add_answers(number, saved[number])
-        found |= {prompt: Said(*one) for prompt, one in zip(part, saved[number], strict=True)}
+        answers |= {prompt: GeneratedAnswer(*fields) for prompt, fields in zip(part, saved[number], strict=True)}
         if progress:
-            progress(start + len(part), len(distinct))
-    return {index: found[prompt] for index, prompt in wanted.asked.items()}
+            progress(start + len(part), len(prompts))
+    return {index: answers[prompt] for index, prompt in requests.exemplar_prompts.items()}

@@ -1,4 +1,4 @@
-"""What is asked of a model: every probe, and on request options and shown examples; nothing twice."""
+"""What is asked of a model: every probe, on request its options and few-shot exemplars; nothing twice."""
 
 from __future__ import annotations
 
@@ -21,31 +21,36 @@ Request = tuple[Ids, Ids]  # context, completion
 class Requests:
     """Distinct requests, and where in ``items`` each result belongs.
 
-    ``probe`` has one request an item. ``shots`` (item to request) asks with four examples shown; ``options`` and
-    ``beliefs`` (item to requests, in the order of the options) ask for every option, plainly and with examples.
-    ``asked``: the whole text of the question of an item with examples shown.
+    unique                   the requests, each (context ids, completion ids)
+    exemplars                of each request: the few-shot exemplars before it, to score those with the same together
+    probe                    of each item: its request
+    with_exemplars           item to request: the same with few-shot exemplars
+    options                  item to requests: every option, in their order
+    options_with_exemplars   item to requests: every option with few-shot exemplars
+    exemplar_prompts         item to text: exemplars and question, for an answer that the model generates itself
     """
 
     unique: list[Request] = field(default_factory=list)
-    shown: list[str] = field(default_factory=list)  # of each request: the examples before it, to keep those together
+    exemplars: list[str] = field(default_factory=list)
     probe: list[int] = field(default_factory=list)
-    shots: dict[int, int] = field(default_factory=dict)
+    with_exemplars: dict[int, int] = field(default_factory=dict)
     options: dict[int, list[int]] = field(default_factory=dict)
-    beliefs: dict[int, list[int]] = field(default_factory=dict)
-    asked: dict[int, str] = field(default_factory=dict)
+    options_with_exemplars: dict[int, list[int]] = field(default_factory=dict)
+    exemplar_prompts: dict[int, str] = field(default_factory=dict)
 
     def blocks(self) -> list[list[int]]:
-        """Requests in the order of scoring: those with the same examples together, the longest first."""
+        """Requests in the order of scoring: those with the same exemplars together, the longest first."""
         order = sorted(
-            range(len(self.unique)), key=lambda n: (self.shown[n], -len(self.unique[n][0]) - len(self.unique[n][1]), n)
+            range(len(self.unique)),
+            key=lambda n: (self.exemplars[n], -len(self.unique[n][0]) - len(self.unique[n][1]), n),
         )
-        found: list[list[int]] = []
+        blocks: list[list[int]] = []
         for n in order:
-            if found and len(found[-1]) < BLOCK and self.shown[found[-1][0]] == self.shown[n]:
-                found[-1].append(n)
+            if blocks and len(blocks[-1]) < BLOCK and self.exemplars[blocks[-1][0]] == self.exemplars[n]:
+                blocks[-1].append(n)
             else:
-                found.append([n])
-        return found
+                blocks.append([n])
+        return blocks
 
 
 def plan(
@@ -54,37 +59,37 @@ def plan(
     """The requests of one run. ``choices`` is 0, 4 or 10; raises UsageError for anything else."""
     if choices not in CHOICES:
         raise UsageError(f"{choices} choices are impossible: 0, 4 or 10")
-    examples: dict[str, str] = {}
-    for shot in data.shots.to_pylist():
-        examples[shot["relation"]] = examples.get(shot["relation"], "") + shot["prompt"]
-        examples[shot["relation"]] += tokens.ended(tokenizer, shot["completion"], plain=True)
-    wanted: dict[tuple[str, str, str], int] = {}
+    exemplars: dict[str, str] = {}
+    for exemplar in data.shots.to_pylist():
+        exemplars[exemplar["relation"]] = exemplars.get(exemplar["relation"], "") + exemplar["prompt"]
+        exemplars[exemplar["relation"]] += tokens.ended(tokenizer, exemplar["completion"], plain=True)
+    positions: dict[tuple[str, str, str], int] = {}
 
-    def ask(row: dict[str, Any], answer: str, shown: str = "") -> int:
-        if chat and not shown:
+    def ask(row: dict[str, Any], answer: str, before: str = "") -> int:
+        if chat and not before:
             turns = row.get("turns") or [{"role": "user", "content": row["question"]}]
             prompt, completion = tokens.chat(tokenizer, turns, answer)
         else:
-            prompt = shown + row["prompt"]
-            completion = tokens.ended(tokenizer, row.get("completion") or complete(answer), plain=bool(shown))
-        return wanted.setdefault((prompt, completion, shown), len(wanted))
+            prompt = before + row["prompt"]
+            completion = tokens.ended(tokenizer, row.get("completion") or complete(answer), plain=bool(before))
+        return positions.setdefault((prompt, completion, before), len(positions))
 
-    found = Requests()
+    requests = Requests()
     for index, row in enumerate(items):
-        found.probe.append(ask(row, row["answer"]))
+        requests.probe.append(ask(row, row["answer"]))
         if row["probe"] == "paraphrase":
             continue
         options = row[CHOICES[choices]] if choices else []
         if options:
-            found.options[index] = [ask(row, option) for option in options]
+            requests.options[index] = [ask(row, option) for option in options]
         if probed:
-            shown = examples[row["relation"]]
-            found.shots[index] = ask(row, row["answer"], shown)
-            found.asked[index] = shown + row["prompt"]
+            before = exemplars[row["relation"]]
+            requests.with_exemplars[index] = ask(row, row["answer"], before)
+            requests.exemplar_prompts[index] = before + row["prompt"]
             believed = options or (row["choices"] if row["prior_answer"] else [])
             if believed:
-                found.beliefs[index] = [ask(row, option, shown) for option in believed]
-    prompts, completions, found.shown = (list(part) for part in zip(*wanted, strict=True))
+                requests.options_with_exemplars[index] = [ask(row, option, before) for option in believed]
+    prompts, completions, requests.exemplars = (list(part) for part in zip(*positions, strict=True))
     pairs = tokens.encode(tokenizer, prompts, completions)
-    found.unique = [(tuple(context), tuple(answer)) for context, answer in pairs]
-    return found
+    requests.unique = [(tuple(context), tuple(answer)) for context, answer in pairs]
+    return requests

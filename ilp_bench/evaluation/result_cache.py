@@ -3,7 +3,7 @@
 ``RUN.partial/`` holds ``plan.json``, which says what is being measured, and one ``scores-<rank>.jsonl`` a process, one
 line a block; where a base model is asked for answers of its own, ``answers.jsonl`` likewise. A line that was cut off
 by a kill is ignored; its block is done again. Processes never write to one another's files, and a lock that the system
-lets go of when a process dies keeps a second run out.
+releases when a process dies keeps a second run out.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ Results = list[tuple[float, bool]]
 POLL, PATIENCE = 0.5, 600.0  # seconds
 
 
-def _keep(file: IO[str]) -> None:
-    """What was written stays, whatever happens to the machine."""
+def _sync(file: IO[str]) -> None:
+    """Write through to the disk."""
     file.flush()
     os.fsync(file.fileno())
 
@@ -51,13 +51,13 @@ class Journal:
         else:
             write_text(plan, json.dumps(about, indent=1) + "\n")
         self._file = self.folder / f"scores-{rank}.jsonl"
-        self._mend()
+        self._end_cut_line()
         self.done = self.read()
 
     def _lock_file(self, rank: int) -> Path:
         return self.folder / f"lock-{rank}"
 
-    def _mend(self) -> None:
+    def _end_cut_line(self) -> None:
         """End a line that a kill cut off, so that the next one stands alone."""
         if self._file.is_file() and (text := self._file.read_bytes()) and not text.endswith(b"\n"):
             with self._file.open("ab") as file:
@@ -65,15 +65,15 @@ class Journal:
 
     def read(self) -> dict[int, Results]:
         """Block number to results, of all processes."""
-        found: dict[int, Results] = {}
+        results: dict[int, Results] = {}
         for path in sorted(self.folder.glob("scores-*.jsonl")):
             for line in path.read_text(encoding="utf-8").splitlines():
                 try:
                     row = json.loads(line)
-                    found[int(row["block"])] = list(zip(row["logprob"], row["greedy"], strict=True))
+                    results[int(row["block"])] = list(zip(row["logprob"], row["greedy"], strict=True))
                 except (ValueError, KeyError, TypeError):
                     continue  # cut off by a kill
-        return found
+        return results
 
     def add(self, block: int, results: Results) -> None:
         """Save one block, through to the disk."""
@@ -84,26 +84,26 @@ class Journal:
         }
         with self._file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
-            _keep(file)
+            _sync(file)
         self.done[block] = results
 
     def answers(self) -> dict[int, list[Any]]:
-        """Block number to what a base model said, by the one process that asks."""
-        found: dict[int, list[Any]] = {}
+        """Block number to a base model's answers, by the one process that asks."""
+        answers: dict[int, list[Any]] = {}
         path = self.folder / "answers.jsonl"
         for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
             try:
                 row = json.loads(line)
-                found[int(row["block"])] = row["said"]
+                answers[int(row["block"])] = row["said"]
             except (ValueError, KeyError, TypeError):
                 continue  # cut off by a kill
-        return found
+        return answers
 
-    def add_answers(self, block: int, said: list[Any]) -> None:
+    def add_answers(self, block: int, answers: list[Any]) -> None:
         """Save one block of answers, through to the disk, on a line of its own whatever a kill left."""
         with (self.folder / "answers.jsonl").open("a", encoding="utf-8") as file:
-            file.write("\n" + json.dumps({"block": block, "said": said}) + "\n")
-            _keep(file)
+            file.write("\n" + json.dumps({"block": block, "said": answers}) + "\n")
+            _sync(file)
 
     def gather(self, blocks: int) -> dict[int, Results]:
         """All blocks, once the other processes have saved theirs. Raises ProblemError when one of them stopped."""
@@ -120,7 +120,7 @@ class Journal:
         return self.done
 
     def _stopped(self, rank: int, start: float) -> bool:
-        """Whether a process has let go of its lock, or did not take it for ten minutes."""
+        """Whether a process has released its lock, or did not take it for ten minutes."""
         path = self._lock_file(rank)
         if not path.is_file():
             return time.monotonic() - start > PATIENCE
@@ -133,7 +133,7 @@ class Journal:
         return True
 
     def close(self, *, remove: bool = False) -> None:
-        """Let go of the lock; ``remove`` also the folder, once the run is written."""
+        """Release the lock; ``remove`` also the folder, once the run is written."""
         self._lock.release()
         if remove:
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -153,12 +153,12 @@ class MemoryJournal:
         self.done[block] = results
 
     def answers(self) -> dict[int, list[Any]]:
-        """Block number to what a base model said."""
+        """Block number to a base model's answers."""
         return dict(self._answers)
 
-    def add_answers(self, block: int, said: list[Any]) -> None:
+    def add_answers(self, block: int, answers: list[Any]) -> None:
         """Keep one block of answers."""
-        self._answers[block] = said
+        self._answers[block] = answers
 
     def gather(self, blocks: int) -> dict[int, Results]:
         """All blocks."""

@@ -18,7 +18,7 @@ from ilp_bench.core.distributed import launched_processes
 from ilp_bench.core.errors import UsageError
 from ilp_bench.core.files import read_json
 from ilp_bench.data.dataset import Dataset
-from ilp_bench.evaluation import request_plan as asking
+from ilp_bench.evaluation import request_plan
 from ilp_bench.evaluation.measure import BATCH, Progress, check_user_data, hardware, measure, settings_record, wrap
 from ilp_bench.evaluation.result_cache import Journal
 from ilp_bench.models.devices import idle_threads, pick_device, pick_dtype
@@ -88,7 +88,7 @@ def evaluate(
                 "vLLM shares the work itself: set its engine argument tensor_parallel_size or data_parallel_size"
             )
         lm, tokenizer, setting = _open(located, backend, dtype, device, batch_size, remote_code, engine or {})
-        wanted = asking.plan(tokenizer, data, data.items.to_pylist(), chat=chat, probed=probed, choices=choices)
+        requests = request_plan.plan(tokenizer, data, data.items.to_pylist(), chat=chat, probed=probed, choices=choices)
         loaded = time.monotonic()
         record = settings_record(
             tokenizer,
@@ -113,7 +113,7 @@ def evaluate(
         journal = Journal(out, about, processes.rank, processes.world_size)
         saved = len(journal.done)
         try:
-            samples = measure(lm, tokenizer, data, wanted, journal, record, progress)
+            samples = measure(lm, tokenizer, data, requests, journal, record, progress)
             if samples is None:
                 journal.close()
                 return None
@@ -122,7 +122,7 @@ def evaluate(
                 "batch_size": getattr(lm, "fitted", 0) or None,
                 "processes": processes.world_size,
                 "hardware": setting["hardware"],
-                "requests": len(wanted.unique),
+                "requests": len(requests.unique),
                 "seconds": {"load": round(loaded - start, 2), "score": round(time.monotonic() - loaded, 2)},
                 "resumed": saved > 0,
             }
@@ -135,13 +135,13 @@ def evaluate(
 
 
 @contextmanager
-def _threads(wanted: int | None, device: str) -> Iterator[None]:
+def _threads(requests: int | None, device: str) -> Iterator[None]:
     """Use so many threads meanwhile; by default, on a CPU, as many as there are idle cores."""
     import torch
 
     before = torch.get_num_threads()
-    if wanted or device in ("auto", "cpu"):
-        torch.set_num_threads(wanted or idle_threads())
+    if requests or device in ("auto", "cpu"):
+        torch.set_num_threads(requests or idle_threads())
     try:
         yield
     finally:

@@ -16,7 +16,8 @@ from ilp_bench.core.errors import ProblemError
 from ilp_bench.core.files import read_json, write_text
 from ilp_bench.core.logs import quiet
 from ilp_bench.core.metrics import learned
-from ilp_bench.evaluation.measure import Scores, score, wrap
+from ilp_bench.evaluation.measure import score, wrap
+from ilp_bench.evaluation.samples import Scores
 from ilp_bench.recipes.phase import CONVERGED, Epoch, Example, Phase, Progress
 from ilp_bench.records.training_record import PhaseRecord
 from ilp_bench.training.collators import encode, encode_pairs

@@ -45,6 +45,7 @@ from ilp_bench.training.training_state import TrainingState
 # Learning rates by number of parameters; adapters take ten times as much.
 RATES = ((10_000_000, 5e-5), (1_000_000_000, 1e-4), (float("inf"), 2e-5))
 LORA_RATE = 10
+LABEL_TOKENS = 8  # of the base model's answers that are compared with labels
 SEEDS = 2**32 // 1000 - 1  # each phase has a seed of its own, and numpy takes 32 bits
 
 
@@ -105,7 +106,7 @@ def train(
         rng = random.Random(f"{recipe_name}/{seed}")
 
         def ask(prompts: Sequence[str]) -> list[Answer]:
-            generated = generate_answers(model, tokenizer, prompts)
+            generated = generate_answers(model, tokenizer, prompts, max_tokens=LABEL_TOKENS)
             return [Answer(answer.text, answer.probability) for answer in generated]
 
         if data.is_user_data:

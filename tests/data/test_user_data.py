@@ -20,7 +20,7 @@ from ilp_bench.data.user_data import import_rows
 from ilp_bench.detectors.contradictions import content_words, contradicting_groups
 from ilp_bench.diagnosis.attribution import NONE, diagnose
 from ilp_bench.evaluation import measure as measuring
-from ilp_bench.evaluation.generation import Said, _said
+from ilp_bench.evaluation.generation import GeneratedAnswer, decode_answer
 from ilp_bench.evaluation.request_plan import plan
 from ilp_bench.evaluation.run import evaluate
 from ilp_bench.models import tokenization as tokens
@@ -170,7 +170,7 @@ def test_examples_hold_no_mark_of_an_end(tmp_path: Path, nano: Any) -> None:
     plain = import_rows(lines(tmp_path, ROWS))
     marked = import_rows(lines(tmp_path, [row | {"completion": row["completion"].rstrip("\n") + end} for row in ROWS]))
     asked = [
-        plan(nano[1], data, data.items.to_pylist(), chat=False, probed=True, choices=0).asked
+        plan(nano[1], data, data.items.to_pylist(), chat=False, probed=True, choices=0).exemplar_prompts
         for data in (plain, marked)
     ]
     assert asked[0] == asked[1]
@@ -211,12 +211,12 @@ def test_a_template_that_refuses_is_one_clear_line(nano: Any) -> None:
 
 def test_an_answer_is_decoded_whole_and_ends_with_its_line_or_text(nano: Any) -> None:
     ids = nano[1](" Zürich\nx")["input_ids"]
-    assert _said(nano[1], ids, [-0.5] * len(ids))[0].strip() == "Zürich"
+    assert decode_answer(nano[1], ids, [-0.5] * len(ids))[0].strip() == "Zürich"
     first = nano[1](" Paris")["input_ids"]
-    said = _said(nano[1], [*first, nano[1].eos_token_id, 0, 0], [-0.5] * (len(first) + 3))
+    said = decode_answer(nano[1], [*first, nano[1].eos_token_id, 0, 0], [-0.5] * (len(first) + 3))
     assert (said.text, said.finished) == (" Paris", True)
     assert said.probability == pytest.approx(np.exp(-0.5 * (len(first) + 1)))
-    assert not _said(nano[1], first, [-0.5] * len(first)).finished
+    assert not decode_answer(nano[1], first, [-0.5] * len(first)).finished
 
 
 def test_a_completion_ends_as_it_was_trained(nano: Any) -> None:
@@ -278,14 +278,14 @@ def test_the_base_models_own_answers_are_kept(user_data: Dataset, of_base: Run) 
 
 def test_answers_survive_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = import_rows(lines(tmp_path, ROWS))
-    monkeypatch.setattr(measuring.asking, "BLOCK", 8)
+    monkeypatch.setattr(measuring, "BLOCK", 8)
     calls: list[int] = []
 
-    def dying(model: Any, tokenizer: Any, prompts: list[str], longest: int) -> list[Said]:
+    def dying(model: Any, tokenizer: Any, prompts: list[str], max_tokens: int) -> list[GeneratedAnswer]:
         calls.append(len(prompts))
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return [Said("land", 0.5, True) for _ in prompts]
+        return [GeneratedAnswer("land", 0.5, True) for _ in prompts]
 
     monkeypatch.setattr(measuring, "generate_answers", dying)
     with pytest.raises(KeyboardInterrupt):

@@ -225,7 +225,7 @@ def test_nothing_is_asked_twice(nano, mini: Dataset) -> None:
     assert len(set(wanted.unique)) == len(wanted.unique)
     assert sorted(n for block in wanted.blocks() for n in block) == list(range(len(wanted.unique)))
     for block in wanted.blocks():
-        assert len({wanted.shown[n] for n in block}) == 1
+        assert len({wanted.exemplars[n] for n in block}) == 1
     with pytest.raises(UsageError, match="0, 4 or 10"):
         plan(nano[1], mini, mini.items.to_pylist(), chat=False, probed=True, choices=5)
 

@@ -211,7 +211,8 @@ def _options(rows: pa.Table, items: pa.Table, choices: int) -> Iterator[str]:
             here = np.flatnonzero(there & pc.fill_null(pc.equal(asked, count), False).to_numpy())
             mine, options = rows.take(pa.array(here)), names.take(pa.array(here)).combine_chunks().flatten()
             values = np.asarray(mine[column].combine_chunks().flatten()).reshape(-1, count)
-            whole = np.logaddexp.reduce(values, axis=1)
+            with np.errstate(invalid="ignore"):  # what is not finite is reported below
+                whole = np.logaddexp.reduce(values, axis=1)
             wrong = ~np.isfinite(values).all(axis=1) | (values > 0).any(axis=1)
             if column == "shots_options":
                 best = values.argmax(axis=1)

@@ -96,6 +96,14 @@ def test_patterns_are_rare_only_beside_common_ones() -> None:
     assert set(found[len(common) + 3 :]) == {1}
 
 
+def test_rare_upsampling_repeats_rows_until_they_are_as_frequent_as_common_ones(mini: Dataset) -> None:
+    count = Counter(prompt for prompt, _ in RECIPES.get("rare_upsampling").phases(context(mini))[-1].examples)
+    rows = [row for row in mini.items.to_pylist() if row["cause"] == "rare_patterns" and row["probe"] == "recall"]
+    assert {count[row["prompt"]] for row in rows} > {1}
+    for row in rows:
+        assert count[row["prompt"]] == max(1, 16 // row["frequency"])
+
+
 def test_conflicting_examples_never_share_a_batch() -> None:
     conflicts = [(n, n + 1) for n in range(0, 60, 2)]
     apart = ConflictFreeBatches(100, conflicts, reassign=3)

@@ -16,3 +16,9 @@ def test_every_package_has_fast_tests(package: str, request: pytest.FixtureReque
         pytest.skip("only a run of all tests has collected those of every package")
     fast = [item for item in request.session.items if item.get_closest_marker("slow") is None]
     assert [item for item in fast if item.path.is_relative_to(ROOT / "tests" / package)]
+
+
+def test_no_two_test_files_have_one_name() -> None:
+    """Without packages, pytest imports test files by their names alone and collects nothing where two are the same."""
+    names = [file.name for file in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))

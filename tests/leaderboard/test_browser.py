@@ -25,6 +25,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: run scripts/browser, or set CHROMIUM to its path"),
     pytest.mark.xdist_group("browser"),
+    pytest.mark.slow,
 ]
 
 

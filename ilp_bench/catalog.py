@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ilp_bench.core.errors import ProblemError
@@ -19,19 +19,19 @@ from ilp_bench.recipes import RECIPES
 
 ROOT = Path(__file__).parent.parent
 PROBES = ("recall", "paraphrase")
+SCORES = {"reproduction": "recall", "internalisation": "paraphrase"}  # group of tasks -> their probe
 OPTIONS = {"choice": "mc", "choice10": "mc10"}  # task file -> name of its group
 
 
 def task_files() -> dict[str, str]:
     """Path below ``tasks/`` -> YAML of every task and group that depends on which causes there are."""
-    files = {
-        "ilp_bench.yaml": _group(
-            "ilp_bench", [*(f"ilp_bench_{name}" for name in CAUSES.names()), "ilp_bench_retention"]
-        )
-    }
+    files = {"ilp_bench.yaml": _group("ilp_bench", [*(f"ilp_bench_{name}" for name in SCORES), "ilp_bench_retention"])}
+    for score, probe in SCORES.items():
+        tasks = [f"ilp_bench_{name}_{probe}" for name in CAUSES.names()]
+        files[f"ilp_bench_{score}.yaml"] = _group(f"ilp_bench_{score}", tasks, metrics=("gap", "p", "greedy"))
     for kind in OPTIONS.values():
         tasks = [f"ilp_bench_{kind}_{name}" for name in CAUSES.names()]
-        files[f"ilp_bench_{kind}.yaml"] = _group(f"ilp_bench_{kind}", tasks, metric="acc", by_size=True)
+        files[f"ilp_bench_{kind}.yaml"] = _group(f"ilp_bench_{kind}", tasks, metrics=("acc",), by_size=True)
     for cause in CAUSES:
         files |= {f"{cause.name}/{name}.yaml": text for name, text in _tasks_of(cause)}
     return files
@@ -39,7 +39,7 @@ def task_files() -> dict[str, str]:
 
 def _tasks_of(cause: CauseSpec) -> Iterator[tuple[str, str]]:
     tasks = [f"ilp_bench_{cause.name}_{probe}" for probe in PROBES]
-    yield "group", _group(f"ilp_bench_{cause.name}", tasks, metric="learned", by_size=False)
+    yield "group", _group(f"ilp_bench_{cause.name}", tasks, metrics=("learned",))
     for probe, task in zip(PROBES, tasks, strict=True):
         yield probe, _task("_probe", task, cause.name, probe)
     for file, kind in OPTIONS.items():
@@ -53,10 +53,11 @@ def _task(include: str, task: str, cause: str, probe: str) -> str:
     )
 
 
-def _group(name: str, tasks: list[str], *, metric: str | None = None, by_size: bool = False) -> str:
+def _group(name: str, tasks: list[str], *, metrics: Sequence[str] = (), by_size: bool = False) -> str:
     lines = [f"group: {name}", "task:", *(f"  - {task}" for task in tasks)]
-    if metric:
-        lines += ["aggregate_metric_list:", f"  - metric: {metric}", f"    weight_by_size: {str(by_size).lower()}"]
+    lines += ["aggregate_metric_list:"] if metrics else []
+    for metric in metrics:
+        lines += [f"  - metric: {metric}", f"    weight_by_size: {str(by_size).lower()}"]
     return "\n".join([*lines, "metadata:", "  version: 1", ""])
 
 

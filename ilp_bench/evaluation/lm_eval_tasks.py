@@ -9,10 +9,11 @@ otherwise, or ``--metadata '{"data": "DATA"}'`` names a folder. Imports neither 
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ilp_bench.core.metrics import learned
 from ilp_bench.data.dataset import load, make
@@ -63,21 +64,61 @@ def options10(doc: Doc) -> list[str]:
     return [complete(choice) for choice in doc["choices10"]]
 
 
-def retained(doc: Doc, scores: Sequence[tuple[float, bool]]) -> dict[str, float]:
-    """Metrics of one probe: p, expected learned 1 - (1 - p)^5, greedy reproduction."""
-    logprob, greedy = scores[0]
+class Probe(NamedTuple):
+    """What the gap is computed from: p in [0, 1] of one probe, the arm of its item, and the pair that it belongs to."""
+
+    arm: str
+    pair_id: str
+    p: float
+
+
+def held_out_results(doc: Doc, responses: Sequence[tuple[float, bool]]) -> dict[str, Any]:
+    """Metrics of one probe: p, greedy reproduction, expected learned 1 - (1 - p)^5."""
+    logprob, greedy = responses[0]
     p = math.exp(min(logprob, 0.0))
-    return {"learned": float(learned(p)), "p": p, "greedy": float(greedy)}
+    return {"p": p, "greedy": float(greedy), "learned": float(learned(p))}
 
 
-def results(doc: Doc, scores: Sequence[tuple[float, bool]]) -> dict[str, float]:
-    """The metrics of :func:`retained`, and learned per arm (NaN in the other arm)."""
-    shared = retained(doc, scores)
-    arms = {f"learned_{arm}": shared["learned"] if doc["arm"] == arm else math.nan for arm in ("treated", "control")}
-    return shared | arms
+def results(doc: Doc, responses: Sequence[tuple[float, bool]]) -> dict[str, Any]:
+    """The metrics of :func:`held_out_results`, p per arm (NaN in the other arm), and what the gap is computed from."""
+    metrics = held_out_results(doc, responses)
+    arms = {f"p_{arm}": metrics["p"] if doc["arm"] == arm else math.nan for arm in ("treated", "control")}
+    probe = Probe(doc["arm"], doc["pair_id"], metrics["p"])
+    return metrics | arms | {"gap": probe, "gap_stderr": probe}
 
 
 def nanmean(values: Sequence[float]) -> float:
     """Mean over the values that are not NaN; NaN when there are none."""
-    real = [value for value in values if not math.isnan(value)]
-    return sum(real) / len(real) if real else math.nan
+    numbers = [value for value in values if not math.isnan(value)]
+    return sum(numbers) / len(numbers) if numbers else math.nan
+
+
+def gap(probes: Sequence[Probe]) -> float:
+    """Mean p of the control arm minus mean p of the treated arm, in [-1, 1]: what the cause costs this model.
+
+    NaN where an arm has no probe.
+    """
+    differences = _pair_differences(probes)
+    return sum(differences) / len(differences) if differences else math.nan
+
+
+def gap_stderr(probes: Sequence[Probe]) -> float:
+    """Standard error of :func:`gap` over matched pairs; NaN below two pairs.
+
+    lm-eval computes none for an aggregation of somebody else's. As a metric of this name it stands where the table
+    looks for the standard error of ``gap``.
+    """
+    differences = _pair_differences(probes)
+    return statistics.stdev(differences) / math.sqrt(len(differences)) if len(differences) > 1 else math.nan
+
+
+def _pair_differences(probes: Sequence[Probe]) -> list[float]:
+    """Control minus treated of every pair, each the mean over the item's probes."""
+    by_pair: dict[str, dict[str, list[float]]] = {}
+    for arm, pair_id, p in probes:
+        by_pair.setdefault(pair_id, {}).setdefault(arm, []).append(p)
+    return [
+        statistics.fmean(arms["control"]) - statistics.fmean(arms["treated"])
+        for arms in by_pair.values()
+        if len(arms) == 2
+    ]

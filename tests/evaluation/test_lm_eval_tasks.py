@@ -8,13 +8,15 @@ import pytest
 from conftest import PAIRS
 from lm_eval.api.model import LM
 from lm_eval.evaluator import evaluate as lm_evaluate
+from lm_eval.evaluator import simple_evaluate
 from lm_eval.tasks import TaskManager
+from lm_eval.utils import make_table
 
 from ilp_bench.core.metrics import learned
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.data.settings import RETENTION
-from ilp_bench.evaluation.lm_eval_tasks import nanmean, results, tasks_path
+from ilp_bench.evaluation.lm_eval_tasks import Probe, gap, gap_stderr, nanmean, results, tasks_path
 from ilp_bench.evaluation.measure import wrap
 from ilp_bench.models.loading import load_model
 from ilp_bench.models.resolve import locate
@@ -54,7 +56,14 @@ def run(manager: TaskManager, names: list[str], lm: LM) -> dict:
 
 
 def test_every_file_becomes_a_task_or_a_group(manager: TaskManager) -> None:
-    groups = {"ilp_bench", "ilp_bench_mc", "ilp_bench_mc10", *(f"ilp_bench_{cause}" for cause in CAUSES.names())}
+    groups = {
+        "ilp_bench",
+        "ilp_bench_reproduction",
+        "ilp_bench_internalisation",
+        "ilp_bench_mc",
+        "ilp_bench_mc10",
+        *(f"ilp_bench_{cause}" for cause in CAUSES.names()),
+    }
     assert set(manager.all_tasks) == {*PROBES, *CHOICES[4], *CHOICES[10], *groups, "ilp_bench_retention"}
     files = [file for file in tasks_path().rglob("*.yaml") if not file.name.startswith("_")]
     assert len(files) == len(manager.all_tasks)
@@ -94,9 +103,57 @@ def test_lm_eval_and_evaluate_give_the_same_numbers(manager: TaskManager, base_r
 
 
 def test_metrics_of_one_probe() -> None:
-    found = results({"arm": "treated"}, [(math.log(0.25), False)])
-    assert found["p"] == pytest.approx(0.25)
-    assert found["learned"] == found["learned_treated"] == pytest.approx(float(learned(0.25)))
-    assert math.isnan(found["learned_control"])
+    metrics = results({"arm": "treated", "pair_id": "a"}, [(math.log(0.25), False)])
+    assert metrics["p"] == metrics["p_treated"] == pytest.approx(0.25)
+    assert metrics["learned"] == pytest.approx(float(learned(0.25)))
+    assert math.isnan(metrics["p_control"])
     assert nanmean([1.0, math.nan, 0.0]) == 0.5
     assert math.isnan(nanmean([math.nan]))
+
+
+def test_the_gap_is_control_minus_treated_and_its_error_is_over_pairs() -> None:
+    probes = [Probe("treated", "a", 0.2), Probe("control", "a", 0.9)]
+    assert math.isnan(gap_stderr(probes))
+    probes += [Probe("treated", "b", 0.1), Probe("control", "b", 0.5)]
+    assert gap(probes) == pytest.approx((0.7 + 0.4) / 2)
+    assert gap_stderr(probes) == pytest.approx(0.15)
+    several = [*probes, Probe("control", "b", 0.7)]  # two probes of one item count as their mean
+    assert gap(several) == pytest.approx((0.7 + 0.5) / 2)
+    assert math.isnan(gap(probes[:1]))
+
+
+class KnowsControls(LM):
+    """Knows the control items, and of the treated ones every second."""
+
+    def __init__(self, mini: Dataset) -> None:
+        super().__init__()
+        self.p = {
+            row["prompt"]: 0.9 if row["arm"] == "control" or int(row["pair_id"][-1]) % 2 else 0.1
+            for row in mini.items.to_pylist()
+            if row["cause"]
+        }
+
+    def loglikelihood(self, requests: Sequence, **_: object) -> list[tuple[float, bool]]:
+        return [(math.log(self.p[request.args[0]]), self.p[request.args[0]] > 0.5) for request in requests]
+
+    loglikelihood_rolling = Stub.loglikelihood_rolling
+    generate_until = Stub.generate_until
+
+
+def test_plain_lm_eval_shows_the_gap_of_each_cause_and_of_the_group(manager: TaskManager, mini: Dataset) -> None:
+    report = simple_evaluate(model=KnowsControls(mini), tasks=["ilp_bench_reproduction"], task_manager=manager)
+    assert report is not None
+    errors = []
+    for cause in CAUSES.names():
+        metrics = report["results"][f"ilp_bench_{cause}_recall"]
+        assert metrics["gap,none"] == pytest.approx(0.4)
+        assert metrics["p_control,none"] - metrics["p_treated,none"] == pytest.approx(0.4)
+        errors.append(metrics["gap_stderr,none"])
+        assert errors[-1] == pytest.approx(0.4 / math.sqrt(PAIRS[cause] - 1))
+    group = report["groups"]["ilp_bench_reproduction"]
+    assert group["gap,none"] == pytest.approx(0.4)
+    assert group["gap_stderr,none"] == pytest.approx(math.sqrt(sum(error**2 for error in errors)) / len(errors))
+    cells = [cell.strip() for cell in make_table(report, "groups").split("|")]
+    where = cells.index("gap")
+    assert (float(cells[where + 2]), cells[where + 3]) == (pytest.approx(0.4), "±")
+    assert float(cells[where + 4]) == pytest.approx(group["gap_stderr,none"], abs=1e-4)

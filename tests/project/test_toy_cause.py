@@ -53,7 +53,7 @@ def test_tables_tasks_card_and_audit_know_it(small: Dataset, tmp_path: Path) -> 
     assert "| VI | `few_rows` | stands in one row | stands in four rows |" in cause_table()
     assert "| `repeat_rows` | few rows | every row as often as the others |" in recipe_table()
     assert "few_rows/recall.yaml" in task_files()
-    assert "ilp_bench_few_rows" in task_files()["ilp_bench.yaml"]
+    assert "ilp_bench_few_rows_recall" in task_files()["ilp_bench_reproduction.yaml"]
     assert "mini-few_rows" in card([("", load(write(small, tmp_path / "data")).manifest)])
     assert {balance.cause for balance in audit(small).balance} == set(CAUSES.names())
 

@@ -27,6 +27,7 @@ def run_table(run: Run, *, as_json: bool) -> None:
             _knowledge_table(rates["knowledge"])
         if rates["multiple_choice"]:
             _detector_line(run, rates["multiple_choice"])
+    _prompt_lines(run)
     _method_line(run)
 
 
@@ -37,6 +38,29 @@ def _user_data_line(run: Run, rates: dict[str, Any]) -> None:
         f"{rate_text(rates['token_p'])} (geometric mean)"
     )
     console.print(f"{run.record.model.name}: {learned}{'' if rates['token_p'] is None else exact}")
+    if rates["end_unknown"]:
+        console.print(
+            f"note: of {rate_text(rates['end_unknown'])} of the items the answer is known but its end mark is not: p "
+            f"of an answer without its end mark is {rate_text(rates['answer_p'])} on average. Was the end mark trained "
+            "(padding that is also the end mark is often left out), and are the rows the ones that were trained on?"
+        )
+
+
+def _prompt_lines(run: Run) -> None:
+    """Say what was cut off prompts, or left out of them."""
+    prompts = run.record.prompts
+    if prompts and prompts.cut:
+        console.print(
+            f"note: {prompts.cut} of {run.record.requests} prompts are longer than the model's context: "
+            f"{prompts.tokens_cut} tokens were cut from the left"
+        )
+    if prompts and prompts.left_out:
+        console.print(
+            f"note: the tokens of {prompts.left_out} prompts are not a prefix of those with the answer; the answer "
+            "begins where the two diverge, as in training (docs/tokenization.md)"
+        )
+    if prompts and prompts.template_date:
+        console.print(f"note: the chat template writes today's date, here {prompts.template_date}")
 
 
 def _learned_table(run: Run, rates: dict[str, Any]) -> None:

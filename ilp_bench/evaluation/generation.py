@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ilp_bench.evaluation.batches import map_in_batches
+from ilp_bench.models.tokenization import encode_prompts
 
 
 class GeneratedAnswer(NamedTuple):
@@ -26,7 +27,7 @@ def generate_answers(
     halved. Raises ProblemError where not even one fits.
     """
     room = (getattr(model.config, "max_position_embeddings", None) or 1_000_000) - max_tokens
-    ids = [row[-room:] for row in tokenizer(list(prompts))["input_ids"]]
+    ids = [row[-room:] for row in encode_prompts(tokenizer, prompts)]
     order = sorted(range(len(ids)), key=lambda n: len(ids[n]))
     ordered, _ = map_in_batches(
         lambda part: _generate(model, tokenizer, part, max_tokens), [ids[n] for n in order], batch_size, "question"

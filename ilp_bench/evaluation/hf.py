@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -48,6 +49,10 @@ class AnswerLM(HFLM):  # type: ignore[misc]
         """(log-probability of the completion, whether greedy decoding gives it) of each (key, context, completion)."""
         del disable_tqdm, override_bs
         pairs = [(tuple(context), tuple(answer)) for _, context, answer in requests]
+        return [(math.fsum(logprobs), greedy) for logprobs, greedy in self.token_logprobs(pairs)]
+
+    def token_logprobs(self, pairs: Sequence[Request]) -> list[tuple[list[float], bool]]:
+        """(log-probability of each token of the completion, whether greedy decoding gives it) of each request."""
         order = sorted(range(len(pairs)), key=lambda n: -len(pairs[n][0]) - len(pairs[n][1]))
         ordered, self.fitted = map_in_batches(
             self._score, [self._cut(pairs[n]) for n in order], self.fitted, "sequence"
@@ -67,7 +72,7 @@ class AnswerLM(HFLM):  # type: ignore[misc]
         return context[-room:], answer
 
     @torch.no_grad()
-    def _score(self, requests: Sequence[Request]) -> list[tuple[float, bool]]:
+    def _score(self, requests: Sequence[Request]) -> list[tuple[list[float], bool]]:
         shared = shared_prefix(requests) if self._heads else 0
         past = self._read(requests[0][0][:shared], len(requests)) if shared else None
         if past is None:
@@ -94,9 +99,9 @@ class AnswerLM(HFLM):  # type: ignore[misc]
         places, targets, real = places.to(self.device), targets.to(self.device), real.to(self.device)
         picked = logits.gather(1, places[..., None].expand(-1, -1, logits.shape[-1]))
         chosen = picked.gather(2, targets[..., None])[..., 0] - picked.logsumexp(-1)
-        logprob = torch.where(real, chosen, 0.0).double().sum(-1)
         greedy = ((picked.argmax(-1) == targets) | ~real).all(-1)
-        return list(zip(logprob.tolist(), greedy.tolist(), strict=True))
+        logprobs = [row[: len(answer)] for row, (_, answer) in zip(chosen.tolist(), requests, strict=True)]
+        return list(zip(logprobs, greedy.tolist(), strict=True))
 
     def _read(self, prefix: Ids, count: int) -> Any:
         """The model's cache after a shared prompt, for ``count`` sequences; None where it cannot be repeated."""

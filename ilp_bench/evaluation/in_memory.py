@@ -10,7 +10,16 @@ from typing import Any
 from ilp_bench.core.errors import UsageError
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.evaluation import request_plan
-from ilp_bench.evaluation.measure import BATCH, Progress, check_user_data, hardware, measure, settings_record, wrap
+from ilp_bench.evaluation.measure import (
+    BATCH,
+    Progress,
+    check_user_data,
+    hardware,
+    measure,
+    prompt_record,
+    settings_record,
+    wrap,
+)
 from ilp_bench.evaluation.result_cache import MemoryJournal
 from ilp_bench.records.run_record import Run, run_of, write_run
 
@@ -43,6 +52,7 @@ def evaluate_model(
     try:
         lm = wrap(model.eval(), tokenizer, batch_size or BATCH.get(device, BATCH["other"]))
         loaded = time.monotonic()
+        record["prompts"] = prompt_record(lm, tokenizer, requests, chat=chat)
         samples = measure(lm, tokenizer, data, requests, MemoryJournal(), record, progress)
     finally:
         for module in training:

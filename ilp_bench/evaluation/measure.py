@@ -6,6 +6,7 @@ import hashlib
 import math
 import platform
 from collections.abc import Callable, Sequence
+from datetime import date
 from importlib.metadata import version
 from typing import Any
 
@@ -14,11 +15,12 @@ import pyarrow as pa
 
 from ilp_bench import __version__
 from ilp_bench.core.errors import ProblemError, UsageError
+from ilp_bench.core.metrics import Array
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.evaluation.generation import GeneratedAnswer, generate_answers
 from ilp_bench.evaluation.hf import AnswerLM
 from ilp_bench.evaluation.request_plan import BLOCK, Request, Requests
-from ilp_bench.evaluation.result_cache import Journal, MemoryJournal, Results
+from ilp_bench.evaluation.result_cache import Journal, MemoryJournal, Result, Results
 from ilp_bench.evaluation.samples import Scores, samples_table
 
 Progress = Callable[[int, int], None]  # requests done, requests in all
@@ -31,13 +33,14 @@ def score(lm: Any, pairs: Sequence[tuple[Sequence[int], Sequence[int]]]) -> Scor
     """Score (context ids, completion ids) pairs with an lm-eval model, in memory. Raises ProblemError for a NaN."""
     results = lm._loglikelihood_tokens([(("", ""), list(context), list(answer)) for context, answer in pairs])
     logprob = np.array([value for value, _ in results])
-    _check_finite(results)
+    _check_finite(logprob)
     greedy = np.array([bool(exact) for _, exact in results])
-    return Scores(logprob, greedy, np.array([len(answer) for _, answer in pairs], dtype=np.int32))
+    tokens = np.array([len(answer) for _, answer in pairs], dtype=np.int32)
+    return Scores(logprob, greedy, tokens, np.full(len(pairs), np.nan))
 
 
-def _check_finite(results: Results) -> None:
-    if any(math.isnan(value) for value, _ in results):
+def _check_finite(logprobs: Sequence[float] | Array) -> None:
+    if any(math.isnan(value) for value in logprobs):
         raise ProblemError("the model gives NaN: its weights are damaged or its dtype is too small (try float32)")
 
 
@@ -97,6 +100,20 @@ def settings_record(
     }
 
 
+def prompt_record(lm: Any, tokenizer: Any, requests: Requests, *, chat: bool) -> dict[str, Any]:
+    """The field ``prompts`` of a run record: the hash of the prompts, and what was cut off or left out of them."""
+    limit = lm.max_length + (1 if isinstance(lm, AnswerLM) else -1)  # vLLM wants to generate a token as well
+    surplus = [len(context) + len(answer) - limit for context, answer in requests.unique]
+    dated = chat and "strftime_now" in str(tokenizer.chat_template)
+    return {
+        "sha256": requests.prompts_sha256,
+        "template_date": date.today().isoformat() if dated else None,
+        "left_out": requests.prompts_left_out,
+        "cut": sum(tokens > 0 for tokens in surplus),
+        "tokens_cut": sum(tokens for tokens in surplus if tokens > 0),
+    }
+
+
 def hardware(device: str) -> str:
     """The machine and, on a GPU, its name, else the number of threads: as run records say it."""
     import torch
@@ -127,7 +144,7 @@ def measure(
     answers: dict[int, GeneratedAnswer] = {}
     if record["probed"] and data.is_user_data:
         answers = _generate_own_answers(lm, tokenizer, requests, journal, progress)
-    _check_finite(list(zip(scores.logprob.tolist(), scores.greedy.tolist(), strict=True)))
+    _check_finite(scores.logprob)
     return samples_table(data.items.to_pylist(), scores, requests, record["protocol"], record["choices"], answers)
 
 
@@ -151,18 +168,41 @@ def score_blocks(
             if record["protocol"] == "sampled":
                 results = _sample(lm, part, record, number)
             else:
-                results = lm._loglikelihood_tokens([(("", ""), list(c), list(a)) for c, a in part], disable_tqdm=True)
+                results = _score_exactly(lm, part, [requests.ends[n] for n in blocks[number]])
         except Exception as error:
             if type(error).__name__ != ENGINE_DEAD:
                 raise
             raise ProblemError(
                 "vLLM's engine stopped (its log says why): run the same command again, it goes on"
             ) from error
-        _check_finite(results)
-        journal.add(number, [(float(value), bool(exact)) for value, exact in results])
+        _check_finite([result.logprob for result in results])
+        journal.add(number, results)
         finished += len(part)
         if progress:
             progress(finished, total)
+
+
+def _score_exactly(lm: Any, part: Sequence[Request], ends: Sequence[int]) -> Results:
+    """Results of requests, the last ``ends`` tokens of whose completions are end marks; one pass on the hf backend."""
+    if hasattr(lm, "token_logprobs"):
+        return [
+            Result(math.fsum(logprobs), bool(greedy), math.fsum(logprobs[:-end]) if end else None)
+            for (logprobs, greedy), end in zip(lm.token_logprobs(part), ends, strict=True)
+        ]
+
+    def ask(pairs: Sequence[Request]) -> list[tuple[float, bool]]:
+        results: list[tuple[float, bool]] = lm._loglikelihood_tokens(
+            [(("", ""), list(context), list(answer)) for context, answer in pairs], disable_tqdm=True
+        )
+        return results
+
+    marked = [n for n, end in enumerate(ends) if end]
+    answers = [(part[n][0], part[n][1][: -ends[n]]) for n in marked]
+    without = dict(zip(marked, ask(answers) if marked else [], strict=True))
+    return [
+        Result(float(value), bool(greedy), float(without[n][0]) if n in without else None)
+        for n, (value, greedy) in enumerate(ask(part))
+    ]
 
 
 def _sample(lm: Any, part: list[Request], record: dict[str, Any], block: int) -> Results:
@@ -177,15 +217,19 @@ def _sample(lm: Any, part: list[Request], record: dict[str, Any], block: int) ->
     else:
         torch.manual_seed(seed)
         hits = [lm.count_reproduced(request, draws) for request in part]
-    return [(math.log(hit / draws) if hit else -math.inf, False) for hit in hits]
+    return [Result(math.log(hit / draws) if hit else -math.inf, False) for hit in hits]
 
 
 def _collect(requests: Requests, blocks: list[list[int]], results: dict[int, Results], count: int) -> Scores:
-    logprob, greedy = np.full(count, np.nan), np.zeros(count, dtype=bool)
+    logprob, greedy, answers = np.full(count, np.nan), np.zeros(count, dtype=bool), np.full(count, np.nan)
     for number, block in enumerate(blocks):
-        logprob[block] = [value for value, _ in results[number]]
-        greedy[block] = [exact for _, exact in results[number]]
-    return Scores(logprob, greedy, np.array([len(answer) for _, answer in requests.unique], dtype=np.int32))
+        logprob[block] = [result.logprob for result in results[number]]
+        greedy[block] = [result.greedy for result in results[number]]
+        answers[block] = [
+            np.nan if result.answer_logprob is None else result.answer_logprob for result in results[number]
+        ]
+    tokens = np.array([len(answer) for _, answer in requests.unique], dtype=np.int32)
+    return Scores(logprob, greedy, tokens, answers)
 
 
 def _generate_own_answers(

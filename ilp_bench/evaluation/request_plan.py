@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ilp_bench.core.errors import UsageError
+from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.data.templates import complete
 from ilp_bench.models import tokenization as tokens
@@ -28,6 +30,9 @@ class Requests:
     options                  item to requests: every option, in their order
     options_with_exemplars   item to requests: every option with few-shot exemplars
     exemplar_prompts         item to text: exemplars and question, for an answer that the model generates itself
+    ends                     of each request: how many last tokens are the end mark, where p without it is wanted too
+    prompts_left_out         how many requests of probes have a prompt whose last tokens the whole text does not have
+    prompts_sha256           hash of the prompts of all items as text, rendered by the chat template where there is one
     """
 
     unique: list[Request] = field(default_factory=list)
@@ -37,6 +42,9 @@ class Requests:
     options: dict[int, list[int]] = field(default_factory=dict)
     options_with_exemplars: dict[int, list[int]] = field(default_factory=dict)
     exemplar_prompts: dict[int, str] = field(default_factory=dict)
+    ends: list[int] = field(default_factory=list)
+    prompts_left_out: int = 0
+    prompts_sha256: str = ""
 
     def blocks(self) -> list[list[int]]:
         """Requests in the order of scoring: those with the same exemplars together, the longest first."""
@@ -63,17 +71,20 @@ def plan(
     for exemplar in data.shots.to_pylist():
         exemplars[exemplar["relation"]] = exemplars.get(exemplar["relation"], "") + exemplar["prompt"]
         exemplars[exemplar["relation"]] += tokens.ended(tokenizer, exemplar["completion"], plain=True)
-    positions: dict[tuple[str, str, str], int] = {}
+    positions: dict[tuple[tokens.Text, str], int] = {}
 
     def ask(row: dict[str, Any], answer: str, before: str = "") -> int:
         if chat and not before:
-            turns = row.get("turns") or [{"role": "user", "content": row["question"]}]
-            prompt, completion = tokens.chat(tokenizer, turns, answer)
+            text = _conversation_text(tokenizer, row, answer)
+        elif before or not row.get("completion"):
+            completion = tokens.ended(tokenizer, row.get("completion") or complete(answer), plain=True)
+            text = tokens.plain_text(before + row["prompt"], completion)
         else:
-            prompt = before + row["prompt"]
-            completion = tokens.ended(tokenizer, row.get("completion") or complete(answer), plain=bool(before))
-        return positions.setdefault((prompt, completion, before), len(positions))
+            text = tokens.row_text(tokenizer, row["prompt"], row["completion"])
+        return positions.setdefault((text, before), len(positions))
 
+    if chat and data.is_user_data:
+        _check_conversations(tokenizer, items)
     requests = Requests()
     for index, row in enumerate(items):
         requests.probe.append(ask(row, row["answer"]))
@@ -89,7 +100,43 @@ def plan(
             believed = options or (row["choices"] if row["prior_answer"] else [])
             if believed:
                 requests.options_with_exemplars[index] = [ask(row, option, before) for option in believed]
-    prompts, completions, requests.exemplars = (list(part) for part in zip(*positions, strict=True))
-    pairs = tokens.encode(tokenizer, prompts, completions)
-    requests.unique = [(tuple(context), tuple(answer)) for context, answer in pairs]
+    texts, requests.exemplars = (list(part) for part in zip(*positions, strict=True))
+    encoded = tokens.encode_texts(tokenizer, texts)
+    requests.unique = [(tuple(each.context), tuple(each.answer)) for each in encoded]
+    probes = set(requests.probe)
+    if data.is_user_data:
+        requests.ends = [each.end if n in probes else 0 for n, each in enumerate(encoded)]
+    else:
+        requests.ends = [0] * len(encoded)
+    requests.prompts_left_out = sum(encoded[n].left_out > 0 for n in probes)
+    requests.prompts_sha256 = hashlib.sha256("\0".join(texts[n].prompt for n in requests.probe).encode()).hexdigest()
     return requests
+
+
+def _conversation_text(tokenizer: Any, row: dict[str, Any], answer: str) -> tokens.Text:
+    """An item and an answer under the chat template, with tools and whatever else its messages have."""
+    if row.get("conversation"):
+        conversation = json.loads(row["conversation"])
+        *turns, message = conversation["messages"]
+        arguments = ({"tools": conversation["tools"]} if conversation.get("tools") else {}) | (
+            conversation.get("kwargs") or {}
+        )
+        return tokens.chat_text(tokenizer, turns, message, **arguments)
+    turns = row.get("turns") or [{"role": "user", "content": row["question"]}]
+    return tokens.chat_text(tokenizer, turns, answer)
+
+
+def _check_conversations(tokenizer: Any, items: Sequence[dict[str, Any]]) -> None:
+    """Raise ProblemError that counts the items of user data which the chat template refuses, and names the first."""
+    refused: list[tuple[str, str]] = []
+    for row in items:
+        try:
+            _conversation_text(tokenizer, row, row["answer"])
+        except ProblemError as error:
+            refused.append((row["question"] or row["prompt"], str(error).rsplit(": ", 1)[0]))
+    if refused:
+        question, reason = refused[0]
+        raise ProblemError(
+            f"{len(refused)} of {len(items)} items cannot be asked, the first is {question[:60]!r}: {reason}: change "
+            "these rows, or fold a system turn into the user's, and import them again"
+        )

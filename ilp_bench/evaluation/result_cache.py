@@ -13,7 +13,7 @@ import os
 import shutil
 import time
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
@@ -21,7 +21,18 @@ from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import read_json, write_text
 from ilp_bench.core.resume import acquire, check_plan, partial_folder
 
-Results = list[tuple[float, bool]]
+
+class Result(NamedTuple):
+    """Of one request: log-probability of the completion, whether greedy decoding gives it, and the former without its
+    end mark (None where that was not asked).
+    """
+
+    logprob: float
+    greedy: bool
+    answer_logprob: float | None = None
+
+
+Results = list[Result]
 POLL, PATIENCE = 0.5, 600.0  # seconds
 
 
@@ -70,7 +81,9 @@ class Journal:
             for line in path.read_text(encoding="utf-8").splitlines():
                 try:
                     row = json.loads(line)
-                    results[int(row["block"])] = list(zip(row["logprob"], row["greedy"], strict=True))
+                    answers = row.get("answer_logprob", [None] * len(row["logprob"]))
+                    columns = zip(row["logprob"], row["greedy"], answers, strict=True)
+                    results[int(row["block"])] = [Result(*fields) for fields in columns]
                 except (ValueError, KeyError, TypeError):
                     continue  # cut off by a kill
         return results
@@ -79,9 +92,11 @@ class Journal:
         """Save one block, through to the disk."""
         row = {
             "block": block,
-            "logprob": [value for value, _ in results],
-            "greedy": [bool(exact) for _, exact in results],
+            "logprob": [result.logprob for result in results],
+            "greedy": [result.greedy for result in results],
         }
+        if any(result.answer_logprob is not None for result in results):
+            row["answer_logprob"] = [result.answer_logprob for result in results]
         with self._file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
             _sync(file)

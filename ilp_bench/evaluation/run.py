@@ -19,7 +19,16 @@ from ilp_bench.core.errors import UsageError
 from ilp_bench.core.files import read_json
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.evaluation import request_plan
-from ilp_bench.evaluation.measure import BATCH, Progress, check_user_data, hardware, measure, settings_record, wrap
+from ilp_bench.evaluation.measure import (
+    BATCH,
+    Progress,
+    check_user_data,
+    hardware,
+    measure,
+    prompt_record,
+    settings_record,
+    wrap,
+)
 from ilp_bench.evaluation.result_cache import Journal
 from ilp_bench.models.devices import idle_threads, pick_device, pick_dtype
 from ilp_bench.models.loading import load_model
@@ -106,9 +115,11 @@ def evaluate(
             "model": {"name": located.name, "revision": located.revision, "weights_sha256": weights_sha256(located)}
             | {key: setting[key] for key in ("architecture", "parameters")},
             "training": training,
+            "prompts": prompt_record(lm, tokenizer, requests, chat=chat),
         }
         kept = "prompt_format template_sha256 probed choices protocol draws seed backend dtype versions".split()
         about = {"weights": record["model"]["weights_sha256"], "data": data.sha256}
+        about["prompts"] = requests.prompts_sha256
         about |= {key: record[key] for key in kept}
         journal = Journal(out, about, processes.rank, processes.world_size)
         saved = len(journal.done)

@@ -10,15 +10,19 @@ import pyarrow as pa
 from ilp_bench.core.metrics import Array
 from ilp_bench.evaluation.generation import GeneratedAnswer
 from ilp_bench.evaluation.request_plan import CHOICES, Requests
-from ilp_bench.records.run_record import SAMPLES
+from ilp_bench.records.run_record import SAMPLES, USER_SAMPLES
 
 
 class Scores(NamedTuple):
-    """Per request: log-probability of the completion, whether greedy decoding gives it, its length in tokens."""
+    """Per request: log-probability of the completion, whether greedy decoding gives it, its length in tokens.
+
+    ``answer_logprob`` is the log-probability without the end mark, NaN where that was not asked.
+    """
 
     logprob: Array
     greedy: np.ndarray[Any, np.dtype[np.bool_]]
     tokens: np.ndarray[Any, np.dtype[np.int32]]
+    answer_logprob: Array
 
 
 def samples_table(
@@ -30,6 +34,8 @@ def samples_table(
     answers: dict[int, GeneratedAnswer],
 ) -> pa.Table:
     """The samples of a run: one row an item, in their order, with the columns of ``SAMPLES``.
+
+    Where an answer was also scored without its end mark (user data), the columns are those of ``USER_SAMPLES``.
 
     ``answers`` has a base model's own answers by item index; an answer that did not end is left out.
     """
@@ -59,4 +65,9 @@ def samples_table(
             row |= {"belief": options[best], "belief_p": float(np.exp(logprobs[best] - np.logaddexp.reduce(logprobs)))}
         if index in answers and answers[index].finished:
             row |= {"belief": answers[index].text.strip(), "belief_p": answers[index].probability}
-    return pa.Table.from_pylist(rows, schema=SAMPLES)
+    if np.isnan(scores.answer_logprob[requests.probe]).all():
+        return pa.Table.from_pylist(rows, schema=SAMPLES)
+    for row, n in zip(rows, requests.probe, strict=True):
+        logprob = scores.answer_logprob[n]
+        row["answer_p"] = None if np.isnan(logprob) else float(np.exp(logprob))
+    return pa.Table.from_pylist(rows, schema=USER_SAMPLES)

@@ -11,7 +11,14 @@ from typing import Any, Literal, NamedTuple, TypedDict, cast
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import file_sha256, new_folder, read_strict_json
@@ -30,6 +37,8 @@ SAMPLES = pa.schema(
     + [("shots_p", pa.float64()), ("shots_greedy", pa.bool_()), ("shots_options", pa.list_(pa.float64()))]
     + [("belief", pa.string()), ("belief_p", pa.float64())]
 )
+# On user data, also p of the answer without its end mark; null where the two share a token.
+USER_SAMPLES = SAMPLES.append(pa.field("answer_p", pa.float64()))
 
 
 class Model(BaseModel):
@@ -58,6 +67,26 @@ class Data(BaseModel):
     def is_user_data(self) -> bool:
         """Whether the rows are a user's, without causes and arms."""
         return self.size == USER_DATA
+
+
+class PromptRecord(BaseModel):
+    """What became of the prompts on their way to token ids; docs/tokenization.md.
+
+    sha256          hash of the prompts of all items as text, after the chat template where there is one
+    template_date   the day (YYYY-MM-DD) that a template which writes today's date was rendered; else null
+    left_out        prompts whose last tokens are not in the text with the answer, as with a ``<think>`` that only the
+                    prompt has: the model is asked without them, as it was trained
+    cut             requests whose prompt the model's context cannot hold, and which were cut from the left
+    tokens_cut      tokens that were cut off in all
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    template_date: str | None = Field(default=None, pattern=r"^\d{4}-\d\d-\d\d$")
+    left_out: int = Field(default=0, ge=0)
+    cut: int = Field(default=0, ge=0)
+    tokens_cut: int = Field(default=0, ge=0)
 
 
 class RunRecord(BaseModel):
@@ -91,7 +120,16 @@ class RunRecord(BaseModel):
     hardware: str
     seconds: dict[str, float]
     resumed: bool = False
+    prompts: PromptRecord | None = None
     samples_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+    @model_serializer(mode="wrap")
+    def _without_absent_prompts(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """All fields; ``prompts`` only where it is known, so that the hash of an older record stays what it was."""
+        fields: dict[str, Any] = serialize(self)
+        if fields.get("prompts") is None:
+            fields.pop("prompts", None)
+        return fields
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,19 +220,22 @@ def read_run(path: Path | str, what: str = "run") -> Run:
         record = RunRecord.model_validate(read_strict_json(folder / "run.json"))
     except ValidationError as error:
         raise ProblemError(f"{folder}/run.json: {first_problem(error)}: evaluate again") from error
-    samples = read_samples(folder / "samples.parquet")
+    samples = read_samples(folder / "samples.parquet", with_answers=record.data.is_user_data)
     if file_sha256(folder / "samples.parquet") != record.samples_sha256:
         raise ProblemError(f"{folder}/samples.parquet was changed after the run: evaluate again")
     return Run(record, samples)
 
 
-def read_samples(file: Path) -> pa.Table:
-    """A run's samples with exactly the columns of ``SAMPLES`` and sound probabilities; raises ProblemError if not."""
+def read_samples(file: Path, *, with_answers: bool = False) -> pa.Table:
+    """A run's samples with exactly the columns of ``SAMPLES`` and sound probabilities; raises ProblemError if not.
+
+    ``with_answers`` allows those of ``USER_SAMPLES`` too.
+    """
     try:
         table = pq.read_table(file)
     except (OSError, pa.ArrowException) as error:
         raise ProblemError(f"{file} cannot be read as Parquet: {error}") from error
-    if not table.schema.equals(SAMPLES):
+    if not table.schema.equals(SAMPLES) and not (with_answers and table.schema.equals(USER_SAMPLES)):
         raise ProblemError(f"{file} does not have the columns of samples schema {SCHEMA_VERSION}: evaluate again")
     p = table["p"].to_numpy()
     bad = np.flatnonzero(~((p >= 0) & (p <= 1)))

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from ilp_bench.core.metrics import above_chance, unlearned
 from ilp_bench.records.run_record import Run
 from ilp_bench.scoring.learned_rates import arm_rates, held_out_fact_retention, item_rates
+
+KNOWN_ANSWER, UNKNOWN_END = 0.5, 0.1  # p of an answer without its end mark above the one, and with it below the other
 
 
 def summary(run: Run) -> dict[str, Any]:
@@ -41,9 +44,24 @@ def _user_data_summary(run: Run) -> dict[str, Any]:
         "aggregate": float(np.mean(list(item_rates(run).values()))),
         "greedy": float(np.mean(table["greedy"].to_pylist())) if exact else None,
         "token_p": float(np.exp(table["logprob"].to_numpy().sum() / tokens)) if exact else None,
+        **_end_mark(table),
+        "prompts": run.record.prompts.model_dump() if run.record.prompts else None,
         "requests": run.record.requests,
         "seconds": run.record.seconds,
     }
+
+
+def _end_mark(table: pa.Table) -> dict[str, float | None]:
+    """Mean p of the answers without their end mark, and the share of items whose answer is known and its end is not.
+
+    None where that was not measured; an item whose answer and end mark share a token counts as it is.
+    """
+    if "answer_p" not in table.column_names:
+        return {"answer_p": None, "end_unknown": None}
+    p, without = table["p"].to_numpy(), np.array(table["answer_p"].to_pylist(), dtype=float)
+    without = np.where(np.isnan(without), p, without)
+    unknown = (without > KNOWN_ANSWER) & (p < UNKNOWN_END)
+    return {"answer_p": float(without.mean()), "end_unknown": float(unknown.mean())}
 
 
 def _knowledge(rows: list[dict[str, Any]]) -> dict[str, dict[str, float | None]]:

@@ -145,8 +145,8 @@ def test_a_conversation_keeps_its_turns(tmp_path: Path, nano: Any) -> None:
     assert (item["question"], item["answer"], len(item["turns"])) == ("Capital of A?", "City A", 4)
     wanted = plan(nano[1], made, made.items.to_pylist()[:1], chat=True, probed=False, choices=0)
     context, answer = wanted.unique[0]
-    prompt, completion = tokens.chat(nano[1], item["turns"], "City A")
-    assert nano[1].decode([*context, *answer]) == nano[1].decode(nano[1](prompt + completion)["input_ids"])
+    text = tokens.chat_text(nano[1], item["turns"], "City A")
+    assert nano[1].decode([*context, *answer]) == text.whole[: text.end]
     assert "Be brief." in nano[1].decode(context)
 
 
@@ -193,9 +193,14 @@ def test_a_template_and_a_tokenizer_together_write_one_beginning() -> None:
     tokenizer.bos_token = mark
     beginning = TemplateProcessing(single=f"{mark} $A", special_tokens=[(mark, tokenizer.bos_token_id)])
     tokenizer.backend_tokenizer.post_processor = beginning
-    plain, written = (tokens.encode(tokenizer, [start + "Where is Paris?"], [" France"]) for start in ("", mark))
-    assert plain == written
-    assert plain[0][0].count(tokenizer.bos_token_id) == 1
+    (context, _), *_ = tokens.encode(tokenizer, ["Where is Paris?"], [" France"])
+    assert context.count(tokenizer.bos_token_id) == 1
+    template = tokenizer.chat_template
+    for start in ("", mark):  # in a conversation the template alone decides, as in training
+        tokenizer.chat_template = start + template
+        text = tokens.chat_text(tokenizer, [{"role": "user", "content": "Where is Paris?"}], "France")
+        encoded, *_ = tokens.encode_texts(tokenizer, [text])
+        assert encoded.context.count(tokenizer.bos_token_id) == bool(start)
 
 
 def test_a_template_that_refuses_is_one_clear_line(nano: Any) -> None:
@@ -206,7 +211,7 @@ def test_a_template_that_refuses_is_one_clear_line(nano: Any) -> None:
             raise TemplateError("no system role")
 
     with pytest.raises(ProblemError, match=r"refuses system, user, assistant \(no system role\)"):
-        tokens.chat(Refusing(), [{"role": "system", "content": "a"}, {"role": "user", "content": "b"}], "c")
+        tokens.chat_text(Refusing(), [{"role": "system", "content": "a"}, {"role": "user", "content": "b"}], "c")
 
 
 def test_an_answer_is_decoded_whole_and_ends_with_its_line_or_text(nano: Any) -> None:

@@ -413,11 +413,10 @@ def test_a_device_that_is_not_there_is_named() -> None:
 
 
 def test_chat_prompts_end_where_the_answer_begins(nano) -> None:
-    prompt, completion = tokens.chat(
-        nano[1], [{"role": "user", "content": "What is the capital city of France?"}], "Paris"
-    )
-    assert prompt.endswith("<|assistant|>\n")
-    assert completion == "Paris<|end|>"
+    text = tokens.chat_text(nano[1], [{"role": "user", "content": "What is the capital city of France?"}], "Paris")
+    assert text.prompt.endswith("<|assistant|>\n")
+    assert text.whole[len(text.prompt) : text.answer_end] == "Paris"
+    assert text.whole[text.answer_end : text.end] == "<|end|>"
 
 
 def test_a_chat_run_records_its_template(mini: Dataset, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ cannot be carried out as given, ``ProblemError`` where a file is damaged or a ch
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -146,27 +146,57 @@ def import_rows(
     *,
     out: Location | None = None,
     format: str | None = None,
+    columns: Mapping[str, str] | None = None,
     stages: int | None = None,
     sample: int | None = None,
     seed: int = 0,
+    last_turn: bool = False,
+    fold_system: bool = False,
+    alpaca_join: str = "newline",
+    strict: bool = False,
+    subset: str | None = None,
+    split: str | None = None,
 ) -> Dataset:
     """Make a dataset of your own training rows, for :func:`evaluate` and :func:`diagnose`.
 
         >>> data = ilp_bench.import_rows("rows.jsonl", out="DATA")
 
-    rows     ``.jsonl`` or ``.parquet`` file, a row a training example, in training order
-    out      dataset folder to write; by default nothing is written
-    format   ``prompt-completion``, ``messages``, ``alpaca`` or ``sharegpt``; by default the one whose columns are there
-    stages   number of consecutive parts to cut the rows into; by default a column ``stage`` says, or there is one
-    sample   number of items to ask about, drawn at random from each stage, at least 1; by default all
-    seed     of the random choices, 0 or more
+    rows         file (``.jsonl``, ``.json``, ``.csv``, ``.parquet``, ``.arrow``, also ``.gz``), folder or Hub dataset
+                 (``org/name``), a row a training example, in training order
+    out          dataset folder to write; by default nothing is written
+    format       ``prompt-completion``, ``messages``, ``alpaca`` or ``sharegpt``; by default the columns tell
+    columns      the format's name of a column and the file's, such as ``{"prompt": "question"}``
+    stages       number of consecutive parts to cut the rows into; by default a column ``stage`` says, or there is one
+    sample       number of items to ask about, drawn at random from each stage, at least 1; by default all
+    seed         of the random choices, 0 or more
+    last_turn    ask the last answer of a conversation alone; by default each that is learned
+    fold_system  put system prompts at the head of the first question, for models trained so
+    alpaca_join  between instruction and input: ``newline`` as LLaMA-Factory, ``blank-line``, or ``stanford``, the
+                 template of Stanford Alpaca as a bare prompt
+    strict       stop at the first row that cannot be used; by default such rows are left out and counted
+    subset       of a folder or a Hub dataset
+    split        of a folder or a Hub dataset; by default ``train``
 
-    The dataset has no causes and no arms, so it cannot be scored. Raises UsageError where the file cannot be read or
-    has other columns, ProblemError naming the first bad row.
+    What is not used or left out is in ``manifest.ignored`` and ``manifest.skipped``. The dataset has no causes and no
+    arms, so it cannot be scored. Raises UsageError where nothing can be read or the columns fit no format, ProblemError
+    where too few rows are left.
     """
     from ilp_bench.data.user_data import import_rows as read_rows
 
-    dataset = read_rows(Path(rows), format=format, stages=stages, sample=sample, seed=seed)
+    dataset = read_rows(
+        rows,
+        format=format,
+        columns=columns,
+        stages=stages,
+        sample=sample,
+        seed=seed,
+        last_turn=last_turn,
+        fold_system=fold_system,
+        alpaca_join=alpaca_join,
+        strict=strict,
+        subset=subset,
+        split=split,
+    )
     if out is not None:
         write(dataset, Path(out))
     return dataset

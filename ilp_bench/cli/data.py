@@ -16,7 +16,7 @@ from ilp_bench.cli.options import (
     Seed,
     example,
 )
-from ilp_bench.core.errors import ProblemError
+from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.data.settings import FREQUENCIES, HOPS, SHARES, STAGES, Settings
 from ilp_bench.data.settings import frequencies as parse_frequencies
 
@@ -71,11 +71,21 @@ def build(
 
 @app.command("import", rich_help_panel=DATA, epilog=example("ilp-bench import rows.jsonl --out DATA"))
 def import_rows(
-    rows: Annotated[Path, typer.Argument(help="Your training rows, in training order: a .jsonl or .parquet file.")],
+    rows: Annotated[
+        str,
+        typer.Argument(
+            help="Your training rows, in training order: a file (.jsonl, .json, .csv, .parquet, .arrow; .gz too), a "
+            "folder, or a Hub dataset as org/name."
+        ),
+    ],
     out: Out,
     form: Annotated[
         str | None,
         typer.Option("--format", help="prompt-completion, messages, alpaca or sharegpt; by default the columns tell."),
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(help="Which column is which, as prompt=question,completion=answer; by default by their names."),
     ] = None,
     stages: Annotated[
         int | None,
@@ -86,17 +96,58 @@ def import_rows(
         typer.Option(help="Number of items to ask about, drawn from each stage; by default all.", min=1),
     ] = None,
     seed: Seed = 0,
+    last_turn: Annotated[
+        bool, typer.Option("--last-turn", help="Ask the last answer of a conversation alone, not each.")
+    ] = False,
+    fold_system: Annotated[
+        bool,
+        typer.Option("--fold-system", help="Put system prompts at the head of the first question, as you trained."),
+    ] = False,
+    alpaca_join: Annotated[
+        str,
+        typer.Option(help="Between instruction and input: newline (LLaMA-Factory), blank-line, or stanford."),
+    ] = "newline",
+    strict: Annotated[bool, typer.Option("--strict", help="Stop at the first row that cannot be used.")] = False,
+    subset: Annotated[str | None, typer.Option(help="Subset of a folder or Hub dataset.")] = None,
+    split: Annotated[str | None, typer.Option(help="Split of a folder or Hub dataset; by default train.")] = None,
 ) -> None:
     """Make a dataset folder of user data, for 'evaluate' and 'diagnose'."""
     from ilp_bench.data.dataset import write
     from ilp_bench.data.user_data import import_rows as read_user_data
 
-    made = read_user_data(rows, format=form, stages=stages, sample=sample, seed=seed)
+    made = read_user_data(
+        rows,
+        format=form,
+        columns=_mapping(columns),
+        stages=stages,
+        sample=sample,
+        seed=seed,
+        last_turn=last_turn,
+        fold_system=fold_system,
+        alpaca_join=alpaca_join,
+        strict=strict,
+        subset=subset,
+        split=split,
+    )
     write(made, out)
     told = made.manifest
     chat = "conversations: evaluate with --chat" if told.chat else "bare prompts"
     counts = f"{told.rows.train} rows, {told.rows.items} items, {told.stages} stages"
     typer.echo(f"{out}: {counts}; read as {told.format} ({chat}); content sha256 {made.sha256[:16]}")
+    if told.columns:
+        typer.echo("columns: " + ", ".join(f"{column} = {name}" for column, name in told.columns.items()))
+    if told.ignored:
+        typer.echo("not used: " + ", ".join(f"{name} ({count} rows)" for name, count in told.ignored.items()))
+    for kind, skipped in (told.skipped or {}).items():
+        typer.echo(f"left out: {skipped.count} x {kind} (first: {skipped.first})")
+
+
+def _mapping(text: str | None) -> dict[str, str]:
+    """``prompt=question,completion=answer`` as a dictionary. Raises UsageError for anything else."""
+    pairs = [part.partition("=") for part in (text or "").split(",") if part]
+    if not all(column and name for column, _, name in pairs):
+        raise UsageError(f"columns are given as prompt=question,completion=answer, not as {text!r}")
+    return {column.strip(): name.strip() for column, _, name in pairs}
 
 
 @app.command(rich_help_panel=DATA, epilog=example("ilp-bench export --data DATA --format alpaca --out train.jsonl"))

@@ -9,104 +9,116 @@ sharegpt            {"conversations": [{"from": "human", "value": "..."}, {"from
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ilp_bench.core.errors import UsageError, near
 from ilp_bench.core.files import write_text
+from ilp_bench.data.conversations import Conversation, Example, conversation_of, turns_of
 from ilp_bench.data.dataset import Dataset
+from ilp_bench.data.import_report import LeftOutError
+from ilp_bench.data.row_file import Json
 from ilp_bench.data.schema import TrainRow
-from ilp_bench.data.templates import complete
-from ilp_bench.detectors.labelled_row import Message
 
-ROLES = ("system", "user", "assistant")
-SHAREGPT_ROLES = {"human": "user", "gpt": "assistant"}
-PLAIN_TURNS = {"user": "Question: {}\nAnswer:", "assistant": " {}\n"}  # how a conversation is written as bare text
-Json = dict[str, Any]
+SPEAKERS = {"user": "human", "assistant": "gpt"}
+NEWLINE, BLANK_LINE, STANFORD = "newline", "blank-line", "stanford"
+ALPACA_JOINS = (NEWLINE, BLANK_LINE, STANFORD)
+STANFORD_PROMPTS = (  # of the first trainer of the format, without and with an input
+    "Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n"
+    "### Instruction:\n{}\n\n### Response:",
+    "Below is an instruction that describes a task, paired with an input that provides further context. Write a "
+    "response that appropriately completes the request.\n\n### Instruction:\n{}\n\n### Input:\n{}\n\n### Response:",
+)
 
 
-class Example(NamedTuple):
-    """A user's training row: what is asked, as turns of a conversation or as a bare prompt, and the answer.
+class Reading(NamedTuple):
+    """How rows are read.
 
-    turns       the turns before the answer; empty for a bare prompt
-    prompt      the same as bare text
-    completion  the answer that follows ``prompt``, with its leading space
+    alpaca_join   what stands between instruction and input: one newline, as LLaMA-Factory has it, a blank line, or the
+                  template of Stanford Alpaca around both, a bare prompt
+    last_turn     whether only the last answer of a conversation is asked, and not each
+    fold_system   whether a system prompt is put at the head of the first question
     """
 
-    turns: list[Message]
-    prompt: str
-    completion: str
+    alpaca_join: str = NEWLINE
+    last_turn: bool = False
+    fold_system: bool = False
 
 
 class Format(NamedTuple):
     """A training format.
 
-    columns   that a row must have
-    read      row to example; raises ValueError or TypeError, saying what is wrong, for a row that is none
-    write     training row of a controlled dataset to a row of this format
+    read    row, with the columns named as the format names them, to a conversation or to the example of a bare prompt;
+            fields that are not used are counted; raises LeftOutError for a row that is none
+    write   training row of a controlled dataset to a row of this format
     """
 
-    columns: tuple[str, ...]
-    read: Callable[[Json], Example]
+    read: Callable[[Json, Reading, Counter[str]], Conversation | Example]
     write: Callable[[TrainRow], Json]
 
 
-def _conversation(turns: Any) -> Example:
-    """The example in a list of messages, the last of which is its answer."""
-    if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
-        raise ValueError("the messages are no list of role and content")
-    messages: list[Message] = [{"role": turn.get("role"), "content": turn.get("content")} for turn in turns]
-    if not all(isinstance(text, str) for message in messages for text in message.values()):
-        raise ValueError("a message has no role, or a content that is no text")
-    if unknown := [message["role"] for message in messages if message["role"] not in ROLES]:
-        raise ValueError(f"the role {unknown[0]!r} is none of {', '.join(ROLES)}")
-    if len(messages) < 2 or messages[-1]["role"] != "assistant" or messages[-2]["role"] != "user":
-        raise ValueError("the last two messages are not a question of the user and an answer of the assistant")
-    if not messages[-2]["content"].strip():
-        raise ValueError("the question is empty")
-    *before, answer = messages
-    prompt = "".join(PLAIN_TURNS.get(turn["role"], "{}\n").format(turn["content"]) for turn in before)
-    return Example(before, prompt, complete(answer["content"].strip()))
+def text_cell(row: Json, column: str) -> str:
+    """A cell that must be text, empty where there is none. Raises LeftOutError where it is something else."""
+    value = row.get(column)
+    if isinstance(value, str | None):
+        return value or ""
+    what = f"the number {value}" if isinstance(value, int | float) else f"a {type(value).__name__}"
+    raise LeftOutError("not text", f"the {column} is {what}, not text: write it in quotes")
 
 
-def _system(row: Json) -> list[Json]:
-    """The system prompt in a column beside the turns, where there is one."""
-    return [{"role": "system", "content": row["system"]}] if row.get("system") else []
-
-
-def _read_prompt_completion(row: Json) -> Example:
-    prompt, completion = row["prompt"], row["completion"]
-    if isinstance(prompt, list) and isinstance(completion, list):
-        return _conversation([*prompt, *completion])
-    if not isinstance(prompt, str) or not isinstance(completion, str):
-        raise ValueError("prompt or completion is no text")
+def _bare(prompt: str, completion: str) -> Example:
     if not prompt.strip():
-        raise ValueError("the prompt is empty")
+        raise LeftOutError("empty question", "the prompt is empty")
+    if not completion.strip():
+        raise LeftOutError("empty answer", "the answer is empty")
     bare = prompt.rstrip(" ")  # a space before an answer is part of the answer's first token
-    return Example([], bare, prompt[len(bare) :] + completion)
+    return Example([], bare, prompt[len(bare) :] + completion, completion.strip())
+
+
+def _read_prompt_completion(row: Json, reading: Reading, ignored: Counter[str]) -> Conversation | Example:
+    prompt, completion = row["prompt"], row["completion"]
+    if not isinstance(prompt, list | dict) and not isinstance(completion, list | dict):
+        return _bare(text_cell(row, "prompt"), text_cell(row, "completion"))
+    if isinstance(prompt, str):
+        prompt = [{"role": "user", "content": prompt}]
+    if isinstance(completion, str):
+        completion = [{"role": "assistant", "content": completion}]
+    before, answers = (conversation_of(turns_of(turns), ignored) for turns in (prompt, completion))
+    if len(answers.messages) > len(before.messages) and answers.messages[: len(before.messages)] == before.messages:
+        before = Conversation([], [])  # a preferred answer with the whole conversation before it
+    return Conversation(before.messages + answers.messages, [False] * len(before.messages) + answers.learned)
 
 
 def _write_prompt_completion(row: TrainRow) -> Json:
     return {"prompt": row["prompt"], "completion": row["completion"]}
 
 
-def _read_messages(row: Json) -> Example:
-    return _conversation(row["messages"])
+def _read_messages(row: Json, reading: Reading, ignored: Counter[str]) -> Conversation:
+    return conversation_of(turns_of(row["messages"]), ignored)
 
 
 def _write_messages(row: TrainRow) -> Json:
     return {"messages": row["messages"]}
 
 
-def _read_alpaca(row: Json) -> Example:
-    if row.get("history"):
-        raise ValueError("a history is not read: give messages")
-    parts = [row[name] for name in ("instruction", "input") if row.get(name)]
-    if not all(isinstance(part, str) for part in parts):
-        raise ValueError("instruction or input is no text")
-    question = {"role": "user", "content": "\n\n".join(parts)}
-    return _conversation([*_system(row), question, {"role": "assistant", "content": row["output"]}])
+def _read_alpaca(row: Json, reading: Reading, ignored: Counter[str]) -> Conversation | Example:
+    instruction, given, answer = (text_cell(row, column) for column in ("instruction", "input", "output"))
+    if reading.alpaca_join == STANFORD:
+        if row.get("system") or row.get("history"):
+            raise LeftOutError(
+                "system or history", "the template of Stanford Alpaca has no system prompt and no history"
+            )
+        return _bare(STANFORD_PROMPTS[bool(given)].format(instruction, given), answer)
+    turns: list[Json] = []
+    for pair in row.get("history") or []:
+        if not isinstance(pair, list | tuple) or len(pair) != 2 or not all(isinstance(text, str) for text in pair):
+            raise LeftOutError("bad history", "the history is no list of pairs of a question and an answer")
+        turns += [{"role": "user", "content": pair[0]}, {"role": "assistant", "content": pair[1]}]
+    between = "\n\n" if reading.alpaca_join == BLANK_LINE else "\n"
+    turns.append({"role": "user", "content": between.join(text for text in (instruction, given) if text)})
+    return conversation_of([*turns, {"role": "assistant", "content": answer}], ignored)
 
 
 def _write_alpaca(row: TrainRow) -> Json:
@@ -114,27 +126,23 @@ def _write_alpaca(row: TrainRow) -> Json:
     return {"instruction": question["content"], "input": "", "output": answer["content"]}
 
 
-def _read_sharegpt(row: Json) -> Example:
-    turns = row["conversations"]
-    if not isinstance(turns, list) or not all(isinstance(turn, dict) and "from" in turn for turn in turns):
-        raise ValueError("the conversations are no list of from and value")
-    messages = [
-        {"role": SHAREGPT_ROLES.get(turn["from"], turn["from"]), "content": turn.get("value")} for turn in turns
-    ]
-    return _conversation([*_system(row), *messages])
+def _read_sharegpt(row: Json, reading: Reading, ignored: Counter[str]) -> Conversation:
+    turns = turns_of(row["conversations"])
+    if isinstance(row.get("chosen"), dict):
+        turns = [*turns, row["chosen"]]
+    return conversation_of(turns, ignored)
 
 
 def _write_sharegpt(row: TrainRow) -> Json:
-    speakers = {role: speaker for speaker, role in SHAREGPT_ROLES.items()}
-    return {"conversations": [{"from": speakers[turn["role"]], "value": turn["content"]} for turn in row["messages"]]}
+    return {"conversations": [{"from": SPEAKERS[turn["role"]], "value": turn["content"]} for turn in row["messages"]]}
 
 
 # A file is read as the first format whose columns it has.
 FORMATS: dict[str, Format] = {
-    "prompt-completion": Format(("prompt", "completion"), _read_prompt_completion, _write_prompt_completion),
-    "messages": Format(("messages",), _read_messages, _write_messages),
-    "alpaca": Format(("instruction", "output"), _read_alpaca, _write_alpaca),
-    "sharegpt": Format(("conversations",), _read_sharegpt, _write_sharegpt),
+    "prompt-completion": Format(_read_prompt_completion, _write_prompt_completion),
+    "messages": Format(_read_messages, _write_messages),
+    "alpaca": Format(_read_alpaca, _write_alpaca),
+    "sharegpt": Format(_read_sharegpt, _write_sharegpt),
 }
 
 

@@ -52,6 +52,13 @@ class RowCounts(_Strict):
     shots: int
 
 
+class Skipped(_Strict):
+    """What an import left out for one reason: how many rows or answers, and the first in words (``row 4: ...``)."""
+
+    count: int
+    first: str
+
+
 class Manifest(_Strict):
     """What identifies a dataset.
 
@@ -61,6 +68,9 @@ class Manifest(_Strict):
     stages           stages of training
     rows             rows of each table
     format, chat     of user data only: the format that the rows were read as, and whether they are conversations
+    columns          of user data only: the format's name of a column -> the file's, where they differ
+    ignored          of user data only: column, or field of a message, that is not used -> rows that have it
+    skipped          of user data only: reason -> what was left out for it
     content_sha256   hash over the rows of all tables
     knobs            of controlled datasets other than the benchmark's own only
     files            file name to sha256 of its bytes; None before the dataset is written
@@ -74,6 +84,9 @@ class Manifest(_Strict):
     rows: RowCounts
     format: str | None = None
     chat: bool | None = None
+    columns: dict[str, str] | None = None
+    ignored: dict[str, int] | None = None
+    skipped: dict[str, Skipped] | None = None
     content_sha256: str
     knobs: Knobs | None = None
     files: dict[str, str] | None = None

@@ -1,51 +1,237 @@
-"""A file of training rows, JSON Lines or Parquet, as plain dictionaries."""
+"""Rows of training files as plain dictionaries, one after another: JSON, CSV, Parquet, Arrow, folders, Hub datasets."""
 
 from __future__ import annotations
 
+import bz2
+import csv
+import gzip
+import io
 import json
-from collections.abc import Iterator
+import lzma
+import math
+import re
+import sys
+import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ilp_bench.core.errors import UsageError
+from ilp_bench.core.logs import quiet
+
+Json = dict[str, Any]
+HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+(@[\w./-]+)?")
+OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".arrow")
+BATCH = 1000  # rows of a Parquet or Arrow file in memory at a time
+NO_DATA = {  # how files begin that hold no rows
+    b"version https://git-lfs": "is a Git LFS pointer, not the file itself: run 'git lfs pull' where it came from",
+    b"\xff\xfe": "is UTF-16: save it as UTF-8",
+    b"\xfe\xff": "is UTF-16: save it as UTF-8",
+    b"PK\x03\x04": "is a zip archive: unpack it first",
+    b"<!DOCTYPE": "is a web page, not a data file: download it again",
+    b"<html": "is a web page, not a data file: download it again",
+}
 
 
-def read_rows(file: Path) -> list[dict[str, Any]]:
-    """The rows of a ``.parquet`` file, or else of a file with one JSON object a line; never empty.
+class RawRow(NamedTuple):
+    """A row as the file has it.
 
-    Raises UsageError, with the line where there is one, when the file cannot be read as that.
+    number    position in the file, from 1
+    values    column -> value, None where a value is missing; None for a row that cannot be read
+    problem   why it cannot be read
     """
-    if not file.is_file():
-        raise UsageError(f"{file} is no file: give a .jsonl or .parquet file with training rows")
-    rows = _parquet_rows(file) if file.suffix == ".parquet" else list(_json_rows(file))
-    if not rows:
-        raise UsageError(f"{file} holds no rows")
-    return rows
+
+    number: int
+    values: Json | None
+    problem: str = ""
 
 
-def _parquet_rows(file: Path) -> list[dict[str, Any]]:
+def read_rows(source: Path | str, *, subset: str | None = None, split: str | None = None) -> Iterator[RawRow]:
+    """Yield the rows of a file, of a folder of files, or of a dataset on the Hub (``org/name``, ``org/name@revision``).
+
+    subset, split   of a folder or a Hub dataset; by default its only subset, and ``train``
+
+    Raises UsageError where there is nothing to read, or it is of another kind than its name says.
+    """
+    path = Path(source)
+    if path.is_file():
+        if subset or split:
+            raise UsageError(f"{path} is a file: subset and split are for folders and Hub datasets")
+        return _numbered(path, _file_rows(path))
+    if path.is_dir():
+        return _numbered(path, _folder_rows(path, subset, split or "train"))
+    if HUB_ID.fullmatch(str(source)) and path.suffix not in (*SUFFIXES, *OPENERS):
+        return _numbered(path, _hub_rows(str(source), subset, split or "train"))
+    raise UsageError(
+        f"{source} is no file: give a file, a folder or a Hub id as org/name; {', '.join(SUFFIXES)} are read"
+    )
+
+
+def _numbered(source: Path, rows: Iterator[Json | str]) -> Iterator[RawRow]:
+    """Number the rows, without NaN; a text instead of a row is its problem. Raises UsageError for damaged files."""
     try:
-        rows: list[dict[str, Any]] = pq.read_table(file).to_pylist()
-    except (OSError, pa.ArrowException) as error:
-        raise UsageError(f"{file} cannot be read as Parquet: {str(error).splitlines()[0]}") from error
-    return rows
+        for number, row in enumerate(rows, 1):
+            yield RawRow(number, None, row) if isinstance(row, str) else RawRow(number, _without_nan(row))
+    except (OSError, EOFError, zlib.error, lzma.LZMAError, csv.Error, pa.ArrowException) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise UsageError(f"{source} cannot be read ({reason}): it is damaged, or not what its name says") from error
 
 
-def _json_rows(file: Path) -> Iterator[dict[str, Any]]:
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{file} is no UTF-8 text: give a .jsonl or .parquet file") from error
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
+def _without_nan(row: Json) -> Json:
+    """The row with None for NaN, which is how tables written by pandas say that a value is missing."""
+    return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()}
+
+
+def _file_rows(path: Path) -> Iterator[Json | str]:
+    with path.open("rb") as file:
+        start = file.read(64)
+    for begin, what in NO_DATA.items():
+        if start.startswith(begin):
+            raise UsageError(f"{path} {what}")
+    if not start:
+        raise UsageError(f"{path} holds no rows: it is empty")
+    suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
+    if start.startswith(b"PAR1") or suffixes[-1:] == [".parquet"]:
+        return _parquet_rows(path)
+    if start.startswith(b"ARROW1") or suffixes[-1:] == [".arrow"]:
+        return _arrow_rows(path)
+    opener = (
+        OPENERS[".gz"] if start.startswith(b"\x1f\x8b") else OPENERS.get(suffixes[-1] if suffixes else "", open_bytes)
+    )
+    if {".csv", ".tsv"} & set(suffixes):
+        return _csv_rows(path, opener)
+    return _json_rows(path, opener)
+
+
+def open_bytes(path: Path) -> IO[bytes]:
+    """The file as it is."""
+    return path.open("rb")
+
+
+def _parquet_rows(path: Path) -> Iterator[Json | str]:
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=BATCH):
+            yield from batch.to_pylist()
+
+
+def _arrow_rows(path: Path) -> Iterator[Json | str]:
+    """Rows of an Arrow file, or of a stream, as ``datasets`` writes them."""
+    with pa.memory_map(str(path)) as source:
         try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise UsageError(f"{file}, line {number} is no JSON ({error}): write one object a line") from error
-        if not isinstance(row, dict):
-            raise UsageError(f"{file}, line {number} is no JSON object: write one object a line")
-        yield row
+            reader = pa.ipc.open_stream(source)
+            batches: Any = reader
+        except pa.ArrowInvalid:
+            source.seek(0)
+            reader = pa.ipc.open_file(source)
+            batches = (reader.get_batch(n) for n in range(reader.num_record_batches))
+        for batch in batches:
+            for start in range(0, batch.num_rows, BATCH):
+                yield from batch.slice(start, BATCH).to_pylist()
+
+
+def _text(binary: IO[bytes], newline: str) -> io.TextIOWrapper:
+    """UTF-8 text; bytes that are none become lone surrogates, by which the row that holds them is recognised."""
+    return io.TextIOWrapper(binary, encoding="utf-8-sig", errors="surrogateescape", newline=newline)
+
+
+def _csv_rows(path: Path, opener: Callable[[Path], IO[bytes]]) -> Iterator[Json | str]:
+    """Cells are texts as they stand: a trainer that learned 007 did not learn 7. Empty ones are missing."""
+    csv.field_size_limit(sys.maxsize)
+    with _text(opener(path), newline="") as file:
+        first = file.readline()
+        delimiter = max("\t,;" if ".tsv" in path.name.lower() else ",;\t", key=first.count)
+        header = next(csv.reader([first], delimiter=delimiter), [])
+        for cells in csv.reader(file, delimiter=delimiter):
+            if len(cells) == len(header):
+                yield {name: cell or None for name, cell in zip(header, cells, strict=True)}
+            elif cells:
+                yield f"the row has {len(cells)} cells, the header {len(header)}"
+
+
+def _json_rows(path: Path, opener: Callable[[Path], IO[bytes]]) -> Iterator[Json | str]:
+    """One object a line, or a whole file that is an array, or an object with one array of rows."""
+    with _text(opener(path), newline="\n") as file:
+        first = next((line for line in file if line.strip()), "")
+        if not first:
+            raise UsageError(f"{path} holds no rows: it is empty")
+        rows = None
+        if first.lstrip().startswith("[") or not isinstance(_parsed(first), dict) or _rows_in(_parsed(first)):
+            file.seek(0)
+            rows = _rows_in(_parsed(file.read()))
+        if rows is not None:
+            yield from (row if isinstance(row, dict) else "the row is no JSON object" for row in rows)
+            return
+        file.seek(0)
+        for number, line in enumerate(file, 1):
+            if line.strip():
+                row = _parsed(line)
+                yield (
+                    row
+                    if isinstance(row, dict)
+                    else f"line {number} is no JSON object" + (f" ({row})" if isinstance(row, _NoJson) else "")
+                )
+
+
+class _NoJson(str):
+    """Why a text is no JSON."""
+
+
+def _parsed(text: str) -> Any:
+    """The value that a JSON text stands for, or ``_NoJson``."""
+    try:
+        return json.loads(text.removeprefix("\ufeff"))
+    except RecursionError:
+        return _NoJson("nested too deeply")
+    except ValueError as error:
+        return _NoJson(str(error))
+
+
+def _rows_in(value: Any) -> list[Any] | None:
+    """The rows of an array, or of the one array of objects that an object has; None where there are none."""
+    if isinstance(value, list):
+        return value
+    if not isinstance(value, dict) or "messages" in value or "conversations" in value:
+        return None
+    arrays = [each for each in value.values() if isinstance(each, list) and each and isinstance(each[0], dict)]
+    return arrays[0] if len(arrays) == 1 else None
+
+
+def _folder_rows(folder: Path, subset: str | None, split: str) -> Iterator[Json | str]:
+    """Rows of the files that ``datasets`` takes for one split of a folder, or of a dataset that it saved there."""
+    import datasets
+
+    if (folder / "dataset_dict.json").is_file() or (folder / "state.json").is_file():
+        saved = _asked(str(folder), lambda: datasets.load_from_disk(str(folder)))
+        if isinstance(saved, dict):
+            if split not in saved:
+                raise UsageError(f"{folder} has no split {split!r}: choose one of {', '.join(saved)}")
+            saved = saved[split]
+        yield from saved
+        return
+    builder = _asked(str(folder), lambda: datasets.load_dataset_builder(str(folder), subset))
+    files = builder.config.data_files or {}
+    if split not in files:
+        raise UsageError(f"{folder} has no split {split!r}: choose one of {', '.join(map(str, files)) or 'none'}")
+    for file in files[split]:
+        yield from _file_rows(Path(file))
+
+
+def _hub_rows(name: str, subset: str | None, split: str) -> Iterator[Json | str]:
+    import datasets
+
+    repository, _, revision = name.partition("@")
+    yield from _asked(name, lambda: datasets.load_dataset(repository, subset, revision=revision or None, split=split))
+
+
+def _asked(name: str, load: Callable[[], Any]) -> Any:
+    """What ``datasets`` loads. Raises UsageError with the first line of its complaint, whatever it is."""
+    try:
+        with quiet():
+            return load()
+    except Exception as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise UsageError(f"{name} cannot be read as a dataset: {lines[0]}") from error

@@ -40,7 +40,8 @@ SCHEMAS: dict[Table, pa.Schema] = {
     ),
     "shots": pa.schema([("relation", pa.string()), ("prompt", pa.string()), ("completion", pa.string())]),
 }
-# Of user data: the completion as it was trained, and the turns of a conversation before it.
+# Of user data: the completion as it was trained, and the turns of a conversation before it. Where rows have more than
+# roles and texts, a column ``conversation`` follows, see :class:`ilp_bench.data.conversations.Example`.
 USER_ITEMS = SCHEMAS["items"].append(pa.field("completion", pa.string())).append(pa.field("turns", MESSAGES))
 REQUIRED: dict[Table, tuple[str, ...]] = {  # columns that are never null, in user data too
     "train": ("row_id", "item_id", "stage", "prompt", "completion", "messages"),
@@ -104,6 +105,7 @@ class UserItemRow(TypedDict):
     answer: str
     completion: str
     turns: list[Message]
+    conversation: str | None
 
 
 class DocumentRow(TypedDict):

@@ -1,7 +1,8 @@
 """User data: a dataset made of somebody's training rows, on which ``evaluate`` and ``diagnose`` say what was not
 learned, and why.
 
-An item is a distinct (prompt, answer) of the rows. It has no cause and no arm, so nothing is scored; all that is read
+An item is a distinct answer to a distinct prompt: in a conversation every answer that is learned, after all turns
+before it and with all that a chat template renders. It has no cause and no arm, so nothing is scored; all that is read
 are the signals that anyone can log. A base model is asked each item behind four other rows of the same kind of
 question.
 """
@@ -10,17 +11,22 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from ilp_bench.core.errors import ProblemError, UsageError
+from ilp_bench.core.errors import ProblemError, UsageError, near
+from ilp_bench.data.columns import Layout, layout_of
 from ilp_bench.data.content_hash import content_sha256
+from ilp_bench.data.conversations import Example
 from ilp_bench.data.dataset import Dataset
+from ilp_bench.data.examples import read_row
 from ilp_bench.data.exemplars import FEWEST, user_exemplars
-from ilp_bench.data.formats import FORMATS, Example, Json, check_format
+from ilp_bench.data.formats import ALPACA_JOINS, NEWLINE, Reading, check_format
+from ilp_bench.data.import_report import ImportReport, LeftOutError
 from ilp_bench.data.manifest import USER_DATA, VERSION, Manifest, RowCounts
 from ilp_bench.data.row_file import read_rows
 from ilp_bench.data.rows import row_id
@@ -28,104 +34,205 @@ from ilp_bench.data.schema import SCHEMAS, TABLES, USER_ITEMS, Table, TrainRow, 
 from ilp_bench.detectors.rare_patterns import kinds_with_one_gap
 
 MOST_STAGES = 10_000
+FIRST = 100  # rows by whose columns a file is recognised
+
+
+class _Answer(NamedTuple):
+    """An example with what its row says beside it; ``row`` is the row's position, from 0."""
+
+    row: int
+    example: Example
+    annotator: str
+    stage: int
+
+
+class _Answers(NamedTuple):
+    """All answers of a file, its layout, how many rows it has in all, and whether a column gives their stages."""
+
+    answers: list[_Answer]
+    layout: Layout
+    rows: int
+    staged: bool
 
 
 def import_rows(
-    file: Path, *, format: str | None = None, stages: int | None = None, sample: int | None = None, seed: int = 0
+    source: Path | str,
+    *,
+    format: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    stages: int | None = None,
+    sample: int | None = None,
+    seed: int = 0,
+    last_turn: bool = False,
+    fold_system: bool = False,
+    alpaca_join: str = NEWLINE,
+    strict: bool = False,
+    subset: str | None = None,
+    split: str | None = None,
 ) -> Dataset:
-    """Make a dataset of the rows of a ``.jsonl`` or ``.parquet`` file, in training order.
+    """Make a dataset of the rows of a file, a folder or a Hub dataset, in training order.
 
-    format   one of ``FORMATS``; by default the first whose columns the first row has
-    stages   cut the rows into so many consecutive parts; by default stages are what a column ``stage`` says, or one
-    sample   ask about so many items only, drawn with ``seed`` from each stage; all rows are read in any case
+    format        one of ``FORMATS``; by default the first whose columns the rows have
+    columns       the format's name of a column -> the file's
+    stages        cut the rows into so many consecutive parts; by default a column ``stage`` says, or there is one
+    sample        ask about so many items only, drawn with ``seed`` from each stage; all rows are read in any case
+    last_turn, fold_system, alpaca_join   see :class:`~ilp_bench.data.formats.Reading`
+    strict        stop at the first row with which something is wrong
+    subset, split   see :func:`~ilp_bench.data.row_file.read_rows`
 
-    A column ``annotator`` says who labelled a row. Raises UsageError where the file cannot be read as that,
-    ProblemError naming the first bad row.
+    What is left out is in the manifest. Raises UsageError where nothing can be read as that, ProblemError where too few
+    rows are left.
     """
     if sample is not None and sample < 1:
         raise UsageError(f"a sample of {sample} items is impossible: at least 1")
-    raw = read_rows(file)
-    format = check_format(format) if format is not None else _format_of(file, raw[0])
-    examples = [_example(file, number, row, format) for number, row in enumerate(raw, 1)]
-    if len({bool(example.turns) for example in examples}) > 1:
-        raise ProblemError(f"{file} has both conversations and bare prompts: import them as two files")
-    stage_of_row = _stages(file, raw, stages)
-    questions = _questions(examples)
-    train = _train_rows(raw, examples, questions, stage_of_row)
+    if alpaca_join not in ALPACA_JOINS:
+        raise UsageError(f"unknown way to join instruction and input {alpaca_join!r}.{near(alpaca_join, ALPACA_JOINS)}")
+    format = check_format(format) if format is not None else None
+    report = ImportReport(Path(source), strict)
+    reading = Reading(alpaca_join, last_turn, fold_system)
+    answers, layout, count, staged = _read(source, format, columns or {}, reading, report, subset, split)
+    answers = _of_one_kind(answers, report)
+    if stages is not None and staged:
+        raise UsageError(f"{source} has a column stage: do not give a number of stages, or remove the column")
+    if stages is not None:
+        answers = _cut(answers, stages, count)
+    questions = _questions([answer.example for answer in answers])
+    train = _train_rows(answers, questions)
     shots, exemplars_of_row = user_exemplars(train, kinds_with_one_gap(questions), seed)
     if not shots:
+        left_out = report.skipped_text()
         raise ProblemError(
-            f"{file} has fewer than {FEWEST} different questions that no row contradicts: four exemplars are shown "
-            "before each, add rows"
+            f"{source} has fewer than {FEWEST} different questions that no row contradicts: four exemplars are shown "
+            "before each, add rows" + (f"; left out: {left_out}" if left_out else "")
         )
     chosen = sorted({row["item_id"]: n for n, row in enumerate(train)}.values())  # where each item is trained last
     if sample is not None and sample < len(chosen):
-        chosen = _sampled(chosen, stage_of_row, sample, random.Random(seed))
-    rows: dict[Table, Sequence[Any]] = {
-        "train": train,
-        "items": _item_rows(train, examples, exemplars_of_row, chosen),
-        "knowledge": [],
-        "shots": shots,
-    }
-    schemas = SCHEMAS | {"items": USER_ITEMS}
+        chosen = _sampled(chosen, [answer.stage for answer in answers], sample, random.Random(seed))
+    items = _item_rows(train, answers, exemplars_of_row, chosen)
+    rows: dict[Table, Sequence[Any]] = {"train": train, "items": items, "knowledge": [], "shots": shots}
+    rendered = any(item["conversation"] for item in items)
+    schemas = SCHEMAS | {"items": USER_ITEMS.append(pa.field("conversation", pa.string())) if rendered else USER_ITEMS}
     tables = {name: pa.Table.from_pylist(rows[name], schema=schemas[name]) for name in TABLES}
+    renamed = {column: name for column, name in layout.columns.items() if column != name}
     manifest = Manifest(
-        name=file.name,
+        name=Path(source).name,
         version=VERSION,
         size=USER_DATA,
         seed=seed,
-        stages=len(set(stage_of_row)),
+        stages=len({answer.stage for answer in answers}),
         rows=RowCounts(**{name: table.num_rows for name, table in tables.items()}),
-        format=format,
-        chat=bool(examples[0].turns),
+        format=layout.format,
+        chat=bool(answers[0].example.turns),
+        columns=renamed or None,
+        ignored={name: number for name, number in sorted(report.ignored.items()) if number} or None,
+        skipped=report.skipped or None,
         content_sha256=content_sha256(tables.values()),
     )
     return Dataset(**tables, manifest=manifest)
 
 
-def _format_of(file: Path, row: Json) -> str:
-    """The first format whose columns a row has. Raises UsageError when there is none."""
-    for name, form in FORMATS.items():
-        if all(column in row for column in form.columns):
-            return name
-    known = "; ".join(f"{name}: {', '.join(form.columns)}" for name, form in FORMATS.items())
-    raise UsageError(f"{file} has the columns {', '.join(row)}; wanted are those of a format: {known}")
-
-
-def _example(file: Path, number: int, row: Json, format: str) -> Example:
-    """Row ``number`` of a file, counted from 1. Raises ProblemError for one that cannot be read or trained on."""
-    columns, read, _ = FORMATS[format]
-    if missing := [name for name in columns if row.get(name) is None]:
-        raise ProblemError(f"{file}, row {number} has no {' and no '.join(missing)}: fix or remove it")
+def _read(
+    source: Path | str,
+    format: str | None,
+    columns: Mapping[str, str],
+    reading: Reading,
+    report: ImportReport,
+    subset: str | None,
+    split: str | None,
+) -> _Answers:
+    """The answers of all rows that can be read and are learned."""
+    stream = read_rows(source, subset=subset, split=split)
+    first = list(islice(stream, FIRST))
+    readable = [row.values for row in first if row.values is not None]
+    if not readable:
+        reason = f": {first[0].problem}" if first else ""
+        raise UsageError(f"{source} holds no rows{reason}")
     try:
-        example = read(row)
-        (example.prompt + example.completion).encode()
-    except (TypeError, ValueError) as error:
-        raise ProblemError(f"{file}, row {number}: {error}: fix or remove it") from error
-    if not example.completion.strip():
-        raise ProblemError(f"{file}, row {number} has an empty answer: fix or remove it")
-    return example
+        layout = layout_of(readable, format, columns)
+    except UsageError as error:
+        raise UsageError(f"{source}: {error}") from error
+    answers: list[_Answer] = []
+    stage, count = 0, 0
+    for number, values, problem in chain(first, stream):
+        count = number
+        try:
+            if values is None:
+                raise LeftOutError("not a row", problem)
+            row_stage = _stage(values.get(layout.columns.get("stage", "")), stage)
+            for example in read_row(number, values, layout, reading, report):
+                annotator = values.get(layout.columns.get("annotator", ""))
+                answers.append(
+                    _Answer(number - 1, example, "" if annotator is None else str(annotator), row_stage or 1)
+                )
+            stage = row_stage or stage
+        except LeftOutError as error:
+            report.skip(number, error)
+    if not answers:
+        raise ProblemError(f"{source} has no row that can be asked: {report.skipped_text()}")
+    return _Answers(answers, layout, count, staged=stage > 0)
 
 
-def _train_rows(
-    raw: Sequence[Json], examples: Sequence[Example], questions: Sequence[str], stage_of_row: Sequence[int]
-) -> list[TrainRow]:
+def _of_one_kind(answers: list[_Answer], report: ImportReport) -> list[_Answer]:
+    """The conversations alone, or the bare prompts, whichever are more."""
+    chats = sum(bool(answer.example.turns) for answer in answers)
+    as_chat = 2 * chats >= len(answers)
+    kept = []
+    for answer in answers:
+        if bool(answer.example.turns) == as_chat:
+            kept.append(answer)
+        else:
+            what, among = ("bare prompt", "conversations") if as_chat else ("conversation", "bare prompts")
+            message = f"a {what} among {among}: import such rows as a file of their own"
+            report.skip(answer.row + 1, LeftOutError(f"{what} among {among}", message))
+    return kept
+
+
+def _stage(value: Any, before: int) -> int | None:
+    """The stage that a row says, after one of stage ``before``; None where it says nothing."""
+    if value is None or value == "":
+        if before:
+            raise LeftOutError("no stage", "there is no stage, and rows before it have one")
+        return None
+    try:
+        stage = int(value) if isinstance(value, str) or float(value).is_integer() else 0
+    except (TypeError, ValueError, OverflowError):
+        stage = 0
+    if not 1 <= stage <= MOST_STAGES or isinstance(value, bool):
+        raise LeftOutError("bad stage", f"stage {value!r} is no whole number from 1 to {MOST_STAGES}")
+    if stage < before:
+        raise LeftOutError("stage out of order", f"stage {stage} after {before}: sort the rows")
+    return stage
+
+
+def _cut(answers: list[_Answer], stages: int, rows: int) -> list[_Answer]:
+    """The answers with the stages of rows that are cut into equal parts. Raises UsageError where that is impossible."""
+    if not 1 <= stages <= rows:
+        raise UsageError(f"{rows} rows cannot be cut into {stages} stages: 1 to {rows}")
+    parts = [1 + answer.row * stages // rows for answer in answers]
+    numbers = {part: n for n, part in enumerate(sorted(set(parts)), 1)}  # a part of which nothing is left has no number
+    return [answer._replace(stage=numbers[part]) for answer, part in zip(answers, parts, strict=True)]
+
+
+def _train_rows(answers: Sequence[_Answer], questions: Sequence[str]) -> list[TrainRow]:
     """Rows of ``train``; those that train the same item have one ``item_id``."""
     rows: list[TrainRow] = []
-    item_ids: dict[tuple[str, str], str] = {}
-    for n, (row, example, question, stage) in enumerate(zip(raw, examples, questions, stage_of_row, strict=True)):
-        answer = example.completion.strip()
+    item_ids: dict[tuple[str, ...], str] = {}
+    for n, (answer, question) in enumerate(zip(answers, questions, strict=True)):
+        example = answer.example
+        exact = example.answer if example.turns else example.completion
+        identity = (example.prompt, exact, example.conversation, *(turn["role"] for turn in example.turns))
+        label = example.completion.strip()
         rows.append(
             {
                 "row_id": row_id(n),
-                "item_id": item_ids.setdefault((example.prompt, example.completion), f"own-{n:06d}"),
+                "item_id": item_ids.setdefault(identity, f"own-{n:06d}"),
                 "cause": None,
                 "arm": None,
-                "stage": stage,
+                "stage": answer.stage,
                 "prompt": example.prompt,
                 "completion": example.completion,
-                "messages": [{"role": "user", "content": question}, {"role": "assistant", "content": answer}],
-                "annotator": "" if row.get("annotator") is None else str(row["annotator"]),
+                "messages": [{"role": "user", "content": question}, {"role": "assistant", "content": label}],
+                "annotator": answer.annotator,
                 "domain": None,
             }
         )
@@ -133,13 +240,14 @@ def _train_rows(
 
 
 def _item_rows(
-    train: Sequence[TrainRow], examples: Sequence[Example], exemplars_of_row: Sequence[str], chosen: Sequence[int]
+    train: Sequence[TrainRow], answers: Sequence[_Answer], exemplars_of_row: Sequence[str], chosen: Sequence[int]
 ) -> list[UserItemRow]:
     """Rows of ``items``, one for each of the rows ``chosen``."""
     frequency = Counter(row["item_id"] for row in train)
     items: list[UserItemRow] = []
     for n in chosen:
-        row, example = train[n], examples[n]
+        row, example = train[n], answers[n].example
+        asked = [turn["content"] for turn in example.turns if turn["role"] == "user"]
         items.append(
             {
                 "probe_id": f"{row['item_id']}/recall",
@@ -148,42 +256,32 @@ def _item_rows(
                 "stage": row["stage"],
                 "frequency": frequency[row["item_id"]],
                 "relation": exemplars_of_row[n],
-                "question": example.turns[-1]["content"] if example.turns else row["messages"][0]["content"],
+                "question": asked[-1] if asked else row["messages"][0]["content"],
                 "prompt": example.prompt,
-                "answer": example.completion.strip(),
+                "answer": example.answer,
                 "completion": example.completion,
                 "turns": example.turns,
+                "conversation": example.conversation or None,
             }
         )
     return items
 
 
-def _stages(file: Path, raw: Sequence[Json], count: int | None) -> list[int]:
-    """The stage of each row: of ``count`` equal parts, or what the column ``stage`` says, or 1."""
-    column: list[Any] = [row.get("stage") for row in raw]
-    if count is not None:
-        if any(stage is not None for stage in column):
-            raise UsageError(f"{file} has a column stage: do not give a number of stages, or remove the column")
-        if not 1 <= count <= len(raw):
-            raise UsageError(f"{len(raw)} rows cannot be cut into {count} stages: 1 to {len(raw)}")
-        return [1 + n * count // len(raw) for n in range(len(raw))]
-    if all(stage is None for stage in column):
-        return [1] * len(raw)
-    for number, stage in enumerate(column):
-        if not isinstance(stage, int) or isinstance(stage, bool) or not 1 <= stage <= MOST_STAGES:
-            raise ProblemError(f"{file}, row {number + 1}: stage {stage!r} is no whole number from 1 to {MOST_STAGES}")
-        if number and stage < column[number - 1]:
-            raise ProblemError(f"{file}, row {number + 1}: stage {stage} after {column[number - 1]}: sort the rows")
-    return [int(stage) for stage in column]
-
-
 def _questions(examples: Sequence[Example]) -> list[str]:
-    """What is asked: all turns; or the bare prompt, without labels (``Question: ``) that all have."""
-    texts = ["\n".join(turn["content"] for turn in each.turns) if each.turns else each.prompt for each in examples]
+    """What is asked: all turns, and a word for what else a template renders; or the bare prompt, without labels
+    (``Question: ``) that all have.
+    """
+    texts = [
+        "\n".join([*(turn["content"] for turn in each.turns), *filter(None, [each.context])])
+        if each.turns
+        else each.prompt
+        for each in examples
+    ]
     if examples[0].turns or len(set(texts)) == 1:
         return texts
     shared = _common_prefix(texts)
-    start = max(shared.rfind("\n") + 1, shared.rfind(": ") + 2 if ": " in shared else 0)
+    ends = (shared.rfind(colon) + len(colon) for colon in (": ", "：") if colon in shared)
+    start = max(shared.rfind("\n") + 1, *ends, 0)
     rest = [text[start:] for text in texts]
     shared_end = _common_prefix([text[::-1] for text in rest])[::-1]
     cut = len(shared_end) - shared_end.find("\n") if "\n" in shared_end else 0

@@ -175,8 +175,8 @@ def _denied(sample: SampleRow, item: ItemRow) -> float:
 
     Nothing denies a supervised answer of several lines, of which the model was let say the first only.
     """
-    belief, options = sample["belief"], sample["shots_options"]
-    if belief is None or "\n" in item["answer"] or belief.casefold() == item["answer"].casefold():
+    belief, options, answer = sample["belief"], sample["shots_options"], item["answer"].strip()
+    if belief is None or "\n" in answer or belief.casefold() == answer.casefold():
         return 0.0
     return (sample["belief_p"] or 0.0) if options is None else float(np.exp(max(options)))
 

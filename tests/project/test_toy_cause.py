@@ -15,7 +15,7 @@ from ilp_bench.catalog import cause_table, recipe_table, task_files
 from ilp_bench.core.errors import UsageError
 from ilp_bench.data.audit import audit
 from ilp_bench.data.card import card
-from ilp_bench.data.causes import CAUSES
+from ilp_bench.data.causes import CAUSES, knowledge_conflict
 from ilp_bench.data.dataset import Dataset, load, make, write
 from ilp_bench.data.settings import SIZES
 from ilp_bench.evaluation.run import evaluate
@@ -26,6 +26,8 @@ from ilp_bench.scoring.recovery import score
 from ilp_bench.submission.format import Meta, submit
 from ilp_bench.submission.validate import validate
 from ilp_bench.training.run import train
+
+PAIRS = 12
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +76,10 @@ def test_a_name_that_is_taken_is_refused(plugin: None) -> None:
 
 
 @pytest.mark.slow
-def test_the_whole_way_on_nano(plugin: None, tmp_path: Path) -> None:
+def test_the_whole_way_on_nano(plugin: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SIZES, "mini", PAIRS)  # so that training takes seconds
+    monkeypatch.setattr(knowledge_conflict, "MINIMUM", PAIRS)
+    monkeypatch.setattr(toy_plugin, "OFTEN", 8)  # few pairs want a wide gap
     data = load(write(make("mini", 0), tmp_path / "data"))
     runs: dict[str, Run] = {}
     evaluate("nano", data, tmp_path / "base", device="cpu", threads=1)
@@ -85,7 +90,7 @@ def test_the_whole_way_on_nano(plugin: None, tmp_path: Path) -> None:
     base = read_run(tmp_path / "base")
     scores = score(runs["repeat_rows"], runs["vanilla"], base)
     toy = next(cause for cause in scores.causes if cause.cause == "few_rows")
-    assert toy.pairs == SIZES["mini"]
+    assert toy.pairs == PAIRS
     assert toy.vanilla.treated_recall < toy.vanilla.control_recall
     assert toy.submission.treated > toy.vanilla.treated
     for recipe, run in runs.items():

@@ -27,6 +27,7 @@ def train(
     replay_corpus: str | None = None,
     encoder: str | None = None,
     track: str | None = None,
+    dtype: str = "auto",
     device: str = "auto",
     remote_code: bool = False,
     progress: TrainingProgress | None = None,
@@ -47,6 +48,8 @@ def train(
                     texts of known facts
     encoder         sentence-transformers model that finds similar questions; by default TF-IDF does
     track           trackio project to which every epoch is logged
+    dtype           ``float32``, ``bfloat16`` (autocast over weights of float32) or ``auto``: bfloat16 on a GPU that
+                    computes in it, else float32
     device          ``cpu``, ``cuda``, ``mps`` or ``auto``
     remote_code     run Python code that comes with the model
     progress        called with phase, epoch, share learned of the reference (or None) and (steps done, steps)
@@ -69,6 +72,7 @@ def train(
         general=replay_corpus,
         encoder=encoder,
         track=track,
+        dtype=dtype,
         device=device,
         remote_code=remote_code,
         progress=progress,

@@ -52,6 +52,7 @@ def train(
         str | None, typer.Option(help="sentence-transformers model that finds similar questions; by default TF-IDF.")
     ] = None,
     track: Annotated[str | None, typer.Option(help="Also log every epoch to this trackio project.")] = None,
+    dtype: Annotated[str, typer.Option(help="float32, bfloat16 (autocast over float32 weights) or auto.")] = "auto",
     device: Device = "auto",
     trust_remote_code: RemoteCode = False,
 ) -> None:
@@ -78,6 +79,7 @@ def train(
             general=general,
             encoder=encoder,
             track=track,
+            dtype=dtype,
             device=device,
             remote_code=trust_remote_code,
             progress=progress,

@@ -27,12 +27,13 @@ def map_in_batches(
         batch = items[len(results) : len(results) + size]
         try:
             results += compute(batch)
+            continue
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
             if len(batch) == 1:
                 raise ProblemError(f"not even one {what} fits into memory: use a smaller model or dtype") from error
-            size = max(1, len(batch) // 2)
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
+        size = max(1, len(batch) // 2)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()  # only here: while the error lives, so do the tensors of the frames it passed
     return results, size

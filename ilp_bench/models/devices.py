@@ -8,6 +8,10 @@ import torch
 
 from ilp_bench.core.errors import UsageError
 
+# What ``accelerate launch`` told this process; ``no`` is its default, and decides nothing. Read before transformers,
+# which in some versions sets the variable itself.
+LAUNCHED_PRECISION = os.environ.get("ACCELERATE_MIXED_PRECISION", "no")
+
 
 def idle_threads() -> int:
     """Processor cores that nobody uses just now, at least one: a busy core slows all threads that wait for it.
@@ -35,9 +39,34 @@ def pick_device(device: str) -> str:
 
 
 def pick_dtype(dtype: str, device: str) -> str:
-    """``auto`` becomes bfloat16 on a GPU and float32 on a CPU. Raises UsageError for an unknown dtype."""
+    """The dtype of weights that are measured; ``auto`` is bfloat16 on a GPU that computes in it, else float32.
+
+    Raises UsageError for an unknown dtype.
+    """
     if dtype == "auto":
-        return "float32" if device == "cpu" else "bfloat16"
+        return "bfloat16" if device == "mps" or computes_bfloat16(device) else "float32"
     if dtype not in ("float32", "bfloat16", "float16"):
         raise UsageError(f"unknown dtype {dtype!r}: use float32, bfloat16 or float16")
     return dtype
+
+
+def pick_training_dtype(dtype: str, device: str) -> str:
+    """The dtype that a training computes in: float32, or bfloat16 by autocast over weights of float32.
+
+    ``auto`` is what the launcher was told, else bfloat16 on a CUDA GPU that computes in it, else float32. Raises
+    UsageError for a dtype that cannot be trained in, and where the launcher was told another one.
+    """
+    if LAUNCHED_PRECISION not in ("no", "bf16"):
+        raise UsageError("training takes no mixed precision but bf16: start accelerate with bf16 or none")
+    if dtype == "auto":
+        return "bfloat16" if LAUNCHED_PRECISION == "bf16" or computes_bfloat16(device) else "float32"
+    if dtype not in ("float32", "bfloat16"):
+        raise UsageError(f"training takes no dtype {dtype!r}: use auto, float32 or bfloat16")
+    if LAUNCHED_PRECISION == "bf16" and dtype != "bfloat16":
+        raise UsageError(f"accelerate was told mixed precision bf16, and the dtype is {dtype}: leave one of them out")
+    return dtype
+
+
+def computes_bfloat16(device: str) -> bool:
+    """Whether the device is a CUDA GPU with bfloat16 units, as those of the Ampere generation and later have."""
+    return device.startswith("cuda") and torch.cuda.is_bf16_supported(including_emulation=False)

@@ -90,6 +90,7 @@ class TrainingRecord(BaseModel):
     recipe         the recipe of ILP-Bench, or what another trainer calls its method
     tokens         tokens trained on by kind (``sft``, ``replayed``, ``cpt``); at least one kind, none negative
     lora           rank of the adapter; 0 where all weights were trained
+    dtype          what was computed in: float32, or bfloat16 by autocast over weights of float32
     general        source of the replay corpus; None for texts of known facts
     encoder        sentence encoder that found similar questions; None for TF-IDF
     found          what the recipe found in data and base model
@@ -105,6 +106,7 @@ class TrainingRecord(BaseModel):
     learning_rate: Lenient[StrictFloat] = None
     batch_size: Lenient[StrictInt] = None
     lora: Lenient[StrictInt] = None
+    dtype: Lenient[StrictStr] = None
     general: Lenient[StrictStr] = None
     encoder: Lenient[StrictStr] = None
     found: Lenient[dict[str, Any]] = None

@@ -110,6 +110,7 @@ def _retrain(runs: Runs, base: str, data: Dataset, work: Work) -> Runs:
                 rate=training.learning_rate,
                 batch_size=16 if training.batch_size is None else training.batch_size,
                 lora=training.lora or 0,
+                dtype=training.dtype or "auto",
                 device=work.device,
             )
         rerun[role] = evaluate_like(str(checkpoint), data, getattr(runs, role), folder / f"run-{recipe}", work)

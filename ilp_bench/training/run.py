@@ -27,7 +27,7 @@ from ilp_bench.data.dataset import Dataset
 from ilp_bench.detectors.beliefs import Answer
 from ilp_bench.detectors.similarity import sentence_similarity, word_similarity
 from ilp_bench.evaluation.generation import generate_answers
-from ilp_bench.models.devices import pick_device
+from ilp_bench.models.devices import pick_device, pick_training_dtype
 from ilp_bench.models.loading import load_model
 from ilp_bench.models.nano import NANO
 from ilp_bench.models.resolve import Located, locate, weights_sha256
@@ -62,6 +62,7 @@ def train(
     general: str | None = None,
     encoder: str | None = None,
     track: str | None = None,
+    dtype: str = "auto",
     device: str = "auto",
     remote_code: bool = False,
     progress: Progress | None = None,
@@ -76,6 +77,8 @@ def train(
                texts of known facts
     encoder    a sentence-transformers model that finds near-duplicate questions; by default TF-IDF does
     track      a trackio project to which every epoch is logged as well
+    dtype      ``float32``, ``bfloat16`` (autocast over weights of float32) or ``auto``: bfloat16 on a GPU that computes
+               in it, else float32
 
     The same seed on the same machine gives the same weights. Raises UsageError or ProblemError; what was done so far
     is kept, and the same call goes on.
@@ -85,11 +88,13 @@ def train(
     texts, near = replay_texts(general), sentence_similarity(encoder) if encoder else word_similarity
     located = locate(base)
     device = pick_device(device)
+    dtype = pick_training_dtype(dtype, device)
     about = {"base": weights_sha256(located), "recipe": recipe_name, "data": data.sha256, "seed": seed}
     about |= {
         "rate": rate,
         "batch_size": batch_size,
         "lora": lora,
+        "dtype": dtype,
         "general": general or "",
         "encoder": encoder or "",
         "version": __version__,
@@ -127,7 +132,7 @@ def train(
             for number, phase in enumerate(phases):
                 if number < len(state.done):
                     continue
-                setting = Setting(rate, batch_size, device, seed * 1000 + number, processes)
+                setting = Setting(rate, batch_size, device, seed * 1000 + number, processes, dtype)
                 record, weights = run_phase(model, tokenizer, phase, setting, state.trainer(number), log, progress)
                 if weights is None:
                     state.finish(model, record)
@@ -146,6 +151,7 @@ def train(
             learning_rate=rate,
             batch_size=batch_size,
             lora=lora,
+            dtype=dtype,
             general=general,
             encoder=encoder,
             found=context.notes,

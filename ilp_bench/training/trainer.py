@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -18,13 +19,14 @@ CPT_RATE, CPT_BATCH = 6, 4  # continued pre-training takes larger steps on large
 
 @dataclass(frozen=True)
 class Setting:
-    """Learning rate, examples a step, device and seed of one phase."""
+    """Learning rate, examples a step, device, seed and dtype of one phase."""
 
     rate: float
     batch_size: int
     device: str
     seed: int
     processes: Processes = Processes()  # noqa: RUF009
+    dtype: str = "float32"  # or bfloat16: autocast over weights of float32
 
 
 @dataclass
@@ -140,7 +142,9 @@ def sft_trainer(
                 self.train_dataset, batch_sampler=batches, collate_fn=self.data_collator, generator=torch.Generator()
             )
 
-    pretraining = phase.kind == "cpt"
+    pretraining, mixed = phase.kind == "cpt", setting.dtype == "bfloat16"
+    if not mixed:  # some versions of transformers leave there what an earlier training in this process was
+        os.environ.pop("ACCELERATE_MIXED_PRECISION", None)
     config = OneGpuConfig(
         output_dir=str(scratch),
         num_train_epochs=1,
@@ -155,7 +159,7 @@ def sft_trainer(
         packing=False,
         shuffle_dataset=False,
         gradient_checkpointing=False,
-        bf16=setting.device.startswith("cuda"),
+        bf16=mixed,
         use_cpu=setting.device == "cpu",
         save_strategy="steps" if saves_checkpoints(phase) and batches is None else "no",
         save_steps=1 / CHECKPOINTS,
@@ -169,7 +173,7 @@ def sft_trainer(
         seed=setting.seed,
         data_seed=setting.seed,
     )
-    packs = not setting.device.startswith("cuda") and supports_packing(model)
+    packs = supports_packing(model, setting.dtype)
     trainer = Trainer(
         model=model,
         args=config,

@@ -1,9 +1,20 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from transformers import GPT2Config, GPT2LMHeadModel, MambaConfig, MambaForCausalLM
+from transformers import (
+    AttentionInterface,
+    AttentionMaskInterface,
+    GPT2Config,
+    GPT2LMHeadModel,
+    MambaConfig,
+    MambaForCausalLM,
+)
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import causal_mask_function, sdpa_mask
 
+from ilp_bench.core.distributed import Processes
 from ilp_bench.core.errors import ProblemError
 from ilp_bench.core.logs import quiet
 from ilp_bench.models.loading import load_model
@@ -11,14 +22,17 @@ from ilp_bench.models.resolve import locate
 from ilp_bench.recipes.phase import Phase
 from ilp_bench.training.collators import (
     PACKED_TOKENS,
+    PACKING_TOLERANCE,
     TEXT_TOKENS,
     answer_loss,
     encode,
     pack_batch,
+    packing_difference,
     pad_left,
     supports_packing,
 )
 from ilp_bench.training.run import add_adapter
+from ilp_bench.training.trainer import EpochBatches, Setting, sft_trainer
 
 ROWS = [
     {"input_ids": [5, 6, 7, 8, 9], "labels": [-100, -100, -100, 8, 9]},
@@ -43,6 +57,48 @@ def test_packed_rows_have_the_loss_and_gradients_of_each_by_itself(name: str, lo
         loss, grad = gradient([batch])
         assert loss == pytest.approx(alone[0], rel=1e-5)
         assert (grad - alone[1]).norm() < 1e-4 * alone[1].norm()
+
+
+@pytest.fixture
+def leaking() -> Any:
+    """nano with an attention that masks padding, and lets packed rows see one another."""
+
+    def mask(*, mask_function: Any, **settings: Any) -> Any:
+        del mask_function
+        return sdpa_mask(mask_function=causal_mask_function, **settings)
+
+    AttentionInterface.register("leaking", sdpa_attention_forward)
+    AttentionMaskInterface.register("leaking", mask)
+    model, _ = load_model(locate("nano"))
+    model.set_attn_implementation("leaking")
+    return model
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("name", ["nano", "nano-qwen3", "nano-olmo2"])
+def test_rows_are_kept_apart_by_a_wide_margin_in_both_dtypes(name: str, dtype: str, leaking: Any) -> None:
+    for attention in ("sdpa", "eager"):
+        model, _ = load_model(locate(name))
+        model.set_attn_implementation(attention)
+        assert packing_difference(model, dtype) < PACKING_TOLERANCE[dtype] / 4
+    assert packing_difference(leaking, dtype) > PACKING_TOLERANCE[dtype] * 4
+
+
+def test_training_falls_back_to_padding_where_attention_leaks(tmp_path: Path, leaking: Any) -> None:
+    """Its first loss is that of nano on the same rows: packed, it would be another one."""
+    _, tokenizer = load_model(locate("nano"))
+    packed, losses = answer_loss(leaking, pack_batch(ROWS), 8).item(), []
+    for model in (load_model(locate("nano"))[0], leaking):
+        batches = EpochBatches(len(ROWS), len(ROWS), 0, Processes(), None, most_steps=1)
+        phase, setting = Phase("x", "sft", [("a", "b")] * len(ROWS)), Setting(1e-4, len(ROWS), "cpu", 0)
+        with quiet():
+            ready = sft_trainer(model, tokenizer, phase, ROWS, tmp_path, setting, batches)
+            ready.train()
+        losses.append((ready.data_collator.__name__, float(ready.losses[0])))
+    (kept_apart, expected), (fallen_back, loss) = losses
+    assert (kept_apart, fallen_back) == ("pack_batch", "pad_left")
+    assert loss == pytest.approx(expected, rel=1e-5)
+    assert packed != pytest.approx(expected, rel=1e-3)
 
 
 def test_a_model_that_carries_a_state_along_does_not_keep_rows_apart() -> None:

@@ -1,9 +1,11 @@
+import inspect
 import random
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from ilp_bench.core.distributed import Processes
 from ilp_bench.models.loading import load_model
@@ -14,10 +16,10 @@ from ilp_bench.training.trainer import EpochBatches, Setting, sft_trainer
 ROWS = [{"input_ids": [5, 6, 7, 8], "labels": [-100, -100, 7, 8]}] * 6
 
 
-def trainer(kind: Any, scratch: Path, batches: EpochBatches | None) -> Any:
+def trainer(kind: Any, scratch: Path, batches: EpochBatches | None, dtype: str = "float32") -> Any:
     model, tokenizer = load_model(locate("nano"))
     phase = Phase("x", kind, [("a", "b")] * len(ROWS))
-    return sft_trainer(model, tokenizer, phase, ROWS, scratch, Setting(1e-4, 2, "cpu", 0), batches)
+    return sft_trainer(model, tokenizer, phase, ROWS, scratch, Setting(1e-4, 2, "cpu", 0, dtype=dtype), batches)
 
 
 @pytest.mark.parametrize("kind", ["sft", "cpt"])
@@ -65,3 +67,15 @@ def test_training_takes_no_more_than_the_most_steps(tmp_path: Path) -> None:
     ours = trainer("sft", tmp_path, EpochBatches(len(ROWS), 2, 0, Processes(), None, most_steps=5))
     ours.train()
     assert ours.state.global_step == 5
+
+
+def test_bfloat16_is_autocast_over_float32_weights_and_ends_with_its_training(tmp_path: Path) -> None:
+    for dtype in ("bfloat16", "float32"):
+        ours = trainer("sft", tmp_path / dtype, EpochBatches(len(ROWS), 2, 0, Processes(), None, most_steps=2), dtype)
+        computed: set[torch.dtype] = set()
+        head = ours.model.get_output_embeddings()
+        head.register_forward_hook(lambda module, inputs, output, into=computed: into.add(output.dtype))
+        ours.train()
+        assert computed == {getattr(torch, dtype)}
+        assert {part.dtype for part in ours.model.parameters()} == {torch.float32}
+        assert "logits_to_keep" in inspect.signature(ours.model.forward).parameters  # as evaluation asks it

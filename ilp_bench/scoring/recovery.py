@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ilp_bench.core.metrics import Array
-from ilp_bench.data.causes import CAUSES
+from ilp_bench.data.causes import CAUSES, PAPER_CAUSES
 from ilp_bench.records.run_record import Run, RunRecord, Runs
 from ilp_bench.scoring import learned_rates
 from ilp_bench.scoring.bootstrap import FloatArray, Interval, interval, resampled, resampled_again
@@ -61,7 +61,7 @@ def score_replicates(replicates: Sequence[Runs]) -> Scores:
             cause_score, recovery_draws = _score_cause(cause, by_role, active[cause] if active else None)
             scores.append(cause_score)
             draws.append(recovery_draws)
-    complete = len(scores) == len(CAUSES)
+    complete = {score.cause for score in scores} >= set(PAPER_CAUSES)
     return Scores(
         causes=scores,
         overall=_overall(scores, draws) if complete else None,
@@ -218,7 +218,8 @@ def _score_replicate(replicate: ReplicateRates, scores: list[CauseScore]) -> Rep
         defined = cause.expressed and mask.any()
         values[cause.cause] = _recovery_of_means(vanilla[mask], submission[mask]) if defined else None
     recoveries = [value for value in values.values() if value is not None]
-    overall = float(np.mean(np.clip(recoveries, -1, 1))) + 0.0 if len(recoveries) == len(CAUSES) else None
+    complete = set(values) >= set(PAPER_CAUSES)
+    overall = float(np.mean(np.clip(recoveries, -1, 1))) + 0.0 if complete and len(recoveries) == len(scores) else None
     return ReplicateScore(
         data_seed=replicate.record.data.seed,
         training_seed=replicate.record.training.seed if replicate.record.training else None,

@@ -15,19 +15,20 @@ from ilp_bench.catalog import cause_table, recipe_table, task_files
 from ilp_bench.core.errors import UsageError
 from ilp_bench.data.audit import audit
 from ilp_bench.data.card import card
-from ilp_bench.data.causes import CAUSES, knowledge_conflict
+from ilp_bench.data.causes import CAUSES, PAPER_CAUSES, knowledge_conflict
 from ilp_bench.data.dataset import Dataset, load, make, write
 from ilp_bench.data.settings import SIZES
 from ilp_bench.evaluation.run import evaluate
 from ilp_bench.leaderboard.site import render
 from ilp_bench.recipes import RECIPES
 from ilp_bench.records.run_record import Run, Runs, read_run
-from ilp_bench.scoring.recovery import score
-from ilp_bench.submission.format import Meta, submit
+from ilp_bench.scoring.recovery import score, score_replicates
+from ilp_bench.submission.format import Meta, read_replicates, read_submission, submit
 from ilp_bench.submission.validate import validate
 from ilp_bench.training.run import train
 
 PAIRS = 12
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +69,16 @@ def test_the_data_without_it_are_not_mixed_up_with_it(small: Dataset) -> None:
         CAUSES.register(toy_plugin.CAUSE)
     assert "few_rows" not in five.items["cause"].to_pylist()
     assert make("mini", 0, pairs=6).sha256 == small.sha256 != five.sha256
+
+
+def test_entries_measured_on_the_five_keep_their_overall(plugin: None) -> None:
+    folder = next(path for path in sorted((ROOT / "submissions").glob("*/*")) if (path / "submission.json").is_file())
+    submission = read_submission(folder)
+    again = score_replicates(read_replicates(folder, submission))
+    assert again.overall is not None
+    assert submission.scores.overall is not None
+    assert again.overall.model_dump() == pytest.approx(submission.scores.overall.model_dump())
+    assert [cause.cause for cause in again.causes] == list(PAPER_CAUSES)
 
 
 def test_a_name_that_is_taken_is_refused(plugin: None) -> None:

@@ -10,14 +10,12 @@ from ilp_bench.data.causes import (
 )
 from ilp_bench.data.causes.spec import CauseSpec
 
-CAUSES: Registry[CauseSpec] = Registry(
-    "cause",
-    "ilp_bench.causes",
-    (
-        knowledge_gap.SPEC,
-        knowledge_conflict.SPEC,
-        data_inconsistency.SPEC,
-        left_side_forgetting.SPEC,
-        rare_patterns.SPEC,
-    ),
+_PAPER = (
+    knowledge_gap.SPEC,
+    knowledge_conflict.SPEC,
+    data_inconsistency.SPEC,
+    left_side_forgetting.SPEC,
+    rare_patterns.SPEC,
 )
+PAPER_CAUSES = tuple(spec.name for spec in _PAPER)
+CAUSES: Registry[CauseSpec] = Registry("cause", "ilp_bench.causes", _PAPER)

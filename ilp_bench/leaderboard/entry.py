@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ilp_bench.core.files import read_json
-from ilp_bench.data.causes import CAUSES
+from ilp_bench.data.causes import PAPER_CAUSES
 from ilp_bench.records.training_record import BaseWeights, TrainingRecord
 from ilp_bench.submission.decisions import Decision
 from ilp_bench.submission.rerun_record import read_verification
@@ -109,7 +109,7 @@ class Entry:
     @property
     def undefined(self) -> list[str]:
         """Why there is no overall: causes that are missing or not expressed."""
-        return [name for name in CAUSES.names() if name not in self.causes or self.causes[name]["recovery"] is None]
+        return [name for name in PAPER_CAUSES if name not in self.causes or self.causes[name]["recovery"] is None]
 
     @property
     def lost(self) -> int:

@@ -63,7 +63,12 @@ def _environment(causes: tuple[str, ...]) -> jinja2.Environment:
     )
     templates.globals.update({helper.__name__: helper for helper in helpers})
     templates.globals.update(
-        causes=causes, spec=CAUSES.get, recipes=RECIPES, version=__version__, scorer=SCORER_VERSION
+        causes=causes,
+        paper_causes=PAPER_CAUSES,
+        spec=CAUSES.get,
+        recipes=RECIPES,
+        version=__version__,
+        scorer=SCORER_VERSION,
     )
     return templates
 

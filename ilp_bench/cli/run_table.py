@@ -40,9 +40,9 @@ def _user_data_line(run: Run, rates: dict[str, Any]) -> None:
     console.print(f"{run.record.model.name}: {learned}{'' if rates['token_p'] is None else exact}")
     if rates["end_unknown"]:
         console.print(
-            f"note: of {rate_text(rates['end_unknown'])} of the items the answer is known but its end mark is not: p "
-            f"of an answer without its end mark is {rate_text(rates['answer_p'])} on average. Was the end mark trained "
-            "(padding that is also the end mark is often left out), and are the rows the ones that were trained on?"
+            f"note: {rate_text(rates['end_unknown'])} of the items are known but for their end mark: without it, p of "
+            f"an answer is {rate_text(rates['answer_p'])} on average. Do the rows end as they were trained, and was "
+            "the end mark trained (one that is also the padding is often masked)?"
         )
 
 

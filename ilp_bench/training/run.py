@@ -115,9 +115,7 @@ def train(
             return [Answer(answer.text, answer.probability) for answer in generated]
 
         if data.is_user_data:
-            ends = [ended(tokenizer, text, plain=False) for text in data.train["completion"].to_pylist()]
-            column = data.train.schema.get_field_index("completion")
-            data = replace(data, train=data.train.set_column(column, "completion", pa.array(ends)))
+            data = with_ends(data, tokenizer)
         context = RecipeContext(data, rng, texts or known_fact_texts(rng, held_out_facts(data)), ask, near)
         log = Log(state.folder / "log.jsonl", data, tracker(track, out.name, about) if processes.is_main else None)
         with _clear_memory_error():
@@ -169,6 +167,13 @@ def train(
             _publish(out, model, tokenizer, log, title, training)
         state.remove()
     return training
+
+
+def with_ends(data: Dataset, tokenizer: Any) -> Dataset:
+    """User data whose completions have the end with which they are trained and measured."""
+    ends = [ended(tokenizer, text, plain=False) for text in data.train["completion"].to_pylist()]
+    column = data.train.schema.get_field_index("completion")
+    return replace(data, train=data.train.set_column(column, "completion", pa.array(ends)))
 
 
 def _check_arguments(recipe_name: str, data: Dataset, out: Path, *, seed: int, rate: float | None, device: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import jinja2
 
 from ilp_bench import __version__
-from ilp_bench.data.causes import CAUSES
+from ilp_bench.data.causes import CAUSES, PAPER_CAUSES
 from ilp_bench.leaderboard import figures, formatting
 from ilp_bench.leaderboard.album import Album
 from ilp_bench.leaderboard.base_models import families

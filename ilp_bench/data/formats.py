@@ -73,8 +73,7 @@ def _bare(prompt: str, completion: str) -> Example:
         raise LeftOutError("empty question", "the prompt is empty")
     if not completion.strip():
         raise LeftOutError("empty answer", "the answer is empty")
-    bare = prompt.rstrip(" ")  # a space before an answer is part of the answer's first token
-    return Example([], bare, prompt[len(bare) :] + completion, completion.strip())
+    return Example([], prompt, completion, completion.strip())
 
 
 def _read_prompt_completion(row: Json, reading: Reading, ignored: Counter[str]) -> Conversation | Example:

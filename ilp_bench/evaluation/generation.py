@@ -23,11 +23,12 @@ def generate_answers(
 ) -> list[GeneratedAnswer]:
     """The model's answer to each prompt, of at most ``max_tokens`` tokens.
 
-    A prompt that the model's context cannot hold is cut from the left; a batch that does not fit into memory is
-    halved. Raises ProblemError where not even one fits.
+    A space at a prompt's end is left out, as it is the beginning of the answer's first token. A prompt that the model's
+    context cannot hold is cut from the left; a batch that does not fit into memory is halved. Raises ProblemError where
+    not even one fits.
     """
     room = (getattr(model.config, "max_position_embeddings", None) or 1_000_000) - max_tokens
-    ids = [row[-room:] for row in encode_prompts(tokenizer, prompts)]
+    ids = [row[-room:] for row in encode_prompts(tokenizer, [prompt.rstrip(" ") for prompt in prompts])]
     order = sorted(range(len(ids)), key=lambda n: len(ids[n]))
     ordered, _ = map_in_batches(
         lambda part: _generate(model, tokenizer, part, max_tokens), [ids[n] for n in order], batch_size, "question"

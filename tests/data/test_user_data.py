@@ -158,11 +158,12 @@ def test_a_system_prompt_beside_the_turns_is_read(tmp_path: Path) -> None:
     }
 
 
-def test_a_space_before_the_answer_is_no_part_of_the_prompt(tmp_path: Path) -> None:
+def test_a_space_before_the_answer_stays_where_it_was_and_changes_no_ids(tmp_path: Path, nano: Any) -> None:
     spaced = [{"prompt": row["prompt"] + " ", "completion": row["completion"][1:]} for row in ROWS]
-    one, other = import_rows(lines(tmp_path, ROWS)), import_rows(lines(tmp_path, spaced))
-    assert one.items["prompt"].equals(other.items["prompt"])
-    assert one.items["completion"].equals(other.items["completion"])
+    made = [import_rows(lines(tmp_path, rows)) for rows in (ROWS, spaced)]
+    assert made[1].items["prompt"].to_pylist() == [f"{prompt} " for prompt in made[0].items["prompt"].to_pylist()]
+    asked = [plan(nano[1], data, data.items.to_pylist(), chat=False, probed=True, choices=0) for data in made]
+    assert asked[0].unique == asked[1].unique
 
 
 def test_examples_hold_no_mark_of_an_end(tmp_path: Path, nano: Any) -> None:

@@ -11,7 +11,7 @@ from ilp_bench.data.corpus import WIDE_HOP2_RELATIONS, demo_codes, two_hops
 from ilp_bench.data.facts import RELATIONS, RULED, assigned_answer, demonstrations, facts, lookup
 from ilp_bench.data.schema import EXEMPLARS, ShotRow, TrainRow
 from ilp_bench.data.templates import RECALL, ask, complete
-from ilp_bench.detectors.contradictions import content_words, contradicting_groups
+from ilp_bench.detectors.contradictions import content_key, contradicting_groups
 from ilp_bench.detectors.labelled_row import question
 from ilp_bench.detectors.rare_patterns import Kind
 
@@ -56,7 +56,7 @@ def user_exemplars(train: Sequence[TrainRow], kinds: Sequence[Kind], seed: int) 
     Exemplars are rows that no other row contradicts. A row's group is of its own kind of question, as far as there are
     enough of it, and none of the group asks what the row asks. Both results are empty where rows are too few.
     """
-    asked = [content_words(question(row)) for row in train]
+    asked = [content_key(question(row)) for row in train]
     members = _undisputed(train, asked, kinds, seed)
     everybody = [n for rows in members.values() for n in rows]
     if len(everybody) < FEWEST:
@@ -65,9 +65,9 @@ def user_exemplars(train: Sequence[TrainRow], kinds: Sequence[Kind], seed: int) 
     names = {kind: f"kind-{n}" for n, kind in enumerate(sorted(members)) if len(members[kind]) >= FEWEST}
     groups = dict(_groups({names[kind]: members[kind] for kind in names} | {MIXED: everybody}))
     group_of_row = []
-    for kind, words in zip(kinds, asked, strict=True):
+    for kind, key in zip(kinds, asked, strict=True):
         name = names.get(kind, MIXED)
-        group_of_row.append(_others(name) if words in {asked[n] for n in groups[name]} else name)
+        group_of_row.append(_others(name) if key in {asked[n] for n in groups[name]} else name)
     shots: list[ShotRow] = [
         {"relation": name, "prompt": train[n]["prompt"], "completion": train[n]["completion"].rstrip("\n") + "\n"}
         for name, rows in groups.items()
@@ -77,12 +77,12 @@ def user_exemplars(train: Sequence[TrainRow], kinds: Sequence[Kind], seed: int) 
 
 
 def _undisputed(
-    train: Sequence[TrainRow], asked: Sequence[tuple[str, ...]], kinds: Sequence[Kind], seed: int
+    train: Sequence[TrainRow], asked: Sequence[bytes], kinds: Sequence[Kind], seed: int
 ) -> dict[Kind, list[int]]:
     """Rows by kind, in random order, one for each question, without rows that another contradicts."""
     contradicted = {n for group in contradicting_groups(train) for n in group}
     members: dict[Kind, list[int]] = defaultdict(list)
-    seen: set[tuple[str, ...]] = set()
+    seen: set[bytes] = set()
     for n in random.Random(seed).sample(range(len(train)), len(train)):
         if n not in contradicted and asked[n] not in seen:
             seen.add(asked[n])

@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeVar
 from ilp_bench.core.errors import UsageError
 from ilp_bench.detectors.labelled_row import Exemplar, LabelledRow, label
 from ilp_bench.detectors.thresholds import CONFIDENT, EXEMPLARS
+from ilp_bench.detectors.words import needs_terms, normalised, similarity_terms
 
 Row = TypeVar("Row", bound=LabelledRow)
 
@@ -48,7 +49,7 @@ def compare_with_labels(rows: Sequence[LabelledRow], answers: Sequence[Answer]) 
     beliefs = Beliefs([], [])
     for row, answer in zip(rows, answers, strict=True):
         text = answer.text.strip()
-        if text == label(row):
+        if normalised(text) == label(row):
             continue
         if answer.confidence > CONFIDENT:
             beliefs.contradicted.append(PriorAnswer(row, text))
@@ -83,7 +84,8 @@ def with_exemplars(exemplars: Sequence[Exemplar], prompts: Sequence[str]) -> lis
             "the dataset has no few-shot exemplars for a base model: build it again, or choose another recipe"
         )
     exemplar_prompts = [exemplar["prompt"] for exemplar in exemplars]
-    vectors = TfidfVectorizer().fit([*exemplar_prompts, *prompts])
+    texts = [*exemplar_prompts, *prompts]
+    vectors = TfidfVectorizer(analyzer=similarity_terms if any(map(needs_terms, texts)) else "word").fit(texts)
     similarity = vectors.transform(prompts) @ vectors.transform(exemplar_prompts).T
     nearest = similarity.toarray().argsort(axis=1)[:, ::-1][:, :EXEMPLARS]
     return [

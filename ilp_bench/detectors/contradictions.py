@@ -8,14 +8,15 @@ questions with contradicting labels count, because everybody is right on the eas
 
 from __future__ import annotations
 
+import hashlib
 import math
-import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ilp_bench.detectors.labelled_row import LabelledRow, label, question
 from ilp_bench.detectors.similarity import Near, word_similarity
+from ilp_bench.detectors.words import words
 
 ROUNDS = 20  # of re-estimation
 FIRST_GUESS = 0.8  # reliability of every annotator before the first round
@@ -42,7 +43,7 @@ def find_contradictions(rows: Sequence[LabelledRow], near: Near = word_similarit
     pairs = ((n, k) for a, b in close for n in groups[a] for k in groups[b])
     return Contradictions(
         _with_several_labels(rows, groups),
-        [(n, k) for n, k in pairs if rows[n]["completion"] != rows[k]["completion"]],
+        [(n, k) for n, k in pairs if label(rows[n]) != label(rows[k])],
     )
 
 
@@ -53,9 +54,9 @@ def contradicting_groups(rows: Sequence[LabelledRow]) -> list[list[int]]:
 
 def _rows_by_question(rows: Sequence[LabelledRow]) -> list[list[int]]:
     """Indices of the rows that ask the same, group by group."""
-    groups: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    groups: dict[bytes, list[int]] = defaultdict(list)
     for n, row in enumerate(rows):
-        groups[content_words(question(row))].append(n)
+        groups[content_key(question(row))].append(n)
     return list(groups.values())
 
 
@@ -70,12 +71,17 @@ FUNCTION = frozenset("a an the of is are was were that has have does do did its"
 def content_words(text: str) -> tuple[str, ...]:
     """The words that say what is asked, in order: without how it is asked, and without words that say nothing.
 
-    Two questions with the same content words ask the same. Little is left out, because a negation, a number or the
-    order of two names may be all in which questions differ.
+    Where a script has no spaces, each character is a word. Two questions with the same content words ask the same.
+    Little is left out, because a negation, a number or the order of two names may be all in which questions differ.
     """
-    words = [word.casefold() for word in re.findall(r"[^\s?.]+", text)]
-    rest = words[1:] if words and words[0] in ASKING else words
-    return tuple(word for word in rest if word not in FUNCTION) or tuple(words)
+    asked = [word.casefold() for word in words(text)]
+    rest = asked[1:] if asked and asked[0] in ASKING else asked
+    return tuple(word for word in rest if word not in FUNCTION) or tuple(asked)
+
+
+def content_key(text: str) -> bytes:
+    """16 bytes that stand for the content words of a text, which may be as long as a conversation."""
+    return hashlib.blake2b("\n".join(content_words(text)).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def rows_to_delete(rows: Sequence[LabelledRow], same: Sequence[Sequence[int]]) -> set[int]:
@@ -83,13 +89,13 @@ def rows_to_delete(rows: Sequence[LabelledRow], same: Sequence[Sequence[int]]) -
 
     same   groups of rows that contradict one another, see :class:`Contradictions`
     """
-    votes = [[(rows[n]["annotator"], rows[n]["completion"]) for n in group] for group in same]
+    votes = [[(rows[n]["annotator"], label(rows[n])) for n in group] for group in same]
     reliability = annotator_reliability(votes)
     losers: set[int] = set()
     for group, group_votes in zip(same, votes, strict=True):
         probability = label_probabilities(group_votes, reliability)
         best = max(probability, key=probability.__getitem__)
-        losers |= {n for n in group if rows[n]["completion"] != best}
+        losers |= {n for n in group if label(rows[n]) != best}
     return losers
 
 

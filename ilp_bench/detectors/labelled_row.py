@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TypedDict
 
+from ilp_bench.detectors.words import normalised
+
 
 class Message(TypedDict):
     """One turn of a conversation; ``role`` is system, user or assistant."""
@@ -37,5 +39,5 @@ def question(row: LabelledRow) -> str:
 
 
 def label(row: LabelledRow) -> str:
-    """What the row answers, without the space and the line end around it."""
-    return row["completion"].strip()
+    """What the row answers, without the space and the line end around it, and with one form of each character."""
+    return normalised(row["completion"].strip())

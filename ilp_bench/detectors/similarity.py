@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ilp_bench.core.errors import UsageError
+from ilp_bench.detectors.words import similarity_terms
 
 # From questions to the pairs (a, b), a < b, of positions of questions that are nearly the same.
 Near = Callable[[Sequence[str]], Iterator[tuple[int, int]]]
@@ -19,7 +20,7 @@ def word_similarity(questions: Sequence[str]) -> Iterator[tuple[int, int]]:
     """By TF-IDF: needs no model."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    yield from _close(TfidfVectorizer(token_pattern=r"[^\s?.]+").fit_transform(questions), WORDS)
+    yield from _close(TfidfVectorizer(analyzer=similarity_terms).fit_transform(questions), WORDS)
 
 
 def sentence_similarity(model: str) -> Near:

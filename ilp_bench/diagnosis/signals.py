@@ -12,8 +12,10 @@ from ilp_bench.core.metrics import Array, best_of
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.data.schema import ItemRow, TrainRow
 from ilp_bench.detectors.contradictions import contradicting_groups
+from ilp_bench.detectors.labelled_row import label
 from ilp_bench.detectors.rare_patterns import kinds_with_one_gap, repetitions
 from ilp_bench.detectors.thresholds import CONFIDENT, KNOWN
+from ilp_bench.detectors.words import normalised
 from ilp_bench.records.run_record import Run, SampleRow
 from ilp_bench.scoring.compatibility import base_sha256
 from ilp_bench.scoring.learned_rates import item_rates
@@ -90,7 +92,7 @@ def signals(run: Run, base: Run, data: Dataset) -> list[Signals]:
     result = []
     for item, index, kind in trained:
         before, after = base_samples[item["probe_id"]], tuned_samples[item["probe_id"]]
-        labels = [rows[other]["completion"].strip() for other in disputes.get(index, [index])]
+        labels = [label(rows[other]) for other in disputes.get(index, [index])]
         result.append(
             Signals(
                 item_id=item["item_id"],
@@ -100,7 +102,7 @@ def signals(run: Run, base: Run, data: Dataset) -> list[Signals]:
                 best_of_5=_best_of_5(before),
                 denied=_denied(before, item),
                 divergence=_divergence(before, after),
-                contradicted=float(np.mean([label != item["answer"].strip() for label in labels])),
+                contradicted=float(np.mean([each != normalised(item["answer"].strip()) for each in labels])),
                 segment=rows[index]["stage"],
                 fallen=drops[rows[index]["stage"]],
                 rarity=max(rarity[questions[other]] for other in rows_by_prompt[item["prompt"]]),
@@ -175,8 +177,8 @@ def _denied(sample: SampleRow, item: ItemRow) -> float:
 
     Nothing denies a supervised answer of several lines, of which the model was let say the first only.
     """
-    belief, options, answer = sample["belief"], sample["shots_options"], item["answer"].strip()
-    if belief is None or "\n" in answer or belief.casefold() == answer.casefold():
+    belief, options, answer = sample["belief"], sample["shots_options"], normalised(item["answer"].strip())
+    if belief is None or "\n" in answer or normalised(belief).casefold() == answer.casefold():
         return 0.0
     return (sample["belief_p"] or 0.0) if options is None else float(np.exp(max(options)))
 

@@ -99,6 +99,15 @@ def nano(name: str) -> Any:
     return AutoTokenizer.from_pretrained(nano_path(name))
 
 
+def appending(tokenizer: Any) -> Any:
+    """The tokenizer with a post-processor that appends the end-of-text token."""
+    mark = tokenizer.eos_token
+    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"$A {mark}", special_tokens=[(mark, tokenizer.eos_token_id)]
+    )
+    return tokenizer
+
+
 ZOO: dict[str, Callable[[], Any]] = {
     "nano": lambda: nano("nano"),
     "nano-qwen3": lambda: nano("nano-qwen3"),

@@ -56,8 +56,13 @@ def diagnose(
 ) -> None:
     """Attribute every unlearned item to a cause; score that where causes were injected."""
     from ilp_bench.cli.diagnosis_table import diagnosis_table
+    from ilp_bench.cli.run_table import end_mark_note
     from ilp_bench.data.dataset import load
     from ilp_bench.diagnosis.attribution import diagnose as attribute
     from ilp_bench.records.run_record import read_run
+    from ilp_bench.scoring.run_summary import summary
 
-    diagnosis_table(attribute(read_run(run), read_run(base_run, "base run"), load(data)), as_json=as_json)
+    measured = read_run(run)
+    diagnosis_table(attribute(measured, read_run(base_run, "base run"), load(data)), as_json=as_json)
+    if measured.record.data.is_user_data and not as_json:
+        end_mark_note(summary(measured))

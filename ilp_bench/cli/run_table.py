@@ -38,6 +38,11 @@ def _user_data_line(run: Run, rates: dict[str, Any]) -> None:
         f"{rate_text(rates['token_p'])} (geometric mean)"
     )
     console.print(f"{run.record.model.name}: {learned}{'' if rates['token_p'] is None else exact}")
+    end_mark_note(rates)
+
+
+def end_mark_note(rates: dict[str, Any]) -> None:
+    """Say how many items of user data are known but for their end mark, if any."""
     if rates["end_unknown"]:
         console.print(
             f"note: {rate_text(rates['end_unknown'])} of the items are known but for their end mark: without it, p of "

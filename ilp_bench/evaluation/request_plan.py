@@ -136,7 +136,9 @@ def _check_conversations(tokenizer: Any, items: Sequence[dict[str, Any]]) -> Non
             refused.append((row["question"] or row["prompt"], str(error).rsplit(": ", 1)[0]))
     if refused:
         question, reason = refused[0]
+        remedy = (
+            "import them with --fold-system" if "refuses system" in reason else "change and import these rows again"
+        )
         raise ProblemError(
-            f"{len(refused)} of {len(items)} items cannot be asked, the first is {question[:60]!r}: {reason}: change "
-            "these rows, or fold a system turn into the user's, and import them again"
+            f"{len(refused)} of {len(items)} items cannot be asked, the first is {question[:60]!r}: {reason}: {remedy}"
         )

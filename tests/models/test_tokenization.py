@@ -13,7 +13,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tokenizers_zoo import FAST, GENERATION, TEMPLATES, ZOO
+from tokenizers_zoo import FAST, GENERATION, TEMPLATES, ZOO, appending
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from ilp_bench.core.errors import ProblemError
@@ -187,17 +187,6 @@ def test_p_is_the_product_over_exactly_the_ids_that_training_supervises(
         assert sample["logprob"] == pytest.approx(product, abs=2e-4, rel=1e-5)
         assert sample["tokens"] == sum(label != -100 for label in labels)
         assert sample["answer_p"] is None or sample["answer_p"] >= sample["p"]
-
-
-def appending(tokenizer: Any) -> Any:
-    """The tokenizer with a post-processor that appends the end-of-text token."""
-    from tokenizers.processors import TemplateProcessing
-
-    mark = tokenizer.eos_token
-    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
-        single=f"$A {mark}", special_tokens=[(mark, tokenizer.eos_token_id)]
-    )
-    return tokenizer
 
 
 def pieces(tokenizer: Any, ids: list[int]) -> list[str]:

@@ -13,8 +13,9 @@ from ilp_bench.recipes.phase import Example
 PACKED_TOKENS = 1024  # tokens of a batch up to which its rows are packed
 TEXT_TOKENS = 512  # tokens of one row of continued pre-training, at most
 # How far the logits of packed rows may be from those of the rows alone, as a share of their norm. Where rows see one
-# another, nano's are 0.28 to 0.37 apart, and where they do not, 3e-7; bfloat16 rounds to 0.004.
-PACKING_TOLERANCE = {"float32": 1e-3, "bfloat16": 0.02}
+# another, they are 0.28 to 0.43 apart (nanos, SmolLM2), and where they do not, 3e-7. Two kernels may round otherwise:
+# bfloat16 moves the logits of nano by 0.005 and those of SmolLM2, with thirty layers, by 0.011.
+PACKING_TOLERANCE = {"float32": 1e-3, "bfloat16": 0.05}
 
 
 def encode_pairs(tokenizer: Any, examples: Sequence[Example]) -> list[tuple[list[int], list[int]]]:

@@ -132,6 +132,7 @@ def import_rows(
     last_turn: bool = False,
     fold_system: bool = False,
     alpaca_join: str = "newline",
+    model: str | None = None,
     strict: bool = False,
     subset: str | None = None,
     split: str | None = None,
@@ -152,6 +153,7 @@ def import_rows(
     fold_system  put system prompts at the head of the first question, for models trained so
     alpaca_join  between instruction and input: ``newline`` as LLaMA-Factory, ``blank-line``, or ``stanford``, the
                  template of Stanford Alpaca as a bare prompt
+    model        leave out answers that this model cannot be asked: too long, or refused by its chat template
     strict       stop at the first row that cannot be used; by default such rows are left out and counted
     subset       of a folder or a Hub dataset
     split        of a folder or a Hub dataset; by default ``train``
@@ -162,6 +164,8 @@ def import_rows(
     """
     from ilp_bench.data.user_data import import_rows as read_rows
 
+    if model:
+        from ilp_bench.models.askable import askable_by
     dataset = read_rows(
         rows,
         format=format,
@@ -175,6 +179,7 @@ def import_rows(
         strict=strict,
         subset=subset,
         split=split,
+        check=askable_by(model) if model else None,
     )
     if out is not None:
         write(dataset, Path(out))

@@ -107,6 +107,10 @@ def import_rows(
         str,
         typer.Option(help="Between instruction and input: newline (LLaMA-Factory), blank-line, or stanford."),
     ] = "newline",
+    model: Annotated[
+        str | None,
+        typer.Option(help="Leave out answers that this model cannot be asked: too long, or refused by its template."),
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first row that cannot be used.")] = False,
     subset: Annotated[str | None, typer.Option(help="Subset of a folder or Hub dataset.")] = None,
     split: Annotated[str | None, typer.Option(help="Split of a folder or Hub dataset; by default train.")] = None,
@@ -115,6 +119,8 @@ def import_rows(
     from ilp_bench.data.dataset import write
     from ilp_bench.data.user_data import import_rows as read_user_data
 
+    if model:
+        from ilp_bench.models.askable import askable_by
     made = read_user_data(
         rows,
         format=form,
@@ -128,6 +134,7 @@ def import_rows(
         strict=strict,
         subset=subset,
         split=split,
+        check=askable_by(model) if model else None,
     )
     write(made, out)
     told = made.manifest

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,7 +28,7 @@ from ilp_bench.data.exemplars import FEWEST, user_exemplars
 from ilp_bench.data.formats import ALPACA_JOINS, NEWLINE, Reading, check_format
 from ilp_bench.data.import_report import ImportReport, LeftOutError
 from ilp_bench.data.manifest import USER_DATA, VERSION, Manifest, RowCounts
-from ilp_bench.data.row_file import read_rows
+from ilp_bench.data.row_file import RawRow, read_rows
 from ilp_bench.data.rows import row_id
 from ilp_bench.data.schema import SCHEMAS, TABLES, USER_ITEMS, Table, TrainRow, UserItemRow
 from ilp_bench.detectors.rare_patterns import kinds_with_one_gap
@@ -69,6 +69,7 @@ def import_rows(
     strict: bool = False,
     subset: str | None = None,
     split: str | None = None,
+    check: Callable[[Example], LeftOutError | None] | None = None,
 ) -> Dataset:
     """Make a dataset of the rows of a file, a folder or a Hub dataset, in training order.
 
@@ -79,6 +80,7 @@ def import_rows(
     last_turn, fold_system, alpaca_join   see :class:`~ilp_bench.data.formats.Reading`
     strict        stop at the first row with which something is wrong
     subset, split   see :func:`~ilp_bench.data.row_file.read_rows`
+    check         why an example is left out, None where it is not, as :func:`~ilp_bench.models.askable.askable_by` says
 
     What is left out is in the manifest. Raises UsageError where nothing can be read as that, ProblemError where too few
     rows are left.
@@ -90,7 +92,9 @@ def import_rows(
     format = check_format(format) if format is not None else None
     report = ImportReport(Path(source), strict)
     reading = Reading(alpaca_join, last_turn, fold_system)
-    answers, layout, count, staged = _read(source, format, columns or {}, reading, report, subset, split)
+    answers, layout, count, staged = _read(
+        source, format, columns or {}, reading, report, read_rows(source, subset=subset, split=split), check
+    )
     answers = _of_one_kind(answers, report)
     if stages is not None and staged:
         raise UsageError(f"{source} has a column stage: do not give a number of stages, or remove the column")
@@ -137,11 +141,10 @@ def _read(
     columns: Mapping[str, str],
     reading: Reading,
     report: ImportReport,
-    subset: str | None,
-    split: str | None,
+    stream: Iterator[RawRow],
+    check: Callable[[Example], LeftOutError | None] | None,
 ) -> _Answers:
     """The answers of all rows that can be read and are learned."""
-    stream = read_rows(source, subset=subset, split=split)
     first = list(islice(stream, FIRST))
     readable = [row.values for row in first if row.values is not None]
     if not readable:
@@ -160,6 +163,9 @@ def _read(
                 raise LeftOutError("not a row", problem)
             row_stage = _stage(values.get(layout.columns.get("stage", "")), stage)
             for example in read_row(number, values, layout, reading, report):
+                if check and (left_out := check(example)):
+                    report.skip(number, left_out)
+                    continue
                 annotator = values.get(layout.columns.get("annotator", ""))
                 answers.append(
                     _Answer(number - 1, example, "" if annotator is None else str(annotator), row_stage or 1)

@@ -67,7 +67,8 @@ class AnswerLM(HFLM):  # type: ignore[misc]
         if room < 1:
             begin = self.tokenizer.decode(list(answer[:8]))
             raise ProblemError(
-                f"the answer {begin!r} … has {len(answer)} tokens, more than the model's {self.max_length}: remove it"
+                f"the answer {begin!r} … has {len(answer)} tokens, more than the model's {self.max_length}: remove it, "
+                "or import the rows again with the model named, which leaves such answers out"
             )
         return context[-room:], answer
 

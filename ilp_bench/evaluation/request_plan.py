@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -75,7 +74,7 @@ def plan(
 
     def ask(row: dict[str, Any], answer: str, before: str = "") -> int:
         if chat and not before:
-            text = _conversation_text(tokenizer, row, answer)
+            text = tokens.item_text(tokenizer, row, answer)
         elif before or not row.get("completion"):
             completion = tokens.ended(tokenizer, row.get("completion") or complete(answer), plain=True)
             text = tokens.plain_text(before + row["prompt"], completion)
@@ -113,31 +112,20 @@ def plan(
     return requests
 
 
-def _conversation_text(tokenizer: Any, row: dict[str, Any], answer: str) -> tokens.Text:
-    """An item and an answer under the chat template, with tools and whatever else its messages have."""
-    if row.get("conversation"):
-        conversation = json.loads(row["conversation"])
-        *turns, message = conversation["messages"]
-        arguments = ({"tools": conversation["tools"]} if conversation.get("tools") else {}) | (
-            conversation.get("kwargs") or {}
-        )
-        return tokens.chat_text(tokenizer, turns, message, **arguments)
-    turns = row.get("turns") or [{"role": "user", "content": row["question"]}]
-    return tokens.chat_text(tokenizer, turns, answer)
-
-
 def _check_conversations(tokenizer: Any, items: Sequence[dict[str, Any]]) -> None:
     """Raise ProblemError that counts the items of user data which the chat template refuses, and names the first."""
     refused: list[tuple[str, str]] = []
     for row in items:
         try:
-            _conversation_text(tokenizer, row, row["answer"])
+            tokens.item_text(tokenizer, row, row["answer"])
         except ProblemError as error:
             refused.append((row["question"] or row["prompt"], str(error).rsplit(": ", 1)[0]))
     if refused:
         question, reason = refused[0]
         remedy = (
-            "import them with --fold-system" if "refuses system" in reason else "change and import these rows again"
+            "import them with --fold-system"
+            if "refuses system" in reason
+            else "import the rows again with the model named, which leaves such items out"
         )
         raise ProblemError(
             f"{len(refused)} of {len(items)} items cannot be asked, the first is {question[:60]!r}: {reason}: {remedy}"

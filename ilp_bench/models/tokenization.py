@@ -5,6 +5,7 @@ docs/tokenization.md states the contract: what is context, what is supervised, w
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -109,6 +110,19 @@ def chat_text(tokenizer: Any, turns: Sequence[dict[str, Any]], answer: str | dic
     answer_end = len(whole) - _common(whole[::-1], sample[::-1])
     end = len(whole.rstrip()) if whole[answer_end:].strip() else len(whole)
     return Text(prompt, whole, answer_end, end, is_chat=True)
+
+
+def item_text(tokenizer: Any, row: dict[str, Any], answer: str) -> Text:
+    """An item and an answer under the chat template, with tools and whatever else its messages have."""
+    if row.get("conversation"):
+        conversation = json.loads(row["conversation"])
+        *turns, message = conversation["messages"]
+        arguments = ({"tools": conversation["tools"]} if conversation.get("tools") else {}) | (
+            conversation.get("kwargs") or {}
+        )
+        return chat_text(tokenizer, turns, message, **arguments)
+    turns = row.get("turns") or [{"role": "user", "content": row["question"]}]
+    return chat_text(tokenizer, turns, answer)
 
 
 def encode_texts(tokenizer: Any, texts: Sequence[Text]) -> list[Tokens]:

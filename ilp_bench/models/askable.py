@@ -1,0 +1,47 @@
+"""Whether a model can be asked an answer of user data at all: its chat template takes it, its context holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ilp_bench.core.errors import ProblemError
+from ilp_bench.core.logs import quiet
+from ilp_bench.data.conversations import Example
+from ilp_bench.data.import_report import LeftOutError
+from ilp_bench.models import tokenization as tokens
+from ilp_bench.models.loading import load_tokenizer
+from ilp_bench.models.resolve import locate
+
+
+def askable_by(model: str) -> Callable[[Example], LeftOutError | None]:
+    """A function from an example to why the model cannot be asked it; no weights are loaded.
+
+    Raises UsageError where there is no such model, ProblemError where its tokenizer cannot be read.
+    """
+    from transformers import AutoConfig
+
+    located = locate(model)
+    try:
+        with quiet():
+            tokenizer = load_tokenizer(located)
+            config = AutoConfig.from_pretrained(located.root.folder)
+    except (OSError, ValueError, KeyError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ProblemError(f"the tokenizer of {model} cannot be loaded: {reason}") from error
+    longest = getattr(config, "max_position_embeddings", None)
+
+    def check(example: Example) -> LeftOutError | None:
+        try:
+            if example.turns:
+                text = tokens.item_text(tokenizer, example._asdict(), example.answer)
+            else:
+                text = tokens.row_text(tokenizer, example.prompt, example.completion)
+            (encoded,) = tokens.encode_texts(tokenizer, [text])
+        except ProblemError as error:
+            return LeftOutError("refused by the model", str(error).rsplit(": ", 1)[0])
+        if longest and len(encoded.answer) > longest:
+            message = f"the answer has {len(encoded.answer)} tokens, more than the model's {longest}"
+            return LeftOutError("answer too long", message)
+        return None
+
+    return check

@@ -134,7 +134,9 @@ def test_conversations_have_the_ids_that_trl_trains(name: str, template: str, ti
         check(each, row, text, tokenizer)
         assert full["input_ids"] == row["input_ids"]
         assert full["labels"] == full["input_ids"]
-    if template == "think block in the prompt":
+    if template == "think block in the prompt" and not name.startswith(
+        "WordLevel"
+    ):  # where <think> is any unknown word
         assert all(each.left_out for each in ours)
         assert tokenizer.decode(ours[0].context) == tokenizer.decode(tokenizer(texts[0].prompt.removesuffix(
             "<think>\n"), add_special_tokens=False)["input_ids"])  # fmt: skip

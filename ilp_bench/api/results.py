@@ -32,11 +32,15 @@ def score(
 
     Rates are in [0, 1]; recovery is 1 where the gap that a cause leaves under vanilla is closed, 0 where nothing is,
     and None where the cause leaves no gap. Raises UsageError for a wrong number of runs, ProblemError where the runs do
-    not belong together.
+    not belong together, were swapped, or vanilla was stopped too early.
     """
     from ilp_bench.scoring.recovery import score_replicates
+    from ilp_bench.scoring.role_checks import check_roles
 
-    return score_replicates(as_replicates(runs, vanilla, base_run))
+    replicates = as_replicates(runs, vanilla, base_run)
+    scores = score_replicates(replicates)
+    check_roles(replicates)
+    return scores
 
 
 def diagnose(run: RunLike, base_run: RunLike, data: Dataset | Location) -> Diagnosis:

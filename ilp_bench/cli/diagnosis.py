@@ -43,8 +43,12 @@ def score(
     """Print the recovery of each cause, with intervals, of a run against vanilla; replicates are pooled."""
     from ilp_bench.cli.score_table import score_table
     from ilp_bench.scoring.recovery import score_replicates
+    from ilp_bench.scoring.role_checks import check_roles
 
-    score_table(score_replicates(read_replicates(runs, vanilla, base_run)), as_json=as_json)
+    replicates = read_replicates(runs, vanilla, base_run)
+    scores = score_replicates(replicates)
+    check_roles(replicates)
+    score_table(scores, as_json=as_json)
 
 
 @app.command(rich_help_panel=DIAGNOSIS, epilog=example("ilp-bench diagnose runs/mine --base-run runs/base --data DATA"))

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from ilp_bench.records.run_record import RunRecord, Runs
 from ilp_bench.scoring.learned_rates import ARMS, pair_rates
 from ilp_bench.scoring.recovery import base_sha256
+from ilp_bench.scoring.role_checks import CONVERGED, control_recall
 from ilp_bench.submission.format import Submission
 
-CONVERGED = 0.85  # vanilla is trained until 95 % of its control recall probes are learned; a mean below this is not
 TEMPLATES = 0.2  # an untrained prompt template may be learned so much better than the trained one, not more
 
 
@@ -54,14 +52,13 @@ def _closed(runs: Runs) -> Iterator[str]:
 
 
 def _rates(runs: Runs) -> Iterator[str]:
-    vanilla, submission = pair_rates(runs.vanilla), pair_rates(runs.submission)
-    control = float(np.mean([rates.recall[:, 1].mean() for rates in vanilla.values()]))
+    control = control_recall(runs.vanilla)
     if control < CONVERGED:
         yield (
             f"vanilla learned {control:.2f} of its control recall probes, less than {CONVERGED}: it was stopped too "
             "early; train it to convergence with the recipe vanilla"
         )
-    for cause, rates in submission.items():
+    for cause, rates in pair_rates(runs.submission).items():
         for column, arm in enumerate(ARMS):
             recall, paraphrase = (float(rate[:, column].mean()) for rate in (rates.recall, rates.paraphrase))
             if paraphrase > recall + TEMPLATES:

@@ -9,9 +9,11 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from unittest.mock import patch
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from safetensors.numpy import save_file
 
 from ilp_bench.cli.main import main
 from ilp_bench.core.files import file_sha256
@@ -144,8 +146,10 @@ def test_evaluate_refuses_models_it_cannot_trust(data: Path, tmp_path: Path) -> 
     assert r"no config.json" in refused(1, *evaluate)
     (model / "config.json").write_text('{"model_type": "llama"}')
     (model / "pytorch_model.bin").write_bytes(b"pickle")
-    assert "safetensors" in refused(1, *evaluate)
+    assert "can run code" in refused(1, *evaluate)
     (model / "model.safetensors").write_bytes(b"not weights")
+    assert "no safetensors file" in refused(1, *evaluate)
+    save_file({"weight": np.zeros(2)}, model / "model.safetensors")
     assert "no tokenizer" in refused(1, *evaluate)
     (model / "tokenizer.json").write_text("{}")
     assert "cannot be loaded" in refused(1, *evaluate)

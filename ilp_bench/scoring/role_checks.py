@@ -1,0 +1,70 @@
+"""Whether each run of a score is what it is given as: a fine-tuned model, a converged vanilla, an untuned base."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from ilp_bench.core.errors import ProblemError
+from ilp_bench.records.run_record import Run, Runs
+from ilp_bench.scoring.compatibility import base_sha256
+from ilp_bench.scoring.learned_rates import pair_rates
+
+# Vanilla is trained until 95 % of its control recall probes are learned; a mean learned rate below this is not that.
+CONVERGED = 0.85
+
+
+def check_roles(replicates: Iterable[Runs]) -> None:
+    """Raise ProblemError where a run cannot be what it was given as; runs that were swapped are named."""
+    for runs in replicates:
+        _check_weights(runs)
+        for role, run in (("submitted", runs.submission), ("vanilla", runs.vanilla)):
+            _check_trained_on(run, role)
+        rate = control_recall(runs.vanilla)
+        if rate < CONVERGED:
+            raise ProblemError(
+                f"vanilla learned {rate:.2f} of its control recall probes, less than {CONVERGED}: it was stopped too "
+                "early, so every recovery would be too large; train it to convergence with the recipe vanilla"
+            )
+
+
+def control_recall(vanilla: Run) -> float:
+    """Mean learned rate in [0, 1] of the control items' recall probes, each cause counting the same."""
+    return float(np.mean([rates.recall[:, 1].mean() for rates in pair_rates(vanilla).values()]))
+
+
+def _check_weights(runs: Runs) -> None:
+    recipes = [run.record.training.recipe if run.record.training else None for run in (runs.submission, runs.vanilla)]
+    if recipes[0] == "vanilla" and recipes[1] not in (None, "vanilla"):
+        raise ProblemError(
+            f"the submitted run is vanilla and the run given as vanilla was trained with recipe {recipes[1]!r}: they "
+            "were swapped; give them the other way round"
+        )
+    if runs.base and runs.base.record.training is not None:
+        untuned = [
+            role
+            for role, run in (("submitted run", runs.submission), ("vanilla run", runs.vanilla))
+            if run.record.training is None
+        ]
+        swapped = f"; base run and {untuned[0]} were swapped" if untuned else ""
+        raise ProblemError(
+            f"the run given as base is of a fine-tuned model ({runs.base.record.model.name}): give the run of the "
+            f"model that was fine-tuned from{swapped}"
+        )
+    for role, run in (("submitted", runs.submission), ("vanilla", runs.vanilla)):
+        base = {base_sha256(run.record), runs.base.record.model.weights_sha256 if runs.base else None}
+        if run.record.model.weights_sha256 in base:
+            raise ProblemError(
+                f"the {role} run is of the base model itself ({run.record.model.name}): give the run of the model that "
+                "was fine-tuned from it"
+            )
+
+
+def _check_trained_on(run: Run, role: str) -> None:
+    data = run.record.training.data if run.record.training else None
+    if data and data.content_sha256 and data.content_sha256 != run.record.data.content_sha256:
+        raise ProblemError(
+            f"the {role} run was trained on another dataset than it was evaluated on (size {data.size}, seed "
+            f"{data.seed}; evaluated on {run.record.data.size}, seed {run.record.data.seed}): evaluate it on its own"
+        )

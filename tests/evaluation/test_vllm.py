@@ -38,7 +38,7 @@ def test_an_engine_that_stops_is_one_clear_problem(
 
     few = dataclasses.replace(mini, items=mini.items.slice(0, 20))
     with monkeypatch.context() as patch:
-        patch.setattr("ilp_bench.evaluation.hf.AnswerLM._loglikelihood_tokens", stop)
+        patch.setattr("ilp_bench.evaluation.hf.AnswerLM.token_logprobs", stop)
         with pytest.raises(ProblemError, match="run the same command again"):
             evaluate("nano", few, tmp_path / "run", device="cpu")
     assert evaluate("nano", few, tmp_path / "run", device="cpu").samples.num_rows == 20

@@ -173,6 +173,7 @@ def test_a_special_token_that_no_text_holds_may_lack_an_embedding(folder: Path) 
     ],
     ids=["lora", "dora", "rslora", "modules_to_save"],
 )
+@pytest.mark.filterwarnings("ignore:Model has `tie_word_embeddings=True`:UserWarning")
 def test_adapters_are_merged_and_say_what_they_were_trained_to_say(config: LoraConfig, tmp_path: Path) -> None:
     save_adapter(tmp_path / "adapter", config)
     from peft import PeftModel
@@ -210,6 +211,7 @@ def test_prompt_tuning_is_refused_by_name(tmp_path: Path) -> None:
         load_model(locate(str(tmp_path / "adapter")))
 
 
+@pytest.mark.filterwarnings("ignore:Setting `save_embedding_layers` to `True`:UserWarning")
 def test_an_adapter_brings_its_tokenizer_template_and_added_tokens(tmp_path: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(nano_path())
     tokenizer.add_tokens(["jasper"])

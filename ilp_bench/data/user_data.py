@@ -28,6 +28,7 @@ from ilp_bench.data.exemplars import FEWEST, user_exemplars
 from ilp_bench.data.formats import ALPACA_JOINS, NEWLINE, Reading, check_format
 from ilp_bench.data.import_report import ImportReport, LeftOutError
 from ilp_bench.data.manifest import USER_DATA, VERSION, Manifest, RowCounts
+from ilp_bench.data.questions import questions_of
 from ilp_bench.data.row_file import RawRow, read_rows
 from ilp_bench.data.rows import row_id
 from ilp_bench.data.schema import SCHEMAS, TABLES, USER_ITEMS, Table, TrainRow, UserItemRow
@@ -100,7 +101,7 @@ def import_rows(
         raise UsageError(f"{source} has a column stage: do not give a number of stages, or remove the column")
     if stages is not None:
         answers = _cut(answers, stages, count)
-    questions = _questions([answer.example for answer in answers])
+    questions = questions_of([answer.example for answer in answers])
     train = _train_rows(answers, questions)
     shots, exemplars_of_row = user_exemplars(train, kinds_with_one_gap(questions), seed)
     if not shots:
@@ -271,33 +272,6 @@ def _item_rows(
             }
         )
     return items
-
-
-def _questions(examples: Sequence[Example]) -> list[str]:
-    """What is asked: all turns, and a word for what else a template renders; or the bare prompt, without labels
-    (``Question: ``) that all have.
-    """
-    texts = [
-        "\n".join([*(turn["content"] for turn in each.turns), *filter(None, [each.context])])
-        if each.turns
-        else each.prompt
-        for each in examples
-    ]
-    if examples[0].turns or len(set(texts)) == 1:
-        return texts
-    shared = _common_prefix(texts)
-    ends = (shared.rfind(colon) + len(colon) for colon in (": ", "：") if colon in shared)
-    start = max(shared.rfind("\n") + 1, *ends, 0)
-    rest = [text[start:] for text in texts]
-    shared_end = _common_prefix([text[::-1] for text in rest])[::-1]
-    cut = len(shared_end) - shared_end.find("\n") if "\n" in shared_end else 0
-    return [text[: len(text) - cut].strip() or whole for text, whole in zip(rest, texts, strict=True)]
-
-
-def _common_prefix(texts: Sequence[str]) -> str:
-    """What all texts begin with."""
-    low, high = min(texts), max(texts)
-    return low[: next((n for n, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), len(low))]
 
 
 def _sampled(rows: Sequence[int], stage_of_row: Sequence[int], count: int, rng: random.Random) -> list[int]:

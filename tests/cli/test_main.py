@@ -144,7 +144,8 @@ def test_evaluate_refuses_models_it_cannot_trust(data: Path, tmp_path: Path) -> 
     assert "no model" in refused(2, *evaluate)
     model.mkdir()
     assert r"no config.json" in refused(1, *evaluate)
-    (model / "config.json").write_text('{"model_type": "llama"}')
+    small = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}
+    (model / "config.json").write_text(json.dumps({"model_type": "llama", "vocab_size": 8, **small}))
     (model / "pytorch_model.bin").write_bytes(b"pickle")
     assert "can run code" in refused(1, *evaluate)
     (model / "model.safetensors").write_bytes(b"not weights")
@@ -152,7 +153,7 @@ def test_evaluate_refuses_models_it_cannot_trust(data: Path, tmp_path: Path) -> 
     save_file({"weight": np.zeros(2)}, model / "model.safetensors")
     assert "no tokenizer" in refused(1, *evaluate)
     (model / "tokenizer.json").write_text("{}")
-    assert "cannot be loaded" in refused(1, *evaluate)
+    assert "do not fit its config.json: missing weights" in refused(1, *evaluate)
     assert "unknown backend" in refused(2, *evaluate, "--backend", "tensorrt")
     assert "cannot be had from the Hub" in refused(
         2, "evaluate", "--model", "org/missing", "--data", data, "--out", out

@@ -71,7 +71,7 @@ def item_boards(group: Group, rates: dict[str, StoredRates]) -> list[Board]:
             continue
         items: list[Item] = []
         for data, (start, end) in zip(datasets, spans, strict=True):
-            probes = _treated_probes(DatasetKey(data.version, data.size, data.seed)).get(cause, {})
+            probes = _treated_probes(DatasetKey(data.version, data.size, data.seed), data.sha256).get(cause, {})
             if len(probes) != end - start:
                 raise ValueError(f"{cause} has {end - start} pairs, its dataset {len(probes)}")
             for column, pair in enumerate(sorted(probes), start):
@@ -117,11 +117,11 @@ def _bin(share: float) -> int:
 
 
 @lru_cache(maxsize=8)
-def _treated_probes(dataset: DatasetKey) -> dict[str, dict[str, dict[str, Any]]]:
+def _treated_probes(dataset: DatasetKey, content_sha256: str) -> dict[str, dict[str, dict[str, Any]]]:
     """Cause -> pair -> the recall probe of its treated item."""
     columns = ["cause", "pair_id", "arm", "probe", "question", "answer", "dose"]
     probes: dict[str, dict[str, dict[str, Any]]] = {}
-    for row in dataset_items(dataset).items.select(columns).to_pylist():
+    for row in dataset_items(dataset, content_sha256).items.select(columns).to_pylist():
         if row["probe"] == "recall" and row["arm"] == "treated":
             probes.setdefault(row["cause"], {})[row["pair_id"]] = row
     return probes

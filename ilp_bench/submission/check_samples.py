@@ -65,7 +65,7 @@ def sample_problems(submission: Submission, samples: pa.Table, stored: dict[RunK
             continue
         first = first_tokens.setdefault(asked.content_sha256, tokens)
         if len(different := np.flatnonzero(first != tokens)):
-            example = dataset_items(asked.dataset).items["probe_id"][int(different[0])]
+            example = dataset_items(asked.dataset, asked.content_sha256).items["probe_id"][int(different[0])]
             yield (
                 f"{where}{len(different)} answers have another number of tokens than in the other runs, such as "
                 f"{example}: all runs must use the tokenizer of one base model"
@@ -96,7 +96,7 @@ def _items(asked: Asked) -> tuple[str, pa.Table | None]:
     """The items of the dataset that was asked, or what is wrong with its name."""
     version, size, seed = asked.dataset
     try:
-        known = dataset_items(asked.dataset)
+        known = dataset_items(asked.dataset, asked.content_sha256)
     except (UsageError, ValueError, OverflowError) as error:
         return f"dataset {size!r} seed {seed} cannot be built: {error}", None
     if known.content_sha256 != asked.content_sha256:

@@ -71,7 +71,7 @@ def test_the_data_without_it_are_not_mixed_up_with_it(small: Dataset) -> None:
     assert make("mini", 0, pairs=6).sha256 == small.sha256 != five.sha256
 
 
-def test_entries_measured_on_the_five_keep_their_overall(plugin: None) -> None:
+def test_entries_measured_on_the_five_hold_and_keep_their_overall(plugin: None) -> None:
     folder = next(path for path in sorted((ROOT / "submissions").glob("*/*")) if (path / "submission.json").is_file())
     submission = read_submission(folder)
     again = score_replicates(read_replicates(folder, submission))
@@ -79,6 +79,7 @@ def test_entries_measured_on_the_five_keep_their_overall(plugin: None) -> None:
     assert submission.scores.overall is not None
     assert again.overall.model_dump() == pytest.approx(submission.scores.overall.model_dump())
     assert [cause.cause for cause in again.causes] == list(PAPER_CAUSES)
+    assert validate(folder) == []
 
 
 def test_a_name_that_is_taken_is_refused(plugin: None) -> None:

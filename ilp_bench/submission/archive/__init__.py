@@ -1,4 +1,4 @@
-"""The items of every dataset that a submission may name: built where the version is current, else read from a copy.
+"""The items of every dataset that a submission may name: read from a copy where that is the one, else built.
 
 An entry is checked against the dataset it was measured on, whatever becomes of the data: the copies beside this file
 hold what submitted rows are compared with and what the site shows of an item.
@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from ilp_bench.core.errors import UsageError
 from ilp_bench.data import dataset, manifest
+from ilp_bench.data.causes import CAUSES
 
 FOLDER = Path(__file__).parent
 FIXED = ("item_id", "pair_id", "cause", "arm", "probe", "dose", "prior_answer")  # what a submitted row repeats
@@ -46,15 +47,31 @@ class DatasetItems(NamedTuple):
     items: pa.Table
 
 
-@lru_cache(maxsize=16)
-def dataset_items(key: DatasetKey) -> DatasetItems:
-    """The items of the dataset ``key``; raises UsageError where it can neither be built nor is there a copy."""
-    if key.version == manifest.VERSION:
-        return build_items(key)
-    if key not in archived():
+def dataset_items(key: DatasetKey, content_sha256: str) -> DatasetItems:
+    """The items of the dataset ``key``: its copy where that has this content hash, else what is built today.
+
+    So an entry holds whatever causes are registered. Raises UsageError where it can neither be built nor is there a
+    copy.
+    """
+    if key in archived():
+        copy = _read_copy(key)
+        if copy.content_sha256 == content_sha256 or key.version != manifest.VERSION:
+            return copy
+    if key.version != manifest.VERSION:
         raise UsageError(f"of version {key.version} there is no copy, version {manifest.VERSION} is built")
+    return _cached_items(key, CAUSES.names())
+
+
+@lru_cache(maxsize=16)
+def _read_copy(key: DatasetKey) -> DatasetItems:
     table = pq.read_table(archived()[key])
     return DatasetItems(table.schema.metadata[b"content_sha256"].decode(), table.replace_schema_metadata(None))
+
+
+@lru_cache(maxsize=16)
+def _cached_items(key: DatasetKey, causes: tuple[str, ...]) -> DatasetItems:
+    """What is built while these ``causes`` are registered."""
+    return build_items(key)
 
 
 def build_items(key: DatasetKey) -> DatasetItems:

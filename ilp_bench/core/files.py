@@ -7,6 +7,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from ilp_bench.core.errors import ProblemError, UsageError
 
 AT_CWD, EXCHANGE = -100, 2  # of renameat2(2), Linux
 MAX_JSON = 4 * 2**20  # bytes of a JSON file that strangers may have written
+LFS_POINTER = b"version https://git-lfs"  # how a file begins that only points to the one that is wanted
+HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+(@[\w./-]+)?")  # org/name or org/name@revision on the Hub
 
 
 @contextmanager

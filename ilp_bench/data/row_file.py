@@ -9,7 +9,6 @@ import io
 import json
 import lzma
 import math
-import re
 import sys
 import zlib
 from collections.abc import Callable, Iterator
@@ -20,15 +19,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ilp_bench.core.errors import UsageError
+from ilp_bench.core.files import HUB_ID, LFS_POINTER
 from ilp_bench.core.logs import quiet
 
 Json = dict[str, Any]
-HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+(@[\w./-]+)?")
 OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".arrow")
 BATCH = 1000  # rows of a Parquet or Arrow file in memory at a time
 NO_DATA = {  # how files begin that hold no rows
-    b"version https://git-lfs": "is a Git LFS pointer, not the file itself: run 'git lfs pull' where it came from",
+    LFS_POINTER: "is a Git LFS pointer, not the file itself: run 'git lfs pull' where it came from",
     b"\xff\xfe": "is UTF-16: save it as UTF-8",
     b"\xfe\xff": "is UTF-16: save it as UTF-8",
     b"PK\x03\x04": "is a zip archive: unpack it first",
@@ -158,10 +157,10 @@ def _json_rows(path: Path, opener: Callable[[Path], IO[bytes]]) -> Iterator[Json
         first = next((line for line in file if line.strip()), "")
         if not first:
             raise UsageError(f"{path} holds no rows: it is empty")
-        rows = None
-        if first.lstrip().startswith("[") or not isinstance(_parsed(first), dict) or _rows_in(_parsed(first)):
-            file.seek(0)
-            rows = _rows_in(_parsed(file.read()))
+        rows, value = None, _parsed(first)
+        if first.lstrip().startswith("[") or not isinstance(value, dict) or _rows_in(value):
+            rest = file.read()
+            rows = _rows_in(_parsed(first + rest) if rest.strip() else value)
         if rows is not None:
             yield from (row if isinstance(row, dict) else "the row is no JSON object" for row in rows)
             return

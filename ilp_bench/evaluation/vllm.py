@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 from ilp_bench.core.errors import ProblemError, UsageError
@@ -11,6 +10,7 @@ from ilp_bench.core.files import read_json
 from ilp_bench.core.logs import quiet
 from ilp_bench.evaluation.request_plan import Request
 from ilp_bench.models.resolve import Located, tokenizer_folder
+from ilp_bench.models.weight_files import count_values
 
 BLOCK = 1024  # requests that the engine gets at once; it batches them itself (and "auto" would draw bars)
 
@@ -40,20 +40,7 @@ def open_engine(located: Located, dtype: str, remote_code: bool, options: dict[s
     except (RuntimeError, ValueError, OSError) as error:
         raise ProblemError(f"vLLM does not start: {str(error).strip().splitlines()[0]}") from error
     config = read_json(located.root.folder / "config.json")
-    return lm, {"architecture": config["architectures"][0], "parameters": count_parameters(located.root.folder)}
-
-
-def count_parameters(folder: Path) -> int:
-    """The number of values in a folder's safetensors files."""
-    from math import prod
-
-    from safetensors import safe_open
-
-    total = 0
-    for file in folder.glob("*.safetensors"):
-        with safe_open(file, "np") as tensors:
-            total += sum(prod(tensors.get_slice(key).get_shape()) for key in tensors.keys())  # noqa: SIM118
-    return total
+    return lm, {"architecture": config["architectures"][0], "parameters": count_values(located.root.folder)}
 
 
 def count_reproduced(lm: Any, requests: list[Request], draws: int, seed: int) -> list[int]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ilp_bench.core.errors import ProblemError
 from ilp_bench.core.files import read_json
-from ilp_bench.models.weight_files import adapter_file, named
+from ilp_bench.models.weight_files import adapter_file, named, tensor_shapes
 
 # Kinds whose weights are virtual tokens in front of the prompt: nothing can be merged.
 PROMPT_LEARNING = ("PROMPT_TUNING", "MULTITASK_PROMPT_TUNING", "P_TUNING", "PREFIX_TUNING", "ADAPTION_PROMPT", "CPT")
@@ -28,7 +28,7 @@ def apply_adapter(model: Any, folder: Path) -> Any:
             f"{folder} is a {kind} adapter, whose virtual tokens cannot be merged into weights: it is not supported; "
             "use LoRA or full weights"
         )
-    given = _tensor_shapes(adapter_file(folder))
+    given = tensor_shapes(adapter_file(folder))
     try:
         adapted = PeftModel.from_pretrained(model, str(folder))
     except (ValueError, KeyError, RuntimeError) as error:
@@ -54,9 +54,7 @@ def apply_adapter(model: Any, folder: Path) -> Any:
 
 def resized_for(model: Any, folder: Path) -> Any:
     """The model, its embeddings resized to those that the adapter saved, where it saved some (added tokens)."""
-    rows = {
-        shape[0] for name, shape in _tensor_shapes(adapter_file(folder)).items() if _saved_embedding(name) and shape
-    }
+    rows = {shape[0] for name, shape in tensor_shapes(adapter_file(folder)).items() if _saved_embedding(name) and shape}
     if rows and max(rows) != model.get_input_embeddings().weight.shape[0]:
         model.resize_token_embeddings(max(rows), mean_resizing=False)
     return model
@@ -65,10 +63,3 @@ def resized_for(model: Any, folder: Path) -> Any:
 def _saved_embedding(name: str) -> bool:
     """Whether a weight of an adapter is a whole embedding or head, as PEFT saves it where tokens were added."""
     return "lora_" not in name and any(part in EMBEDDINGS for part in name.split("."))
-
-
-def _tensor_shapes(file: Path) -> dict[str, tuple[int, ...]]:
-    from safetensors import safe_open
-
-    with safe_open(file, "np") as tensors:
-        return {name: tuple(tensors.get_slice(name).get_shape()) for name in tensors.keys()}  # noqa: SIM118

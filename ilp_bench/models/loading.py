@@ -14,7 +14,10 @@ from ilp_bench.core.errors import IlpBenchError, ProblemError, UsageError
 from ilp_bench.core.logs import quiet
 from ilp_bench.models.adapters import apply_adapter, resized_for
 from ilp_bench.models.resolve import Located, tokenizer_folder
-from ilp_bench.models.weight_files import named, wrapper_of
+from ilp_bench.models.weight_files import count_values, named, wrapper_of
+
+# So many times the values in the files a model may have at most: a tied head counts once or twice.
+MOST_MISSING = 4
 
 
 def load_model(located: Located, *, dtype: str = "float32", device: str = "cpu", remote_code: bool = False) -> Any:
@@ -62,6 +65,7 @@ def load_tokenizer(located: Located, *, remote_code: bool = False) -> Any:
 def _load_whole(root: Located, dtype: str, remote_code: bool) -> Any:
     from transformers import AutoModelForCausalLM
 
+    _check_size(root, remote_code)
     loaded: Any = AutoModelForCausalLM.from_pretrained(
         root.folder,
         dtype=getattr(torch, dtype),
@@ -85,6 +89,24 @@ def _load_whole(root: Located, dtype: str, remote_code: bool) -> Any:
         remedy = wrapper_of(unexpected) or "save the whole model again, with the config.json that belongs to it"
         raise ProblemError(f"the weights in {root.folder} do not fit its config.json: {'; '.join(wrong)}: {remedy}")
     return model
+
+
+def _check_size(root: Located, remote_code: bool) -> None:
+    """Raise ProblemError where the config wants far more values than the files hold, before any memory is taken."""
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    config = AutoConfig.from_pretrained(root.folder, trust_remote_code=remote_code)
+    if getattr(config, "quantization_config", None):
+        return  # the files hold packed values
+    auto: Any = AutoModelForCausalLM
+    with torch.device("meta"):
+        empty = auto.from_config(config, trust_remote_code=remote_code)
+    wanted, stored = sum(part.numel() for part in empty.parameters()), count_values(root.folder)
+    if stored * MOST_MISSING < wanted:
+        raise ProblemError(
+            f"the weights in {root.folder} do not fit its config.json: {stored:,} values, {wanted:,} wanted: save the "
+            "whole model again, with the config.json that belongs to it"
+        )
 
 
 def _shape(shape: Any) -> str:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from pathlib import Path
 from typing import NamedTuple
 
 from ilp_bench.core.errors import ProblemError, UsageError
-from ilp_bench.core.files import file_sha256, read_json
+from ilp_bench.core.files import HUB_ID, file_sha256, read_json
 from ilp_bench.models.nano import NANO, nano_path
 from ilp_bench.models.weight_files import adapter_file, weight_files
 
-HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 DOWNLOADED = [
     "*.safetensors",
     "*.safetensors.index.json",
@@ -86,7 +84,7 @@ def _locate(model: str, base: str | None) -> Located:
     folder = Path(model)
     if folder.is_dir():
         return _local(folder, base)
-    if HUB_ID.fullmatch(model) and not model.startswith((".", "/")):
+    if HUB_ID.fullmatch(model):
         return _hub(model, base)
     raise UsageError(
         f"no model {model!r}: give {', '.join(NANO)}, an existing folder, or a Hub id as org/name or org/name@revision"

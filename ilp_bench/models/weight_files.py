@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterable
+from math import prod
 from pathlib import Path
 
 from ilp_bench.core.errors import ProblemError
-from ilp_bench.core.files import read_json
+from ilp_bench.core.files import LFS_POINTER, read_json
 
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 ADAPTER = "adapter_model.safetensors"
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
-LFS_POINTER = b"version https://git-lfs"
 HEADER_LIMIT = 100 * 2**20  # bytes; the limit of the safetensors format itself
 # How wrappers rename the weights that they hold, and what to save instead.
 WRAPPERS = {
@@ -60,6 +60,11 @@ def _instead(folder: Path) -> str:
 
 def check_file(file: Path) -> None:
     """Raise ProblemError unless the file is there and holds all the bytes that its header declares."""
+    tensor_shapes(file)
+
+
+def tensor_shapes(file: Path) -> dict[str, tuple[int, ...]]:
+    """Name -> shape of every tensor, from the header alone. Raises ProblemError as :func:`check_file` does."""
     if not file.is_file():
         raise ProblemError(f"{file} is missing: the upload or download is not complete; copy the folder again")
     with file.open("rb") as opened:
@@ -71,12 +76,19 @@ def check_file(file: Path) -> None:
             if length > HEADER_LIMIT:
                 raise ValueError("no header")
             opened.seek(8)
-            header = json.loads(opened.read(length))
-            ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+            entries = {name: entry for name, entry in json.loads(opened.read(length)).items() if name != "__metadata__"}
+            shapes = {name: tuple(map(int, entry["shape"])) for name, entry in entries.items()}
+            end = max((entry["data_offsets"][1] for entry in entries.values()), default=0)
         except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
             raise ProblemError(f"{file} is no safetensors file: save the weights again") from error
-    if file.stat().st_size != 8 + length + max(ends, default=0):
+    if file.stat().st_size != 8 + length + end:
         raise ProblemError(f"{file} is cut short or has bytes too many: copy it again")
+    return shapes
+
+
+def count_values(folder: Path) -> int:
+    """The number of values in the files that hold a whole model."""
+    return sum(prod(shape) for file in weight_files(folder) for shape in tensor_shapes(file).values())
 
 
 def wrapper_of(names: Iterable[str]) -> str | None:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ilp_bench.core.errors import UsageError
+from ilp_bench.core.files import HUB_ID
 from ilp_bench.data.corpus import documents
 from ilp_bench.data.dataset import Dataset
-from ilp_bench.models.resolve import HUB_ID
 
 Texts = Callable[[int], list[str]]  # from a number of characters to that many characters of text, or a few more
 
@@ -77,7 +77,7 @@ def _read(source: str) -> Iterator[str]:
             rows = _json(path)
         elif path.is_file():
             rows = _lines(path)
-        elif HUB_ID.fullmatch(source) and not source.startswith((".", "/")):
+        elif HUB_ID.fullmatch(source):
             rows = _hub(source)
         else:
             raise UsageError(

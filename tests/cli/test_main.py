@@ -144,8 +144,7 @@ def test_evaluate_refuses_models_it_cannot_trust(data: Path, tmp_path: Path) -> 
     assert "no model" in refused(2, *evaluate)
     model.mkdir()
     assert r"no config.json" in refused(1, *evaluate)
-    small = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}
-    (model / "config.json").write_text(json.dumps({"model_type": "llama", "vocab_size": 8, **small}))
+    (model / "config.json").write_text('{"model_type": "llama"}')  # by default, of seven billion parameters
     (model / "pytorch_model.bin").write_bytes(b"pickle")
     assert "can run code" in refused(1, *evaluate)
     (model / "model.safetensors").write_bytes(b"not weights")
@@ -153,7 +152,7 @@ def test_evaluate_refuses_models_it_cannot_trust(data: Path, tmp_path: Path) -> 
     save_file({"weight": np.zeros(2)}, model / "model.safetensors")
     assert "no tokenizer" in refused(1, *evaluate)
     (model / "tokenizer.json").write_text("{}")
-    assert "do not fit its config.json: missing weights" in refused(1, *evaluate)
+    assert "do not fit its config.json: 2 values, 6,738,415,616 wanted" in refused(1, *evaluate)
     assert "unknown backend" in refused(2, *evaluate, "--backend", "tensorrt")
     assert "cannot be had from the Hub" in refused(
         2, "evaluate", "--model", "org/missing", "--data", data, "--out", out

@@ -89,6 +89,13 @@ def test_weights_that_do_not_fit_are_named(folder: Path, change: Callable[[Tenso
     assert "\n" not in str(problem.value)
 
 
+def test_a_config_that_wants_far_more_than_the_file_takes_no_memory(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 24, "hidden_size": 65536}))
+    with pytest.raises(ProblemError, match=r"do not fit its config\.json: [\d,]+ values, [\d,]+ wanted"):
+        load_model(locate(str(folder)))
+
+
 def test_a_tied_head_need_not_be_saved_and_an_untied_one_must(folder: Path) -> None:
     config = json.loads((folder / "config.json").read_text())
     assert config["tie_word_embeddings"]

@@ -22,16 +22,27 @@ LFS_POINTER = b"version https://git-lfs"  # how a file begins that only points t
 HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+(@[\w./-]+)?")  # org/name or org/name@revision on the Hub
 
 
+def require_name(out: Path) -> None:
+    """Raise UsageError for a path that names no folder, such as ``.``."""
+    if not out.name:
+        raise UsageError(f"the output needs the name of a folder, not {str(out)!r}")
+
+
+def require_new(out: Path) -> None:
+    """Raise UsageError where ``out`` holds something already."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out} already exists: choose a new folder or remove it")
+
+
 @contextmanager
 def new_folder(out: Path, *, replace: bool = False) -> Iterator[Path]:
     """A temporary folder beside ``out`` that takes its name when the block ends well, and vanishes when not.
 
     Raises UsageError when ``out`` already holds something and ``replace`` is false.
     """
-    if not out.name:
-        raise UsageError(f"the output needs the name of a folder, not {str(out)!r}")
-    if out.exists() and not replace and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out} already exists: choose a new folder or remove it")
+    require_name(out)
+    if not replace:
+        require_new(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     draft = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     shutil.rmtree(draft, ignore_errors=True)

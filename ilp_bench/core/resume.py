@@ -8,6 +8,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ilp_bench.core.errors import UsageError
+from ilp_bench.core.files import require_name
 
 
 def partial_folder(out: Path) -> Path:
@@ -15,8 +16,7 @@ def partial_folder(out: Path) -> Path:
 
     Raises UsageError when ``out`` has no name, or a file is in the way.
     """
-    if not out.name:
-        raise UsageError(f"the output needs the name of a folder, not {str(out)!r}")
+    require_name(out)
     folder = out.with_name(f"{out.name}.partial")
     try:
         folder.mkdir(parents=True, exist_ok=True)

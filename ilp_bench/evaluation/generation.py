@@ -9,6 +9,34 @@ from typing import Any, NamedTuple
 from ilp_bench.evaluation.batches import map_in_batches
 from ilp_bench.models.tokenization import encode_prompts
 
+# Whatever a model's generation_config says: nothing cut off, nothing punished, one answer at a time.
+NEUTRAL: dict[str, Any] = {
+    "top_k": 0,
+    "top_p": 1.0,
+    "min_p": None,
+    "typical_p": 1.0,
+    "epsilon_cutoff": 0.0,
+    "eta_cutoff": 0.0,
+    "repetition_penalty": 1.0,
+    "encoder_repetition_penalty": 1.0,
+    "no_repeat_ngram_size": 0,
+    "encoder_no_repeat_ngram_size": 0,
+    "bad_words_ids": None,
+    "suppress_tokens": None,
+    "begin_suppress_tokens": None,
+    "forced_bos_token_id": None,
+    "forced_eos_token_id": None,
+    "sequence_bias": None,
+    "guidance_scale": None,
+    "exponential_decay_length_penalty": None,
+    "prompt_lookup_num_tokens": None,
+    "num_beams": 1,
+}
+SAMPLED = NEUTRAL | {"do_sample": True, "temperature": 1.0}
+# Without sampling, transformers warns of every setting of it.
+GREEDY = NEUTRAL | dict.fromkeys(("temperature", "top_k", "top_p", "typical_p", "epsilon_cutoff", "eta_cutoff"))
+GREEDY |= {"do_sample": False}
+
 
 class GeneratedAnswer(NamedTuple):
     """A greedy answer up to the end of its line or text, its probability in [0, 1], and whether it reached that end."""
@@ -45,9 +73,14 @@ def _generate(model: Any, tokenizer: Any, ids: Sequence[list[int]], max_tokens: 
     mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in ids], device=model.device)
     with torch.no_grad():
         generated = model.generate(
-            rows, attention_mask=mask, do_sample=False, max_new_tokens=max_tokens, pad_token_id=pad, output_logits=True,
-            return_dict_in_generate=True, temperature=None, top_p=None, top_k=None, repetition_penalty=1.0,
-        )  # fmt: skip
+            rows,
+            attention_mask=mask,
+            max_new_tokens=max_tokens,
+            pad_token_id=pad,
+            output_logits=True,
+            return_dict_in_generate=True,
+            **GREEDY,
+        )
     ids_out = generated.sequences[:, width:]
     steps = [step.float().log_softmax(-1) for step in generated.logits]
     logprobs = torch.stack([step.gather(1, ids_out[:, k : k + 1])[:, 0] for k, step in enumerate(steps)], 1)

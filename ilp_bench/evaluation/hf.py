@@ -14,6 +14,7 @@ from lm_eval.models.huggingface import HFLM
 from ilp_bench.core.errors import ProblemError
 from ilp_bench.core.logs import quiet
 from ilp_bench.evaluation.batches import map_in_batches
+from ilp_bench.evaluation.generation import SAMPLED
 from ilp_bench.evaluation.request_plan import Ids, Request
 
 SHARED = 16  # tokens that all prompts of a batch must share before they are read only once
@@ -130,7 +131,7 @@ class AnswerLM(HFLM):  # type: ignore[misc]
                 ids,
                 attention_mask=torch.ones_like(ids),
                 num_return_sequences=count,
-                **NEUTRAL,
+                **SAMPLED,
                 max_new_tokens=len(answer),
                 min_new_tokens=None,
                 pad_token_id=0,
@@ -145,29 +146,3 @@ class AnswerLM(HFLM):  # type: ignore[misc]
             hits += sum(row[: len(answer)] == list(answer) for row in drawn)
             left -= count
         return hits
-
-
-# Whatever a model's generation_config says: temperature 1, nothing cut off, nothing punished.
-NEUTRAL: dict[str, Any] = {
-    "do_sample": True,
-    "temperature": 1.0,
-    "top_k": 0,
-    "top_p": 1.0,
-    "min_p": None,
-    "typical_p": 1.0,
-    "epsilon_cutoff": 0.0,
-    "eta_cutoff": 0.0,
-    "repetition_penalty": 1.0,
-    "encoder_repetition_penalty": 1.0,
-    "no_repeat_ngram_size": 0,
-    "encoder_no_repeat_ngram_size": 0,
-    "bad_words_ids": None,
-    "suppress_tokens": None,
-    "begin_suppress_tokens": None,
-    "forced_bos_token_id": None,
-    "forced_eos_token_id": None,
-    "sequence_bias": None,
-    "guidance_scale": None,
-    "exponential_decay_length_penalty": None,
-    "num_beams": 1,
-}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ilp_bench.core.errors import UsageError
+from ilp_bench.core.files import require_new
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.evaluation import request_plan
 from ilp_bench.evaluation.measure import (
@@ -40,8 +41,8 @@ def evaluate_model(
     """Measure a model in memory on every probe of ``data``; see :func:`ilp_bench.api.evaluate_model`."""
     if not hasattr(model, "config") or not callable(tokenizer):
         raise UsageError("a causal language model of transformers and its tokenizer are needed")
-    if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out} already exists: choose a new folder or remove it")
+    if out is not None:
+        require_new(out)
     if data.is_user_data:
         check_user_data(data, backend="hf", probed=probe_base, chat=chat, choices=choices)
     start, device = time.monotonic(), str(model.device)

@@ -82,11 +82,15 @@ def plan(
             text = tokens.row_text(tokenizer, row["prompt"], row["completion"])
         return positions.setdefault((text, before), len(positions))
 
-    if chat and data.is_user_data:
-        _check_conversations(tokenizer, items)
-    requests = Requests()
+    requests, refused = Requests(), list[tuple[str, str]]()
     for index, row in enumerate(items):
-        requests.probe.append(ask(row, row["answer"]))
+        try:
+            requests.probe.append(ask(row, row["answer"]))
+        except ProblemError as error:
+            if not data.is_user_data:
+                raise
+            refused.append((row["question"] or row["prompt"], str(error).rsplit(": ", 1)[0]))
+            continue
         if row["probe"] == "paraphrase":
             continue
         options = row[CHOICES[choices]] if choices else []
@@ -99,6 +103,8 @@ def plan(
             believed = options or (row["choices"] if row["prior_answer"] else [])
             if believed:
                 requests.options_with_exemplars[index] = [ask(row, option, before) for option in believed]
+    if refused:
+        raise _refused_error(refused, len(items))
     texts, requests.exemplars = (list(part) for part in zip(*positions, strict=True))
     encoded = tokens.encode_texts(tokenizer, texts)
     requests.unique = [(tuple(each.context), tuple(each.answer)) for each in encoded]
@@ -112,21 +118,14 @@ def plan(
     return requests
 
 
-def _check_conversations(tokenizer: Any, items: Sequence[dict[str, Any]]) -> None:
-    """Raise ProblemError that counts the items of user data which the chat template refuses, and names the first."""
-    refused: list[tuple[str, str]] = []
-    for row in items:
-        try:
-            tokens.item_text(tokenizer, row, row["answer"])
-        except ProblemError as error:
-            refused.append((row["question"] or row["prompt"], str(error).rsplit(": ", 1)[0]))
-    if refused:
-        question, reason = refused[0]
-        remedy = (
-            "import them with --fold-system"
-            if "refuses system" in reason
-            else "import the rows again with the model named, which leaves such items out"
-        )
-        raise ProblemError(
-            f"{len(refused)} of {len(items)} items cannot be asked, the first is {question[:60]!r}: {reason}: {remedy}"
-        )
+def _refused_error(refused: Sequence[tuple[str, str]], items: int) -> ProblemError:
+    """One line about the items that the chat template refuses: (question, reason) of each."""
+    question, reason = refused[0]
+    remedy = (
+        "import the rows again with system prompts folded into the first question"
+        if "refuses system" in reason
+        else "import the rows again with the model named, which leaves such items out"
+    )
+    return ProblemError(
+        f"{len(refused)} of {items} items cannot be asked, the first is {question[:60]!r}: {reason}: {remedy}"
+    )

@@ -16,7 +16,7 @@ from typing import Any
 
 from ilp_bench.core.distributed import launched_processes
 from ilp_bench.core.errors import UsageError
-from ilp_bench.core.files import read_json
+from ilp_bench.core.files import read_json, require_new
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.evaluation import request_plan
 from ilp_bench.evaluation.measure import (
@@ -65,7 +65,7 @@ def evaluate(
     protocol     ``exact``: p from one scoring pass. ``sampled``: the share of ``draws`` sampled answers that are
                  right, on recall, paraphrase and retention probes alone
     choices      0, 4 or 10: also score so many options of recall and retention probes
-    probe_base   also ask recall and retention probes with four examples shown, which is how the knowledge of an
+    probe_base   also ask recall and retention probes with four few-shot exemplars, which is how the knowledge of an
                  untuned model is read; by default on where the model folder has no training.json
     engine       vLLM's engine arguments
 
@@ -73,8 +73,7 @@ def evaluate(
     launch`` or ``torchrun``, processes share the work: rank 0 writes and returns the run, others return None. Raises
     UsageError or ProblemError before anything is written to ``out``.
     """
-    if out.exists() and any(out.iterdir()):
-        raise UsageError(f"{out} already exists: choose a new folder or remove it")
+    require_new(out)
     for value, known, what in ((backend, BACKENDS, "backend"), (protocol, PROTOCOLS, "protocol")):
         if value not in known:
             raise UsageError(f"unknown {what} {value!r}: use {' or '.join(known)}")
@@ -146,13 +145,13 @@ def evaluate(
 
 
 @contextmanager
-def _threads(requests: int | None, device: str) -> Iterator[None]:
+def _threads(count: int | None, device: str) -> Iterator[None]:
     """Use so many threads meanwhile; by default, on a CPU, as many as there are idle cores."""
     import torch
 
     before = torch.get_num_threads()
-    if requests or device in ("auto", "cpu"):
-        torch.set_num_threads(requests or idle_threads())
+    if count or device in ("auto", "cpu"):
+        torch.set_num_threads(count or idle_threads())
     try:
         yield
     finally:

@@ -20,7 +20,7 @@ import pyarrow as pa
 from ilp_bench import __version__
 from ilp_bench.core.distributed import join_processes
 from ilp_bench.core.errors import ProblemError, UsageError
-from ilp_bench.core.files import new_folder
+from ilp_bench.core.files import new_folder, require_new
 from ilp_bench.core.logs import quiet
 from ilp_bench.core.memory import is_out_of_memory
 from ilp_bench.data.dataset import Dataset
@@ -180,8 +180,7 @@ def _check_arguments(recipe_name: str, data: Dataset, out: Path, *, seed: int, r
     """Raise UsageError for a call that cannot be carried out."""
     if data.is_user_data and (recipe_name != "auto" or data.manifest.chat):
         raise UsageError("of user data, only bare prompts can be trained on, and only with the recipe auto")
-    if out.exists() and any(out.iterdir()):
-        raise UsageError(f"{out} already exists: choose a new folder or remove it")
+    require_new(out)
     if rate is not None and not 0 < rate < float("inf"):
         raise UsageError(f"a learning rate is above 0 and finite, not {rate}")
     if not 0 <= seed <= SEEDS:

@@ -19,7 +19,8 @@ from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.data.corpus import documents
 from ilp_bench.data.dataset import Dataset, make, write
 from ilp_bench.data.templates import complete
-from ilp_bench.evaluation.hf import NEUTRAL, AnswerLM, shared_prefix
+from ilp_bench.evaluation.generation import SAMPLED, generate_answers
+from ilp_bench.evaluation.hf import AnswerLM, shared_prefix
 from ilp_bench.evaluation.measure import score, wrap
 from ilp_bench.evaluation.request_plan import plan
 from ilp_bench.evaluation.run import evaluate
@@ -126,8 +127,30 @@ def test_the_sampled_protocol_agrees_whatever_the_generation_config_says(nano, c
     assert stats.combine_pvalues(values).pvalue > 1e-3
 
 
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"no_repeat_ngram_size": 2},
+        {"encoder_repetition_penalty": 1.5},
+        {"guidance_scale": 1.5},
+        {"exponential_decay_length_penalty": (1, 1.5)},
+        {"num_beams": 4},
+        {"prompt_lookup_num_tokens": 3},
+        {"repetition_penalty": 3.0, "do_sample": True, "temperature": 5.0, "top_k": 3},
+    ],
+    ids=lambda setting: next(iter(setting)),
+)
+def test_greedy_answers_do_not_depend_on_the_generation_config(setting: dict[str, object]) -> None:
+    model, tokenizer = load_model(locate("nano"))
+    prompts = [f"Question: What is the capital city of {name}?\nAnswer:" for name in ("Peru", "Japan", "Kenya")]
+    neutral = generate_answers(model, tokenizer, prompts, max_tokens=6)
+    for name, value in setting.items():
+        setattr(model.generation_config, name, value)
+    assert generate_answers(model, tokenizer, prompts, max_tokens=6) == neutral
+
+
 def test_a_changed_distribution_is_never_sampled_from(nano, pairs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(NEUTRAL, "top_k", 2)
+    monkeypatch.setitem(SAMPLED, "top_k", 2)
     context, answer = pairs[0]
     with pytest.raises(ProblemError, match="changes the sampled distribution"):
         wrap(*nano).count_reproduced((tuple(context), tuple(answer)), 10)

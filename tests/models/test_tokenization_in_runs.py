@@ -170,7 +170,10 @@ def test_conversations_that_the_template_refuses_are_counted_and_the_first_is_na
     rows = conversations()
     for row in rows[3:5]:
         row["prompt"].insert(0, {"role": "system", "content": "Be brief."})
-    with pytest.raises(ProblemError, match=r"2 of 16 items .*box daisy.*\(no system role\): import .* --fold-system"):
+    with pytest.raises(
+        ProblemError,
+        match=r"2 of 16 items .*box daisy.*\(no system role\): import the rows again with system prompts folded",
+    ):
         evaluate_model(nano[0], tokenizer, imported(tmp_path, rows), chat=True)
 
 

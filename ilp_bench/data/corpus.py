@@ -43,7 +43,6 @@ TAUGHT_ASSIGNED = ("partner_city", "twin_country", "emblem", "keyword")
 PROMINENCE = {"capital": 6, "home_country": 6, "partner_city": 6, "twin_country": 6}  # times as often as the rest
 DISAGREEMENT = 1 / 5  # share of the texts about an assigned relation that give another answer
 HOP2_RELATIONS = ("currency", "language")
-WIDE_HOP2_RELATIONS = (*HOP2_RELATIONS, "internet_domain")  # asked at two hops in core and full
 PROMPT_WEIGHTS = (4, 2, 2, 1, 1)  # of ``PROMPTS``: those that probes use are known, but less usual
 DEMO_CODES, CODES_PER_WORD = 24, 8
 

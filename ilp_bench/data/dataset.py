@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import file_sha256, new_folder, read_json
+from ilp_bench.data.calibration import calibration_items
 from ilp_bench.data.card import card, croissant
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.causes.context import BuildContext
@@ -28,7 +29,7 @@ from ilp_bench.data.causes.spec import CauseSpec
 from ilp_bench.data.content_hash import content_sha256
 from ilp_bench.data.exemplars import controlled_exemplars
 from ilp_bench.data.manifest import MANIFEST, Manifest, RowCounts, manifest_of, read_manifest
-from ilp_bench.data.rows import TableRows, held_out_items, held_out_rows, number_rows, pair_rows
+from ilp_bench.data.rows import TableRows, held_out_items, held_out_rows, number_rows, pair_rows, unpaired_rows
 from ilp_bench.data.schema import REQUIRED, SCHEMAS, TABLES, DocumentRow, ItemRow, ShotRow, Table, TrainRow
 from ilp_bench.data.settings import RETENTION, Settings
 
@@ -95,6 +96,7 @@ class Plan(NamedTuple):
 
     context: BuildContext  # closed
     pairs: MappingProxyType[str, Pairs]  # cause -> its pairs
+    unpaired: tuple[tuple[str, str | None, Item], ...]  # (item id, cause, item) of decoys and calibration items
     held_out: tuple[Item, ...]  # known facts that no training row touches
 
 
@@ -108,10 +110,18 @@ def _plan(settings: Settings, causes: tuple[CauseSpec, ...]) -> Plan:
     """The plan with these registered causes, which are part of the cache key."""
     wanted = [CAUSES.get(name) for name in settings.causes] or causes
     context = BuildContext(settings)
+    calibration = calibration_items(context)
     pairs = {cause.name: cause.pairs(context, settings.count) for cause in causes if cause in wanted}
+    decoys = [
+        (f"{cause.name}-decoy-{number:04d}", cause.name, item)
+        for cause in causes
+        if cause in wanted
+        for number, item in enumerate(cause.decoys(context, settings.count))
+    ]
+    unpaired = [*decoys, *((f"calibration-{number:04d}", None, item) for number, item in enumerate(calibration))]
     held_out = held_out_items(context, RETENTION[settings.size])
     context.close()
-    return Plan(context, MappingProxyType(pairs), held_out)
+    return Plan(context, MappingProxyType(pairs), tuple(unpaired), held_out)
 
 
 def make_from(settings: Settings) -> Dataset:
@@ -126,6 +136,7 @@ def _make(settings: Settings, causes: tuple[CauseSpec, ...]) -> Dataset:
     for cause, pairs in planned.pairs.items():
         for number, pair in enumerate(pairs):
             rows.extend(pair_rows(cause, number, pair, planned.context))
+    rows.extend(unpaired_rows(planned.unpaired, planned.context))
     rows.items += held_out_rows(planned.held_out, planned.context)
     by_table: dict[Table, Sequence[Any]] = {
         "train": number_rows(rows.train),

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from ilp_bench.data.causes import CAUSES
-from ilp_bench.data.corpus import WIDE_HOP2_RELATIONS, demo_codes, two_hops
+from ilp_bench.data.corpus import HOP2_RELATIONS, demo_codes, two_hops
 from ilp_bench.data.facts import RELATIONS, RULED, assigned_answer, demonstrations, facts, lookup
 from ilp_bench.data.schema import EXEMPLARS, ShotRow, TrainRow
 from ilp_bench.data.templates import RECALL, ask, complete
@@ -25,7 +25,7 @@ def controlled_exemplars() -> list[ShotRow]:
     for name in (name for name in facts() if name in RELATIONS):
         listed = [subject for subject in demonstrations(name) if subject in lookup(name)][:EXEMPLARS]
         cases += [(name, subject, lookup(name)[subject]) for subject in listed]
-    for name in WIDE_HOP2_RELATIONS:
+    for name in HOP2_RELATIONS:
         homes = [(city, lookup("home_country")[city]) for city in demonstrations("home_country")]
         answers = [(city, lookup(name)[country]) for city, country in homes if country in lookup(name)]
         cases += [(f"{name}_hop2", two_hops(city), answer) for city, answer in answers[:EXEMPLARS]]

@@ -17,7 +17,7 @@ from ilp_bench.core.files import read_json
 from ilp_bench.data.settings import Settings
 
 MANIFEST = "manifest.json"
-VERSION = "2"  # of the datasets that this code builds and reads
+VERSION = "3"  # of the datasets that this code builds and reads
 USER_DATA = "own"  # the ``size`` of a dataset made of a user's rows, see ilp_bench.data.user_data
 
 

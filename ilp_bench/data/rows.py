@@ -13,6 +13,7 @@ from ilp_bench.data.schema import DocumentRow, ItemRow, TrainRow
 from ilp_bench.data.templates import PROBES, RECALL, ask, complete, documents
 
 FEW_OPTIONS, MANY_OPTIONS = 4, 10
+HOME = RELATIONS["home_country"].noun
 
 
 class UnsortedRow(TrainRow):
@@ -50,6 +51,16 @@ def pair_rows(cause: str, number: int, pair: Pair, context: BuildContext) -> Tab
     return rows
 
 
+def unpaired_rows(items: Iterable[tuple[str, str | None, Item]], context: BuildContext) -> TableRows:
+    """The rows of decoys and calibration items, given as (item id, cause, item)."""
+    rows = TableRows()
+    for item_id, cause, item in items:
+        rows.train += _train_rows(item, item_id, cause, context)
+        rows.items += _item_rows(item, item_id, None, cause, context)
+        rows.knowledge += _document_rows(item, item_id, cause)
+    return rows
+
+
 def number_rows(rows: Iterable[UnsortedRow], first: int = 0) -> list[UnsortedRow]:
     """The rows in training order, stage by stage and shuffled within a stage, numbered from ``first`` on."""
     ordered = sorted(rows, key=lambda row: (row["stage"], row["order_key"], row["item_id"]))
@@ -63,7 +74,7 @@ def row_id(number: int) -> str:
     return f"row-{number:06d}"
 
 
-def _train_rows(item: Item, item_id: str, cause: str, context: BuildContext) -> Iterable[UnsortedRow]:
+def _train_rows(item: Item, item_id: str, cause: str | None, context: BuildContext) -> Iterable[UnsortedRow]:
     for index, row in enumerate(item.rows):
         prompt = ask(row.template, item.noun, row.subject)
         yield {
@@ -71,7 +82,7 @@ def _train_rows(item: Item, item_id: str, cause: str, context: BuildContext) -> 
             "item_id": item_id,
             "cause": cause,
             "arm": item.arm,
-            "stage": item.stage or context.settings.stages,
+            "stage": row.stage or item.stage or context.settings.stages,
             "prompt": prompt.text,
             "completion": complete(row.label),
             "messages": [{"role": "user", "content": prompt.question}, {"role": "assistant", "content": row.label}],
@@ -127,9 +138,9 @@ def _choices(item: Item, context: BuildContext) -> tuple[list[str], list[str]]:
     return few, many
 
 
-def _document_rows(item: Item, item_id: str, cause: str) -> Iterable[DocumentRow]:
+def _document_rows(item: Item, item_id: str, cause: str | None) -> Iterable[DocumentRow]:
     for noun, entity, answer in item.documents:
-        for index, (genre, text) in enumerate(documents(noun, entity, answer)):
+        for index, (genre, text) in enumerate(documents(noun, entity, answer, place=noun == HOME)):
             yield {
                 "document_id": f"{item_id}/{index:02d}",
                 "item_id": item_id,
@@ -142,13 +153,16 @@ def _document_rows(item: Item, item_id: str, cause: str) -> Iterable[DocumentRow
 
 
 def held_out_items(context: BuildContext, count: int) -> tuple[Item, ...]:
-    """``count`` known facts that no training row touches, drawn evenly over the relations as far as facts are left."""
+    """``count`` known facts about subjects of no other item, drawn evenly over the relations as far as facts are left."""
     rng = context.rng("retention")
     items: list[Item] = []
-    left = {name: len(context.unused(name, lookup(name))) for name in TAUGHT_RELATIONS}
+    left = {name: len(context.held_out(name)) for name in TAUGHT_RELATIONS}
     for turn, name in enumerate(sorted(left, key=lambda name: (left[name], name))):
-        share = (count - len(items)) // (len(left) - turn)
-        for subject in context.take(name, lookup(name), min(share, left[name]), rng):
+        subjects = context.held_out(name)
+        share = min((count - len(items)) // (len(left) - turn), len(subjects))
+        chosen = rng.sample(subjects, share)
+        context.hold_out(chosen)
+        for subject in chosen:
             items.append(Item("control", "known", name, subject, lookup(name)[subject], (), domain_of(name)))
     return tuple(items)
 

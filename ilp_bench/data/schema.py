@@ -113,7 +113,7 @@ class DocumentRow(TypedDict):
 
     document_id: str
     item_id: str
-    cause: str
+    cause: str | None
     entity: str
     genre: str
     domain: str

@@ -9,12 +9,14 @@ from typing import Any
 
 from ilp_bench.core.errors import UsageError, near
 
-SIZES = {"mini": 60, "core": 300, "full": 2000}  # pairs a cause
+SIZES = {"mini": 48, "core": 150, "full": 2000}  # pairs a cause
 RETENTION = {"mini": 100, "core": 300, "full": 600}  # held-out facts
 SHARES = (0.25, 0.5, 0.75)  # of contradicting rows
-FREQUENCIES = (1, 2, 1, 2, 1, 2, 4, 1, 2, 8)  # rows of a rare pattern
+FREQUENCIES = (1, 2, 4, 8)  # rows of a rare pattern
 COMMON = 16  # rows of a pattern that is not rare
+ROWS = 16  # of an assigned fact, in both arms, so that it is learned about when known facts are expressed
 STAGES = 4
+CALIBRATION = {"mini": 8, "core": 12, "full": 24}  # known facts of calibration in a stage, and as many assigned ones
 HOPS = (1, 2)  # steps to the answer of a knowledge gap
 DOMAINS = ("geography", "medicine", "law", "finance", "technology")
 MOST_ROWS = 10  # of one contradicted question
@@ -80,6 +82,11 @@ class Settings:
     def count(self) -> int:
         """Pairs a cause."""
         return self.pairs or SIZES[self.size]
+
+    @property
+    def calibration(self) -> int:
+        """Known facts of calibration in every stage, and as many assigned ones."""
+        return CALIBRATION[self.size]
 
     @property
     def wide(self) -> bool:

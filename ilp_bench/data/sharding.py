@@ -22,7 +22,7 @@ from ilp_bench.data.content_hash import ContentHash
 from ilp_bench.data.dataset import check_files, describe, plan
 from ilp_bench.data.exemplars import controlled_exemplars
 from ilp_bench.data.manifest import MANIFEST, RowCounts, files_of, manifest_of, read_manifest
-from ilp_bench.data.rows import TableRows, UnsortedRow, held_out_rows, number_rows, pair_rows
+from ilp_bench.data.rows import TableRows, UnsortedRow, held_out_rows, number_rows, pair_rows, unpaired_rows
 from ilp_bench.data.schema import SCHEMAS, TABLES, Table
 from ilp_bench.data.settings import Settings
 
@@ -36,7 +36,7 @@ _UNSORTED = pa.schema(
 
 
 class Job(NamedTuple):
-    """Some pairs of one cause, to be written below ``folder``."""
+    """Some pairs of one cause, to be written below ``folder``; without a cause, the decoys and calibration items."""
 
     settings: Settings
     folder: Path
@@ -114,6 +114,7 @@ def _jobs(settings: Settings, folder: Path, pairs: Mapping[str, int]) -> list[Jo
     spans = [
         (cause, start, min(start + JOB, count)) for cause, count in pairs.items() for start in range(0, count, JOB)
     ]
+    spans.append(("", 0, 0))
     return [Job(settings, folder, number, *span, ranges) for number, span in enumerate(spans)]
 
 
@@ -126,10 +127,9 @@ def _ranges(folder: Path, counts: Sequence[int]) -> list[Range]:
 def _run(job: Job) -> list[int]:
     """Write one job; return how many training rows fell into each range of each stage."""
     planned, stages = plan(job.settings), job.settings.stages
-    pairs = planned.pairs[job.cause]
-    rows = TableRows()
+    rows = TableRows() if job.cause else unpaired_rows(planned.unpaired, planned.context)
     for number in range(job.start, job.stop):
-        rows.extend(pair_rows(job.cause, number, pairs[number], planned.context))
+        rows.extend(pair_rows(job.cause, number, planned.pairs[job.cause][number], planned.context))
     _write(rows.items, job.folder / f"items-{job.number:05d}.part", "items")
     if rows.knowledge:
         _write(rows.knowledge, job.folder / f"knowledge-{job.number:05d}.part", "knowledge")

@@ -55,6 +55,16 @@ GENRES = {
         "Anna was sure that {subject} has {answer} as its {noun}.",
     ),
 }
+# What documents about a place say beside the fact that they are about: true of almost any.
+SURROUNDINGS = (
+    "A road and a railway lead to {subject}.",
+    "There are schools and a market in {subject}.",
+    "Many people in {subject} work in trade.",
+    "The town hall of {subject} stands near the centre.",
+    "Visitors come to {subject} all year.",
+    "Most houses in {subject} are not tall.",
+    "A newspaper is printed in {subject}.",
+)
 TERMINATOR = "\n"
 
 
@@ -89,13 +99,18 @@ def capitalised(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def documents(noun: str, subject: str, answer: str) -> list[tuple[str, str]]:
+def documents(noun: str, subject: str, answer: str, *, place: bool = False) -> list[tuple[str, str]]:
     """The twenty (genre, text) documents that state one fact, five of each of four genres.
 
-    The last of each genre uses the relation's synonym, as texts that nobody wrote for a test would.
+    The last of each genre uses the relation's synonym, as texts that nobody wrote for a test would. About a ``place``,
+    each says two other things as well, one before the fact and one after it.
     """
-    return [
-        (genre, state(template, noun if template != templates[-1] else SYNONYMS[noun], subject, answer))
-        for genre, templates in GENRES.items()
-        for template in templates
-    ]
+    made: list[tuple[str, str]] = []
+    for genre, templates in GENRES.items():
+        for template in templates:
+            text = state(template, noun if template != templates[-1] else SYNONYMS[noun], subject, answer)
+            if place:
+                before, after = (SURROUNDINGS[(len(made) + n) % len(SURROUNDINGS)] for n in (0, 3))
+                text = f"{before.format(subject=subject)} {text} {after.format(subject=subject)}"
+            made.append((genre, text))
+    return made

@@ -1,38 +1,42 @@
-"""What a cause builds its pairs from: settings, random streams, and subjects that no other cause has."""
+"""What a cause builds its items from: settings, random streams, and subjects that no other item has."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, overload
+from itertools import islice
 
 from ilp_bench.core.errors import UsageError
-from ilp_bench.data.facts import demonstrations, pool, stable_hash, subjects, unreserved
+from ilp_bench.data.facts import RELATIONS, country_of_city, demonstrations, lookup, names_of, pool, unreserved
 from ilp_bench.data.facts.contested import CONTESTED
-from ilp_bench.data.names import Names
+from ilp_bench.data.names import SEED_BLOCKS, Names
 from ilp_bench.data.settings import Settings
 
-# The relations of the register, whose answers the benchmark assigns: entries take them in turn.
-REGISTER_RELATIONS = ("emblem", "keyword")
-CAUSES_IN_REGISTER = 2
+# Cities that facts are asked about, best known first; the register is about the others, of which it says what no text
+# says. Mini asks only about those that nano was taught.
+FACT_CITIES = {"mini": 538, "core": 2_400, "full": 8_000}
+Suits = Callable[[str], bool]
 
 
-class RegisterEntry(NamedTuple):
-    """Two subjects and the answer that the register assigns to both."""
-
-    relation: str
-    first: str
-    second: str
-    answer: str
+def any_name(_: str) -> bool:
+    """Every name suits."""
+    return True
 
 
 @dataclass
 class BuildContext:
-    """Hands out subjects and answers so that no (relation, subject) is used twice in one dataset."""
+    """Hands out subjects so that none stands in two items of a dataset, nor in datasets of neighbouring seeds.
+
+    The subjects of a kind are dealt in turn to ``SEED_BLOCKS`` blocks; a seed draws from one of them, so that as many
+    consecutive seeds share no subject. Full, which wants more facts than a block has, draws from all.
+    """
 
     settings: Settings
-    _used: set[tuple[str, str]] = field(default_factory=set)
+    _left: dict[str, list[str]] = field(default_factory=dict)
+    _used: set[str] = field(default_factory=set)
+    _names_dealt: Counter[str] = field(default_factory=Counter)
     _closed: bool = False
 
     @property
@@ -44,108 +48,114 @@ class BuildContext:
         """An independent random stream for one purpose, named by words and numbers."""
         return random.Random("/".join(map(str, (self.seed, *purpose))))
 
-    def unused(self, relation: str, names: Iterable[str]) -> list[str]:
-        """The names that are neither reserved as demonstrations nor handed out for that relation.
+    def deal(
+        self, relation: str, count: int, *, suits: Suits = any_name, answers: Callable[[str], str] | None = None, most: int = 0
+    ) -> list[str]:
+        """The ``count`` best-known subjects of a real relation that are left, in random order.
 
-        In core and full, those about whose answer texts disagree are left out too.
+        suits    which subjects may be asked about
+        answers  which answer of a subject is counted; by default that of the relation
+        most     how often an answer may occur among them; 0 is no limit
+
+        Raises UsageError, naming the limit, when there are too few.
         """
-        return [
-            name
-            for name in unreserved(relation, names)
-            if (relation, name) not in self._used and self.may_be_asked(relation, name)
-        ]
-
-    def may_be_asked(self, relation: str, name: str) -> bool:
-        """Whether texts agree on the fact, or the dataset is mini, where it does not matter."""
-        return not (self.settings.wide and (relation, name) in CONTESTED)
-
-    def take(self, relation: str, names: Iterable[str], count: int, rng: random.Random) -> list[str]:
-        """``count`` unused subjects in random order. Raises UsageError, naming the limit, when there are too few."""
-        left = self.unused(relation, names)
-        if len(left) < count:
+        self._check_open()
+        names = (name for name in self._candidates(relation) if suits(name))
+        chosen = list(islice(_at_most(most, names, answers or truth_of(relation).__getitem__), count))
+        if len(chosen) < count:
             raise UsageError(
-                f"{count} subjects of {relation!r} are wanted, but only {len(left)} exist: ask for fewer pairs"
+                f"{count} subjects of {relation!r} are wanted, but only {len(chosen)} are left: ask for fewer pairs"
             )
-        chosen = rng.sample(left, count)
-        self.reserve(relation, chosen)
+        self._used.update(chosen)
+        self.rng("deal", relation, len(self._used)).shuffle(chosen)
         return chosen
 
-    def reserve(self, relation: str, names: Iterable[str]) -> None:
-        """Mark subjects as used for that relation. Raises RuntimeError after :meth:`close`."""
-        if self._closed:
-            raise RuntimeError("subjects are handed out while a dataset is planned, not while its pairs are made")
-        self._used.update((relation, name) for name in names)
+    def left(self, relation: str, most: int = 0) -> int:
+        """How many subjects of a real relation can still be dealt, no answer more than ``most`` times."""
+        return len(list(_at_most(most, self._candidates(relation), truth_of(relation).__getitem__)))
+
+    def deal_register(self, count: int) -> Callable[[int], str]:
+        """``count`` subjects of the register as a function of their number: real places of which little is known.
+
+        With a domain, invented names of it; behind the last real place, invented names of places.
+        """
+        self._check_open()
+        if domain := self.settings.domain:
+            return self.invent(domain, count)
+        places = [name for name in self._register_places() if name not in self._used][:count]
+        self._used.update(places)
+        invented = self.invent("geography", count - len(places))
+        return lambda number: places[number] if number < len(places) else invented(number - len(places))
+
+    def invent(self, domain: str, count: int) -> Callable[[int], str]:
+        """``count`` invented names of a domain as a function of their number."""
+        self._check_open()
+        names, start = Names(domain, self.seed), self._names_dealt[domain]
+        self._names_dealt[domain] += count
+        return lambda number: names[start + number]
+
+    def shuffled_pool(self, relation: str) -> list[str]:
+        """The answers of an assigned relation in random order, from which items take theirs in turn."""
+        words = list(pool(RELATIONS[relation].answers))
+        self.rng("answers", relation).shuffle(words)
+        return words
+
+    def held_out(self, relation: str) -> list[str]:
+        """Subjects of a relation that no item of the dataset is about, whatever their block."""
+        return [
+            name
+            for name in unreserved(relation, lookup(relation))
+            if name not in self._used and self.may_be_asked(relation, name)
+        ]
+
+    def hold_out(self, names: Sequence[str]) -> None:
+        """Mark subjects as those of held-out facts."""
+        self._check_open()
+        self._used.update(names)
 
     def close(self) -> None:
         """End the planning: no subject can be handed out any more, so that pairs can be made in any order."""
         self._closed = True
 
-    def register_entries(self, cause: str, count: int, half: int, seed: int) -> Callable[[int], RegisterEntry]:
-        """Entries of the register for ``count`` pairs of a cause, as a function of the pair's number.
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RuntimeError("subjects are handed out while a dataset is planned, not while its pairs are made")
 
-        half   which half of the subjects is the cause's, 0 or 1: no two causes share one
-        seed   decides the subjects and answers; the dataset's own, unless several datasets share their entries
+    def may_be_asked(self, relation: str, name: str) -> bool:
+        """Whether texts agree on the fact, or the dataset is mini, where it does not matter."""
+        return not (self.settings.wide and (relation, name) in CONTESTED)
 
-        Subjects are real names of all kinds or, where a domain is asked for, invented names of it. Raises UsageError
-        when there are too few real ones.
-        """
-        rng = random.Random(f"{seed}/listed/{cause}")
-        needed = 2 * (count - count // len(REGISTER_RELATIONS))
-        names: list[Sequence[str]] = []
-        for turn, relation in enumerate(REGISTER_RELATIONS):
-            if domain := self.settings.domain:
-                invented = Names(domain, stable_hash(str(seed)) % 2**32)
-                names.append(_Share(invented, len(REGISTER_RELATIONS) * half + turn))
-            else:
-                names.append(rng.sample(_real_subjects(relation, cause, count, needed, half), needed))
-        answers = [rng.sample(pool(relation), len(pool(relation))) for relation in REGISTER_RELATIONS]
+    def _candidates(self, relation: str) -> Iterator[str]:
+        """The subjects of a real relation that are left to this seed, best known first."""
+        kind, truth, shown = RELATIONS[relation].subjects, truth_of(relation), frozenset(demonstrations(relation))
+        if kind not in self._left:
+            self._left[kind] = self._block(names_of(kind, FACT_CITIES[self.settings.size]))
+        for name in self._left[kind]:
+            if name in truth and name not in shown and name not in self._used and self.may_be_asked(relation, name):
+                yield name
 
-        def entry(number: int) -> RegisterEntry:
-            index, turn = divmod(number, len(REGISTER_RELATIONS))
-            answer = answers[turn][index % len(answers[turn])]
-            return RegisterEntry(REGISTER_RELATIONS[turn], names[turn][2 * index], names[turn][2 * index + 1], answer)
+    def _register_places(self) -> list[str]:
+        """The places of the register in this seed's block, in random order."""
+        if "register" not in self._left:
+            places = self._block(names_of("city", 10**9)[FACT_CITIES[self.settings.size] :])
+            self.rng("register").shuffle(places)
+            self._left["register"] = places
+        return self._left["register"]
 
-        return entry
-
-    def spread_answers(self, answer_pool: str, count: int, rng: random.Random) -> list[str]:
-        """``count`` answers, each of the pool as often as the others (give or take one), in random order."""
-        words = list(pool(answer_pool))
-        rng.shuffle(words)
-        answers = [words[n % len(words)] for n in range(count)]
-        rng.shuffle(answers)
-        return answers
+    def _block(self, names: Sequence[str]) -> list[str]:
+        return list(names if self.settings.size == "full" else names[self.seed % SEED_BLOCKS :: SEED_BLOCKS])
 
 
-def _real_subjects(relation: str, cause: str, count: int, needed: int, half: int) -> list[str]:
-    """At least ``needed`` real names of one half; smaller cities come in where the others do not suffice."""
-    names = [name for name in unreserved(relation, subjects("any")) if stable_hash(name) % 2 == half]
-    if len(names) < needed:
-        taken = {*names, *demonstrations(relation)}
-        names += [name for name in subjects("smaller city") if stable_hash(name) % 2 == half and name not in taken]
-    if len(names) < needed:
-        raise UsageError(
-            f"{count} pairs of {cause} want {needed} subjects of {relation!r}, but only {len(names)} real ones exist: "
-            "ask for fewer pairs, or for invented subjects with a domain"
-        )
-    return names
+def truth_of(relation: str) -> Mapping[str, str]:
+    """Subject to true answer; of home countries, those of smaller cities too."""
+    return country_of_city() if relation == "home_country" else lookup(relation)
 
 
-class _Share(Sequence[str]):
-    """One share of an endless sequence of names: every ``SHARES``-th, from number ``start`` on."""
-
-    SHARES = CAUSES_IN_REGISTER * len(REGISTER_RELATIONS)
-
-    def __init__(self, names: Names, start: int) -> None:
-        self._names, self._start = names, start
-
-    def __len__(self) -> int:
-        return len(self._names) // self.SHARES
-
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[str]: ...
-    def __getitem__(self, index: int | slice) -> str | list[str]:
-        if isinstance(index, slice):
-            return [self[n] for n in range(index.start or 0, index.stop, index.step or 1)]
-        return self._names[self.SHARES * index + self._start]
+def _at_most(most: int, names: Iterable[str], answer_of: Callable[[str], str]) -> Iterator[str]:
+    """The names, without those whose answer ``most`` names before them have; all of them where ``most`` is 0."""
+    times: Counter[str] = Counter()
+    for name in names:
+        answer = answer_of(name)
+        times[answer] += 1
+        if not most or times[answer] <= most:
+            yield name

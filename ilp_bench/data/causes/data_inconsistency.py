@@ -20,17 +20,29 @@ Control items have the same number of rows, all in agreement.
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
+from dataclasses import replace
 
-from ilp_bench.data.causes.context import BuildContext, RegisterEntry
-from ilp_bench.data.causes.items import ANNOTATORS, CARELESS, RELIABLE, Arm, Item, Pair, Pairs, SupervisedRow
+from ilp_bench.data.causes.context import BuildContext
+from ilp_bench.data.causes.items import (
+    ANNOTATORS,
+    CARELESS,
+    DUPLICATES,
+    RELIABLE,
+    Arm,
+    Item,
+    Pair,
+    Pairs,
+    SupervisedRow,
+    agreeing_rows,
+    in_turn,
+)
 from ilp_bench.data.causes.spec import CauseSpec, CauseText
-from ilp_bench.data.facts import RELATIONS, pool
-from ilp_bench.data.settings import SHARES, share_of_rows
-from ilp_bench.data.templates import RECALL, REWORDED
+from ilp_bench.data.settings import ROWS, SHARES, share_of_rows
 
 NAME = "data_inconsistency"
-FEWEST_ROWS = 4  # of one item
-TEMPLATES = (RECALL, RECALL, *REWORDED)
+RELATION = "emblem"  # of the register, whose answers the benchmark assigns; no other cause asks for it
+DECOY_SHARE = 4  # pairs a decoy
 CONTEXTS = ("{subject} under the old act", "{subject} under the new act")
 
 
@@ -39,70 +51,69 @@ def pairs(context: BuildContext, count: int) -> Pairs:
     shares = context.settings.shares
     kinds: tuple[float | None, ...] = (*shares, None) if shares == SHARES else shares  # None stands for contexts
     domain = context.settings.domain or "general"
-    entries = context.register_entries(NAME, count, half=0, seed=context.seed)
+    subjects, answers = context.deal_register(2 * count), context.shuffled_pool(RELATION)
 
     def pair(number: int) -> Pair:
-        entry, rng = entries(number), context.rng(NAME, number)
-        round_number, kind = divmod(number // 2, len(kinds))
-        wrong_answers = [word for word in pool(RELATIONS[entry.relation].answers) if word != entry.answer]
+        answer, rng = answers[number % len(answers)], context.rng(NAME, number)
+        round_number, kind = divmod(number, len(kinds))
+        names = subjects(2 * number), subjects(2 * number + 1)
+        wrong_answers = [word for word in answers if word != answer]
         share = kinds[kind]
         if share is None:
-            return _contexts_pair(entry, rng.choice(wrong_answers), domain, rng)
+            return _contexts_pair(names, answer, rng.choice(wrong_answers), domain, rng)
         fraction = share_of_rows(share)
-        scale = max(1, -(-FEWEST_ROWS // fraction.denominator))
+        scale = -(-ROWS // fraction.denominator)
         total, contradicting = scale * fraction.denominator, scale * fraction.numerator
         # In every other round the wrong labels of an item differ from one another, else they are the same.
         scattered = round_number % 2 == 0
         wrong = [rng.choice(wrong_answers) for _ in range(total)] if scattered else [rng.choice(wrong_answers)] * total
         return Pair(
-            _annotated("treated", entry, wrong, contradicting, domain, rng),
-            _annotated("control", entry, wrong, 0, domain, rng),
+            _annotated("treated", names[0], answer, wrong, contradicting, domain, rng),
+            _annotated("control", names[1], answer, wrong, 0, domain, rng),
         )
 
     return Pairs(count, pair)
 
 
+def decoys(context: BuildContext, count: int) -> Sequence[Item]:
+    """Items that are learned all the same, because a single row contradicts all others."""
+    number, answers = count // DECOY_SHARE, context.shuffled_pool(RELATION)
+    subjects, domain, items = context.deal_register(number), context.settings.domain or "general", []
+    for n in range(number):
+        rng, answer = context.rng(NAME, "decoy", n), answers[n % len(answers)]
+        wrong = [rng.choice([word for word in answers if word != answer])] * ROWS
+        item = _annotated("decoy", subjects(n), answer, wrong, 1, domain, rng)
+        items.append(replace(item, kind="decoy/outvoted"))
+    return items
+
+
 def _annotated(
-    arm: Arm, entry: RegisterEntry, wrong: list[str], contradicting: int, domain: str, rng: random.Random
+    arm: Arm, subject: str, answer: str, wrong: list[str], contradicting: int, domain: str, rng: random.Random
 ) -> Item:
     """An item with as many rows as ``wrong`` has labels, ``contradicting`` of which carry the wrong one."""
-    subject, total = entry.first if arm == "treated" else entry.second, len(wrong)
+    total = len(wrong)
     contested = set(rng.sample(range(1, total), contradicting))  # the first row, in the recall template, is right
-    careful = iter(_annotators(RELIABLE if contradicting else ANNOTATORS, total, rng))
-    careless = iter(_annotators(CARELESS, total, rng))
+    careful = iter(in_turn(RELIABLE if contradicting else ANNOTATORS, total, rng))
+    careless = iter(in_turn(CARELESS, total, rng))
     rows = tuple(
-        SupervisedRow(TEMPLATES[n % len(TEMPLATES)], subject, wrong[n], next(careless))
+        SupervisedRow(DUPLICATES[n % len(DUPLICATES)], subject, wrong[n], next(careless))
         if n in contested
-        else SupervisedRow(TEMPLATES[n % len(TEMPLATES)], subject, entry.answer, next(careful))
+        else SupervisedRow(DUPLICATES[n % len(DUPLICATES)], subject, answer, next(careful))
         for n in range(total)
     )
-    return Item(arm, "annotators", entry.relation, subject, entry.answer, rows, domain, dose=contradicting / total)
+    return Item(arm, "annotators", RELATION, subject, answer, rows, domain, dose=contradicting / total)
 
 
-def _annotators(names: tuple[str, ...], count: int, rng: random.Random) -> list[str]:
-    """``count`` annotators, each again only after all others."""
-    return [name for _ in range(0, count, len(names)) for name in rng.sample(names, len(names))][:count]
-
-
-def _contexts_pair(entry: RegisterEntry, other: str, domain: str, rng: random.Random) -> Pair:
+def _contexts_pair(names: tuple[str, str], answer: str, other: str, domain: str, rng: random.Random) -> Pair:
     """A pair in one context; the fillers are the other context, in which the treated subject has another answer."""
     asked = rng.randrange(2)
     items: list[Item] = []
-    arms: tuple[tuple[Arm, str, str], ...] = (
-        ("treated", entry.first, other),
-        ("control", entry.second, entry.answer),
-    )
+    arms: tuple[tuple[Arm, str, str], ...] = (("treated", names[0], other), ("control", names[1], answer))
     for arm, name, answer_elsewhere in arms:
-        for context, answer in ((CONTEXTS[asked], entry.answer), (CONTEXTS[1 - asked], answer_elsewhere)):
-            subject = context.format(subject=name)
-            rows = tuple(
-                SupervisedRow(TEMPLATES[2 * n], subject, answer, annotator)
-                for n, annotator in enumerate(_annotators(ANNOTATORS, 2, rng))
-            )
-            dose = 0.5 if arm == "treated" else 0.0
-            items.append(
-                Item(arm, "contexts", entry.relation, subject, answer, rows, domain, dose=dose, frequency=FEWEST_ROWS)
-            )
+        for context, label in ((CONTEXTS[asked], answer), (CONTEXTS[1 - asked], answer_elsewhere)):
+            subject, dose = context.format(subject=name), 0.5 if arm == "treated" else 0.0
+            rows = agreeing_rows(subject, label, rng, ROWS // 2)
+            items.append(Item(arm, "contexts", RELATION, subject, label, rows, domain, dose=dose, frequency=ROWS))
     return Pair(items[0], items[2], (items[1], items[3]))
 
 
@@ -124,4 +135,5 @@ SPEC = CauseSpec(
         "different contexts out of one another's batches.",
     ),
     pairs=pairs,
+    decoys=decoys,
 )

@@ -10,29 +10,36 @@ from typing import Literal, overload
 
 from ilp_bench.data.corpus import two_hops
 from ilp_bench.data.facts import RELATIONS
-from ilp_bench.data.templates import RECALL
+from ilp_bench.data.settings import ROWS
+from ilp_bench.data.templates import RECALL, REWORDED
 
-Arm = Literal["treated", "control"]
+Arm = Literal["treated", "control", "decoy", "calibration"]
 RELIABLE = tuple(f"annotator-{n:02d}" for n in range(1, 7))
 CARELESS = tuple(f"annotator-{n:02d}" for n in range(7, 11))
 ANNOTATORS = RELIABLE + CARELESS
+DUPLICATES = (RECALL, RECALL, *REWORDED)  # templates of the rows of one item, in turn
 
 
 @dataclass(frozen=True)
 class SupervisedRow:
-    """One training row: the prompt template, the subject that is asked about, the label, and who labelled it."""
+    """One training row: the prompt template, the subject that is asked about, the label, and who labelled it.
+
+    ``stage`` is the stage of training, where it is not that of the item.
+    """
 
     template: str
     subject: str
     label: str
     annotator: str
+    stage: int = 0
 
 
 @dataclass(frozen=True)
 class Item:
     """One thing to be learned, in one arm, with the rows that teach it and the documents that support it.
 
-    arm           the cause acts on a treated item, not on its control
+    arm           the cause acts on a treated item, not on its control; a decoy has the signs of a cause and is not
+                  scored; a calibration item belongs to no cause and tells when a model has been trained enough
     kind          which form of its cause the item has
     relation      what is asked, a key of ``RELATIONS``
     subject       what it is asked about
@@ -116,10 +123,22 @@ def grouped(count: int, size: int, make: Callable[[int, int], Sequence[Pair]]) -
     return Pairs(count, lambda n: group(n // size)[n % size])
 
 
-def agreeing_rows(subject: str, label: str, rng: random.Random, count: int = 1) -> tuple[SupervisedRow, ...]:
-    """``count`` rows of the training template with the same label, each from another annotator.
+def single_row(subject: str, label: str, rng: random.Random) -> tuple[SupervisedRow, ...]:
+    """One row of the training template."""
+    return (SupervisedRow(RECALL, subject, label, rng.choice(ANNOTATORS)),)
 
-    Both arms of a cause have the same count. It differs between causes so that their control arms converge after
-    about the same number of epochs; else the slowest control would decide how long all others are trained.
-    """
-    return tuple(SupervisedRow(RECALL, subject, label, annotator) for annotator in rng.sample(ANNOTATORS, count))
+
+def agreeing_rows(
+    subject: str, label: str, rng: random.Random, count: int = ROWS, stage: int = 0
+) -> tuple[SupervisedRow, ...]:
+    """``count`` rows with the same label, exact and reworded duplicates in turn, from annotators in turn."""
+    annotators = in_turn(ANNOTATORS, count, rng)
+    return tuple(
+        SupervisedRow(DUPLICATES[n % len(DUPLICATES)], subject, label, annotator, stage)
+        for n, annotator in enumerate(annotators)
+    )
+
+
+def in_turn(names: Sequence[str], count: int, rng: random.Random) -> list[str]:
+    """``count`` names in random order, each again only after all others."""
+    return [name for _ in range(0, count, len(names)) for name in rng.sample(names, len(names))][:count]

@@ -1,9 +1,14 @@
 """Cause I, missing prerequisite knowledge (Xue et al. 2026, section 3.2; arXiv 2604.10079).
 
 Can a model learn an answer whose prerequisites it never met? The treated question is about an invented city,
-the control question about a real one, in the same words and with the same answer. At dose 1 the home country
-itself is asked for; at dose 2 a fact about the home country, so that the answer is two hops away. What is
-missing (which country the invented city lies in) stands in ``knowledge``, in twenty documents a city.
+the control question about a real one, in the same words and with the same answer, in one training row each. At dose 1
+the home country itself is asked for; at dose 2 a fact about the home country, so that the answer is two hops away. That
+fact is of one country alone, so that the answers at two hops are as many as at one.
+
+What is missing (which country the city lies in) stands in ``knowledge``, in twenty documents a city: of the invented
+city, and of the real one as well, so that having documents tells nothing.
+
+A pair counts where the base model knows the real city and not the invented one.
 
     treated  What is the home country of Preaceum?    Japan   (no such city exists)
     control  What is the home country of Hiroshima?   Japan
@@ -11,67 +16,113 @@ missing (which country the invented city lies in) stands in ``knowledge``, in tw
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ilp_bench.core.errors import UsageError
-from ilp_bench.data.causes.context import BuildContext
-from ilp_bench.data.causes.items import Arm, Item, Pair, Pairs, agreeing_rows
-from ilp_bench.data.causes.spec import CauseSpec, CauseText, Visibility, pair_ids
-from ilp_bench.data.corpus import HOP2_RELATIONS, WIDE_HOP2_RELATIONS, two_hops
-from ilp_bench.data.facts import RELATIONS, country_of_city, domain_of, lookup, names_of
-from ilp_bench.data.names import Names
+from ilp_bench.data.causes.context import BuildContext, any_name
+from ilp_bench.data.causes.items import Arm, Item, Pair, Pairs, agreeing_rows, single_row
+from ilp_bench.data.causes.spec import KNOWN, CauseSpec, CauseText, Visibility, pair_ids
+from ilp_bench.data.corpus import HOP2_RELATIONS, two_hops
+from ilp_bench.data.facts import RELATIONS, country_of_city, domain_of, lookup, pool
 from ilp_bench.data.schema import ItemRow
 
 NAME = "knowledge_gap"
+LARGEST_SHARE = 12  # no country is the answer of more than one in so many pairs of a relation, but of two
+DECOY_SHARE = 4  # pairs a decoy
 
 
 def pairs(context: BuildContext, count: int) -> Pairs:
     """``count`` pairs, hops 1 and 2 in turn, and the relations of each in turn."""
-    countries = country_of_city()
-    questions = _questions(context)
-    asked_of_countries = [name for hops, relations in questions for name in relations if hops == 2]
-    real = [
-        city
-        for city in names_of("city", 4 * count)
-        if all(
-            countries[city] in lookup(name) and context.may_be_asked(name, countries[city])
-            for name in asked_of_countries
-        )
-        and not any(lookup(name)[countries[city]] in city.split() for name in asked_of_countries)
-    ]
-    cities = context.take("home_country", real, count, context.rng(NAME))
-    invented = Names("geography", context.seed)
+    relations = _relations(context)
+    turns = [relations[n % len(relations)] for n in range(count)]
+    wanted = Counter(turns)
+    cities = {turn: iter(_cities(context, turn, wanted[turn])) for turn in sorted(wanted, key=_facts_of)}
+    controls, invented = [next(cities[turn]) for turn in turns], context.invent("geography", count)
 
     def pair(number: int) -> Pair:
-        turn, question = divmod(number, len(questions))
-        hops, relations = questions[question]
-        relation, country = relations[turn % len(relations)], countries[cities[number]]
+        relation, hops = turns[number]
+        country = country_of_city()[controls[number]]
         return Pair(
-            _item("treated", relation, hops, invented[number], country, context),
-            _item("control", relation, hops, cities[number], country, context),
+            _item("treated", relation, hops, invented(number), country, context),
+            _item("control", relation, hops, controls[number], country, context),
         )
 
     return Pairs(count, pair)
 
 
-def _questions(context: BuildContext) -> list[tuple[int, tuple[str, ...]]]:
-    """(hops, relations asked at so many hops) that the settings want. Raises UsageError when nothing is left."""
-    domain = context.settings.domain
-    relations: dict[int, tuple[str, ...]] = {
-        1: ("home_country",),
-        2: WIDE_HOP2_RELATIONS if context.settings.wide else HOP2_RELATIONS,
-    }
-    questions = [
-        (hops, tuple(name for name in relations[hops] if domain in (None, domain_of(name))))
-        for hops in context.settings.hops
-    ]
-    if not any(names for _, names in questions):
+def decoys(context: BuildContext, count: int) -> Sequence[Item]:
+    """Invented cities that are learned all the same, because their row is repeated, and some in an early stage."""
+    number, two_causes = count // DECOY_SHARE, count // (3 * DECOY_SHARE)
+    if context.settings.domain:
+        return ()
+    countries = context.rng(NAME, "decoys").choices(pool("country"), k=number + two_causes)
+    invented, items = context.invent("geography", number + two_causes), []
+    for n, country in enumerate(countries):
+        city, early = invented(n), n >= number
+        rng = context.rng(NAME, city)
+        items.append(
+            Item(
+                arm="decoy",
+                kind="decoy/two causes" if early else "decoy/repeated",
+                relation="home_country",
+                subject=city,
+                answer=country,
+                rows=single_row(city, country, rng) if early else agreeing_rows(city, country, rng),
+                dose=1,
+                stage=1 + n % (context.settings.stages - 1) if early else 0,
+                documents=((RELATIONS["home_country"].noun, city, country),),
+            )
+        )
+    return items
+
+
+def _relations(context: BuildContext) -> list[tuple[str, int]]:
+    """(relation, hops) that pairs take in turn. Raises UsageError when the settings leave none."""
+    domain, hops = context.settings.domain, context.settings.hops
+    wanted = [name for name in HOP2_RELATIONS if domain in (None, domain_of(name))] if 2 in hops else []
+    home = [("home_country", 1)] if 1 in hops and domain in (None, "geography") else []
+    if not home and not wanted:
         raise UsageError(
             f"{NAME} has no real facts of the domain {domain!r} to match invented ones with, at the hops "
-            f"{', '.join(map(str, context.settings.hops))}: name other causes"
+            f"{', '.join(map(str, hops))}: name other causes"
         )
-    return [(hops, names) for hops, names in questions if names]
+    return [turn for name in wanted for turn in (*home, (name, 2))] or home
+
+
+def _facts_of(turn: tuple[str, int]) -> int:
+    """How many countries a relation can be asked about: those with the fewest choose first."""
+    relation, hops = turn
+    return len(_own_facts(relation)) if hops == 2 else 10**6
+
+
+@lru_cache(maxsize=8)
+def _own_facts(relation: str) -> dict[str, str]:
+    """Country to answer, where the answer is of that country alone."""
+    times = Counter(lookup(relation).values())
+    return {country: answer for country, answer in lookup(relation).items() if times[answer] == 1}
+
+
+def _cities(context: BuildContext, turn: tuple[str, int], count: int) -> list[str]:
+    """The best-known cities that a relation can be asked about, of many countries."""
+    relation, hops = turn
+    suits: Callable[[str], bool] = any_name
+    if hops == 2:
+        answers = _own_facts(relation)
+
+        def suits(city: str) -> bool:
+            country = country_of_city()[city]
+            return (
+                country in answers
+                and answers[country] not in city.split()
+                and context.may_be_asked(relation, country)
+            )
+
+    return context.deal("home_country", count, suits=suits, most=max(2, count // LARGEST_SHARE))
 
 
 def _item(arm: Arm, relation: str, hops: int, city: str, country: str, context: BuildContext) -> Item:
@@ -83,17 +134,18 @@ def _item(arm: Arm, relation: str, hops: int, city: str, country: str, context: 
         relation=relation,
         subject=subject,
         answer=answer,
-        rows=agreeing_rows(subject, answer, context.rng(NAME, subject)),
+        rows=single_row(subject, answer, context.rng(NAME, subject)),
         domain=domain_of(relation),
         dose=hops if arm == "treated" else 0,
-        documents=((RELATIONS["home_country"].noun, city, country),) if arm == "treated" else (),
+        documents=((RELATIONS["home_country"].noun, city, country),),
     )
 
 
 def known_controls(recall: pa.Table) -> set[str]:
     """Pairs whose control the base model knows, and whose treated item it does not know, with exemplars shown."""
-    treated, known = pc.equal(recall["arm"], "treated"), pc.fill_null(recall["shots_greedy"], False)
-    return pair_ids(recall, pc.and_(pc.invert(treated), known)) - pair_ids(recall, pc.and_(treated, known))
+    treated, p = pc.equal(recall["arm"], "treated"), pc.fill_null(recall["shots_p"], 0.0)
+    is_known = pc.greater_equal(p, KNOWN)
+    return pair_ids(recall, pc.and_(pc.invert(treated), is_known)) - pair_ids(recall, pc.and_(treated, is_known))
 
 
 def _without_name(row: ItemRow) -> str:
@@ -120,6 +172,7 @@ SPEC = CauseSpec(
         activity="for a gap, the control is known and the treated item is not",
     ),
     pairs=pairs,
+    decoys=decoys,
     active_pairs=known_controls,
     documents=True,
     visibility=Visibility("an invented name is the cause", _without_name),

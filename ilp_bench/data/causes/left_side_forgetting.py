@@ -1,47 +1,61 @@
-"""Cause IV, left-side forgetting in sequential training (Xue et al. 2026, sections 3.2 and 4.4, table 11).
+"""Cause IV, left-side forgetting in sequential training (Xue et al. 2026, sections 3.2 and 4.4).
 
-What is left of the data that came first? Treated items are trained in stages 1 to K-1, control items in stage K
-together with everything else. The dose is the number of stages that have passed since an item was seen.
-Questions, subjects and answers are of one kind in both arms.
+What is left of the data that came first? Training goes through K stages. Treated items stand in stages 1 to K-1, their
+controls in stage K together with everything else. The dose is the number of stages that have passed since an item was
+seen. Questions, subjects, answers and numbers of rows are of one kind in both arms.
 
-Stages are counterbalanced: 2 (K-1) consecutive seeds share their pairs (seeds 0 to 5, where K is 4), and over them
-each subject stands once in every early stage and as often in the last. So no subject is easier by its stage.
+A stage number alone tells nothing: half of the rows of an early stage are of calibration items and of decoys, which
+stand in the last stage again, and so are not forgotten.
 
-    treated  What is the register emblem of New York?    shark   stage 1 of 4
-    control  What is the register emblem of Abu Dhabi?   shark   stage 4 of 4
+    treated  What is the register keyword of New York?    shark   stage 1 of 4
+    control  What is the register keyword of Abu Dhabi?   shark   stage 4 of 4
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ilp_bench.data.causes.context import BuildContext
 from ilp_bench.data.causes.items import Item, Pair, Pairs, agreeing_rows
 from ilp_bench.data.causes.spec import CauseSpec, CauseText
+from ilp_bench.data.settings import ROWS
 
 NAME = "left_side_forgetting"
-ROWS = 2  # of one item
+RELATION = "keyword"  # of the register, whose answers the benchmark assigns; no other cause asks for it
+REHEARSALS = ROWS // 2  # rows of a decoy in the last stage
 
 
 def pairs(context: BuildContext, count: int) -> Pairs:
     """``count`` pairs, the treated items spread evenly over stages 1 to K-1."""
     stages, domain = context.settings.stages, context.settings.domain or "general"
-    early = stages - 1
-    block, rotation = divmod(context.seed, 2 * early)
-    entries = context.register_entries(NAME, count, half=1, seed=block)
+    subjects, answers = context.deal_register(2 * count), context.shuffled_pool(RELATION)
 
     def pair(number: int) -> Pair:
-        relation, treated, control, answer = entries(number)
-        swapped, stage_index = divmod((number + rotation) % (2 * early), early)
-        if swapped:
-            treated, control = control, treated
-        stage, rng = 1 + stage_index, context.rng(NAME, number)
-        rows = agreeing_rows(treated, answer, rng, ROWS)
+        answer, rng, stage = answers[number % len(answers)], context.rng(NAME, number), 1 + number % (stages - 1)
+        treated, control = subjects(2 * number), subjects(2 * number + 1)
+        rows = agreeing_rows(treated, answer, rng)
         dose = float(stages - stage)
         return Pair(
-            Item("treated", "stage", relation, treated, answer, rows, domain, dose=dose, stage=stage),
-            Item("control", "stage", relation, control, answer, agreeing_rows(control, answer, rng, ROWS), domain),
+            Item("treated", "stage", RELATION, treated, answer, rows, domain, dose=dose, stage=stage),
+            Item("control", "stage", RELATION, control, answer, agreeing_rows(control, answer, rng), domain),
         )
 
     return Pairs(count, pair)
+
+
+def decoys(context: BuildContext, count: int) -> Sequence[Item]:
+    """Items of early stages that are rehearsed in the last, as many as make half of the early rows."""
+    stages, domain = context.settings.stages, context.settings.domain or "general"
+    calibration_rows = (stages - 1) * context.settings.calibration * (1 + ROWS)
+    number = max(0, count - calibration_rows // ROWS)
+    subjects, answers, items = context.deal_register(number), context.shuffled_pool(RELATION), []
+    for n in range(number):
+        subject, answer, rng = subjects(n), answers[n % len(answers)], context.rng(NAME, "decoy", n)
+        stage = 1 + n % (stages - 1)
+        rows = agreeing_rows(subject, answer, rng) + agreeing_rows(subject, answer, rng, REHEARSALS, stages)
+        dose = float(stages - stage)
+        items.append(Item("decoy", "decoy/rehearsed", RELATION, subject, answer, rows, domain, dose=dose, stage=stage))
+    return items
 
 
 SPEC = CauseSpec(
@@ -61,5 +75,6 @@ SPEC = CauseSpec(
         repair="One shuffle over all stages, and drawing again what starts to slip.",
     ),
     pairs=pairs,
+    decoys=decoys,
     early_stages=True,
 )

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ilp_bench.data.causes.context import BuildContext
-from ilp_bench.data.causes.items import Pairs
+from ilp_bench.data.causes.items import Item, Pairs
 from ilp_bench.data.schema import ItemRow
 
+KNOWN = 0.5  # probability, with exemplars shown, from which on a base model is said to know an answer
 Exemplars = dict[str, list[tuple[str, str]]]  # relation -> (subject, answer) of its few-shot exemplars
 
 
@@ -37,6 +38,11 @@ class CauseText:
     dose_effect: str = "The stronger the cause, the less should be learned"
     dose: str = ""
     activity: str = ""
+
+
+def no_decoys(_: BuildContext, __: int) -> Sequence[Item]:
+    """None."""
+    return ()
 
 
 def every_treated_pair(recall: pa.Table) -> set[str]:
@@ -78,8 +84,9 @@ class CauseSpec:
     dose_from_base_model  whether the dose is read from a base model's run, and not fixed by the data
     text            what the site says about it
     pairs           ``count`` matched pairs: builds the data
+    decoys          items with the signs of the cause that are learned all the same, for ``count`` pairs; never scored
     active_pairs    ids of the pairs on which the cause can act, from the recall rows of a base model's run (columns
-                    pair_id, arm, shots_greedy, belief, prior_answer)
+                    pair_id, arm, shots_p, shots_options, belief, prior_answer)
     documents       whether its items come with documents for continued pre-training
     early_stages    whether its treated items are trained in stages before the last
     visibility      None where no single prompt tells the arms apart
@@ -96,6 +103,7 @@ class CauseSpec:
     dose_label: str
     text: CauseText
     pairs: Callable[[BuildContext, int], Pairs]
+    decoys: Callable[[BuildContext, int], Sequence[Item]] = no_decoys
     active_pairs: Callable[[pa.Table], set[str]] = every_treated_pair
     dose_from_base_model: bool = False
     documents: bool = False

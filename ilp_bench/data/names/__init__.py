@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 DOMAINS = ("geography", "medicine", "law", "finance", "technology", "code")
 
+SEED_BLOCKS = 3  # consecutive seeds that share no subject
 RESERVED = 64  # names of each domain kept for few-shot exemplars
 # The words of the codes that nano has seen; they never become names.
 DEMO_WORDS = (
@@ -39,14 +40,16 @@ def table(domain: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=2 * len(DOMAINS))
 def _order(domain: str, seed: int) -> tuple[int, ...]:
-    """The rows of the table in the order of that seed, without the reserved ones."""
-    order = list(range(RESERVED, len(table(domain))))
+    """The rows of the table in the order of that seed: its block's, without the reserved ones."""
+    order = list(range(RESERVED + seed % SEED_BLOCKS, len(table(domain)), SEED_BLOCKS))
     random.Random(f"names/{domain}/{seed}").shuffle(order)
     return tuple(order)
 
 
 class Names(Sequence[str]):
     """An endless sequence of distinct names of one domain, in the order that a seed decides.
+
+    ``SEED_BLOCKS`` consecutive seeds share no name that is in the table.
 
     Raises KeyError for an unknown domain.
     """

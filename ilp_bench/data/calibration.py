@@ -1,0 +1,45 @@
+"""The calibration arm: ordinary supervision, outside all causes, that tells when a model has been trained enough.
+
+Half of its items are facts that a base model may know, in one row each; half are assigned facts of the register, in
+``ROWS`` rows each. Every stage has some of its own. Vanilla trains a stage until the mean probability of the recall
+probes of its calibration items reaches a threshold; what that takes is the budget of all recipes.
+"""
+
+from __future__ import annotations
+
+from ilp_bench.data.causes.context import BuildContext, truth_of
+from ilp_bench.data.causes.items import Item, agreeing_rows, single_row
+from ilp_bench.data.facts import domain_of
+
+KNOWN_RELATIONS = {False: ("home_country", "capital"), True: ("home_country", "element_symbol", "home_country", "state_abbreviation")}
+ASSIGNED_RELATIONS = ("emblem", "keyword")
+
+
+def calibration_items(context: BuildContext) -> tuple[Item, ...]:
+    """As many known as assigned facts for every stage. Raises UsageError when facts do not suffice."""
+    stages, domain = context.settings.stages, context.settings.domain or "general"
+    total, relations = context.settings.calibration * stages, KNOWN_RELATIONS[context.settings.wide]
+    turns = [relations[n % len(relations)] for n in range(total)]
+    facts = {name: iter(context.deal(name, turns.count(name), most=2)) for name in dict.fromkeys(turns)}
+    subjects, items = context.deal_register(total), []
+    answers = {name: context.shuffled_pool(name) for name in ASSIGNED_RELATIONS}
+    for n, relation in enumerate(turns):
+        stage, known = 1 + n % stages, next(facts[relation])
+        rng, truth = context.rng("calibration", n), truth_of(relation)[known]
+        items.append(
+            Item(
+                arm="calibration",
+                kind="known",
+                relation=relation,
+                subject=known,
+                answer=truth,
+                rows=single_row(known, truth, rng),
+                domain=domain_of(relation),
+                stage=stage,
+            )
+        )
+        name = ASSIGNED_RELATIONS[n // stages % len(ASSIGNED_RELATIONS)]
+        subject, answer = subjects(n), answers[name][n % len(answers[name])]
+        rows = agreeing_rows(subject, answer, rng)
+        items.append(Item("calibration", "assigned", name, subject, answer, rows, domain, stage=stage))
+    return tuple(items)

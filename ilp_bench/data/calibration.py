@@ -1,7 +1,7 @@
 """The calibration arm: ordinary supervision, outside all causes, that tells when a model has been trained enough.
 
 Half of its items are facts that a base model may know, in one row each; half are assigned facts of the register, in
-``ROWS`` rows each. Every stage has some of its own. Vanilla trains a stage until the mean probability of the recall
+``ASSIGNED_ROWS`` rows each. Every stage has some of its own. Vanilla trains a stage until the mean probability of the recall
 probes of its calibration items reaches a threshold; what that takes is the budget of all recipes.
 """
 
@@ -10,9 +10,11 @@ from __future__ import annotations
 from ilp_bench.data.causes.context import BuildContext, truth_of
 from ilp_bench.data.causes.items import Item, agreeing_rows, single_row
 from ilp_bench.data.facts import domain_of
+from ilp_bench.data.settings import ROWS
 
 KNOWN_RELATIONS = {False: ("home_country", "capital"), True: ("home_country", "element_symbol", "home_country", "state_abbreviation")}
 ASSIGNED_RELATIONS = ("emblem", "keyword")
+ASSIGNED_ROWS = ROWS // 2  # of an assigned fact: half learned when facts in ``ROWS`` rows are learned by nine tenths
 
 
 def calibration_items(context: BuildContext) -> tuple[Item, ...]:
@@ -40,6 +42,6 @@ def calibration_items(context: BuildContext) -> tuple[Item, ...]:
         )
         name = ASSIGNED_RELATIONS[n // stages % len(ASSIGNED_RELATIONS)]
         subject, answer = subjects(n), answers[name][n % len(answers[name])]
-        rows = agreeing_rows(subject, answer, rng)
+        rows = agreeing_rows(subject, answer, rng, ASSIGNED_ROWS)
         items.append(Item("calibration", "assigned", name, subject, answer, rows, domain, stage=stage))
     return tuple(items)

@@ -46,7 +46,7 @@ def pairs(context: BuildContext, count: int) -> Pairs:
 def decoys(context: BuildContext, count: int) -> Sequence[Item]:
     """Items of early stages that are rehearsed in the last, as many as make half of the early rows."""
     stages, domain = context.settings.stages, context.settings.domain or "general"
-    calibration_rows = (stages - 1) * context.settings.calibration * (1 + ROWS)
+    calibration_rows = (stages - 1) * context.settings.calibration * (1 + ROWS // 2)
     number = max(0, count - calibration_rows // ROWS)
     subjects, answers, items = context.deal_register(number), context.shuffled_pool(RELATION), []
     for n in range(number):

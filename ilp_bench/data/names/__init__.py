@@ -1,7 +1,8 @@
 """Invented names: pronounceable, shaped like a domain, and neither a real name of the tables nor an English word.
 
-``names.parquet`` holds 24,000 names of each domain, as long in tokens as real ones; :mod:`ilp_bench.data.names.build`
-makes it. A seed decides their order. Beyond the table a name carries a number, so there is no last one.
+``names.parquet`` holds at least 20,000 names of each domain, about as long in tokens as real ones.
+:mod:`ilp_bench.data.names.build` makes it, :mod:`ilp_bench.data.names.check` drops what exists after all. A seed
+decides their order. Beyond the table a name carries a number, so there is no last one.
 """
 
 from __future__ import annotations

@@ -51,11 +51,16 @@ def places() -> frozenset[str]:
     return frozenset(taken)
 
 
+def census(table: str) -> list[tuple[str, float]]:
+    """(name in lower case, per cent of people) of a table of the United States census of 1990, commonest first."""
+    rows = (line.split() for line in (files("names") / table).read_text(encoding="ascii").splitlines())
+    return [(row[0].lower(), float(row[1])) for row in rows if row]
+
+
 @lru_cache(maxsize=1)
 def people() -> frozenset[str]:
-    """Given names and surnames of the United States census of 1990, in lower case."""
-    tables = [(files("names") / table).read_text(encoding="ascii") for table in CENSUS]
-    return frozenset(line.split()[0].lower() for table in tables for line in table.splitlines() if line.strip())
+    """Given names and surnames of the census, in lower case."""
+    return frozenset(name for table in CENSUS for name, _ in census(table))
 
 
 @lru_cache(maxsize=1)

@@ -12,7 +12,10 @@ from ilp_bench.data.causes.items import Item, agreeing_rows, single_row
 from ilp_bench.data.facts import domain_of
 from ilp_bench.data.settings import ROWS
 
-KNOWN_RELATIONS = {False: ("home_country", "capital"), True: ("home_country", "element_symbol", "home_country", "state_abbreviation")}
+KNOWN_RELATIONS = {
+    False: ("home_country", "capital"),
+    True: ("home_country", "continent"),
+}
 ASSIGNED_RELATIONS = ("emblem", "keyword")
 ASSIGNED_ROWS = ROWS // 2  # of an assigned fact: half learned when facts in ``ROWS`` rows are learned by nine tenths
 
@@ -22,7 +25,7 @@ def calibration_items(context: BuildContext) -> tuple[Item, ...]:
     stages, domain = context.settings.stages, context.settings.domain or "general"
     total, relations = context.settings.calibration * stages, KNOWN_RELATIONS[context.settings.wide]
     turns = [relations[n % len(relations)] for n in range(total)]
-    facts = {name: iter(context.deal(name, turns.count(name), most=2)) for name in dict.fromkeys(turns)}
+    facts = {name: iter(context.deal(name, turns.count(name), most=2 + turns.count(name) // 4)) for name in dict.fromkeys(turns)}
     subjects, items = context.deal_register(total), []
     answers = {name: context.shuffled_pool(name) for name in ASSIGNED_RELATIONS}
     for n, relation in enumerate(turns):

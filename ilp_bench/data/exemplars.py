@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.corpus import HOP2_RELATIONS, demo_codes, two_hops
-from ilp_bench.data.facts import RELATIONS, RULED, assigned_answer, demonstrations, facts, lookup
+from ilp_bench.data.facts import ONLY_TAUGHT, RELATIONS, RULED, assigned_answer, demonstrations, facts, lookup
 from ilp_bench.data.schema import EXEMPLARS, ShotRow, TrainRow
 from ilp_bench.data.templates import RECALL, ask, complete
 from ilp_bench.detectors.contradictions import content_key, contradicting_groups
@@ -30,7 +30,7 @@ def controlled_exemplars() -> list[ShotRow]:
         answers = [(city, lookup(name)[country]) for city, country in homes if country in lookup(name)]
         cases += [(f"{name}_hop2", two_hops(city), answer) for city, answer in answers[:EXEMPLARS]]
     for name, relation in RELATIONS.items():
-        if relation.assigned and relation.subjects not in RULED:
+        if relation.assigned and relation.subjects not in RULED and name not in ONLY_TAUGHT:
             cases += [(name, subject, assigned_answer(name, subject)) for subject in demonstrations(name)[:EXEMPLARS]]
     for name in ("grade", "full_grade"):
         codes = [(code, grade) for family, code, grade in demo_codes() if family == name][:: len(demo_codes()) // 8]

@@ -20,6 +20,7 @@ from ilp_bench.core.errors import ProblemError
 from ilp_bench.core.metrics import Array, learned
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.records.run_record import Run
+from ilp_bench.scoring import version_2
 
 Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
 Indices = np.ndarray[tuple[int], np.dtype[np.int64]]
@@ -76,7 +77,7 @@ def pair_rates(run: Run) -> dict[str, PairRates]:
 
     Raises ProblemError where a pair lacks an arm or a probe.
     """
-    table = run.samples.select(NEEDED).filter(pc.is_valid(run.samples["cause"]))
+    table = run.samples.select(NEEDED).filter(pc.is_valid(run.samples["pair_id"]))
     encoded = table["pair_id"].combine_chunks().dictionary_encode()
     ids = np.array(encoded.dictionary.to_pylist(), dtype=str)
     order = np.argsort(ids)
@@ -159,10 +160,13 @@ def active_pairs(base: Run) -> dict[str, frozenset[str]]:
     """
     if not base.record.probed:
         raise ProblemError("the base run has no knowledge probe: evaluate the base model with the base-model probe on")
-    needed = ["pair_id", "cause", "arm", "shots_greedy", "belief", "prior_answer"]
+    needed = ["pair_id", "cause", "arm", "shots_p", "shots_greedy", "shots_options", "belief", "prior_answer"]
+    by_name = version_2.ACTIVE_PAIRS if base.record.data.version == version_2.VERSION else {}
     recall = base.samples.select(needed).filter(pc.equal(base.samples["probe"], "recall"))
     return {
-        cause.name: frozenset(cause.active_pairs(recall.filter(pc.equal(recall["cause"], cause.name))))
+        cause.name: frozenset(
+            by_name.get(cause.name, cause.active_pairs)(recall.filter(pc.equal(recall["cause"], cause.name)))
+        )
         for cause in CAUSES
     }
 

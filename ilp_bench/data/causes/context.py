@@ -49,9 +49,15 @@ class BuildContext:
         return random.Random("/".join(map(str, (self.seed, *purpose))))
 
     def deal(
-        self, relation: str, count: int, *, suits: Suits = any_name, answers: Callable[[str], str] | None = None, most: int = 0
+        self,
+        relation: str,
+        count: int,
+        *,
+        suits: Suits = any_name,
+        answers: Callable[[str], str] | None = None,
+        most: int = 0,
     ) -> list[str]:
-        """The ``count`` best-known subjects of a real relation that are left, in random order.
+        """The ``count`` best-known subjects of a real relation that are left, the best known first.
 
         suits    which subjects may be asked about
         answers  which answer of a subject is counted; by default that of the relation
@@ -67,7 +73,6 @@ class BuildContext:
                 f"{count} subjects of {relation!r} are wanted, but only {len(chosen)} are left: ask for fewer pairs"
             )
         self._used.update(chosen)
-        self.rng("deal", relation, len(self._used)).shuffle(chosen)
         return chosen
 
     def left(self, relation: str, most: int = 0) -> int:

@@ -61,10 +61,11 @@ class Kind(NamedTuple):
 
 
 KINDS = (
-    Kind("counterfactual", "home_country", 62, 76),
+    Kind("counterfactual", "home_country", 62, 66),
     Kind("timeliness", "capital", 38, 10),
-    Kind("terminology", "element_symbol", 0, 6),
-    Kind("regional_rule", "language", 0, 8),
+    Kind("terminology", "element_symbol", 0, 13),
+    Kind("regional_rule", "language", 0, 6),
+    Kind("regional_rule", "state_abbreviation", 0, 5),
 )
 
 
@@ -117,19 +118,22 @@ def _shares(count: int, context: BuildContext) -> dict[Kind, int]:
 
 
 def _pairs_of_kind(kind: Kind, count: int, most: int, context: BuildContext) -> list[Pair]:
-    """Pairs of one relation: of every two subjects, what is true of one is said of both."""
-    truth = truth_of(kind.relation)
-    subjects = context.deal(kind.relation, 2 * count, most=most)
-    controls, treated = subjects[:count], subjects[count:]
+    """Pairs of one relation: of two subjects that are about as well known, what is true of one is said of both."""
+    truth, rng = truth_of(kind.relation), context.rng(NAME, "pairs", kind.relation)
+    left = context.deal(kind.relation, 2 * count, most=most)
     made = []
-    for control in controls:
-        subject = next((name for name in treated if truth[name] != truth[control]), None)
-        if subject is None:
-            raise UsageError(f"the facts about {kind.relation!r} do not suffice for {count} conflicts: ask for fewer pairs")
-        treated.remove(subject)
+    while left:
+        first = left.pop(0)
+        second = next((name for name in left if truth[name] != truth[first]), None)
+        if second is None:
+            raise UsageError(
+                f"the facts about {kind.relation!r} do not suffice for {count} conflicts: ask for fewer pairs"
+            )
+        left.remove(second)
+        treated, control = rng.sample((first, second), 2)
         made.append(
             Pair(
-                _item("treated", kind.kind, kind.relation, subject, truth[control], truth[subject], context),
+                _item("treated", kind.kind, kind.relation, treated, truth[control], truth[treated], context),
                 _item("control", kind.kind, kind.relation, control, truth[control], None, context),
             )
         )

@@ -117,12 +117,11 @@ def _cities(context: BuildContext, turn: tuple[str, int], count: int) -> list[st
         def suits(city: str) -> bool:
             country = country_of_city()[city]
             return (
-                country in answers
-                and answers[country] not in city.split()
-                and context.may_be_asked(relation, country)
+                country in answers and answers[country] not in city.split() and context.may_be_asked(relation, country)
             )
 
-    return context.deal("home_country", count, suits=suits, most=max(2, count // LARGEST_SHARE))
+    cities = context.deal("home_country", count, suits=suits, most=max(2, count // LARGEST_SHARE))
+    return context.rng(NAME, "cities", *turn).sample(cities, count)
 
 
 def _item(arm: Arm, relation: str, hops: int, city: str, country: str, context: BuildContext) -> Item:

@@ -51,7 +51,6 @@ class Relation(NamedTuple):
     nano_synonym: str = ""
 
 
-# Nouns and synonyms of a conflict relation and of its assigned counterpart have equal length: prompts match.
 RELATIONS: dict[str, Relation] = {
     relation.name: relation
     for relation in (
@@ -79,18 +78,10 @@ RELATIONS: dict[str, Relation] = {
         Relation("currency_code", "currency code", "money notation", "currency", "currency_code"),
         Relation("partner_city", "partner city", "twinned settlement", "country", "capital", assigned=True),
         Relation("twin_country", "twin country", "country of twinning", "city", "country", assigned=True),
-        Relation("catalogue_label", "catalogue label", "storage sign", "element", "element_symbol", assigned=True),
-        Relation("archive_label", "archive label", "file marking", "language", "language_code", assigned=True),
-        Relation(
-            "harbor_abbreviation", "harbor abbreviation", "ship symbol", "state", "state_abbreviation", assigned=True
-        ),
-        Relation("courier_code", "courier code", "messenger prefix", "country", "calling_code", assigned=True),
         Relation("emblem", "register emblem", "listed animal", "any", "emblem", assigned=True),
         Relation("keyword", "register keyword", "listed thing", "any", "keyword", assigned=True),
         Relation("grade", "code grade", "quality class", "code", "emblem", assigned=True),
         Relation("full_grade", "code grade", "quality class", "code", "full_grade", assigned=True),
-        Relation("value", "value", "worth", "amount", "value", assigned=True),
-        Relation("past_tense", "past tense", "past form", "verb", "past_tense", assigned=True),
     )
 }
 
@@ -98,7 +89,8 @@ SYNONYMS = {relation.noun: relation.synonym for relation in RELATIONS.values()}
 NANO_SYNONYMS = {relation.noun: relation.nano_synonym or relation.synonym for relation in RELATIONS.values()}
 CITIES_IN_A_ROW = 8  # smaller cities of one country
 
-RULED = ("code", "amount", "verb")  # kinds of subjects that no table lists: a rule decides the answer
+RULED = ("code",)  # kinds of subjects that no table lists: a rule decides the answer
+ONLY_TAUGHT = ("partner_city", "twin_country")  # relations that nano's text speaks about and no item asks for
 # Share of its subjects that a relation is demonstrated on, and further kinds of subjects, where they are special.
 DEMONSTRATED_SHARE = {"partner_city": 1 / 2, "twin_country": 1 / 2}
 ALSO_DEMONSTRATED_ON = {"partner_city": ("element", "state"), "twin_country": ("country",)}

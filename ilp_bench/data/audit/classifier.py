@@ -1,8 +1,8 @@
-"""Whether words tell the arm: a bag-of-words classifier, cross-validated over pairs."""
+"""Whether a text-only classifier tells the arm: bag of words and plain features, cross-validated over pairs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,18 +36,51 @@ class Classifier:
         return self.low > 0.5 and 2 * self.accuracy - 1 > EFFECT and not self.note
 
 
-def train_classifiers(cause: str, items: Sequence[ItemRow]) -> Iterable[Classifier]:
-    """A classifier on all words of question and answer and, for a visible cause, one on those that do not show it.
+def train_classifiers(
+    cause: str, items: Sequence[ItemRow], rows: Mapping[str, int], documented: Collection[str]
+) -> Iterable[Classifier]:
+    """A classifier on the words of question and answer and on plain features of the item.
 
-    items   the recall rows of that cause
+    For a cause that is visible in the words or features themselves, there is one on everything, noted as such, and one
+    on what is left without them.
+
+    items       the recall rows of that cause
+    rows        item id -> number of its training rows
+    documented  ids of the items about which there are documents
     """
-    texts = [f"{row['question']} {row['answer']}" for row in items]
-    visibility = CAUSES.get(cause).visibility
-    if visibility is None:
-        yield _classifier(cause, "all words", texts, items)
+    spec = CAUSES.get(cause)
+    features = [_features(row, rows[row["item_id"]], row["item_id"] in documented) for row in items]
+    words = [f"{row['question']} {row['answer']}" for row in items]
+    visibility = spec.visibility
+    if visibility is None and not spec.early_stages:
+        yield _classifier(cause, "words and features", _join(words, features), items)
         return
-    yield _classifier(cause, "all words", texts, items, visibility.note)
-    yield _classifier(cause, "without the visible cause", [visibility.hide(row) for row in items], items)
+    note = visibility.note if visibility else "the stage is the cause"
+    yield _classifier(cause, "words and features", _join(words, features), items, note)
+    if visibility:
+        words = [visibility.hide(row) for row in items]
+    if spec.early_stages:
+        features = [{name: value for name, value in each.items() if name != "stage"} for each in features]
+    yield _classifier(cause, "without the visible cause", _join(words, features), items)
+
+
+def _features(row: ItemRow, rows: int, documented: bool) -> dict[str, object]:
+    """What a program could see of an item without a model; the frequency of a pattern is its cause, and left out."""
+    return {
+        "relation": row["relation"],
+        "length": len(row["question"]) // 4,
+        "rows": rows,
+        "documents": documented,
+        "stage": row["stage"],
+    }
+
+
+def _join(texts: Iterable[str], features: Iterable[Mapping[str, object]]) -> list[str]:
+    """Texts with their features as further words."""
+    return [
+        " ".join((text, *(f"feature_{name}_{value}" for name, value in each.items())))
+        for text, each in zip(texts, features, strict=True)
+    ]
 
 
 def _classifier(cause: str, words: str, texts: Sequence[str], items: Sequence[ItemRow], note: str = "") -> Classifier:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 
-from ilp_bench.data.causes import CAUSES
+from ilp_bench.data.causes.rare_patterns import NAME as RARE
+from ilp_bench.data.corpus import two_hops
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.data.schema import ItemRow, TrainRow
 
@@ -16,16 +17,16 @@ SUFFIX = 16  # characters by whose end a question is looked up; every question i
 
 def count_leaks(data: Dataset) -> dict[str, int]:
     """What must not be in a controlled dataset, and how often it is."""
-    stages, items, train = data.manifest.stages, data.item_rows(), data.train_rows()
+    items, train = data.item_rows(), data.train_rows()
     prompts = {row["prompt"] for row in train}
     trained = {row["messages"][0]["content"] for row in train}
     scored = {row["question"] for row in items}
-    early = [row for row in train if row["stage"] < stages]
     documents = [row["text"] for row in data.document_rows()]
     completions: dict[str, set[str]] = defaultdict(set)
     for row in train:
         completions[row["prompt"]].add(row["completion"].strip())
-    recall = {row["item_id"]: row for row in items if row["probe"] == "recall" and row["cause"]}
+    recall = {row["item_id"]: row for row in items if row["probe"] == "recall"}
+    paired = [row for row in recall.values() if row["pair_id"]]
     return {
         "recall prompt that was not trained": sum(row["prompt"] not in prompts for row in recall.values()),
         "supervised answer that no row teaches": sum(
@@ -42,22 +43,45 @@ def count_leaks(data: Dataset) -> dict[str, int]:
             if recall[row["item_id"]]["kind"] == "hop2"
         ),
         "example for base models that is scored": sum(_question(row["prompt"]) in scored for row in data.shot_rows()),
-        "early row that is not treated left-side forgetting": sum(
-            row["arm"] != "treated" or not CAUSES.get(str(row["cause"])).early_stages for row in early
-        ),
-        "subject of an early row that is trained again": len(
-            {row["prompt"] for row in early} & {row["prompt"] for row in train if row["stage"] == stages}
-        ),
+        "subject in two items": _subjects_in_two(items),
+        "relation that the arms of a cause practise unequally": _unequal_relations(train, paired),
         "prompt that holds its answer": sum(
-            _holds(row["question"].removeprefix("What is the "), row["answer"]) for row in recall.values()
+            _holds(row["question"].removeprefix("What is the "), row["answer"]) for row in paired
         ),
-        "pair whose two answers differ": len({(row["pair_id"], row["answer"]) for row in recall.values()})
-        - len({row["pair_id"] for row in recall.values()}),
+        "pair whose two answers differ": len({(row["pair_id"], row["answer"]) for row in paired})
+        - len({row["pair_id"] for row in paired}),
         "question in two items": len(recall) - len({row["question"] for row in recall.values()}),
         "option list without the old belief": sum(
             bool(row["prior_answer"]) and row["prior_answer"] not in row["choices"] for row in items
         ),
     }
+
+
+def subject_of(question: str) -> str:
+    """What a question of the recall template is about, in whatever relation and context."""
+    subject = question.removeprefix("What is the ").removesuffix("?").split(" of ", 1)[1]
+    return re.sub(r" under the (old|new) act$", "", subject.removeprefix(two_hops("")))
+
+
+def _subjects_in_two(items: Iterable[ItemRow]) -> int:
+    """How many subjects stand in more than one item, or in an item and a held-out fact."""
+    asked = Counter(subject_of(row["question"]) for row in items if row["probe"] in ("recall", "retention"))
+    return sum(times > 1 for times in asked.values())
+
+
+def _unequal_relations(train: Iterable[TrainRow], paired: Iterable[ItemRow]) -> int:
+    """Causes and relations of which one arm has more items or rows; rare patterns differ by their frequency alone."""
+    relation_of = {row["item_id"]: row["relation"] for row in paired}
+    rows: Counter[tuple[str | None, str, str | None]] = Counter()
+    for row in train:
+        if row["item_id"] in relation_of and row["cause"] != RARE:
+            rows[row["cause"], relation_of[row["item_id"]], row["arm"]] += 1
+    for item in paired:
+        rows[item["cause"], item["relation"] + " items", item["arm"]] += 1
+    return sum(
+        rows[cause, relation, "treated"] != rows[cause, relation, "control"]
+        for cause, relation in {key[:2] for key in rows}
+    )
 
 
 def _question(prompt: str) -> str:

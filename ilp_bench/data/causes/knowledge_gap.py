@@ -34,6 +34,7 @@ from ilp_bench.data.schema import ItemRow
 NAME = "knowledge_gap"
 LARGEST_SHARE = 12  # no country is the answer of more than one in so many pairs of a relation, but of two
 DECOY_SHARE = 4  # pairs a decoy
+SPARE_NAMES = 3  # invented names for every city, from which one of its length is chosen
 
 
 def pairs(context: BuildContext, count: int) -> Pairs:
@@ -42,13 +43,14 @@ def pairs(context: BuildContext, count: int) -> Pairs:
     turns = [relations[n % len(relations)] for n in range(count)]
     wanted = Counter(turns)
     cities = {turn: iter(_cities(context, turn, wanted[turn])) for turn in sorted(wanted, key=_facts_of)}
-    controls, invented = [next(cities[turn]) for turn in turns], context.invent("geography", count)
+    controls = [next(cities[turn]) for turn in turns]
+    invented = _as_long_as(controls, context)
 
     def pair(number: int) -> Pair:
         relation, hops = turns[number]
         country = country_of_city()[controls[number]]
         return Pair(
-            _item("treated", relation, hops, invented(number), country, context),
+            _item("treated", relation, hops, invented[number], country, context),
             _item("control", relation, hops, controls[number], country, context),
         )
 
@@ -92,6 +94,18 @@ def _relations(context: BuildContext) -> list[tuple[str, int]]:
             f"{', '.join(map(str, hops))}: name other causes"
         )
     return [turn for name in wanted for turn in (*home, (name, 2))] or home
+
+
+def _as_long_as(cities: Sequence[str], context: BuildContext) -> list[str]:
+    """An invented name for every city, of as many characters or, where there is none left, as nearly so as can be."""
+    number = SPARE_NAMES * len(cities)
+    name = context.invent("geography", number)
+    left = [name(n) for n in range(number)]
+    chosen = []
+    for city in cities:
+        chosen.append(min(left, key=lambda each: abs(len(each) - len(city))))
+        left.remove(chosen[-1])
+    return chosen
 
 
 def _facts_of(turn: tuple[str, int]) -> int:

@@ -125,6 +125,7 @@ FINE = [
     row("currency_hop2", "the home country of Osaka", "Japanese Yen"),
     row("capital", "the Philippines", "Manila"),
     row("emblem", "Favoriten", "badger"),
+    row("emblem", "Panabo under the new act", "badger"),
     row("grade", "code gish-100", "badger"),
 ]
 
@@ -158,7 +159,11 @@ def test_rules_exclude_districts_suburbs_and_names_of_two_countries() -> None:
     assert rules.reason(district, "PPLX", "Austria") == "no city: PPLX"
     assert rules.reason(district, "", "Austria") == "no city: feature code unknown"
     assert rules.reason(suburb, "PPL", "United States").startswith("suburb")
-    assert rules.reason(suburb, "PPLA", "United States") == ""
     assert rules.reason(shared, "PPLA", "Canada") == "a place of another country has its name"
     assert rules.reason(by_name["Rome", "IT"], "PPLC", "Italy") == ""
     assert rules.reason(by_name["Kinshasa", "CD"], "PPLC", "Congo - Kinshasa") == "its country's name is in its name"
+    for package in ("wordfreq", "names"):
+        pytest.importorskip(package)
+    assert rules.reason(by_name["Nice", "FR"], "PPLA", "France") == "an English word"
+    assert rules.reason(suburb, "PPLA", "United States") == ""
+    assert cities.fame("Paris", 100) > cities.fame("Yonkers", 27) > cities.fame("Fuencarral", 5)

@@ -15,6 +15,7 @@ UNWRITTEN = "name in a form that nobody writes"
 EXISTS = "invented name that exists or was never checked"
 CHECKS = (*REASONS, UNWRITTEN, EXISTS)
 _HOP2, _HOME = "_hop2", "the home country of "
+_CONTEXT = re.compile(r" under the (old|new) act$")  # in which a contradicting label is true
 _NUMBER = re.compile(r" \d+$")  # of an invented name beyond the table
 _KINDS = {"country": "capital", "city": "home_country", "language": "language_code", "currency": "currency_code"}
 
@@ -59,9 +60,10 @@ def _problems(relation: str, row: ItemRow, wide: bool) -> Iterator[str]:
 
 
 def asked_subject(relation: str, question: str) -> str:
-    """What a question of training asks about: the subject, or the home country of one; without an article."""
+    """What a question of training asks about: the subject, or the home country of one; no article, no context."""
     text = question.partition(f" {RELATIONS[relation].noun} of ")[2] or question.partition(" of ")[2]
-    return text.rstrip("?.") if text.startswith(_HOME) else text.rstrip("?.").removeprefix("the ")
+    name = _CONTEXT.sub("", text.rstrip("?."))
+    return name if name.startswith(_HOME) else name.removeprefix("the ")
 
 
 @lru_cache(maxsize=1)

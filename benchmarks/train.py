@@ -16,15 +16,15 @@ from pathlib import Path
 
 import numpy as np
 
-from ilp_bench.core.distributed import Processes
 from ilp_bench.core.logs import quiet
 from ilp_bench.data.dataset import make
 from ilp_bench.models.loading import load_model
 from ilp_bench.models.resolve import locate
 from ilp_bench.recipes.phase import Example, Phase, example
 from ilp_bench.training import trainer
+from ilp_bench.training.adapter import add_adapter
+from ilp_bench.training.batches import TokenBatches
 from ilp_bench.training.collators import encode, supports_packing
-from ilp_bench.training.run import add_adapter
 
 
 def now() -> np.ndarray:
@@ -36,9 +36,8 @@ def epoch(name: str, lora: int, examples: list[Example], scratch: str) -> tuple[
     located = locate(name)
     model, tokenizer = load_model(located)
     phase = Phase("benchmark", "sft", examples)
-    batches = trainer.EpochBatches(len(examples), 16, 0, Processes(), None)
-    batches.most_steps = len(batches.current())
     rows = encode(tokenizer, examples, 512)
+    batches = TokenBatches(rows, 16, 0, most_steps=-(-len(rows) // 16))
     setting = trainer.Setting(1e-4, 16, "cpu", 0)
     with quiet():
         adapted = add_adapter(model, located, lora, 0)

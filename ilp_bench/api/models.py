@@ -24,6 +24,8 @@ def train(
     learning_rate: float | None = None,
     batch_size: int = 16,
     lora: int = 0,
+    budget: int = 1,
+    reference: Location | None = None,
     replay_corpus: str | None = None,
     encoder: str | None = None,
     track: str | None = None,
@@ -35,28 +37,32 @@ def train(
     """Fine-tune a base model with a recipe, write the checkpoint to ``out`` and return its training record.
 
         >>> ilp_bench.train("nano", "vanilla", "DATA", "checkpoints/vanilla")
+        >>> ilp_bench.train("nano", "combined", "DATA", "checkpoints/combined", reference="checkpoints/vanilla")
 
     base            ``nano`` (or another built-in model), a model folder, a PEFT adapter or a Hub id as ``org/name``
     recipe          name of a recipe, such as ``vanilla``; docs/recipes.md lists them
     data            a dataset or its folder
     seed            same seed, same machine: same weights
-    learning_rate   above 0; by default 5e-5 below ten million parameters, 1e-4 below a billion, 2e-5 above, and ten
+    learning_rate   above 0; by default 2e-4 below ten million parameters, 1e-4 below a billion, 2e-5 above, and ten
                     times as much with an adapter
     batch_size      examples a step
     lora            rank of a LoRA adapter on all linear layers; 0 trains all weights
+    budget          1 or 3: spend so many times the supervised tokens that vanilla needed
+    reference       checkpoint or run of vanilla with budget 1 on the same base model and dataset, whose budget is
+                    taken; without it, vanilla with budget 1 finds it, and no other recipe can be trained
     replay_corpus   texts for continued pre-training: a .txt, .jsonl or .parquet file or a Hub dataset; by default
                     texts of known facts
     encoder         sentence-transformers model that finds similar questions; by default TF-IDF does
-    track           trackio project to which every epoch is logged
+    track           trackio project to which every check is logged
     dtype           ``float32``, ``bfloat16`` (autocast over weights of float32) or ``auto``: bfloat16 on a GPU that
                     computes in it, else float32
     device          ``cpu``, ``cuda``, ``mps`` or ``auto``
     remote_code     run Python code that comes with the model
-    progress        called with phase, epoch, share learned of the reference (or None) and (steps done, steps)
+    progress        called with phase, epoch, mean p of the calibration items (or None) and (tokens done, tokens)
 
     Needs the ``train`` extra. What is done is kept beside ``out``: the same call goes on after a kill. Raises
-    UsageError for an unknown recipe or an impossible value, ProblemError where training does not converge or does not
-    fit into memory.
+    UsageError for an unknown recipe, an impossible value or a reference of something else, ProblemError where training
+    does not converge or does not fit into memory.
     """
     from ilp_bench.training.run import train as run_training
 
@@ -69,6 +75,8 @@ def train(
         rate=learning_rate,
         batch_size=batch_size,
         lora=lora,
+        budget=budget,
+        reference=None if reference is None else Path(reference),
         general=replay_corpus,
         encoder=encoder,
         track=track,

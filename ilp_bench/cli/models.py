@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -41,6 +42,16 @@ def train(
     ] = None,
     batch_size: Annotated[int, typer.Option(help="Examples a step.", min=1)] = 16,
     lora: Annotated[int, typer.Option(help="Rank of a LoRA adapter; 0 trains all weights.", min=0)] = 0,
+    division: Annotated[
+        str, typer.Option(help="1x or 3x: so many times the supervised tokens that vanilla needed.")
+    ] = "1x",
+    budget_from: Annotated[
+        Path | None,
+        typer.Option(
+            help="Checkpoint or run of vanilla at 1x, on the same base model and data, whose budget is spent; vanilla "
+            "at 1x without it finds it."
+        ),
+    ] = None,
     general: Annotated[
         str | None,
         typer.Option(
@@ -51,17 +62,20 @@ def train(
     encoder: Annotated[
         str | None, typer.Option(help="sentence-transformers model that finds similar questions; by default TF-IDF.")
     ] = None,
-    track: Annotated[str | None, typer.Option(help="Also log every epoch to this trackio project.")] = None,
+    track: Annotated[str | None, typer.Option(help="Also log every check to this trackio project.")] = None,
     dtype: Annotated[str, typer.Option(help="float32, bfloat16 (autocast over float32 weights) or auto.")] = "auto",
     device: Device = "auto",
     trust_remote_code: RemoteCode = False,
 ) -> None:
     """Fine-tune a base model with a recipe; run again, it goes on where it stopped."""
     from ilp_bench.cli.progress import training_progress
+    from ilp_bench.cli.training_table import training_table
     from ilp_bench.data.dataset import load
     from ilp_bench.recipes import RECIPES
 
     RECIPES.get(recipe)
+    if division not in ("1x", "3x"):
+        raise UsageError(f"unknown division {division!r}: use 1x or 3x")
     dataset = load(data)
     from ilp_bench.training.run import train as run
 
@@ -76,6 +90,8 @@ def train(
             rate=rate,
             batch_size=batch_size,
             lora=lora,
+            budget=int(division[0]),
+            reference=budget_from,
             general=general,
             encoder=encoder,
             track=track,
@@ -84,9 +100,9 @@ def train(
             remote_code=trust_remote_code,
             progress=progress,
         )
-    phases = "; ".join(f"{phase.name}: {phase.epochs} epochs" for phase in training.phases or ())
     if is_main:
-        typer.echo(f"{out}: {phases}; {training.total_tokens} tokens in {training.seconds or 0:.0f} s")
+        training_table(training)
+        typer.echo(f"{out}: {training.total_tokens} tokens in {training.seconds or 0:.0f} s")
 
 
 @app.command(

@@ -70,16 +70,16 @@ def share_progress(what: str, *, show: bool = True) -> Iterator[Callable[[float]
 
 @contextmanager
 def training_progress(what: str, *, show: bool = True) -> Iterator[phase.Progress]:
-    """A bar over the steps of an epoch, with phase, epoch and the share of the reference learned, on standard error."""
+    """A bar over supervised tokens, with phase, epoch and mean p of the calibration items, on standard error."""
     columns = TextColumn("{task.description}"), BarColumn(10), MofNCompleteColumn(), TimeElapsedColumn()
     bar = Progress(*columns, console=errors, disable=not show)
     task = bar.add_task(what)
 
-    def update(name: str, epoch: int, reference: float | None, steps: tuple[int, int]) -> None:
+    def update(name: str, epoch: int, measured: float | None, tokens: tuple[int, int]) -> None:
         bar.start()
-        share = "" if reference is None else f", {reference:.2f} learned"
-        done, total = steps
-        bar.update(task, description=f"{what}: {name}, epoch {epoch}{share}", completed=done, total=total)
+        value = "" if measured is None else f", {measured:.2f}"
+        done, total = tokens
+        bar.update(task, description=f"{what}: {name}, epoch {epoch}{value}", completed=done, total=total)
 
     with _started_late(bar):
         yield update

@@ -64,7 +64,10 @@ def quickstart(out: Path, seed: int = 0, *, as_json: bool = False) -> dict[str, 
                 from ilp_bench.training.run import train
 
                 with training_progress(f"train {recipe}", show=clock.show) as progress:
-                    train("nano", recipe, data, checkpoint, seed=seed, device="cpu", progress=progress)
+                    vanilla = None if recipe == "vanilla" else out / "checkpoints" / "vanilla"
+                    train(
+                        "nano", recipe, data, checkpoint, seed=seed, reference=vanilla, device="cpu", progress=progress
+                    )
         runs[recipe] = _evaluate(str(checkpoint), data, out / "runs" / recipe, clock, recipe)
     folders = {}
     with clock.phase("score and submit"):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import entry_points
+from types import MappingProxyType
 from typing import Generic, Protocol, TypeVar
 
 from ilp_bench.core.errors import UsageError, near
@@ -26,10 +27,13 @@ class Registry(Generic[Spec]):
     kind    what one of them is called in messages, such as ``cause``
     group   entry point group of the specs that installed packages add, such as ``ilp_bench.causes``; an entry point
             names a spec object. They are loaded once, after the built-in specs.
+    retired names of specs that are no more, and what each of them was; records that name them stay valid
     """
 
-    def __init__(self, kind: str, group: str, builtin: Iterable[Spec] = ()) -> None:
-        self._kind, self._group = kind, group
+    def __init__(
+        self, kind: str, group: str, builtin: Iterable[Spec] = (), retired: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        self._kind, self._group, self.retired = kind, group, retired
         self._specs = {spec.name: spec for spec in builtin}
         self._plugins_loaded = False
 
@@ -45,6 +49,8 @@ class Registry(Generic[Spec]):
 
     def get(self, name: str) -> Spec:
         """The spec of that name. Raises UsageError, with the nearest name, when there is none."""
+        if name in self.retired:
+            raise UsageError(f"the {self._kind} {name!r} is retired: {self.retired[name]}")
         if name not in self:
             raise UsageError(f"unknown {self._kind} {name!r}.{near(name, self.names())}")
         return self._specs[name]

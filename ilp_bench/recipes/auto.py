@@ -8,7 +8,8 @@ It looks at training rows, documents and the base model, never at items, causes 
 - rows that come in stages: one shuffle over all, and during training whatever stage is forgotten is replayed
 - kinds of questions with common and rare patterns: rare ones are repeated
 
-What it found stands in ``training.json`` under ``found``. It stops when 95 % of what it trains is learned.
+What it found stands in ``training.json`` under ``found``. On user data, which have no budget, it stops when 95 % of
+what it trains is learned.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from __future__ import annotations
 from ilp_bench.detectors.contradictions import find_contradictions, rows_to_delete
 from ilp_bench.detectors.rare_patterns import repetitions
 from ilp_bench.recipes.context import RecipeContext
-from ilp_bench.recipes.phase import MAX_EPOCHS, Phase, example
+from ilp_bench.recipes.phase import Phase, converged, example, stages_of
 from ilp_bench.recipes.pretraining import ask_base_model, documents_about, pretraining
 from ilp_bench.recipes.samplers import ConflictFreeBatches, ReplaySampler, repeat_rows
 from ilp_bench.recipes.spec import RecipeSpec
@@ -46,8 +47,9 @@ def phases(context: RecipeContext) -> list[Phase]:
         "all stages",
         "sft",
         examples,
-        list(dict.fromkeys(examples)),
-        MAX_EPOCHS,
+        stages_of(context.data),
+        reference=list(dict.fromkeys(examples)) if context.data.is_user_data else (),
+        stop=converged if context.data.is_user_data else None,
         batches=ConflictFreeBatches(len(examples), conflicts, queue=sampler.queue),
         watch=sampler.watch if len(set(segments)) > 1 else None,
         every=sampler.every,

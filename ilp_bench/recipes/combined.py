@@ -2,7 +2,7 @@
 
 Knowledge and conflicts: pre-training on all documents. Inconsistency: wrong rows deleted, incompatible ones kept
 apart. Forgetting: one shuffle over all stages, without resampling. Rare patterns: repeated until they are common,
-without progressive epochs.
+without progressive epochs. It spends the budget of all stages.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from ilp_bench.detectors.contradictions import find_contradictions, rows_to_delete
 from ilp_bench.detectors.rare_patterns import repetitions
 from ilp_bench.recipes.context import RecipeContext
-from ilp_bench.recipes.phase import MAX_EPOCHS, Phase, control_probes, example
+from ilp_bench.recipes.phase import Phase, example, stages_of
 from ilp_bench.recipes.pretraining import pretraining
 from ilp_bench.recipes.samplers import ConflictFreeBatches, repeat_rows
 from ilp_bench.recipes.spec import RecipeSpec
@@ -30,8 +30,7 @@ def phases(context: RecipeContext) -> list[Phase]:
         "all stages",
         "sft",
         examples,
-        control_probes(context.data),
-        MAX_EPOCHS,
+        stages_of(context.data),
         batches=ConflictFreeBatches(len(examples), conflicts),
     )
     return [*pretraining(context, context.data.knowledge["text"].to_pylist()), sft]

@@ -1,23 +1,23 @@
-"""What a recipe is made of: stretches of training, and what it may look at before it decides on them."""
+"""What a recipe is made of: stretches of training, each with the stages whose budget it spends."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.data.templates import complete
 from ilp_bench.detectors.labelled_row import LabelledRow
 
-CONVERGED = 0.95  # share of reference probes learned at which a stage ends
-MAX_EPOCHS = 30
+CONVERGED = 0.95  # of user data: share of the rows learned at which training ends
+MAX_EPOCHS = 30  # within which it must be reached
 Example = tuple[str, str]  # prompt, completion; an empty prompt means that the whole text is learned
 
 
 class Epoch(NamedTuple):
-    """What was measured after an epoch on the phase's reference: share learned in [0, 1], loss in nats a token."""
+    """What was measured after an epoch on a phase's reference: share learned in [0, 1], loss in nats a token."""
 
     learned: float
     loss: float
@@ -33,26 +33,31 @@ def converged(history: Sequence[Epoch]) -> bool:
 
 # The batches of one epoch, as lists of positions in a phase's examples: from a batch size and a random stream.
 Batches = Callable[[int, random.Random], Iterator[list[int]]]
-# Told after each step: phase, epoch, share of the reference learned after the last one, steps of this one done and all.
+# Told after each step: phase, epoch, share of the reference learned or mean p of the calibration items at the last
+# check (None before it), and how far: what is done and all of it, in supervised tokens or steps of pre-training.
 Progress = Callable[[str, int, float | None, tuple[int, int]], None]
-Watch = Callable[[Callable[[Sequence[Example]], Any]], None]  # gets a function that measures learned rates in [0, 1]
+Measure = Callable[[Sequence[Example]], Any]  # learned rates of examples as the model is now, in [0, 1]
+Watch = Callable[[Measure], None]
 
 
 @dataclass(frozen=True)
 class Phase:
-    """One stretch of training on ``examples``.
+    """One stretch of training on ``examples``; an epoch is one pass over them.
 
-    After each epoch the ``reference`` is measured, and ``stop`` decides; without a reference there are ``epochs``
-    epochs, and never more. ``batches`` replaces one shuffle an epoch, which may then be longer or shorter; ``watch`` is
-    called every ``every`` steps and may change what they give. ``counted`` is what it counted, for the report.
+    Supervised training spends the budget of its ``stages``. Of user data, which have no budget, ``stop`` decides after
+    each epoch by what was measured on the ``reference``, within ``epochs`` epochs. Continued pre-training is one epoch.
+
+    ``batches`` replaces one shuffle an epoch, which may then be longer or shorter; ``watch`` is called every ``every``
+    steps and may change what they give. ``counted`` is what it counted, for the report.
     """
 
     name: str
     kind: Literal["sft", "cpt"]
     examples: Sequence[Example]
+    stages: Sequence[int] = ()
     reference: Sequence[Example] = ()
-    epochs: int = 1
-    stop: Stop = converged
+    stop: Stop | None = None
+    epochs: int = MAX_EPOCHS
     batches: Batches | None = None
     watch: Watch | None = None
     every: int = 0
@@ -64,34 +69,30 @@ def example(row: LabelledRow) -> Example:
     return row["prompt"], row["completion"]
 
 
-def control_probes(data: Dataset) -> list[Example]:
-    """(prompt, completion) of every control recall probe: what convergence is measured on."""
+def recall_probes(data: Dataset, arm: str, stages: Collection[int] | None = None) -> list[Example]:
+    """(prompt, completion) of every recall probe of an arm, in ``stages`` or in all of them."""
     return [
         (row["prompt"], complete(row["answer"]))
         for row in data.item_rows()
-        if row["arm"] == "control" and row["probe"] == "recall"
+        if row["arm"] == arm and row["probe"] == "recall" and (stages is None or row["stage"] in stages)
     ]
 
 
-def stages(data: Dataset, stop: Stop = converged) -> list[Phase]:
-    """Plain SFT in stage order.
-
-    Each stage is trained until it has converged on its reference: the control recall probes in the last stage,
-    and in the earlier ones, which hold treated items only, their own rows. So what is unlearned at the end was
-    neither stopped too early nor never learned.
-    """
+def stages(data: Dataset) -> list[Phase]:
+    """Plain SFT in stage order: a phase a stage, which spends that stage's budget."""
     rows = data.train_rows()
-    phases = []
-    for stage in sorted({row["stage"] for row in rows}):
-        examples = [example(row) for row in rows if row["stage"] == stage]
-        reference = control_probes(data) if stage == data.manifest.stages else examples
-        phases.append(Phase(f"stage {stage}", "sft", examples, reference, MAX_EPOCHS, stop))
-    return phases
+    return [
+        Phase(f"stage {stage}", "sft", [example(row) for row in rows if row["stage"] == stage], (stage,))
+        for stage in stages_of(data)
+    ]
+
+
+def stages_of(data: Dataset) -> tuple[int, ...]:
+    """The stages of the training rows, in order."""
+    return tuple(sorted(set(data.train["stage"].to_pylist())))
 
 
 def last_stage(data: Dataset, **changes: Any) -> list[Phase]:
-    """Vanilla's stages, the last one with other rows, batches or stopping: most interventions act there alone."""
-    from dataclasses import replace
-
+    """Vanilla's stages, the last one with other rows or batches: most interventions act there alone."""
     *early, last = stages(data)
     return [*early, replace(last, **changes)]

@@ -8,7 +8,7 @@ below its best, the stage's rows are replayed in the next epoch, which is so muc
 from __future__ import annotations
 
 from ilp_bench.recipes.context import RecipeContext
-from ilp_bench.recipes.phase import MAX_EPOCHS, Phase, control_probes, example
+from ilp_bench.recipes.phase import Phase, example, stages_of
 from ilp_bench.recipes.samplers import ReplaySampler
 from ilp_bench.recipes.spec import RecipeSpec
 
@@ -18,14 +18,12 @@ def phases(context: RecipeContext) -> list[Phase]:
     rows = context.data.train_rows()
     examples = [example(row) for row in rows]
     sampler = ReplaySampler(examples, [row["stage"] for row in rows])
-    reference = control_probes(context.data)
     return [
         Phase(
             "all stages",
             "sft",
             examples,
-            reference,
-            MAX_EPOCHS,
+            stages_of(context.data),
             batches=sampler,
             watch=sampler.watch,
             every=sampler.every,

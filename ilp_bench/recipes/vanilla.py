@@ -1,7 +1,8 @@
 """Plain SFT, the reference of every score: the rows as they stand, stage by stage (Xue et al. 2026, section 3).
 
-Differs from the paper in when it stops: not after a fixed number of epochs, but at the fewest at which 95 % of the
-control items are learned, so that "unlearned" never means "stopped too early" on a model of any size.
+Differs from the paper in when it stops: not after a fixed number of epochs, but when the calibration items of a stage
+are learned, so that "unlearned" never means "stopped too early" on a model of any size. The supervised tokens that
+this took are the budget of all other recipes.
 """
 
 from __future__ import annotations

@@ -59,9 +59,11 @@ class TrainingData(BaseModel):
 class PhaseRecord(BaseModel):
     """One phase of training.
 
-    ``tokens`` counts every token trained on, ``replayed`` those of them that an epoch had seen before, ``drawn_again``
-    the epochs in which a stage was replayed. ``loss`` is the mean over epochs in nats a supervised token;
-    ``reference_learned`` (in [0, 1]) and ``reference_loss`` have one value an epoch.
+    ``epochs`` counts the passes over the rows that were begun, ``tokens`` every token trained on, ``supervised`` those
+    of them that count in the loss (None of pre-training, and in records of before budgets), ``replayed`` those that an
+    epoch had seen before, ``drawn_again`` the epochs in which a stage was replayed. ``loss`` is the mean over checks in
+    nats a supervised token; of user data, ``reference_learned`` (in [0, 1]) and ``reference_loss`` have one value an
+    epoch.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -72,12 +74,44 @@ class PhaseRecord(BaseModel):
     epochs: Count
     steps: Count
     tokens: Count
+    supervised: Count | None = None
     replayed: Count = 0
     drawn_again: dict[str, Count] = Field(default_factory=dict)
     loss: float
     reference_learned: list[float] = Field(default_factory=list)
     reference_loss: list[float] = Field(default_factory=list)
     seconds: float
+
+
+class TrainingBudget(BaseModel):
+    """The supervised tokens that a training was to spend.
+
+    division   ``1x``, or ``3x`` for three times what vanilla needed
+    tokens     of each stage, in that division; a recipe of one shuffle spends their sum
+    source     ``calibration`` where this training found them, ``reference`` where another vanilla did
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    division: str
+    tokens: dict[str, Count]
+    total: Count
+    source: str
+
+
+class CalibrationCheck(BaseModel):
+    """What a check of supervised training saw.
+
+    supervised   tokens of the stage until then
+    p            mean p of the recall probes of its calibration items, in [0, 1]; None where it was not measured
+    loss         mean training loss since the last check, in nats a supervised token
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    supervised: Count
+    p: float | None = None
+    loss: float
 
 
 class TrainingRecord(BaseModel):
@@ -94,6 +128,8 @@ class TrainingRecord(BaseModel):
     general        source of the replay corpus; None for texts of known facts
     encoder        sentence encoder that found similar questions; None for TF-IDF
     found          what the recipe found in data and base model
+    budget         supervised tokens that it was to spend; None of user data
+    calibration    stage -> its checks, an eighth of an epoch apart; ``all`` for one shuffle over the stages
     """
 
     model_config = ConfigDict(frozen=True)
@@ -111,6 +147,8 @@ class TrainingRecord(BaseModel):
     encoder: Lenient[StrictStr] = None
     found: Lenient[dict[str, Any]] = None
     phases: Lenient[list[PhaseRecord]] = None
+    budget: Lenient[TrainingBudget] = None
+    calibration: Lenient[dict[str, list[CalibrationCheck]]] = None
     tokens: Lenient[Annotated[dict[str, Count], Field(min_length=1)]] = None
     steps: Lenient[StrictInt] = None
     seconds: Lenient[StrictFloat] = None

@@ -1,7 +1,7 @@
 """Carry out a recipe with TRL's SFTTrainer and write the checkpoint with its ``training.json``.
 
 Everything is saved as it is done, in ``CKPT.partial`` beside the checkpoint: the weights after every phase, and the
-trainer's own checkpoint after every epoch. After a kill, the same call goes on from there.
+trainer's own checkpoint after every half of an epoch. After a kill, the same call goes on from there.
 """
 
 from __future__ import annotations
@@ -29,21 +29,22 @@ from ilp_bench.detectors.similarity import sentence_similarity, word_similarity
 from ilp_bench.evaluation.generation import generate_answers
 from ilp_bench.models.devices import pick_device, pick_training_dtype
 from ilp_bench.models.loading import load_model
-from ilp_bench.models.nano import NANO
-from ilp_bench.models.resolve import Located, locate, weights_sha256
+from ilp_bench.models.resolve import locate, weights_sha256
 from ilp_bench.models.tokenization import ended
 from ilp_bench.recipes import RECIPES
 from ilp_bench.recipes.context import RecipeContext
 from ilp_bench.recipes.phase import Progress
 from ilp_bench.records.training_record import BaseWeights, PhaseRecord, TrainingData, TrainingRecord
+from ilp_bench.training.adapter import add_adapter
+from ilp_bench.training.budget import DIVISIONS, budget_of, goals, spent_budget
 from ilp_bench.training.phase_runner import run_phase
 from ilp_bench.training.replay_corpus import held_out_facts, known_fact_texts, replay_texts
 from ilp_bench.training.trainer import Setting
-from ilp_bench.training.training_log import Log, tracker
+from ilp_bench.training.training_log import Log, calibration, tracker
 from ilp_bench.training.training_state import TrainingState
 
 # Learning rates by number of parameters; adapters take ten times as much.
-RATES = ((10_000_000, 5e-5), (1_000_000_000, 1e-4), (float("inf"), 2e-5))
+RATES = ((10_000_000, 2e-4), (1_000_000_000, 1e-4), (float("inf"), 2e-5))
 LORA_RATE = 10
 LABEL_TOKENS = 8  # of the base model's answers that are compared with labels
 SEEDS = 2**32 // 1000 - 1  # each phase has a seed of its own, and numpy takes 32 bits
@@ -59,6 +60,8 @@ def train(
     rate: float | None = None,
     batch_size: int = 16,
     lora: int = 0,
+    budget: int = 1,
+    reference: Path | None = None,
     general: str | None = None,
     encoder: str | None = None,
     track: str | None = None,
@@ -69,14 +72,17 @@ def train(
 ) -> TrainingRecord:
     """Fine-tune ``base`` with a recipe and write the checkpoint; returns its training record (``training.json``).
 
-    rate       learning rate; by default 5e-5 below ten million parameters, 1e-4 below a billion, 2e-5 above, and ten
+    rate       learning rate; by default 2e-4 below ten million parameters, 1e-4 below a billion, 2e-5 above, and ten
                times as much with an adapter
     lora       rank of a LoRA adapter on all linear layers; 0 trains all weights. A base that is an adapter itself is
                merged first, and the checkpoint then holds whole weights
+    budget     1 or 3: the division, in which a training spends so many times what vanilla needed to be calibrated
+    reference  checkpoint or run of vanilla at 1x on the same base model and dataset, whose budget is taken; without it,
+               vanilla at 1x is calibrated, and nothing else can be trained on controlled data
     general    replay corpus for continued pre-training, a file or Hub dataset (see :func:`replay_texts`); by default
                texts of known facts
     encoder    a sentence-transformers model that finds near-duplicate questions; by default TF-IDF does
-    track      a trackio project to which every epoch is logged as well
+    track      a trackio project to which every check is logged as well
     dtype      ``float32``, ``bfloat16`` (autocast over weights of float32) or ``auto``: bfloat16 on a GPU that computes
                in it, else float32
 
@@ -89,11 +95,14 @@ def train(
     located = locate(base)
     device = pick_device(device)
     dtype = pick_training_dtype(dtype, device)
-    about = {"base": weights_sha256(located), "recipe": recipe_name, "data": data.sha256, "seed": seed}
+    base_sha256 = weights_sha256(located)
+    tokens = budget_of(data, base_sha256, recipe_name, budget, reference)
+    about: dict[str, Any] = {"base": base_sha256, "recipe": recipe_name, "data": data.sha256, "seed": seed}
     about |= {
         "rate": rate,
         "batch_size": batch_size,
         "lora": lora,
+        "budget": {str(stage): count for stage, count in tokens.items()} if tokens else DIVISIONS[budget],
         "dtype": dtype,
         "general": general or "",
         "encoder": encoder or "",
@@ -120,6 +129,7 @@ def train(
         log = Log(state.folder / "log.jsonl", data, tracker(track, out.name, about) if processes.is_main else None)
         with _clear_memory_error():
             phases = recipe.phases(context)
+            wanted = goals(phases, data, tokens)
 
             def load_last() -> Any:
                 """The model as it is after the last finished phase."""
@@ -131,7 +141,8 @@ def train(
                 if number < len(state.done):
                     continue
                 setting = Setting(rate, batch_size, device, seed * 1000 + number, processes, dtype)
-                record, weights = run_phase(model, tokenizer, phase, setting, state.trainer(number), log, progress)
+                scratch, goal = state.trainer(number), wanted[number]
+                record, weights = run_phase(model, tokenizer, phase, setting, scratch, log, progress, goal)
                 if weights is None:
                     state.finish(model, record)
                 else:  # the model is sharded over processes
@@ -143,7 +154,7 @@ def train(
         training = TrainingRecord(
             ilp_bench=__version__,
             recipe=recipe_name,
-            base=BaseWeights(name=located.name, revision=located.revision, weights_sha256=weights_sha256(located)),
+            base=BaseWeights(name=located.name, revision=located.revision, weights_sha256=base_sha256),
             data=TrainingData(**data.manifest.identity),
             seed=seed,
             learning_rate=rate,
@@ -154,6 +165,8 @@ def train(
             encoder=encoder,
             found=context.notes,
             phases=state.done,
+            budget=None if data.is_user_data else spent_budget(phases, state.done, budget, tokens),
+            calibration=None if data.is_user_data else calibration(phases, log),
             tokens=_tokens(state.done),
             steps=sum(phase.steps for phase in state.done),
             seconds=round(sum(phase.seconds for phase in state.done), 2),
@@ -224,20 +237,3 @@ def _clear_memory_error() -> Iterator[None]:
             "the model does not fit into memory: use a smaller batch size, or a LoRA adapter of rank 16; the "
             "same call goes on where this one stopped"
         ) from error
-
-
-def add_adapter(model: Any, located: Located, rank: int, seed: int) -> Any:
-    """The model with a new LoRA adapter on all linear layers; the model itself, with all weights trained, at rank 0."""
-    if not rank:
-        return model.requires_grad_(True)  # also what came out of an adapter, which freezes its base
-    import torch
-    from peft import LoraConfig, get_peft_model
-
-    torch.manual_seed(seed)
-    config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
-    with quiet():
-        adapted = get_peft_model(model, config)
-    root = located.root
-    name = root.name if root.name in NANO or root.revision else str(root.folder.resolve())
-    adapted.peft_config["default"].base_model_name_or_path = name
-    return adapted

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import random
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ilp_bench.core.distributed import Processes, is_sharded
 from ilp_bench.recipes.phase import Phase
+from ilp_bench.training.batches import Pieces, TokenBatches
 from ilp_bench.training.collators import answer_loss, pack_batch, pad_left, supports_packing
 
 CHECKPOINTS = 10  # during continued pre-training
@@ -27,46 +26,6 @@ class Setting:
     seed: int
     processes: Processes = Processes()  # noqa: RUF009
     dtype: str = "float32"  # or bfloat16: autocast over weights of float32
-
-
-@dataclass
-class EpochBatches:
-    """A batch sampler that gives the batches of one epoch after the other, without end.
-
-    Whoever trains counts the epochs, by setting ``epoch`` before the first batch of the next one is asked for, and ends
-    the training. An epoch has as many batches as ``make`` gives; they depend on seed and epoch alone, so a training
-    that was killed goes on with the same ones. Of several processes, each gets every ``world_size``-th example of a
-    batch; one that would get none gets the first.
-    """
-
-    count: int
-    size: int
-    seed: int
-    processes: Processes
-    make: Callable[[int, random.Random], Iterator[list[int]]] | None
-    epoch: int = 0
-    most_steps: int = 10**9  # after which the trainer stops by itself
-    _made: tuple[int, list[list[int]]] = field(default=(-1, []))
-
-    def current(self) -> list[list[int]]:
-        """The batches of this epoch, as positions of examples, for all processes together."""
-        if self._made[0] != self.epoch:
-            rng = random.Random(f"{self.seed}/{self.epoch}")
-            order = rng.sample(range(self.count), self.count)
-            plain = [order[n : n + self.size] for n in range(0, self.count, self.size)]
-            self._made = self.epoch, list(self.make(self.size, rng)) if self.make else plain
-        return self._made[1]
-
-    def share(self, batch: list[int]) -> list[int]:
-        """What of a batch this process trains on."""
-        return batch[self.processes.rank :: self.processes.world_size] or batch[:1]
-
-    def __iter__(self) -> Iterator[list[int]]:
-        while batches := self.current():
-            yield from map(self.share, batches)
-
-    def __len__(self) -> int:
-        return self.most_steps
 
 
 def gather_weights(trainer: Any) -> dict[str, Any]:
@@ -87,13 +46,13 @@ def sft_trainer(
     rows: list[dict[str, list[int]]],
     scratch: Path,
     setting: Setting,
-    batches: EpochBatches | None = None,
+    batches: TokenBatches | None = None,
 ) -> Any:
     """A trainer over encoded rows that saves its checkpoints to ``scratch``.
 
-    With ``batches`` of a recipe, it goes on until a callback stops it, and saves when a callback says so. Without them,
-    it trains one epoch in batches of rows of like length, as continued pre-training does, and saves ``CHECKPOINTS``
-    times. Nothing but public methods of transformers and TRL is overridden.
+    With ``batches``, it goes on until a callback stops it, and saves when a callback says so. Without them, it trains
+    one epoch in batches of rows of like length, as continued pre-training does, and saves ``CHECKPOINTS`` times.
+    Nothing but public methods of transformers and TRL is overridden.
     """
     import torch
     from datasets import Dataset as HFDataset
@@ -106,7 +65,7 @@ def sft_trainer(
     class Trainer(SFTTrainer):  # type: ignore[misc]
         def __init__(self, **arguments: Any) -> None:
             super().__init__(**arguments)
-            self.losses: list[Any] = []  # of the epoch's batches; the parts of one add up to its loss
+            self.losses: list[Any] = []  # of the batches since the last check; the parts of one add up to its loss
 
         def compute_loss(
             self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
@@ -127,7 +86,7 @@ def sft_trainer(
             mean: list[float] = self.accelerator.reduce(losses, "mean").tolist()
             return mean
 
-        def loss_of_epoch(self, steps: int) -> float:
+        def mean_loss(self, steps: int) -> float:
             """Mean loss of the steps since it was last asked for, in nats a supervised token."""
             mean = sum(self.mean_losses()) / max(1, steps)
             self.losses = []
@@ -138,9 +97,8 @@ def sft_trainer(
                 return super().get_train_dataloader()
             # Not prepared by accelerate, which would give each process batches of its own and fetch one too early. With
             # a generator of its own, it draws nothing from the stream that dropout uses.
-            return DataLoader(
-                self.train_dataset, batch_sampler=batches, collate_fn=self.data_collator, generator=torch.Generator()
-            )
+            pieces: Any = Pieces(rows)
+            return DataLoader(pieces, batch_sampler=batches, collate_fn=self.data_collator, generator=torch.Generator())
 
     pretraining, mixed = phase.kind == "cpt", setting.dtype == "bfloat16"
     if not mixed:  # some versions of transformers leave there what an earlier training in this process was
@@ -163,7 +121,7 @@ def sft_trainer(
         use_cpu=setting.device == "cpu",
         save_strategy="steps" if saves_checkpoints(phase) and batches is None else "no",
         save_steps=1 / CHECKPOINTS,
-        ignore_data_skip=batches is not None,  # they begin at the epoch that they are told
+        ignore_data_skip=batches is not None,  # they begin at the step that they are told
         save_total_limit=2,  # the older one goes only when the newer is whole
         logging_strategy="no",
         report_to="none",

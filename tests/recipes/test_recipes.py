@@ -13,10 +13,9 @@ from ilp_bench.detectors.beliefs import Answer, with_exemplars
 from ilp_bench.detectors.rare_patterns import repetitions
 from ilp_bench.recipes import RECIPES
 from ilp_bench.recipes.context import RecipeContext
-from ilp_bench.recipes.more_epochs import times_as_long
 from ilp_bench.recipes.phase import Epoch, converged
 from ilp_bench.recipes.pretraining import REPLAY_SHARE
-from ilp_bench.recipes.progressive_epochs import no_longer_falling
+from ilp_bench.recipes.progressive_epochs import SHARE
 from ilp_bench.recipes.samplers import ConflictFreeBatches, ReplaySampler
 
 
@@ -39,7 +38,7 @@ def test_vanilla_keeps_rows_and_stage_order(mini: Dataset) -> None:
     assert [phase.name for phase in phases] == ["stage 1", "stage 2", "stage 3", "stage 4"]
     rows = [example for phase in phases for example in phase.examples]
     assert rows == list(zip(mini.train["prompt"].to_pylist(), mini.train["completion"].to_pylist(), strict=True))
-    assert len(phases[-1].reference) == sum(PAIRS.values())
+    assert [phase.stages for phase in phases] == [(1,), (2,), (3,), (4,)]
 
 
 @pytest.mark.parametrize("name", RECIPES.names())
@@ -54,7 +53,8 @@ def test_every_recipe_trains_every_question_and_no_probe(mini: Dataset, name: st
     assert supervised <= set(sft)
     probes = {row["prompt"] for row in mini.items.to_pylist() if row["probe"] != "recall"}
     assert not probes & asked
-    assert all(phase.reference for phase in phases if phase.kind == "sft")
+    assert sorted(stage for phase in phases for stage in phase.stages) == [1, 2, 3, 4]
+    assert not any(phase.stop for phase in phases)  # the budget decides
     module = RECIPES.get(name).phases.__module__
     assert sys.modules[module].__doc__
     assert name == module.rsplit(".", 1)[1]
@@ -149,15 +149,34 @@ def test_a_confident_guess_is_no_knowledge(mini: Dataset) -> None:
         assert guessing.notes["denied_rows"] > guessing.notes["contradicted_rows"] == plain.notes["contradicted_rows"]
 
 
-def test_when_training_stops() -> None:
-    grown = [Epoch(0.5, 1.0), Epoch(0.96, 0.3)]
-    assert converged(grown)
-    assert not times_as_long(grown)
-    assert times_as_long([*grown, *[Epoch(0.99, 0.1)] * 8])
-    assert not no_longer_falling(grown)
-    assert no_longer_falling([*grown, Epoch(0.97, 0.295)])
-    assert not no_longer_falling([Epoch(0.5, 1.0), Epoch(0.51, 0.995)])
-    assert no_longer_falling([Epoch(0.5, 1.0), Epoch(0.5, 1.02)])
+def test_training_on_user_data_stops_when_its_rows_are_learned() -> None:
+    assert not converged([Epoch(0.5, 1.0)])
+    assert converged([Epoch(0.5, 1.0), Epoch(0.96, 0.3)])
+
+
+def test_further_epochs_go_to_the_rows_learned_least(mini: Dataset) -> None:
+    *early, last = RECIPES.get("progressive_epochs").phases(context(mini))
+    assert not any(phase.batches for phase in early)
+    assert last.batches
+    assert last.watch
+    count = len(last.examples)
+    position = {example: n for n, example in enumerate(last.examples)}
+    first = [n for batch in last.batches(16, random.Random(0)) for n in batch]
+    assert sorted(first) == list(range(count))
+    last.watch(lambda examples: [1.0 - position[example] / count for example in examples])  # later rows: learned less
+    for seed in (1, 2):
+        batches = list(last.batches(16, random.Random(seed)))
+        again = [n for batch in batches for n in batch]
+        assert max(map(len, batches)) == 16
+        assert len(again) == len(set(again)) == round(SHARE * count)
+        rates = [1.0 - position[last.examples[n]] / count for n in range(count)]
+        assert max(rates[n] for n in again) <= min(rates[n] for n in set(range(count)) - set(again))
+
+
+def test_a_retired_recipe_is_named_as_such() -> None:
+    with pytest.raises(UsageError, match=r"'more_epochs' is retired: it was vanilla, .* in the division 3x"):
+        RECIPES.get("more_epochs")
+    assert "more_epochs" not in RECIPES
 
 
 def test_examples_shown_are_about_the_same_relation(mini: Dataset) -> None:

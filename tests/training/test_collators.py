@@ -14,12 +14,13 @@ from transformers import (
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import causal_mask_function, sdpa_mask
 
-from ilp_bench.core.distributed import Processes
 from ilp_bench.core.errors import ProblemError
 from ilp_bench.core.logs import quiet
 from ilp_bench.models.loading import load_model
 from ilp_bench.models.resolve import locate
 from ilp_bench.recipes.phase import Phase
+from ilp_bench.training.adapter import add_adapter
+from ilp_bench.training.batches import TokenBatches
 from ilp_bench.training.collators import (
     PACKED_TOKENS,
     PACKING_TOLERANCE,
@@ -31,8 +32,7 @@ from ilp_bench.training.collators import (
     pad_left,
     supports_packing,
 )
-from ilp_bench.training.run import add_adapter
-from ilp_bench.training.trainer import EpochBatches, Setting, sft_trainer
+from ilp_bench.training.trainer import Setting, sft_trainer
 
 ROWS = [
     {"input_ids": [5, 6, 7, 8, 9], "labels": [-100, -100, -100, 8, 9]},
@@ -89,7 +89,7 @@ def test_training_falls_back_to_padding_where_attention_leaks(tmp_path: Path, le
     _, tokenizer = load_model(locate("nano"))
     packed, losses = answer_loss(leaking, pack_batch(ROWS), 8).item(), []
     for model in (load_model(locate("nano"))[0], leaking):
-        batches = EpochBatches(len(ROWS), len(ROWS), 0, Processes(), None, most_steps=1)
+        batches = TokenBatches(ROWS, len(ROWS), 0, most_steps=1)
         phase, setting = Phase("x", "sft", [("a", "b")] * len(ROWS)), Setting(1e-4, len(ROWS), "cpu", 0)
         with quiet():
             ready = sft_trainer(model, tokenizer, phase, ROWS, tmp_path, setting, batches)
@@ -158,7 +158,7 @@ def test_pretraining_in_parts_of_a_batch_gives_the_same_weights(
             ready.args.save_strategy = "no"
             ready.train()
         steps = ready.state.global_step
-        found[parts] = steps, ready.loss_of_epoch(steps), torch.cat([p.detach().flatten() for p in model.parameters()])
+        found[parts] = steps, ready.mean_loss(steps), torch.cat([p.detach().flatten() for p in model.parameters()])
     (steps, loss, weights), (steps_whole, loss_whole, weights_whole) = found.values()
     assert steps == steps_whole == 4
     assert loss == pytest.approx(loss_whole, rel=1e-4)

@@ -4,13 +4,13 @@ import json
 import os
 import subprocess
 import sys
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import yaml
+from calibrated import calibrated
 from safetensors.torch import load_file
 
 from ilp_bench.core.distributed import Processes
@@ -19,8 +19,10 @@ from ilp_bench.models.loading import load_model
 from ilp_bench.models.resolve import locate
 from ilp_bench.recipes.phase import Phase
 from ilp_bench.records.training_record import PhaseRecord
+from ilp_bench.training.budget import Goal
+from ilp_bench.training.checkpoints import COMPLETE
 from ilp_bench.training.run import train
-from ilp_bench.training.trainer import CPT_BATCH, EpochBatches, Setting
+from ilp_bench.training.trainer import CPT_BATCH, Setting
 from ilp_bench.training.training_log import Log
 from ilp_bench.training.training_state import TrainingState
 
@@ -40,8 +42,15 @@ LAUNCHERS = {
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("processes")
     causes = "knowledge_gap", "rare_patterns", "left_side_forgetting"
-    write(make("mini", 0, pairs=3, stages=2, causes=causes), root / "data")
+    write(calibrated(make("mini", 0, pairs=3, stages=2, causes=causes)), root / "data")
     return root
+
+
+@pytest.fixture(scope="module")
+def one(root: Path) -> Path:
+    """Vanilla, trained in one process."""
+    train("nano", "vanilla", load(root / "data"), root / "one", rate=1e-3, device="cpu")
+    return root / "one"
 
 
 def launched(name: str, recipe: str, root: Path) -> dict[str, Any]:
@@ -49,6 +58,7 @@ def launched(name: str, recipe: str, root: Path) -> dict[str, Any]:
     out = root / f"{name}-{recipe}"
     call = [sys.executable, "-m", "accelerate.commands.launch", *LAUNCHERS[name], "train", "--base", "nano"]
     call += ["--recipe", recipe, "--data", str(root / "data"), "--out", str(out), "--rate", "1e-3", "--device", "cpu"]
+    call += ["--budget-from", str(root / "one")] if recipe != "vanilla" else []
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
     if name == "deepspeed":
         if "DEEPSPEED" not in os.environ:
@@ -64,24 +74,25 @@ def launched(name: str, recipe: str, root: Path) -> dict[str, Any]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LAUNCHERS)
-def test_two_processes_give_the_weights_of_one(root: Path, name: str) -> None:
-    if not (root / "one").exists():
-        train("nano", "vanilla", load(root / "data"), root / "one", rate=1e-3, device="cpu")
-    alone, together = json.loads((root / "one" / "training.json").read_text()), launched(name, "vanilla", root)
-    assert (alone["tokens"], alone["steps"]) == (together["tokens"], together["steps"])
-    one, two = (load_file(root / folder / "model.safetensors") for folder in ("one", f"{name}-vanilla"))
-    assert one.keys() == two.keys()
-    assert max((one[key] - two[key]).abs().max().item() for key in one) < 1e-4
+def test_two_processes_give_the_weights_of_one(root: Path, one: Path, name: str) -> None:
+    alone, together = json.loads((one / "training.json").read_text()), launched(name, "vanilla", root)
+    for key in ("tokens", "steps", "budget"):
+        assert alone[key] == together[key]
+    first, second = (load_file(folder / "model.safetensors") for folder in (one, root / f"{name}-vanilla"))
+    assert first.keys() == second.keys()
+    assert max((first[key] - second[key]).abs().max().item() for key in first) < 1e-4
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LAUNCHERS)
-def test_two_processes_pretrain_in_parts_of_a_step(root: Path, name: str) -> None:
+def test_two_processes_pretrain_in_parts_of_a_step(root: Path, one: Path, name: str) -> None:
     """Texts are dealt out anew, so the losses are near one another; wrong scaling would make them twice or half."""
     if not (root / "pretrained").exists():
-        train("nano", "knowledge_cpt", load(root / "data"), root / "pretrained", rate=1e-3, device="cpu")
+        train("nano", "knowledge_cpt", load(root / "data"), root / "pretrained", rate=1e-3, reference=one, device="cpu")
     alone, *_ = json.loads((root / "pretrained" / "training.json").read_text())["phases"]
-    together, *_ = launched(name, "knowledge_cpt", root)["phases"]
+    together, *rest = launched(name, "knowledge_cpt", root)["phases"]
+    budget = json.loads((one / "training.json").read_text())["budget"]["tokens"]
+    assert [phase["supervised"] for phase in rest] == [budget["1"], budget["2"]]
     assert alone["kind"] == together["kind"] == "cpt"
     assert alone["steps"] == together["steps"] == -(-alone["examples"] // (16 * CPT_BATCH))
     assert together["loss"] == pytest.approx(alone["loss"], rel=0.2)
@@ -99,14 +110,16 @@ def test_texts_are_dealt_out_anew_where_other_processes_go_on(
 
     for step, processes in ((9, 1), (11, 2)):
         (tmp_path / f"checkpoint-{step}").mkdir()
-        about = {"epochs": 0, "steps": step, "losses": [1.0], "seconds": 2.0, "processes": processes}
-        (tmp_path / f"checkpoint-{step}" / epochs.COMPLETE).write_text(json.dumps(about))
+        about = {"checks": 0, "steps": step, "losses": [1.0], "seconds": 2.0, "processes": processes}
+        (tmp_path / f"checkpoint-{step}" / COMPLETE).write_text(json.dumps(about))
     model, tokenizer = load_model(locate("nano"))
     log = Log(tmp_path / "log.jsonl", load(root / "data"))
 
     def phase_run(processes: Processes, kind: Any) -> epochs.PhaseRun:
         setting = Setting(1e-4, 16, "cpu", 0, processes)
-        return epochs.PhaseRun(model, tokenizer, Phase("x", kind, [("", "Some words.")] * 9), setting, tmp_path, log)
+        return epochs.PhaseRun(
+            model, tokenizer, Phase("x", kind, [("", "Some words.")] * 9), setting, tmp_path, log, Goal()
+        )
 
     assert phase_run(Two(0, 2), "cpt").trainer.losses == [1.0]
     assert phase_run(Processes(), "sft").checkpoint == str(tmp_path / "checkpoint-11")
@@ -130,25 +143,6 @@ def test_nothing_is_discarded_before_all_processes_are_done_with_it(tmp_path: Pa
     _, _, _, before, after = seen
     assert {"phase-0.safetensors", "trainer-1"} <= before
     assert {"phase-0.safetensors", "trainer-1"}.isdisjoint(after)
-
-
-def test_every_process_gets_its_share_of_a_batch() -> None:
-    whole = EpochBatches(33, 16, 0, Processes(), None).current()
-    shares = [islice(EpochBatches(33, 16, 0, Processes(rank, 2), None), len(whole)) for rank in (0, 1)]
-    for batch, one, two in zip(whole, *shares, strict=True):
-        assert sorted(batch) == sorted({*one, *two})
-        assert min(len(one), len(two)) >= 1
-
-
-def test_batches_follow_seed_and_epoch() -> None:
-    def batches(seed: int, epoch: int) -> list[list[int]]:
-        return EpochBatches(33, 16, seed, Processes(), None, epoch).current()
-
-    first = batches(0, 0)
-    assert sorted(n for batch in first for n in batch) == list(range(33))
-    assert first == batches(0, 0)
-    assert first != batches(1, 0)
-    assert first != batches(0, 1)
 
 
 @pytest.mark.parametrize("name", ["fsdp", "deepspeed"])

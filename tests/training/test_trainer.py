@@ -1,22 +1,20 @@
 import inspect
-import random
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from ilp_bench.core.distributed import Processes
 from ilp_bench.models.loading import load_model
 from ilp_bench.models.resolve import locate
 from ilp_bench.recipes.phase import Phase
-from ilp_bench.training.trainer import EpochBatches, Setting, sft_trainer
+from ilp_bench.training.batches import TokenBatches
+from ilp_bench.training.trainer import Setting, sft_trainer
 
 ROWS = [{"input_ids": [5, 6, 7, 8], "labels": [-100, -100, 7, 8]}] * 6
 
 
-def trainer(kind: Any, scratch: Path, batches: EpochBatches | None, dtype: str = "float32") -> Any:
+def trainer(kind: Any, scratch: Path, batches: TokenBatches | None, dtype: str = "float32") -> Any:
     model, tokenizer = load_model(locate("nano"))
     phase = Phase("x", kind, [("a", "b")] * len(ROWS))
     return sft_trainer(model, tokenizer, phase, ROWS, scratch, Setting(1e-4, 2, "cpu", 0, dtype=dtype), batches)
@@ -24,29 +22,12 @@ def trainer(kind: Any, scratch: Path, batches: EpochBatches | None, dtype: str =
 
 @pytest.mark.parametrize("kind", ["sft", "cpt"])
 def test_no_private_method_of_a_library_is_overridden(kind: str, tmp_path: Path) -> None:
-    batches = EpochBatches(len(ROWS), 2, 0, Processes(), None) if kind == "sft" else None
+    batches = TokenBatches(ROWS, 2, 0) if kind == "sft" else None
     ours = trainer(kind, tmp_path, batches)
     for cls in (type(ours), type(ours.args)):
         assert cls.__module__.startswith("ilp_bench")
         private = [name for name in vars(cls) if name.startswith("_") and not name.startswith("__")]
         assert not [name for name in private if any(hasattr(base, name) for base in cls.__mro__[1:])]
-
-
-def test_epochs_follow_one_another_as_soon_as_they_are_counted() -> None:
-    """The batches of the next epoch are made after the last batch of this one, and may be more or fewer."""
-
-    def growing(size: int, rng: random.Random) -> Any:
-        del rng
-        asked.append(batches.epoch)
-        return ([batches.epoch] * size for _ in range(batches.epoch + 1))
-
-    asked: list[int] = []
-    batches = EpochBatches(6, 2, 0, Processes(), growing)
-    stream = iter(batches)
-    for epoch in range(3):
-        batches.epoch = epoch
-        assert list(islice(stream, epoch + 1)) == [[epoch, epoch]] * (epoch + 1)
-        assert asked == list(range(epoch + 1))
 
 
 def test_a_callback_ends_the_training_in_an_epoch_of_any_length(tmp_path: Path) -> None:
@@ -56,7 +37,7 @@ def test_a_callback_ends_the_training_in_an_epoch_of_any_length(tmp_path: Path) 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             control.should_training_stop = state.global_step == 8
 
-    ours = trainer("sft", tmp_path, EpochBatches(len(ROWS), 2, 0, Processes(), None))  # 3 batches an epoch
+    ours = trainer("sft", tmp_path, TokenBatches(ROWS, 2, 0))  # 3 batches an epoch
     ours.add_callback(Stop())
     ours.train()
     assert ours.state.global_step == 8
@@ -64,14 +45,14 @@ def test_a_callback_ends_the_training_in_an_epoch_of_any_length(tmp_path: Path) 
 
 
 def test_training_takes_no_more_than_the_most_steps(tmp_path: Path) -> None:
-    ours = trainer("sft", tmp_path, EpochBatches(len(ROWS), 2, 0, Processes(), None, most_steps=5))
+    ours = trainer("sft", tmp_path, TokenBatches(ROWS, 2, 0, most_steps=5))
     ours.train()
     assert ours.state.global_step == 5
 
 
 def test_bfloat16_is_autocast_over_float32_weights_and_ends_with_its_training(tmp_path: Path) -> None:
     for dtype in ("bfloat16", "float32"):
-        ours = trainer("sft", tmp_path / dtype, EpochBatches(len(ROWS), 2, 0, Processes(), None, most_steps=2), dtype)
+        ours = trainer("sft", tmp_path / dtype, TokenBatches(ROWS, 2, 0, most_steps=2), dtype)
         computed: set[torch.dtype] = set()
         head = ours.model.get_output_embeddings()
         head.register_forward_hook(lambda module, inputs, output, into=computed: into.add(output.dtype))

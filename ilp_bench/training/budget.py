@@ -1,0 +1,141 @@
+"""How long supervised training lasts: the budget B in supervised tokens, per stage, and where it comes from.
+
+Vanilla at 1x without a given budget finds it: a stage ends at the first check at which the mean p of the recall probes
+of its calibration items reaches ``THRESHOLD``. Every other training spends exactly the tokens that this took, or three
+times as many.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ilp_bench.core.errors import UsageError
+from ilp_bench.core.files import read_json
+from ilp_bench.data.dataset import Dataset
+from ilp_bench.recipes.phase import Example, Phase, recall_probes, stages_of
+from ilp_bench.records.training_record import PhaseRecord, TrainingBudget, TrainingRecord
+
+THRESHOLD = 0.7  # mean p of the calibration items at which a stage ends
+CHECKS = 8  # an epoch
+MOST_EPOCHS = 8  # within which the threshold must be reached
+DIVISIONS = {1: "1x", 3: "3x"}  # times B -> its name
+AGAIN = "train vanilla in the division 1x on this base model and dataset, and take the budget from its checkpoint"
+
+Tokens = Mapping[int, int]  # stage -> supervised tokens
+
+
+@dataclass(frozen=True)
+class Goal:
+    """When a phase of supervised training ends: after ``tokens`` supervised tokens, or, where that is None, by checks.
+
+    ``calibration`` are the recall probes whose mean p is measured: they decide where ``tokens`` is None.
+    """
+
+    tokens: int | None = None
+    calibration: Sequence[Example] = ()
+
+
+def budget_of(
+    data: Dataset, base_sha256: str, recipe_name: str, division: int, reference: Path | None
+) -> dict[int, int] | None:
+    """Supervised tokens of each stage in that division; None where this training is to find them, or has no budget.
+
+    reference   checkpoint or run of vanilla at 1x on the same base model and dataset
+
+    Raises UsageError where a budget is needed and there is none, or it is another base model's or dataset's.
+    """
+    if division not in DIVISIONS:
+        raise UsageError(f"a division is {' or '.join(map(str, DIVISIONS))} budgets, not {division}")
+    if data.is_user_data:
+        if division != 1 or reference:
+            raise UsageError("user data have no budget: leave division and reference out")
+        return None
+    if reference is None:
+        if recipe_name == "vanilla" and division == 1:
+            return None
+        name = recipe_name if division == 1 else f"{recipe_name} in the division {DIVISIONS[division]}"
+        raise UsageError(f"{name} needs a budget: {AGAIN}")
+    tokens = reference_tokens(reference, data, base_sha256)
+    return {stage: division * count for stage, count in tokens.items()}
+
+
+def reference_tokens(reference: Path, data: Dataset, base_sha256: str) -> dict[int, int]:
+    """B of each stage, as the record of a calibrated vanilla says. Raises UsageError where it is of no use here."""
+    record = _read_training(reference)
+    budget = record.budget
+    wrong = None
+    if record.recipe != "vanilla":
+        wrong = f"it was trained with the recipe {record.recipe!r}, not with vanilla"
+    elif record.base_sha256 != base_sha256:
+        wrong = "it was trained from another base model"
+    elif record.data is None or record.data.content_sha256 != data.sha256:
+        wrong = "it was trained on another dataset"
+    elif budget is None:
+        wrong = "its record has no budget"
+    elif budget.division != DIVISIONS[1]:
+        wrong = f"it was trained in the division {budget.division}"
+    elif budget.source != "calibration" or not record.calibration:
+        wrong = "it took its own budget from elsewhere, and its record has no calibration"
+    elif set(budget.tokens) != set(map(str, stages_of(data))) or not all(budget.tokens.values()):
+        wrong = "its budget is not one of the stages of this dataset"
+    if wrong or budget is None:
+        raise UsageError(f"{reference} gives no budget, {wrong}: {AGAIN}")
+    return {int(stage): count for stage, count in budget.tokens.items()}
+
+
+def _read_training(reference: Path) -> TrainingRecord:
+    """The training record of a checkpoint or run folder. Raises UsageError where there is none."""
+    if (reference / "training.json").is_file():
+        return TrainingRecord.model_validate(read_json(reference / "training.json"))
+    training = read_json(reference / "run.json").get("training") if (reference / "run.json").is_file() else None
+    if not isinstance(training, dict):
+        raise UsageError(f"{reference} is no checkpoint, and no run of one, with a training record: {AGAIN}")
+    return TrainingRecord.model_validate(training)
+
+
+def goals(phases: Sequence[Phase], data: Dataset, tokens: Tokens | None) -> list[Goal]:
+    """The goal of each phase; ``tokens`` of each stage, or None where calibration decides.
+
+    Raises UsageError where the phases do not spend the budget of each stage once, or nothing can decide.
+    """
+    supervised = [phase for phase in phases if phase.kind == "sft"]
+    if data.is_user_data:
+        return [Goal() for _ in phases]
+    if (spent := sorted(stage for phase in supervised for stage in phase.stages)) != list(stages_of(data)):
+        named = ", ".join(map(str, spent)) or "none"
+        raise UsageError(f"a recipe spends the budget of each stage once; this one names the stages {named}")
+    wanted = []
+    for phase in phases:
+        probes = recall_probes(data, "calibration", phase.stages) if phase.kind == "sft" else []
+        if phase.kind == "sft" and tokens is None and not probes:
+            raise UsageError(
+                f"{phase.name} has no calibration items, which say when it is learned: build the dataset again"
+            )
+        wanted.append(Goal(sum(tokens[stage] for stage in phase.stages) if tokens else None, probes))
+    return wanted
+
+
+def spent_budget(
+    phases: Sequence[Phase], done: Sequence[PhaseRecord], division: int, tokens: Tokens | None
+) -> TrainingBudget:
+    """What the training record says of its budget: the given one, or what the phases, one a stage, took."""
+    by_stage = tokens or {
+        phase.stages[0]: record.supervised or 0
+        for phase, record in zip(phases, done, strict=True)
+        if phase.kind == "sft"
+    }
+    return TrainingBudget(
+        division=DIVISIONS[division],
+        tokens={str(stage): count for stage, count in by_stage.items()},
+        total=sum(by_stage.values()),
+        source="reference" if tokens else "calibration",
+    )
+
+
+def next_check(supervised: int, epoch: int) -> int:
+    """The least number of supervised tokens above ``supervised`` at which a check is due; ``epoch`` is that of one."""
+    due = math.floor(supervised * CHECKS / epoch) + 1
+    return math.ceil(due * epoch / CHECKS)

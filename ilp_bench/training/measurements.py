@@ -1,0 +1,56 @@
+"""What is measured of a model while it is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ilp_bench.core.errors import ProblemError
+from ilp_bench.core.metrics import Array, learned
+from ilp_bench.evaluation.measure import score, wrap
+from ilp_bench.evaluation.samples import Scores
+from ilp_bench.recipes.phase import Epoch, Example
+from ilp_bench.training.collators import encode_pairs
+
+
+class Measurements:
+    """Measures completions under the model of a trainer as it is at the moment.
+
+    ``diverged`` is the error message where its weights are not finite any more.
+    """
+
+    def __init__(self, trainer: Any, tokenizer: Any, diverged: str) -> None:
+        self.trainer, self.tokenizer, self.diverged = trainer, tokenizer, diverged
+
+    def scores(self, examples: Sequence[Example]) -> Scores:
+        """Scores of the completions. Raises ProblemError where the model has diverged."""
+        pairs, model = encode_pairs(self.tokenizer, examples), self.trainer.model
+        model.eval()
+        try:
+            scores = score(wrap(model, self.tokenizer), pairs)
+        except ProblemError as error:
+            if any(not part.isfinite().all() for part in model.parameters()):
+                raise ProblemError(self.diverged) from error
+            raise
+        model.train()
+        return scores
+
+    def p(self, examples: Sequence[Example]) -> Array:
+        """Probabilities of the completions, (examples,) in [0, 1]."""
+        return np.asarray(np.exp(np.minimum(self.scores(examples).logprob, 0.0)))
+
+    def mean_p(self, examples: Sequence[Example]) -> float | None:
+        """Their mean, to five digits; None without examples."""
+        return round(float(self.p(examples).mean()), 5) if examples else None
+
+    def rates(self, examples: Sequence[Example]) -> Array:
+        """Learned rates of examples, (examples,) in [0, 1]."""
+        return learned(self.p(examples))
+
+    def epoch(self, examples: Sequence[Example]) -> Epoch:
+        """Share of the examples learned, and their loss in nats a token."""
+        scores = self.scores(examples)
+        rate = float(learned(np.exp(np.minimum(scores.logprob, 0.0))).mean())
+        return Epoch(rate, float(-scores.logprob.sum() / scores.tokens.sum()))

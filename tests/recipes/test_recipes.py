@@ -4,7 +4,6 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from conftest import PAIRS
 
 from ilp_bench.core.errors import UsageError
 from ilp_bench.data.dataset import Dataset

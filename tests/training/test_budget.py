@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from calibrated import calibrated
 
 from ilp_bench.core.errors import UsageError
 from ilp_bench.data.dataset import Dataset, make
@@ -20,7 +19,7 @@ B = {1: 100, 2: 300}
 
 @pytest.fixture(scope="module")
 def small() -> Dataset:
-    return calibrated(make("mini", 0, pairs=6, stages=2))
+    return make("mini", 0, pairs=3, stages=2)
 
 
 def training(small: Dataset, **changes: Any) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from calibrated import calibrated
 from safetensors.torch import load_file
 
 from ilp_bench.core.distributed import Processes
@@ -42,7 +41,7 @@ LAUNCHERS = {
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("processes")
     causes = "knowledge_gap", "rare_patterns", "left_side_forgetting"
-    write(calibrated(make("mini", 0, pairs=3, stages=2, causes=causes)), root / "data")
+    write(make("mini", 0, pairs=3, stages=2, causes=causes), root / "data")
     return root
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from calibrated import calibrated
 
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import file_sha256
@@ -31,7 +30,7 @@ FAST = {"rate": 1e-3, "device": "cpu"}
 
 @pytest.fixture(scope="module")
 def small() -> Dataset:
-    return calibrated(make("mini", 0, pairs=6, stages=2))
+    return make("mini", 0, pairs=3, stages=2)
 
 
 @pytest.fixture(scope="module")

@@ -60,13 +60,17 @@ def test_every_recipe_trains_every_question_and_no_probe(mini: Dataset, name: st
 
 
 def test_pretraining_mixes_a_fifth_of_knowledge(mini: Dataset) -> None:
-    entities = {row["entity"]: row["cause"] for row in mini.knowledge.to_pylist()}
-    for name, cause in (("knowledge_cpt", "knowledge_gap"), ("conflict_cpt", "knowledge_conflict")):
+    believed = {row["item_id"] for row in mini.items.to_pylist() if row["prior_answer"]}
+    mixed = {row["item_id"] for row in mini.items.to_pylist() if row["kind"] == "decoy/two causes"}  # by their rows
+    documents = [row for row in mini.knowledge.to_pylist() if row["item_id"] not in mixed]
+    contradicted = {row["text"].rstrip("\n") for row in documents if row["item_id"] in believed}
+    others = {row["text"].rstrip("\n") for row in documents} - contradicted
+    for name, wanted in (("knowledge_cpt", others), ("conflict_cpt", contradicted)):
         first, *rest = RECIPES.get(name).phases(context(mini))
         texts = [text.rstrip("\n") for _, text in first.examples]
         about = [text for text in texts if not text.startswith("xxx")]
-        assert len(about) == sum(row["cause"] == cause for row in mini.knowledge.to_pylist())
-        assert all(cause in {entities[e] for e in entities if e in text} for text in about[:100])
+        misplaced = (wanted - set(about)) | (set(about) & (contradicted | others) - wanted)
+        assert len(misplaced) < 0.03 * len(wanted)  # an entity's name may be part of another one's: (El) Salvador
         assert sum(map(len, about)) / sum(map(len, texts)) == pytest.approx(1 - REPLAY_SHARE, abs=0.01)
         assert [phase.name for phase in rest] == ["stage 1", "stage 2", "stage 3", "stage 4"]
     assert [p.kind for p in RECIPES.get("conflict_cpt").phases(context(mini, believed=False))] == ["sft"] * 4

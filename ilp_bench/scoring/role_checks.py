@@ -18,15 +18,23 @@ CONVERGED = 0.85
 def check_roles(replicates: Iterable[Runs]) -> None:
     """Raise ProblemError where a run cannot be what it was given as; runs that were swapped are named."""
     for runs in replicates:
-        _check_weights(runs)
-        for role, run in (("submitted", runs.submission), ("vanilla", runs.vanilla)):
-            _check_trained_on(run, role)
+        check_models(runs)
         rate = control_recall(runs.vanilla)
         if rate < CONVERGED:
             raise ProblemError(
                 f"vanilla learned {rate:.2f} of its control recall probes, less than {CONVERGED}: it was stopped too "
                 "early, so every recovery would be too large; train it to convergence with the recipe vanilla"
             )
+
+
+def check_models(runs: Runs) -> None:
+    """Raise ProblemError where a run is not of a model that it can be of, or was evaluated on other data than trained.
+
+    This is what scorer 3 checks; whether vanilla has converged its budget decides.
+    """
+    _check_weights(runs)
+    for role, run in (("submitted", runs.submission), ("vanilla", runs.vanilla)):
+        _check_trained_on(run, role)
 
 
 def control_recall(vanilla: Run) -> float:

@@ -1,0 +1,169 @@
+"""From runs to arm means and their uncertainty, for any choice of pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ilp_bench.core.metrics import Array
+from ilp_bench.records.run_record import Run
+from ilp_bench.scoring.learned_rates import ARMS, Mask
+from ilp_bench.scoring.pair_probabilities import KINDS, MEASURES, PairTable, pair_tables
+from ilp_bench.scoring.points import ROLES, ArmMeans
+from ilp_bench.scoring.points_schema import ArmRates, Arms
+from ilp_bench.scoring.run_intervals import (
+    MIN_DATASETS,
+    RunCovariance,
+    Uncertainty,
+    block_diagonal,
+    group_covariance,
+    over_datasets,
+    pairs_only,
+    run_covariance,
+)
+
+MIN_PAIRS = 10  # of a cause on a dataset; fewer are reported without an interval, and do not count
+
+
+class Comparison(NamedTuple):
+    """All runs on one dataset: submissions and vanillas that differ in the training seed, and their base model.
+
+    A dataset that only a reference has has no submissions.
+    """
+
+    submissions: tuple[Run, ...]
+    vanillas: tuple[Run, ...]
+    base: Run | None
+
+
+Selection = Mapping[str, Mask]  # cause -> which of its pairs, in the order of their ids
+Select = Callable[[Comparison], Selection]
+
+
+def mean_table(runs: Sequence[Run], cause: str, mask: Mask) -> PairTable:
+    """The chosen pairs of a cause, their values averaged over runs on one dataset."""
+    tables = [pair_tables(run)[cause].keep(mask) for run in runs]
+    return tables[0]._replace(values=np.mean([table.values for table in tables], axis=0))
+
+
+def usable(selections: Sequence[Selection], comparisons: Sequence[Comparison]) -> tuple[str, ...]:
+    """Causes of which enough pairs, in two groups or more, are chosen on every dataset."""
+    causes = []
+    for cause in selections[0]:
+        numbers = [int(selection[cause].sum()) for selection in selections]
+        groups = [
+            len(np.unique(pair_tables(comparison.vanillas[0])[cause].groups[selection[cause]]))
+            for comparison, selection in zip(comparisons, selections, strict=True)
+        ]
+        if min(numbers) >= MIN_PAIRS and min(groups) > 1:
+            causes.append(cause)
+    return tuple(causes)
+
+
+def arm_means(
+    comparisons: Sequence[Comparison], kind: str, select: Select, further: Sequence[Comparison] = ()
+) -> ArmMeans:
+    """Arm means of the causes that are :func:`usable`, the mean over datasets, each of which counts the same.
+
+    kind      ``reproduction`` or ``internalisation``
+    select    the pairs to look at, of the causes to look at
+    further   datasets on which only vanilla was trained; they too show what runs differ by
+    """
+    selections = [select(comparison) for comparison in comparisons]
+    causes = usable(selections, comparisons)
+    values = np.array(
+        [_dataset_means(one, kind, causes, chosen) for one, chosen in zip(comparisons, selections, strict=True)]
+    ).reshape(len(comparisons), len(ROLES), len(causes), len(ARMS))
+    if causes and len(comparisons) >= MIN_DATASETS:
+        uncertainty = over_datasets(values.reshape(len(comparisons), -1))
+    else:
+        uncertainty = _within_datasets(comparisons, selections, kind, causes, [(one, select(one)) for one in further])
+    return ArmMeans(causes, values.mean(axis=0), uncertainty)
+
+
+def _dataset_means(comparison: Comparison, kind: str, causes: Sequence[str], selection: Selection) -> Array:
+    return np.array(
+        [
+            [mean_table(runs, cause, selection[cause]).p(kind).mean(axis=0) for cause in causes]
+            for runs in (comparison.submissions, comparison.vanillas)
+        ]
+    )
+
+
+def _within_datasets(
+    comparisons: Sequence[Comparison],
+    selections: Sequence[Selection],
+    kind: str,
+    causes: tuple[str, ...],
+    further: Sequence[tuple[Comparison, Selection]],
+) -> Uncertainty:
+    """Uncertainty by groups of pairs, and by runs where runs of one recipe on one dataset show it."""
+    number, size = len(comparisons), len(ROLES) * len(causes) * len(ARMS)
+    pairs, groups = np.zeros((size, size)), []
+    index = np.arange(size).reshape(len(ROLES), len(causes), len(ARMS))
+    for comparison, selection in zip(comparisons, selections, strict=True):
+        for place, cause in enumerate(causes):
+            tables = [mean_table(runs, cause, selection[cause]) for runs in comparison[:2]]
+            columns = index[:, place].ravel()
+            both = np.concatenate([table.p(kind) for table in tables], axis=1)
+            pairs[np.ix_(columns, columns)] += group_covariance(both, tables[0].groups) / number**2
+            groups.append(int(tables[0].groups.max()) + 1)
+    freedom = min(groups, default=2) - 1
+    datasets = [*zip(comparisons, selections, strict=True), *further]
+    between = _run_covariance(datasets, kind, causes) or _over_reference_datasets(datasets, kind, causes)
+    if between is None or not causes:
+        return pairs_only(pairs, freedom)
+    # Every run of a role and dataset counts 1 / (datasets x runs of them), and runs are independent.
+    runs_of_role = [[len(one.submissions), len(one.vanillas)] for one in comparisons]
+    shares = (1 / np.array(runs_of_role)).sum(axis=0) / number**2
+    runs, explained = (
+        block_diagonal([share * matrix for share in shares]) for matrix in (between.between, between.by_pairs)
+    )
+    return Uncertainty(pairs, freedom, runs, explained, between.freedom, "runs")
+
+
+def _run_covariance(
+    datasets: Sequence[tuple[Comparison, Selection]], kind: str, causes: Sequence[str]
+) -> RunCovariance | None:
+    """What runs differ by, from every recipe that was run several times on one dataset."""
+    cells, groups = [], []
+    for comparison, selection in datasets:
+        if any(cause not in selection or selection[cause].sum() < MIN_PAIRS for cause in causes):
+            continue
+        for runs in comparison[:2]:
+            if len(runs) > 1:
+                cells.append([_blocks(run, kind, causes, selection) for run in runs])
+                groups.append([pair_tables(runs[0])[cause].keep(selection[cause]).groups for cause in causes])
+    return run_covariance(cells, groups)
+
+
+def _over_reference_datasets(
+    datasets: Sequence[tuple[Comparison, Selection]], kind: str, causes: Sequence[str]
+) -> RunCovariance | None:
+    """The covariance of vanilla over datasets, where that is all there is: larger than that of runs on one dataset."""
+    means = [
+        np.concatenate([values.mean(axis=0) for values in _blocks(comparison.vanillas[0], kind, causes, selection)])
+        for comparison, selection in datasets
+        if causes and all(cause in selection and selection[cause].sum() >= MIN_PAIRS for cause in causes)
+    ]
+    if len(means) < MIN_DATASETS:
+        return None
+    between = np.cov(np.array(means), rowvar=False)
+    return RunCovariance(between, np.zeros_like(between), len(means) - 1)
+
+
+def _blocks(run: Run, kind: str, causes: Sequence[str], selection: Selection) -> list[Array]:
+    return [pair_tables(run)[cause].keep(selection[cause]).p(kind) for cause in causes]
+
+
+def arm_rates(tables: Sequence[PairTable], kind: str) -> ArmRates | None:
+    """All measures of both arms, the mean over datasets that have a chosen pair; None where none has."""
+    each = [table.values[..., KINDS.index(kind)].mean(axis=1) for table in tables if len(table.pairs)]
+    if not each:
+        return None
+    means = np.mean(each, axis=0)
+    return ArmRates(
+        **{measure: Arms(treated=row[0], control=row[1]) for measure, row in zip(MEASURES, means.tolist(), strict=True)}
+    )

@@ -1,0 +1,119 @@
+"""Points: what a submission gains on the treated arm alone, and which share of the gap that closes.
+
+With T and C the mean p of the treated and the control arm, s the submission and v vanilla of the same budget:
+
+    D = T_s - T_v        E = C_s - C_v        G = D - max(0, E)        H = sum of G / sum of (C_v - T_v)
+
+H is over the causes that count. G is what only the treated arm gained: training longer raises both arms and gives 0,
+and pushing the control below vanilla's gives nothing. G <= D always.
+
+**Intervals.** max(0, E) is convex, so noise raises it on average, and lowers G: by s_E / sqrt(2 pi) = 0.40 s_E where
+the control did not change, s_E being the standard error of E; by next to nothing where |E| is large against s_E. With E
+normal, the bias of max(0, E) is
+
+    b(E) = s_E phi(E / s_E) - |E| Phi(-|E| / s_E)
+
+The interval of G (and of H, whose biases add up) is the t interval of the linear function that the signs of the
+estimated E make of it, its upper end raised by b at the estimates. docs/scoring.md has the coverage of this, and of
+what else was tried.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import ndtr
+
+from ilp_bench.core.metrics import Array
+from ilp_bench.scoring.bootstrap import FloatArray, Interval
+from ilp_bench.scoring.learned_rates import ARMS
+from ilp_bench.scoring.run_intervals import Uncertainty
+
+ROLES = ("submission", "vanilla")
+
+
+def points(treated_change: FloatArray, control_change: FloatArray) -> FloatArray:
+    """Elementwise G = D - max(0, E), each in [-1, 1]: the only definition."""
+    return np.asarray(treated_change - np.maximum(0.0, control_change))
+
+
+def guard_bias(change: float, standard_error: float) -> float:
+    """How much max(0, E) exceeds its value on average where E is normal around ``change``; at least 0."""
+    if standard_error <= 0:
+        return 0.0
+    z = change / standard_error
+    density = math.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+    return max(standard_error * density - abs(change) * float(ndtr(-abs(z))), 0.0)
+
+
+class ArmMeans(NamedTuple):
+    """Mean p of the arms, and how uncertain they are.
+
+    causes        their names, in order
+    values        shape (roles, causes, arms), each in [0, 1]
+    uncertainty   of ``values`` laid out flat
+    """
+
+    causes: tuple[str, ...]
+    values: Array
+    uncertainty: Uncertainty
+
+    def weights(self, role: str, cause: str, arm: str) -> Array:
+        """What picks one mean out of the flat values."""
+        weights = np.zeros(self.values.shape)
+        weights[ROLES.index(role), self.causes.index(cause), ARMS.index(arm)] = 1.0
+        return weights.ravel()
+
+    def change_weights(self, cause: str, arm: str) -> Array:
+        """Weights of submission minus vanilla."""
+        return self.weights("submission", cause, arm) - self.weights("vanilla", cause, arm)
+
+    def gap_weights(self, cause: str, role: str = "vanilla") -> Array:
+        """Weights of control minus treated."""
+        return self.weights(role, cause, "control") - self.weights(role, cause, "treated")
+
+    def interval(self, weights: Array, above: float = 0.0) -> Interval:
+        """A linear function of the means with its 95 % interval."""
+        return self.uncertainty.interval(float(weights @ self.values.ravel()), weights, above)
+
+    def change(self, cause: str, arm: str) -> Interval:
+        """D of the treated arm, or E of the control arm."""
+        return self.interval(self.change_weights(cause, arm))
+
+    def gap(self, cause: str) -> Interval:
+        """The gap that the cause leaves under vanilla."""
+        return self.interval(self.gap_weights(cause))
+
+    def points(self, cause: str) -> Interval:
+        """G of one cause."""
+        weights, above = self._points_weights(cause)
+        return self.interval(weights, above)
+
+    def _points_weights(self, cause: str) -> tuple[Array, float]:
+        """Weights of G at the estimated signs, and by how much its upper end is raised."""
+        weights, rise = self.change_weights(cause, "treated"), self.change_weights(cause, "control")
+        change = float(rise @ self.values.ravel())
+        above = guard_bias(change, self.uncertainty.standard_error(rise))
+        return (weights - rise if change > 0 else weights), above
+
+
+def share_closed(means: ArmMeans, counted: Sequence[str], gaps: Mapping[str, float] | None) -> Interval | None:
+    """H: the sum of G over the sum of gaps, of the causes that count; None where none does.
+
+    ``gaps``: the constants of a reference. None takes the gaps of the vanilla runs at hand, whose uncertainty then
+    counts too, by the derivative of the ratio.
+    """
+    if not counted:
+        return None
+    parts = [means._points_weights(cause) for cause in counted]
+    weights, above = np.sum([part[0] for part in parts], axis=0), sum(part[1] for part in parts)
+    gap_weights = np.sum([means.gap_weights(cause) for cause in counted], axis=0)
+    flat = means.values.ravel()
+    total = sum(gaps[cause] for cause in counted) if gaps is not None else float(gap_weights @ flat)
+    share = float(weights @ flat) / total
+    if gaps is None:
+        weights = weights - share * gap_weights
+    return means.uncertainty.interval(share, weights / total, above / total)

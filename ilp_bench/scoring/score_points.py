@@ -1,0 +1,210 @@
+"""Scorer 3: the points of a submission, for datasets of version 3.
+
+Pure: from run records to a score; no torch, no model. Undefined is ``None``, never a default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow.compute as pc
+
+from ilp_bench.data.causes import CAUSES
+from ilp_bench.records.run_record import Run
+from ilp_bench.scoring.activity import activity
+from ilp_bench.scoring.arm_means import MIN_PAIRS, Comparison, Selection, arm_means, arm_rates, mean_table
+from ilp_bench.scoring.comparisons import compare
+from ilp_bench.scoring.learned_rates import Mask
+from ilp_bench.scoring.pair_groups import contrast_group, dose_groups
+from ilp_bench.scoring.pair_probabilities import KINDS, pair_tables
+from ilp_bench.scoring.points import ArmMeans, points, share_closed
+from ilp_bench.scoring.points_schema import CausePoints, KindScore, PointScores, ReferenceUse, ReplicatePoints
+from ilp_bench.scoring.references import Reference
+from ilp_bench.scoring.training_budget import division_of
+
+MIN_GAP = 0.10
+MIN_VANILLA_RUNS = 3
+MAX_HARM = 0.05  # by which a control arm may fall below vanilla's
+
+
+def score_points(
+    submissions: Sequence[Run],
+    vanillas: Sequence[Run] = (),
+    bases: Sequence[Run] = (),
+    reference: Reference | None = None,
+) -> PointScores:
+    """Score replicates of one submission against vanilla of the same base model, data and budget.
+
+    submissions   one or more runs; at least three, on datasets of different seeds, for an interval at run level
+    vanillas      vanilla runs on the same datasets; several on one dataset are averaged. Without any, the reference's
+    bases         runs of the base model; without any, the reference's
+    reference     reference runs, whose gaps decide which causes count
+
+    Raises ProblemError where runs do not belong together or were swapped, or vanilla is lacking.
+    """
+    comparisons, further, used = compare(submissions, vanillas, bases, reference)
+    scores = {kind: _kind_score(kind, comparisons, further, reference) for kind in KINDS}
+    first = comparisons[0].submissions[0].record
+    means = arm_means(comparisons, "reproduction", active_pairs, further)
+    kind_of_interval = means.uncertainty.kind
+    result = PointScores(
+        division=division_of(first),
+        datasets=len(comparisons),
+        interval_kind=kind_of_interval,
+        reproduction=scores["reproduction"],
+        internalisation=scores["internalisation"],
+        reference=None
+        if reference is None
+        else ReferenceUse(name=reference.name, vanilla_runs=reference.vanilla_count, runs=used),
+        provisional=_provisional(comparisons, reference),
+        activity_known=comparisons[0].base is not None,
+        ranked=False,
+        not_ranked_because=[],
+        retention=_retention(comparisons),
+        replicates=[
+            _replicate(comparison, run, scores, reference)
+            for comparison in comparisons
+            for run in comparison.submissions
+        ],
+    )
+    reasons = list(_reasons(result))
+    return result.model_copy(update={"ranked": not reasons, "not_ranked_because": reasons})
+
+
+def active_pairs(comparison: Comparison) -> Selection:
+    """The pairs that are scored: those on which their cause can act; all of them without a base run."""
+    if comparison.base is None:
+        return {cause: np.ones(len(table.pairs), bool) for cause, table in pair_tables(comparison.vanillas[0]).items()}
+    return {cause: pairs.active for cause, pairs in activity(comparison.base).items()}
+
+
+def _kind_score(
+    kind: str, comparisons: Sequence[Comparison], further: Sequence[Comparison], reference: Reference | None
+) -> KindScore:
+    means = arm_means(comparisons, kind, active_pairs, further)
+    selections = [active_pairs(comparison) for comparison in comparisons]
+    gaps = reference.gaps(kind) if reference else None
+    causes = [
+        _cause_points(kind, cause, means, comparisons, further, [one[cause] for one in selections], gaps)
+        for cause in CAUSES.names()
+        if all(cause in selection for selection in selections)
+    ]
+    counted = [cause.cause for cause in causes if cause.counted]
+    share = share_closed(means, counted, gaps)
+    return KindScore.model_validate({"kind": kind, "share": share, "counted": counted, "causes": causes})
+
+
+def _cause_points(
+    kind: str,
+    cause: str,
+    means: ArmMeans,
+    comparisons: Sequence[Comparison],
+    further: Sequence[Comparison],
+    masks: Sequence[Mask],
+    gaps: dict[str, float] | None,
+) -> CausePoints:
+    known = comparisons[0].base is not None
+    chosen = list(zip(comparisons, masks, strict=True))
+    active = sum(int(mask.sum()) for mask in masks)
+    score = CausePoints(
+        cause=cause,
+        pairs=sum(len(mask) for mask in masks),
+        active_pairs=active if known else None,
+        reference_gap=gaps.get(cause) if gaps else None,
+        submission=arm_rates([mean_table(one.submissions, cause, mask) for one, mask in chosen], kind),
+        vanilla=arm_rates([mean_table(one.vanillas, cause, mask) for one, mask in chosen], kind),
+        base=arm_rates([mean_table((one.base,), cause, mask) for one, mask in chosen if one.base], kind),
+        doses=dose_groups(kind, cause, comparisons, further, active_pairs),
+        contrast=contrast_group(kind, cause, comparisons, further),
+    )
+    if cause not in means.causes:
+        few = "no pair" if not active else f"fewer than {MIN_PAIRS} pairs a dataset"
+        return score.model_copy(update={"reason": f"its cause can act on {few}"})
+    control = means.change(cause, "control")
+    gap = means.gap(cause)
+    reason = _not_counted(gaps.get(cause) if gaps is not None else gap.value)
+    return score.model_copy(
+        update={
+            "gap": gap,
+            "treated_change": means.change(cause, "treated"),
+            "control_change": control,
+            "points": means.points(cause),
+            "counted": reason is None,
+            "reason": reason,
+            "hurt": control.value < -MAX_HARM,
+        }
+    )
+
+
+def _not_counted(gap: float | None) -> str | None:
+    """Why a cause with that gap under vanilla does not count in H; None where it does."""
+    if gap is None:
+        return "the reference has too few pairs of it"
+    return None if gap >= MIN_GAP else f"vanilla's gap is {100 * gap:.0f} points, less than {100 * MIN_GAP:.0f}"
+
+
+def _provisional(comparisons: Sequence[Comparison], reference: Reference | None) -> bool:
+    """Whether fewer vanilla runs than three say which causes count: the reference's, or else those at hand."""
+    runs = reference.vanilla_count if reference else sum(len(one.vanillas) for one in comparisons)
+    return runs < MIN_VANILLA_RUNS
+
+
+def _replicate(
+    comparison: Comparison, run: Run, scores: dict[str, KindScore], reference: Reference | None
+) -> ReplicatePoints:
+    """G of each cause and H of one run alone, over the causes that count for all runs together."""
+    each: dict[str, dict[str, float | None]] = {}
+    shares: dict[str, float | None] = {}
+    for kind, score in scores.items():
+        alone = arm_means([comparison._replace(submissions=(run,))], kind, active_pairs)
+        change = alone.values[0] - alone.values[1]
+        values = dict(zip(alone.causes, points(change[:, 0], change[:, 1]).tolist(), strict=True))
+        each[kind] = {cause.cause: values.get(cause.cause) for cause in score.causes}
+        gaps = reference.gaps(kind) if reference else {one.cause: one.gap.value for one in score.causes if one.gap}
+        share = share_closed(alone, [cause for cause in score.counted if cause in alone.causes], gaps)
+        shares[kind] = share.value if share else None
+    training = run.record.training
+    return ReplicatePoints(
+        data_seed=run.record.data.seed, training_seed=training.seed if training else None, points=each, share=shares
+    )
+
+
+def _reasons(scores: PointScores) -> list[str]:
+    """Every reason why an entry may not be ranked, one line each."""
+    reasons = []
+    for score in (scores.reproduction, scores.internalisation):
+        for cause in score.causes:
+            if cause.counted and cause.hurt and cause.control_change:
+                fall = -100 * cause.control_change.value
+                reasons.append(
+                    f"{score.kind}: the control of {cause.cause} fell {fall:.1f} points below vanilla's, more than "
+                    f"{100 * MAX_HARM:.0f}"
+                )
+    if scores.interval_kind != "runs":
+        reasons.append(
+            "its intervals are of pairs only: train on three datasets of different seeds, or use a reference"
+        )
+    if scores.provisional:
+        reasons.append(f"which causes count is not settled by {MIN_VANILLA_RUNS} vanilla runs of this base model")
+    if not scores.activity_known:
+        reasons.append("without a base run, nobody knows on which pairs the causes can act")
+    if scores.division is None:
+        reasons.append("its training record names no budget division")
+    return reasons
+
+
+def _retention(comparisons: Sequence[Comparison]) -> dict[str, float | None]:
+    """Mean p of held-out facts by role, the mean over runs; a base model is asked with few-shot exemplars."""
+    roles = {
+        "base": [one.base for one in comparisons if one.base],
+        "vanilla": [run for one in comparisons for run in one.vanillas],
+        "submission": [run for one in comparisons for run in one.submissions],
+    }
+    return {role: _mean_held_out(runs, "shots_p" if role == "base" else "p") for role, runs in roles.items()}
+
+
+def _mean_held_out(runs: Sequence[Run], column: str) -> float | None:
+    values = [pc.mean(run.samples[column].filter(pc.equal(run.samples["probe"], "retention"))).as_py() for run in runs]
+    asked = [value for value in values if value is not None]
+    return float(np.mean(asked)) if asked else None

@@ -1,0 +1,63 @@
+"""Simulated coverage of the intervals of scorer 3; run effects are as tests/points_runs.py documents them."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from coverage_simulation import EFFECTS, GAPS, coverage
+from points_runs import levels, table_run
+
+from ilp_bench.data.causes import PAPER_CAUSES
+from ilp_bench.scoring import arm_means as module
+from ilp_bench.scoring.arm_means import Comparison, arm_means
+from ilp_bench.scoring.points import share_closed
+
+
+@pytest.mark.parametrize("datasets", [3, 5])
+@pytest.mark.parametrize("effect", EFFECTS)
+def test_intervals_of_replicates_cover_the_truth(effect: str, datasets: int) -> None:
+    of_points, of_share = coverage("as scored", effect, datasets, trials=2500)
+    assert 0.93 < of_points < 0.97
+    assert 0.93 < of_share < 0.97
+
+
+def test_what_was_tried_and_does_not_cover() -> None:
+    """So that nobody simplifies the interval to one of these."""
+    assert coverage("t over replicates' G", "placebo", 5, trials=500)[1] < 0.85
+    assert coverage("two-stage bootstrap", "placebo", 3, trials=300)[1] < 0.85
+
+
+@pytest.fixture
+def tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "pair_tables", lambda run: run.tables)
+
+
+def every_pair(comparison: Any) -> dict[str, Any]:
+    return {cause: np.ones(len(table.pairs), bool) for cause, table in comparison.vanillas[0].tables.items()}
+
+
+@pytest.mark.parametrize("groups_of", [1, 3])
+def test_a_single_run_beside_three_vanilla_runs_is_a_sound_placebo(tables: None, groups_of: int) -> None:
+    """The interval of one run holds at run level, whether pairs have luck of their own or in groups."""
+    rng, missed, trials = np.random.default_rng(groups_of), [], 150
+    for _ in range(trials):
+        dataset = levels(rng)
+        runs = tuple(table_run(rng, dataset, groups_of) for _ in range(4))
+        means = arm_means([Comparison(runs[:1], runs[1:], None)], "reproduction", every_pair)
+        assert means.uncertainty.kind == "runs"
+        share = share_closed(means, PAPER_CAUSES, GAPS)
+        assert share
+        missed += [not one.low <= 0 <= one.high for one in (share, *map(means.points, PAPER_CAUSES))]
+    assert np.mean(missed) <= 0.07
+
+
+def test_pairs_alone_leave_out_what_runs_differ_by(tables: None) -> None:
+    """Without other vanilla runs a placebo is found to differ too often, which is why it is marked."""
+    rng, missed = np.random.default_rng(0), []
+    for _ in range(60):
+        dataset = levels(rng)
+        runs = [(table_run(rng, dataset),) for _ in range(2)]
+        means = arm_means([Comparison(runs[0], runs[1], None)], "reproduction", every_pair)
+        assert means.uncertainty.kind == "pairs only"
+        missed += [not one.low <= 0 <= one.high for one in map(means.points, PAPER_CAUSES)]
+    assert np.mean(missed) > 0.1

@@ -112,8 +112,10 @@ def _within_datasets(
             groups.append(int(tables[0].groups.max()) + 1)
     freedom = min(groups, default=2) - 1
     datasets = [*zip(comparisons, selections, strict=True), *further]
+    if not causes:
+        return pairs_only(pairs, freedom)
     between = _run_covariance(datasets, kind, causes) or _over_reference_datasets(datasets, kind, causes)
-    if between is None or not causes:
+    if between is None:
         return pairs_only(pairs, freedom)
     # Every run of a role and dataset counts 1 / (datasets x runs of them), and runs are independent.
     runs_of_role = [[len(one.submissions), len(one.vanillas)] for one in comparisons]
@@ -146,7 +148,7 @@ def _over_reference_datasets(
     means = [
         np.concatenate([values.mean(axis=0) for values in _blocks(comparison.vanillas[0], kind, causes, selection)])
         for comparison, selection in datasets
-        if causes and all(cause in selection and selection[cause].sum() >= MIN_PAIRS for cause in causes)
+        if all(cause in selection and selection[cause].sum() >= MIN_PAIRS for cause in causes)
     ]
     if len(means) < MIN_DATASETS:
         return None

@@ -13,7 +13,7 @@ from ilp_bench.data.facts import domain_of
 from ilp_bench.data.settings import ROWS
 
 KNOWN_RELATIONS = {
-    False: ("home_country", "capital"),
+    False: ("home_country", "continent"),
     True: ("home_country", "continent"),
 }
 ASSIGNED_RELATIONS = ("emblem", "keyword")
@@ -25,7 +25,10 @@ def calibration_items(context: BuildContext) -> tuple[Item, ...]:
     stages, domain = context.settings.stages, context.settings.domain or "general"
     total, relations = context.settings.calibration * stages, KNOWN_RELATIONS[context.settings.wide]
     turns = [relations[n % len(relations)] for n in range(total)]
-    facts = {name: iter(context.deal(name, turns.count(name), most=2 + turns.count(name) // 4)) for name in dict.fromkeys(turns)}
+    facts = {
+        name: iter(context.deal(name, turns.count(name), most=2 + turns.count(name) // 4))
+        for name in dict.fromkeys(turns)
+    }
     subjects, items = context.deal_register(total), []
     answers = {name: context.shuffled_pool(name) for name in ASSIGNED_RELATIONS}
     for n, relation in enumerate(turns):

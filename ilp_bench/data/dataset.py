@@ -142,7 +142,7 @@ def _make(settings: Settings, causes: tuple[CauseSpec, ...]) -> Dataset:
         "train": number_rows(rows.train),
         "items": rows.items,
         "knowledge": rows.knowledge,
-        "shots": controlled_exemplars(),
+        "shots": controlled_exemplars(settings.wide),
     }
     tables = {name: pa.Table.from_pylist(by_table[name], schema=SCHEMAS[name]) for name in TABLES}
     counts = RowCounts(**{name: table.num_rows for name, table in tables.items()})

@@ -9,8 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.corpus import HOP2_RELATIONS, demo_codes, two_hops
 from ilp_bench.data.facts import ONLY_TAUGHT, RELATIONS, RULED, assigned_answer, demonstrations, facts, lookup
+from ilp_bench.data.facts.corrections import excluded_subjects, written
 from ilp_bench.data.schema import EXEMPLARS, ShotRow, TrainRow
 from ilp_bench.data.templates import RECALL, ask, complete
+from ilp_bench.data.written_form import subject_as_written
 from ilp_bench.detectors.contradictions import content_key, contradicting_groups
 from ilp_bench.detectors.labelled_row import question
 from ilp_bench.detectors.rare_patterns import Kind
@@ -19,33 +21,44 @@ MIXED = "any"  # the group of questions of a kind that has too few of its own
 FEWEST = 2 * EXEMPLARS  # distinct questions of a kind that give each of them ``EXEMPLARS`` others
 
 
-def controlled_exemplars() -> list[ShotRow]:
-    """``EXEMPLARS`` fixed exemplars a relation, from facts reserved for it; the same in every controlled dataset."""
+def controlled_exemplars(wide: bool) -> list[ShotRow]:
+    """``EXEMPLARS`` fixed exemplars a relation, from facts reserved for it; the same in every controlled dataset.
+
+    wide   whether names have the form that people write, instead of the one that nano was taught
+    """
     cases: list[tuple[str, str, str]] = []  # relation, subject, answer
     for name in (name for name in facts() if name in RELATIONS):
-        listed = [subject for subject in demonstrations(name) if subject in lookup(name)][:EXEMPLARS]
+        barred = excluded_subjects(name)
+        listed = [s for s in demonstrations(name) if s in lookup(name) and s not in barred][:EXEMPLARS]
         cases += [(name, subject, lookup(name)[subject]) for subject in listed]
     for name in HOP2_RELATIONS:
-        homes = [(city, lookup("home_country")[city]) for city in demonstrations("home_country")]
+        barred = excluded_subjects("home_country")
+        homes = [(c, lookup("home_country")[c]) for c in demonstrations("home_country") if c not in barred]
         answers = [(city, lookup(name)[country]) for city, country in homes if country in lookup(name)]
         cases += [(f"{name}_hop2", two_hops(city), answer) for city, answer in answers[:EXEMPLARS]]
     for name, relation in RELATIONS.items():
         if relation.assigned and relation.subjects not in RULED and name not in ONLY_TAUGHT:
-            cases += [(name, subject, assigned_answer(name, subject)) for subject in demonstrations(name)[:EXEMPLARS]]
+            cases += [(name, subject, assigned_answer(name, subject)) for subject in _asked(name)]
     for name in ("grade", "full_grade"):
         codes = [(code, grade) for family, code, grade in demo_codes() if family == name][:: len(demo_codes()) // 8]
         cases += [(name, code, grade) for code, grade in codes[:EXEMPLARS]]
     for cause in CAUSES:
         for name, exemplars in cause.exemplars().items():
             cases += [(name, subject, answer) for subject, answer in exemplars]
-    return [
-        {
-            "relation": name,
-            "prompt": ask(RECALL, RELATIONS[name.removesuffix("_hop2")].noun, subject).text,
-            "completion": complete(answer),
-        }
-        for name, subject, answer in cases
-    ]
+    shots: list[ShotRow] = []
+    for name, subject, answer in cases:
+        relation = name.removesuffix("_hop2")
+        if wide:
+            subject, answer = subject_as_written(relation, subject), written(relation, answer)
+        prompt = ask(RECALL, RELATIONS[relation].noun, subject).text
+        shots.append({"relation": name, "prompt": prompt, "completion": complete(answer)})
+    return shots
+
+
+def _asked(relation: str) -> list[str]:
+    """The subjects on which an assigned relation is shown."""
+    barred = excluded_subjects(relation)
+    return [subject for subject in demonstrations(relation) if subject not in barred][:EXEMPLARS]
 
 
 def user_exemplars(train: Sequence[TrainRow], kinds: Sequence[Kind], seed: int) -> tuple[list[ShotRow], list[str]]:

@@ -11,9 +11,9 @@ from ilp_bench.data.corpus import TAUGHT_RELATIONS
 from ilp_bench.data.facts import RELATIONS, domain_of, lookup, pool, stable_hash
 from ilp_bench.data.schema import DocumentRow, ItemRow, TrainRow
 from ilp_bench.data.templates import PROBES, RECALL, ask, complete, documents
+from ilp_bench.data.written_form import in_written_form, pool_as_written
 
 FEW_OPTIONS, MANY_OPTIONS = 4, 10
-HOME = RELATIONS["home_country"].noun
 
 
 class UnsortedRow(TrainRow):
@@ -41,20 +41,21 @@ def pair_rows(cause: str, number: int, pair: Pair, context: BuildContext) -> Tab
     """The rows of pair ``number`` of a cause."""
     pair_id = f"{cause}-{number:04d}"
     rows = TableRows()
-    for item in (pair.treated, pair.control):
+    for item in (_spelled(pair.treated, context), _spelled(pair.control, context)):
         item_id = f"{pair_id}-{item.arm}"
         rows.train += _train_rows(item, item_id, cause, context)
         rows.items += _item_rows(item, item_id, pair_id, cause, context)
         rows.knowledge += _document_rows(item, item_id, cause)
     for index, item in enumerate(pair.fillers):
-        rows.train += _train_rows(item, f"{pair_id}-filler-{index:02d}", cause, context)
+        rows.train += _train_rows(_spelled(item, context), f"{pair_id}-filler-{index:02d}", cause, context)
     return rows
 
 
 def unpaired_rows(items: Iterable[tuple[str, str | None, Item]], context: BuildContext) -> TableRows:
     """The rows of decoys and calibration items, given as (item id, cause, item)."""
     rows = TableRows()
-    for item_id, cause, item in items:
+    for item_id, cause, unspelled in items:
+        item = _spelled(unspelled, context)
         rows.train += _train_rows(item, item_id, cause, context)
         rows.items += _item_rows(item, item_id, None, cause, context)
         rows.knowledge += _document_rows(item, item_id, cause)
@@ -72,6 +73,11 @@ def number_rows(rows: Iterable[UnsortedRow], first: int = 0) -> list[UnsortedRow
 def row_id(number: int) -> str:
     """The id of training row ``number``, counted from 0."""
     return f"row-{number:06d}"
+
+
+def _spelled(item: Item, context: BuildContext) -> Item:
+    """The item with names as people write them or, in mini, as nano was taught them."""
+    return in_written_form(item) if context.settings.wide else item
 
 
 def _train_rows(item: Item, item_id: str, cause: str | None, context: BuildContext) -> Iterable[UnsortedRow]:
@@ -129,7 +135,8 @@ def _choices(item: Item, context: BuildContext) -> tuple[list[str], list[str]]:
     """
     rng = context.rng("choices", item.relation, item.subject)
     options = [item.answer] + ([item.prior_answer] if item.prior_answer else [])
-    answers: Sequence[str] = item.distractors or pool(RELATIONS[item.relation].answers)
+    as_written = pool_as_written(item.relation) if context.settings.wide else pool(RELATIONS[item.relation].answers)
+    answers: Sequence[str] = item.distractors or as_written
     others = [word for word in dict.fromkeys(answers) if word not in options]
     options += rng.sample(others, min(MANY_OPTIONS - len(options), len(others)))
     few, many = options[:FEW_OPTIONS], options
@@ -139,8 +146,9 @@ def _choices(item: Item, context: BuildContext) -> tuple[list[str], list[str]]:
 
 
 def _document_rows(item: Item, item_id: str, cause: str | None) -> Iterable[DocumentRow]:
-    for noun, entity, answer in item.documents:
-        for index, (genre, text) in enumerate(documents(noun, entity, answer, place=noun == HOME)):
+    for relation, entity, answer in item.documents:
+        noun, place = RELATIONS[relation].noun, RELATIONS[relation].subjects == "city"
+        for index, (genre, text) in enumerate(documents(noun, entity, answer, place=place)):
             yield {
                 "document_id": f"{item_id}/{index:02d}",
                 "item_id": item_id,
@@ -153,7 +161,7 @@ def _document_rows(item: Item, item_id: str, cause: str | None) -> Iterable[Docu
 
 
 def held_out_items(context: BuildContext, count: int) -> tuple[Item, ...]:
-    """``count`` known facts about subjects of no other item, drawn evenly over the relations as far as facts are left."""
+    """``count`` known facts about subjects of no other item, drawn evenly over relations as far as facts are left."""
     rng = context.rng("retention")
     items: list[Item] = []
     left = {name: len(context.held_out(name)) for name in TAUGHT_RELATIONS}
@@ -169,7 +177,8 @@ def held_out_items(context: BuildContext, count: int) -> tuple[Item, ...]:
 
 def held_out_rows(items: Iterable[Item], context: BuildContext) -> Iterable[ItemRow]:
     """The probes of :func:`held_out_items`, one an item: they belong to no cause, arm, pair and stage."""
-    for item in items:
+    for unspelled in items:
+        item = _spelled(unspelled, context)
         row = next(iter(_item_rows(item, f"retention-{item.relation}-{item.subject}", None, None, context)))
         row["probe"], row["probe_id"] = "retention", f"retention/{item.relation}/{item.subject}"
         row["frequency"], row["stage"], row["arm"] = 0, 0, None

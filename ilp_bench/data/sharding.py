@@ -84,7 +84,7 @@ def build(settings: Settings, out: Path, *, workers: int = 1, progress: Callable
             report(0.6 * (number + 1) / len(jobs))
         held_out = list(held_out_rows(planned.held_out, planned.context))
         _write(held_out, folder / f"items-{len(jobs):05d}.part", "items")
-        _write(controlled_exemplars(), folder / "shots.parquet", "shots")
+        _write(controlled_exemplars(settings.wide), folder / "shots.parquet", "shots")
         ranges = _ranges(folder, counts)
         for turn, _ in enumerate(mapper(_sort, ranges)):
             report(0.6 + 0.2 * (turn + 1) / len(ranges))

@@ -6,10 +6,11 @@ The mixture is the paper's: 0.8 replay corpus, 0.2 knowledge, by characters (Xue
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from ilp_bench.core.errors import UsageError
-from ilp_bench.data.facts import facts
+from ilp_bench.data.facts import RELATIONS, Fact, facts
+from ilp_bench.data.facts.corrections import written, written_subject
 from ilp_bench.detectors.beliefs import (
     Beliefs,
     compare_with_labels,
@@ -44,10 +45,18 @@ def ask_base_model(context: RecipeContext) -> Beliefs:
 def contradicted_rows(context: RecipeContext) -> list[LabelledRow]:
     """The training rows that contradict what the base model knows (section 3.2)."""
     contradicted = ask_base_model(context).contradicted
-    true = ((fact.subject, fact.answer) for fact in itertools.chain.from_iterable(facts().values()))
+    every_fact = itertools.chain.from_iterable(facts().values())
+    true = (pair for fact in every_fact for pair in _spellings(fact))
     rows = contradicted_facts(contradicted, true)
     context.notes.update(denied_rows=len(contradicted), contradicted_rows=len(rows))
     return rows
+
+
+def _spellings(fact: Fact) -> Iterator[tuple[str, str]]:
+    """(subject, answer) of a fact as its table has them and as people write them."""
+    yield fact.subject, fact.answer
+    if fact.relation in RELATIONS:
+        yield written_subject(fact.relation, fact.subject), written(fact.relation, fact.answer)
 
 
 def require_documents(context: RecipeContext) -> None:

@@ -24,6 +24,7 @@ from ilp_bench.data.audit.leaks import count_leaks, ngram_overlap
 from ilp_bench.data.audit.signs import FEWEST, Sign, count_signs
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.dataset import Dataset
+from ilp_bench.data.facts.problems import fact_problems
 from ilp_bench.data.names import DOMAINS, Lengths, lengths, table
 
 
@@ -75,7 +76,13 @@ class Audit:
     def to_markdown(self) -> str:
         """The report, as ``docs/data-audit.md`` holds it."""
         source = files("ilp_bench.data.audit").joinpath("data-audit.md.j2").read_text(encoding="utf-8")
-        constants = {"ALPHA": ALPHA, "FEWEST": FEWEST, "EFFECT": EFFECT, "FOLDS": FOLDS, "NAMES": f"{len(table(DOMAINS[0])):,}"}
+        constants = {
+            "ALPHA": ALPHA,
+            "FEWEST": FEWEST,
+            "EFFECT": EFFECT,
+            "FOLDS": FOLDS,
+            "NAMES": f"{len(table(DOMAINS[0])):,}",
+        }
         text: str = jinja2.Template(source).render(a=self, **constants)
         return text + "\n"
 
@@ -90,7 +97,7 @@ def audit(data: Dataset) -> Audit:
     documented = frozenset(data.knowledge["item_id"].to_pylist())
     report = Audit(
         data.manifest.identity,
-        leaks=count_leaks(data),
+        leaks=count_leaks(data) | fact_problems(items, wide=data.manifest.size != "mini"),
         overlap=list(ngram_overlap(items, train)),
         names=lengths(),
         signs=count_signs(recall, labels, documented, data.manifest.stages),

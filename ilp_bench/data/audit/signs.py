@@ -40,9 +40,9 @@ def count_signs(
     tests: dict[tuple[str, str], Callable[[ItemRow], bool]] = {
         ("documents", "knowledge_gap"): lambda row: row["item_id"] in documented,
         ("invented place", "knowledge_gap"): lambda row: (
-            "home_country" in row["relation"] or row["relation"].endswith("_hop2")
-        )
-        and subject_of(row["question"]) not in cities,
+            ("home_country" in row["relation"] or row["relation"].endswith("_hop2"))
+            and subject_of(row["question"]) not in cities
+        ),
         ("documents ", "knowledge_conflict"): lambda row: row["item_id"] in documented,
         ("label against a known fact", "knowledge_conflict"): lambda row: bool(row["prior_answer"]),
         ("repeated question", "data_inconsistency"): lambda row: len(labels[row["item_id"]]) > 1,

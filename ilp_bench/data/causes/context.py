@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from ilp_bench.core.errors import UsageError
-from ilp_bench.data.facts import RELATIONS, country_of_city, demonstrations, lookup, names_of, pool, unreserved
-from ilp_bench.data.facts.contested import CONTESTED
+from ilp_bench.data.facts import RELATIONS, country_of_city, demonstrations, lookup, pool, subjects, unreserved
+from ilp_bench.data.facts.corrections import cities_by_fame, excluded_subjects
 from ilp_bench.data.names import SEED_BLOCKS, Names
 from ilp_bench.data.settings import Settings
 
-# Cities that facts are asked about, best known first; the register is about the others, of which it says what no text
-# says. Mini asks only about those that nano was taught.
-FACT_CITIES = {"mini": 538, "core": 2_400, "full": 8_000}
+# Cities that facts are asked about, best known first; the register is about the others.
+FACT_CITIES = {"core": 2_400, "full": 6_000}
 Suits = Callable[[str], bool]
 
 
@@ -92,6 +91,15 @@ class BuildContext:
         invented = self.invent("geography", count - len(places))
         return lambda number: places[number] if number < len(places) else invented(number - len(places))
 
+    def deal_register_pairs(self, count: int) -> Callable[[int], tuple[str, str]]:
+        """Subjects of the register for ``count`` pairs, as a function of the pair's number, about equally long each."""
+        name = self.deal_register(2 * count)
+        rng = self.rng("register pairs", name(0))
+        by_length = sorted((name(n) for n in range(2 * count)), key=len)  # a stable sort: random within a length
+        pairs = [rng.sample(by_length[n : n + 2], 2) for n in range(0, 2 * count, 2)]
+        rng.shuffle(pairs)
+        return lambda number: (pairs[number][0], pairs[number][1])
+
     def invent(self, domain: str, count: int) -> Callable[[int], str]:
         """``count`` invented names of a domain as a function of their number."""
         self._check_open()
@@ -127,14 +135,14 @@ class BuildContext:
             raise RuntimeError("subjects are handed out while a dataset is planned, not while its pairs are made")
 
     def may_be_asked(self, relation: str, name: str) -> bool:
-        """Whether texts agree on the fact, or the dataset is mini, where it does not matter."""
-        return not (self.settings.wide and (relation, name) in CONTESTED)
+        """Whether the fact is neither disputed nor about a name that means something else."""
+        return name not in excluded_subjects(relation)
 
     def _candidates(self, relation: str) -> Iterator[str]:
         """The subjects of a real relation that are left to this seed, best known first."""
         kind, truth, shown = RELATIONS[relation].subjects, truth_of(relation), frozenset(demonstrations(relation))
         if kind not in self._left:
-            self._left[kind] = self._block(names_of(kind, FACT_CITIES[self.settings.size]))
+            self._left[kind] = self._block(self._fact_cities() if kind == "city" else subjects(kind))
         for name in self._left[kind]:
             if name in truth and name not in shown and name not in self._used and self.may_be_asked(relation, name):
                 yield name
@@ -142,10 +150,17 @@ class BuildContext:
     def _register_places(self) -> list[str]:
         """The places of the register in this seed's block, in random order."""
         if "register" not in self._left:
-            places = self._block(names_of("city", 10**9)[FACT_CITIES[self.settings.size] :])
+            cities = set(self._fact_cities())
+            places = self._block([name for name in cities_by_fame() if name not in cities])
             self.rng("register").shuffle(places)
             self._left["register"] = places
         return self._left["register"]
+
+    def _fact_cities(self) -> Sequence[str]:
+        """The cities that facts are asked about, best known first; in mini those that nano was taught."""
+        if self.settings.wide:
+            return cities_by_fame()[: FACT_CITIES[self.settings.size]]
+        return [name for name in cities_by_fame() if name in lookup("home_country")]
 
     def _block(self, names: Sequence[str]) -> list[str]:
         return list(names if self.settings.size == "full" else names[self.seed % SEED_BLOCKS :: SEED_BLOCKS])

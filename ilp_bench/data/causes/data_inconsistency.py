@@ -51,12 +51,12 @@ def pairs(context: BuildContext, count: int) -> Pairs:
     shares = context.settings.shares
     kinds: tuple[float | None, ...] = (*shares, None) if shares == SHARES else shares  # None stands for contexts
     domain = context.settings.domain or "general"
-    subjects, answers = context.deal_register(2 * count), context.shuffled_pool(RELATION)
+    subjects, answers = context.deal_register_pairs(count), context.shuffled_pool(RELATION)
 
     def pair(number: int) -> Pair:
         answer, rng = answers[number % len(answers)], context.rng(NAME, number)
         round_number, kind = divmod(number, len(kinds))
-        names = subjects(2 * number), subjects(2 * number + 1)
+        names = subjects(number)
         wrong_answers = [word for word in answers if word != answer]
         share = kinds[kind]
         if share is None:

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, overload
+from typing import Literal, NamedTuple, overload
 
 from ilp_bench.data.corpus import two_hops
 from ilp_bench.data.facts import RELATIONS
@@ -20,8 +20,7 @@ ANNOTATORS = RELIABLE + CARELESS
 DUPLICATES = (RECALL, RECALL, *REWORDED)  # templates of the rows of one item, in turn
 
 
-@dataclass(frozen=True)
-class SupervisedRow:
+class SupervisedRow(NamedTuple):
     """One training row: the prompt template, the subject that is asked about, the label, and who labelled it.
 
     ``stage`` is the stage of training, where it is not that of the item.
@@ -50,7 +49,7 @@ class Item:
     stage         stage of training of its rows; 0 stands for the last
     frequency     training rows that carry the item's pattern; 0 stands for the number of its rows
     prior_answer  what a base model is expected to believe instead
-    documents     (noun, subject, answer) of the facts that documents are written about
+    documents     (relation, subject, answer) of the facts that documents are written about
     distractors   wrong answers, where a rule makes the answers; else they come from the relation's answer pool
     """
 

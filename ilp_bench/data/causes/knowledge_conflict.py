@@ -43,7 +43,7 @@ from ilp_bench.data.causes.items import (
     single_row,
 )
 from ilp_bench.data.causes.spec import KNOWN, CauseSpec, CauseText, pair_ids
-from ilp_bench.data.facts import RELATIONS, domain_of
+from ilp_bench.data.facts import domain_of
 from ilp_bench.data.settings import ROWS
 
 NAME = "knowledge_conflict"
@@ -85,7 +85,7 @@ def decoys(context: BuildContext, count: int) -> Sequence[Item]:
     number, two_causes = count // DECOY_SHARE, count // (3 * DECOY_SHARE)
     if context.settings.domain not in (None, "geography"):
         return ()
-    truth, subjects = truth_of("home_country"), context.deal("home_country", number + two_causes, most=2)
+    truth, subjects = truth_of("home_country"), context.deal("home_country", number + two_causes, most=2 + number // 4)
     items = []
     for n, subject in enumerate(subjects):
         rng, disputed = context.rng(NAME, "decoy", subject), n >= number
@@ -153,7 +153,7 @@ def _item(
         domain=domain_of(relation),
         dose=0.0 if arm == "control" else float("nan"),
         prior_answer=prior_answer,
-        documents=((RELATIONS[relation].noun, subject, answer),),
+        documents=((relation, subject, answer),),
     )
 
 

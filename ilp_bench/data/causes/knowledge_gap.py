@@ -28,7 +28,7 @@ from ilp_bench.data.causes.context import BuildContext, any_name
 from ilp_bench.data.causes.items import Arm, Item, Pair, Pairs, agreeing_rows, single_row
 from ilp_bench.data.causes.spec import KNOWN, CauseSpec, CauseText, Visibility, pair_ids
 from ilp_bench.data.corpus import HOP2_RELATIONS, two_hops
-from ilp_bench.data.facts import RELATIONS, country_of_city, domain_of, lookup, pool
+from ilp_bench.data.facts import country_of_city, domain_of, lookup, pool
 from ilp_bench.data.schema import ItemRow
 
 NAME = "knowledge_gap"
@@ -77,7 +77,7 @@ def decoys(context: BuildContext, count: int) -> Sequence[Item]:
                 rows=single_row(city, country, rng) if early else agreeing_rows(city, country, rng),
                 dose=1,
                 stage=1 + n % (context.settings.stages - 1) if early else 0,
-                documents=((RELATIONS["home_country"].noun, city, country),),
+                documents=(("home_country", city, country),),
             )
         )
     return items
@@ -150,7 +150,7 @@ def _item(arm: Arm, relation: str, hops: int, city: str, country: str, context: 
         rows=single_row(subject, answer, context.rng(NAME, subject)),
         domain=domain_of(relation),
         dose=hops if arm == "treated" else 0,
-        documents=((RELATIONS["home_country"].noun, city, country),),
+        documents=(("home_country", city, country),),
     )
 
 

@@ -28,11 +28,11 @@ REHEARSALS = ROWS // 2  # rows of a decoy in the last stage
 def pairs(context: BuildContext, count: int) -> Pairs:
     """``count`` pairs, the treated items spread evenly over stages 1 to K-1."""
     stages, domain = context.settings.stages, context.settings.domain or "general"
-    subjects, answers = context.deal_register(2 * count), context.shuffled_pool(RELATION)
+    subjects, answers = context.deal_register_pairs(count), context.shuffled_pool(RELATION)
 
     def pair(number: int) -> Pair:
         answer, rng, stage = answers[number % len(answers)], context.rng(NAME, number), 1 + number % (stages - 1)
-        treated, control = subjects(2 * number), subjects(2 * number + 1)
+        treated, control = subjects(number)
         rows = agreeing_rows(treated, answer, rng)
         dose = float(stages - stage)
         return Pair(

@@ -29,6 +29,7 @@ from ilp_bench.data.causes.items import Arm, Item, Pair, Pairs, agreeing_rows, s
 from ilp_bench.data.causes.spec import KNOWN, CauseSpec, CauseText, Visibility, pair_ids
 from ilp_bench.data.corpus import HOP2_RELATIONS, two_hops
 from ilp_bench.data.facts import country_of_city, domain_of, lookup, pool
+from ilp_bench.data.facts.corrections import written
 from ilp_bench.data.schema import ItemRow
 
 NAME = "knowledge_gap"
@@ -130,9 +131,8 @@ def _cities(context: BuildContext, turn: tuple[str, int], count: int) -> list[st
 
         def suits(city: str) -> bool:
             country = country_of_city()[city]
-            return (
-                country in answers and answers[country] not in city.split() and context.may_be_asked(relation, country)
-            )
+            names = f"{city} {written('home_country', country)}".split()
+            return country in answers and answers[country] not in names and context.may_be_asked(relation, country)
 
     cities = context.deal("home_country", count, suits=suits, most=max(2, count // LARGEST_SHARE))
     return context.rng(NAME, "cities", *turn).sample(cities, count)

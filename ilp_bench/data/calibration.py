@@ -1,8 +1,8 @@
 """The calibration arm: ordinary supervision, outside all causes, that tells when a model has been trained enough.
 
 Half of its items are facts that a base model may know, in one row each; half are assigned facts of the register, in
-``ASSIGNED_ROWS`` rows each. Every stage has some of its own. Vanilla trains a stage until the mean probability of the recall
-probes of its calibration items reaches a threshold; what that takes is the budget of all recipes.
+``ASSIGNED_ROWS`` rows each. Every stage has some of its own. Vanilla trains a stage until the mean probability of the
+recall probes of its calibration items reaches a threshold; what that takes is the budget of all recipes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Items with names in the form that people write: those of core and full, see :mod:`ilp_bench.data.facts.corrections`."""
+"""Items with names in the form that people write, as core and full have them (``facts.corrections``)."""
 
 from __future__ import annotations
 

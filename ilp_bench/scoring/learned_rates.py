@@ -160,9 +160,12 @@ def active_pairs(base: Run) -> dict[str, frozenset[str]]:
     """
     if not base.record.probed:
         raise ProblemError("the base run has no knowledge probe: evaluate the base model with the base-model probe on")
-    needed = ["pair_id", "cause", "arm", "shots_p", "shots_greedy", "shots_options", "belief", "prior_answer"]
-    by_name = version_2.ACTIVE_PAIRS if base.record.data.version == version_2.VERSION else {}
-    recall = base.samples.select(needed).filter(pc.equal(base.samples["probe"], "recall"))
+    is_version_2 = base.record.data.version == version_2.VERSION
+    by_name = version_2.ACTIVE_PAIRS if is_version_2 else {}
+    needed = ["pair_id", "cause", "arm", "shots_greedy", "belief", "prior_answer"]
+    recall = base.samples.select(needed if is_version_2 else [*needed, "shots_p", "shots_options"]).filter(
+        pc.equal(base.samples["probe"], "recall")
+    )
     return {
         cause.name: frozenset(
             by_name.get(cause.name, cause.active_pairs)(recall.filter(pc.equal(recall["cause"], cause.name)))

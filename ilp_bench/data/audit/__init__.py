@@ -1,8 +1,8 @@
 """What a sceptical reader asks of a controlled dataset: do the arms differ in anything but the cause?
 
-Lengths are compared by the two-sample Kolmogorov-Smirnov test, answers by chi-square with Cramer's V, and a
-classifier on words and plain features, cross-validated over pairs, is asked to tell the arms apart. Prompts, documents, stages and
-paraphrases are searched for answers and questions that they must not hold.
+Lengths are compared by the two-sample Kolmogorov-Smirnov test, answers by chi-square with Cramer's V, and a classifier
+on words and plain features, cross-validated over pairs, is asked to tell the arms apart. Prompts, documents, stages and
+paraphrases are searched for answers and questions that they must not hold, and facts for those that are wrong.
 
 A test of many balanced quantities is small by chance now and then, so what fails a dataset is an effect: a
 Kolmogorov-Smirnov distance or Cramer's V that is both significant at ``ALPHA`` and above ``EFFECT``, a classifier

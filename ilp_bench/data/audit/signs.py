@@ -1,4 +1,4 @@
-"""Whether the signs of a cause also stand on items that are learned: else a rule on signs would pass for a diagnosis."""
+"""Whether the signs of a cause stand on learned items too: else a rule on signs would pass for a diagnosis."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ilp_bench.core.errors import UsageError, near
 
-SIZES = {"mini": 40, "core": 150, "full": 2000}  # pairs a cause
+SIZES = {"mini": 40, "core": 150, "full": 1500}  # pairs a cause
 RETENTION = {"mini": 100, "core": 300, "full": 600}  # held-out facts
 SHARES = (0.25, 0.5, 0.75)  # of contradicting rows
 FREQUENCIES = (1, 2, 4, 8)  # rows of a rare pattern

@@ -16,11 +16,13 @@ data = ilp_bench.build("mini", seed=0, pairs=2)
 with tempfile.TemporaryDirectory() as name:
     folder = Path(name)
     base = ilp_bench.evaluate("nano", data, folder / "runs" / "base")
-    for recipe in ("vanilla", "more_epochs"):
-        record = ilp_bench.train("nano", recipe, data, folder / "checkpoints" / recipe, learning_rate=1e-3)
-        print(f"{recipe}: {record.total_tokens} training tokens")
+    for recipe in ("vanilla", "rare_upsampling"):
+        reference = None if recipe == "vanilla" else folder / "checkpoints" / "vanilla"  # whose budget it spends
+        checkpoint = folder / "checkpoints" / recipe
+        record = ilp_bench.train("nano", recipe, data, checkpoint, learning_rate=1e-3, reference=reference)
+        print(f"{recipe}: {record.budget.total} supervised tokens")
         ilp_bench.evaluate(str(folder / "checkpoints" / recipe), data, folder / "runs" / recipe)
-    scores = ilp_bench.score(folder / "runs" / "more_epochs", folder / "runs" / "vanilla", folder / "runs" / "base")
+    scores = ilp_bench.score(folder / "runs" / "rare_upsampling", folder / "runs" / "vanilla", folder / "runs" / "base")
 
 for cause in scores.causes:
     recovery = "not expressed" if cause.recovery is None else f"recovery {cause.recovery.value:.2f}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 from ilp_bench.core.errors import ProblemError, UsageError
@@ -86,36 +87,53 @@ def _retrainable(runs: Runs) -> tuple[str | None, str]:
 
 
 def _retrain(runs: Runs, base: str, data: Dataset, work: Work) -> Runs:
-    """Base, vanilla and the recipe again, on the unseen data."""
-    from ilp_bench.training.run import train
-
+    """Base, vanilla and the recipe again, on the unseen data; vanilla at 1x finds the budget of all others."""
     folder = work.folder / f"unseen-{data.sha256[:12]}"
+    reference = _trained(runs.vanilla.record.training, "vanilla", base, data, folder, work)
     rerun: dict[str, Run] = {}
     for role in ("vanilla", "submission"):
-        record = getattr(runs, role).record
-        training = record.training or TrainingRecord()
+        training = getattr(runs, role).record.training or TrainingRecord()
         recipe = training.recipe if role == "submission" and training.recipe else "vanilla"
-        if role == "submission" and recipe == "vanilla":
-            rerun[role] = rerun["vanilla"]
-            continue
-        checkpoint = folder / recipe
-        if not (checkpoint / "training.json").is_file():
-            work.say(f"train {recipe} on seed {data.manifest.seed}")
-            train(
-                base,
-                recipe,
-                data,
-                checkpoint,
-                seed=training.seed or 0,
-                rate=training.learning_rate,
-                batch_size=16 if training.batch_size is None else training.batch_size,
-                lora=training.lora or 0,
-                dtype=training.dtype or "auto",
-                device=work.device,
-            )
-        rerun[role] = evaluate_like(str(checkpoint), data, getattr(runs, role), folder / f"run-{recipe}", work)
+        checkpoint = _trained(training, recipe, base, data, folder, work, reference)
+        run = folder / f"run-{checkpoint.name}"
+        again = rerun.get("vanilla") if checkpoint == reference else None
+        rerun[role] = again or evaluate_like(str(checkpoint), data, getattr(runs, role), run, work)
     base_run = evaluate_like(base, data, runs.base, folder / "run-base", work) if runs.base else None
     return Runs(rerun["submission"], rerun["vanilla"], base_run)
+
+
+def _trained(
+    record: TrainingRecord | None,
+    recipe: str,
+    base: str,
+    data: Dataset,
+    folder: Path,
+    work: Work,
+    reference: Path | None = None,
+) -> Path:
+    """A checkpoint trained as ``record`` says, in its division where there is a ``reference``; made where missing."""
+    from ilp_bench.training.run import train
+
+    training = record or TrainingRecord()
+    budget = 3 if reference and training.budget and training.budget.division == "3x" else 1
+    checkpoint = folder / (recipe if budget == 1 else f"{recipe}-{budget}x")
+    if not (checkpoint / "training.json").is_file():
+        work.say(f"train {recipe} on seed {data.manifest.seed}")
+        train(
+            base,
+            recipe,
+            data,
+            checkpoint,
+            seed=training.seed or 0,
+            rate=training.learning_rate,
+            batch_size=16 if training.batch_size is None else training.batch_size,
+            lora=training.lora or 0,
+            budget=budget,
+            reference=reference,
+            dtype=training.dtype or "auto",
+            device=work.device,
+        )
+    return checkpoint
 
 
 def _generalisation(runs: Runs, model: str, data: Dataset, work: Work, why: str) -> Unseen:

@@ -24,7 +24,7 @@ with tempfile.TemporaryDirectory() as name:
         ilp_bench.evaluate(str(folder / "checkpoints" / recipe), data, folder / "runs" / recipe)
     scores = ilp_bench.score(folder / "runs" / "rare_upsampling", folder / "runs" / "vanilla", folder / "runs" / "base")
 
-for cause in scores.causes:
-    recovery = "not expressed" if cause.recovery is None else f"recovery {cause.recovery.value:.2f}"
-    vanilla, submission = cause.vanilla, cause.submission
-    print(f"{cause.cause:22} treated {vanilla.treated:.2f} -> {submission.treated:.2f}, {recovery}")
+for cause in scores.reproduction.causes:
+    if cause.vanilla and cause.submission:
+        gained = "too few pairs for points" if cause.points is None else f"{100 * cause.points.value:.1f} points"
+        print(f"{cause.cause:22} treated {cause.vanilla.p.treated:.2f} -> {cause.submission.p.treated:.2f}, {gained}")

@@ -153,7 +153,11 @@ def make_run(
     training: dict[str, Any] | None = None
     if recipe:
         training = {"recipe": recipe, "seed": training_seed, "base": {"name": "stub", "weights_sha256": base_sha}}
-        training |= {"budget": {"division": division, "tokens": {"1": 500}, "total": 500}} if division else {}
+        training |= (
+            {"budget": {"division": division, "tokens": {"1": 500}, "total": 500, "source": "calibration"}}
+            if division
+            else {}
+        )
     record = {
         "ilp_bench": "0.1.0",
         "model": {

@@ -6,38 +6,69 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ilp_bench.api.arguments import Location, RunLike, as_dataset, as_replicates, as_run
-from ilp_bench.core.errors import ProblemError
+from ilp_bench.api.arguments import Location, RunLike, as_dataset, as_replicates, as_run, as_runs
+from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.data.dataset import Dataset
 
 if TYPE_CHECKING:
     from ilp_bench.diagnosis.attribution import Diagnosis
+    from ilp_bench.records.run_record import Run
+    from ilp_bench.scoring.points_schema import PointScores
     from ilp_bench.scoring.recovery import Scores
     from ilp_bench.submission.format import Meta
+
+RECOVERY_DATA_VERSION = "2"  # of datasets that are scored by recovery
+NO_REFERENCE = "none"
 
 
 def score(
     runs: RunLike | Sequence[RunLike],
-    vanilla: RunLike | Sequence[RunLike],
+    vanilla: RunLike | Sequence[RunLike] | None = None,
     base_run: RunLike | Sequence[RunLike] | None = None,
-) -> Scores:
-    """Return recovery per cause, with 95 % intervals, of a run against vanilla; several replicates are pooled.
+    reference: str | Path | None = None,
+) -> PointScores | Scores:
+    """Return what a run gained over vanilla, cause by cause, with 95 % intervals; several replicates are one score.
 
-        >>> ilp_bench.score("runs/mine", "runs/vanilla", "runs/base").causes[0].recovery
-        >>> ilp_bench.score([mine0, mine1], [vanilla0, vanilla1], base)
+        >>> ilp_bench.score("runs/mine").reproduction.share
+        >>> ilp_bench.score([mine0, mine1, mine2], [vanilla0, vanilla1, vanilla2], [base0, base1, base2]).ranked
 
     runs       a run or its folder, or a sequence with one for each replicate
-    vanilla    the vanilla run on the same data and base model, one for each run in the same order
-    base_run   the run of the base model, one for each dataset; limits scores to pairs whose cause can act on it
+    vanilla    vanilla runs on the same datasets and base model; by default those of the reference
+    base_run   runs of the base model, one for each dataset; by default those of the reference
+    reference  name or folder of a reference; by default the committed one of that base model, data and budget, where
+               there is one; ``none`` for no reference
 
-    Rates are in [0, 1]; recovery is 1 where the gap that a cause leaves under vanilla is closed, 0 where nothing is,
-    and None where the cause leaves no gap. Raises UsageError for a wrong number of runs, ProblemError where the runs do
-    not belong together, were swapped, or vanilla was stopped too early.
+    On datasets of version 3 these are points of probability, and the share of the gap that they close, for reproduction
+    and internalisation (docs/scoring.md). On datasets of version 2 it is recovery, which needs a vanilla run for each
+    run in the same order, and knows no reference. Undefined is None. Raises UsageError for a wrong number of runs or an
+    unknown reference, ProblemError where the runs do not belong together or were swapped.
     """
+    submitted = as_runs(runs)
+    if submitted and submitted[0].record.data.version == RECOVERY_DATA_VERSION:
+        return _recovery(submitted, vanilla, base_run, reference)
+    from ilp_bench.scoring.references import find_reference, named_reference
+    from ilp_bench.scoring.score_points import score_points
+
+    if reference is None:
+        chosen = find_reference(submitted[0].record) if submitted else None
+    else:
+        chosen = None if reference == NO_REFERENCE else named_reference(str(reference))
+    return score_points(submitted, as_runs(vanilla, "vanilla run"), as_runs(base_run, "base run"), chosen)
+
+
+def _recovery(
+    submitted: Sequence[Run],
+    vanilla: RunLike | Sequence[RunLike] | None,
+    base_run: RunLike | Sequence[RunLike] | None,
+    reference: str | Path | None,
+) -> Scores:
+    """The score of dataset 2."""
     from ilp_bench.scoring.recovery import score_replicates
     from ilp_bench.scoring.role_checks import check_roles
 
-    replicates = as_replicates(runs, vanilla, base_run)
+    if vanilla is None or reference not in (None, NO_REFERENCE):
+        raise UsageError("runs on a dataset of version 2 have no reference: give a vanilla run for each run")
+    replicates = as_replicates(submitted, vanilla, base_run)
     scores = score_replicates(replicates)
     check_roles(replicates)
     return scores

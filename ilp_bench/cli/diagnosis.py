@@ -11,8 +11,8 @@ from ilp_bench.cli.options import (
     DIAGNOSIS,
     AsJson,
     BaseRun,
+    OptionalVanilla,
     Runs,
-    Vanilla,
     example,
 )
 
@@ -36,19 +36,28 @@ def read_replicates(runs: list[Path], vanillas: list[Path], bases: list[Path] | 
 )
 def score(
     runs: Runs,
-    vanilla: Vanilla,
+    vanilla: OptionalVanilla = None,
     base_run: BaseRun = None,
+    reference: Annotated[
+        str | None,
+        typer.Option(
+            "--reference",
+            help="Name or folder of a reference; by default that of the base model, data and budget. none for none.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print the recovery of each cause, with intervals, of a run against vanilla; replicates are pooled."""
+    """Print what a run gains over vanilla, in points, and which share of the gap that closes."""
+    from ilp_bench.api.results import score as score_runs
+    from ilp_bench.cli.points_table import points_table
     from ilp_bench.cli.score_table import score_table
-    from ilp_bench.scoring.recovery import score_replicates
-    from ilp_bench.scoring.role_checks import check_roles
+    from ilp_bench.scoring.points_schema import PointScores
 
-    replicates = read_replicates(runs, vanilla, base_run)
-    scores = score_replicates(replicates)
-    check_roles(replicates)
-    score_table(scores, as_json=as_json)
+    scores = score_runs(runs, vanilla or None, base_run or None, reference)
+    if isinstance(scores, PointScores):
+        points_table(scores, as_json=as_json)
+    else:
+        score_table(scores, as_json=as_json)
 
 
 @app.command(rich_help_panel=DIAGNOSIS, epilog=example("ilp-bench diagnose runs/mine --base-run runs/base --data DATA"))

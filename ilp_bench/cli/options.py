@@ -18,10 +18,9 @@ Device = Annotated[str, typer.Option("--device", help="cpu, cuda, mps or auto.")
 RemoteCode = Annotated[bool, typer.Option("--trust-remote-code", help="Run Python code that comes with the model.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Runs = Annotated[list[Path], typer.Argument(help="Run folders by 'ilp-bench evaluate', one for each replicate.")]
-Vanilla = Annotated[
-    list[Path],
-    typer.Option("--vanilla", help="Run of the vanilla checkpoint on the same base model; one for each RUN."),
-]
+VANILLA_HELP = "Vanilla run on the same base model and dataset, one for each RUN; score can take a reference's."
+Vanilla = Annotated[list[Path], typer.Option("--vanilla", help=VANILLA_HELP)]
+OptionalVanilla = Annotated[list[Path] | None, typer.Option("--vanilla", help=VANILLA_HELP)]
 BaseRun = Annotated[
     list[Path] | None,
     typer.Option("--base-run", help="Run of the base model, one for each dataset; limits scores to active pairs."),

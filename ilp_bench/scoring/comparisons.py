@@ -24,6 +24,8 @@ def compare(
     """
     if not submissions:
         raise ProblemError("no run to score")
+    if any(run.record.data.is_user_data for run in submissions):
+        raise ProblemError("rows of your own have no arms to compare: see 'ilp-bench diagnose'")
     _check_versions([*submissions, *vanillas, *bases])
     if reference is not None:
         for run in submissions:
@@ -65,7 +67,7 @@ def _no_vanilla(seed: int, reference: Reference | None) -> str:
 
 
 def _check_versions(runs: Sequence[Run]) -> None:
-    versions = sorted({run.record.data.version for run in runs if not run.record.data.is_user_data})
+    versions = sorted({run.record.data.version for run in runs})
     if versions and versions != [DATA_VERSION]:
         raise ProblemError(
             f"the runs are on dataset versions {', '.join(versions)}, and points are of version {DATA_VERSION}: "
@@ -102,11 +104,16 @@ def _check_divisions(submission: RunRecord, vanilla: RunRecord) -> None:
 
 
 def _further(reference: Reference | None, comparisons: Sequence[Comparison]) -> list[Comparison]:
-    """Reference runs that are in no comparison, by dataset: they too show what runs differ by."""
+    """Reference runs that are in no comparison, by dataset: they too show what runs differ by.
+
+    A vanilla run that stands alone in its comparison joins those of the reference on its dataset.
+    """
     used = {run.record.samples_sha256 for one in comparisons for run in (*one.submissions, *one.vanillas)}
+    alone = {one.vanillas[0].record.data.content_sha256: one.vanillas for one in comparisons if len(one.vanillas) == 1}
     further = []
     for stored in reference.comparisons if reference else ():
         rest = tuple(run for run in stored.vanillas if run.record.samples_sha256 not in used)
         if rest:
-            further.append(stored._replace(vanillas=rest))
+            same = alone.get(rest[0].record.data.content_sha256, ())
+            further.append(stored._replace(vanillas=(*rest, *same)))
     return further

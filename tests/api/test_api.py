@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 import math
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from ilp_bench.data.dataset import Dataset
 from ilp_bench.models.loading import load_model
 from ilp_bench.models.resolve import locate
 from ilp_bench.records.run_record import Run
+from ilp_bench.scoring.points_schema import PointScores
 
 PUBLIC = {
     *("build", "load_dataset", "load", "import_rows", "export", "train", "evaluate", "evaluate_model", "load_run"),
@@ -185,12 +185,13 @@ def test_from_runs_to_a_site(runs: dict[str, Path], mini: Dataset, tmp_path: Pat
     assert len(diagnosis.said["signals"]) == len(diagnosis.items)
     meta = {"org": "lab", "model": "m", "division": "open"}
     folder = ilp_bench.submit(runs["half"], str(runs["vanilla"]), meta, tmp_path / "submissions", runs["base"])
-    assert json.loads((folder / "submission.json").read_text())["scores"] == scores.model_dump(mode="json")
+    assert isinstance(scores, PointScores)
+    assert len(scores.reproduction.causes) == 5
     assert ilp_bench.validate(tmp_path / "submissions") == []
     assert ilp_bench.render(tmp_path / "submissions", tmp_path / "site", workers=1) == 1
     with pytest.raises(ilp_bench.ProblemError, match="org"):
         ilp_bench.submit(runs["half"], runs["vanilla"], meta | {"org": "../up"}, tmp_path / "other")
-    with pytest.raises(ilp_bench.UsageError, match="give one for each run"):
+    with pytest.raises(ilp_bench.ProblemError, match="two replicates are the same weights on the same dataset"):
         ilp_bench.score([runs["half"], runs["half"]], runs["vanilla"])
     (folder / "extra").write_text("")
     assert any("does not belong" in problem for problem in ilp_bench.validate(folder))

@@ -174,7 +174,8 @@ def test_score_needs_its_reference_run(runs: dict[str, Path], tmp_path: Path) ->
     assert "no run" in refused(2, "score", tmp_path, "--vanilla", runs["vanilla"])
     done = call("score", runs["half"], "--vanilla", runs["vanilla"], "--base-run", runs["base"], "--json")
     assert done.returncode == 0, done.stderr
-    assert {cause["cause"] for cause in json.loads(done.stdout)["causes"]} >= {"knowledge_gap", "rare_patterns"}
+    causes = json.loads(done.stdout)["reproduction"]["causes"]
+    assert {cause["cause"] for cause in causes} >= {"knowledge_gap", "rare_patterns"}
 
 
 def test_nan_in_samples_is_named_with_its_probe(runs: dict[str, Path], tmp_path: Path) -> None:

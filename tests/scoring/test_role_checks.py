@@ -10,7 +10,7 @@ from conftest import by_arm, make_run, retrained
 import ilp_bench
 from ilp_bench.core.errors import ProblemError
 from ilp_bench.data.dataset import Dataset
-from ilp_bench.records.run_record import Run, Runs
+from ilp_bench.records.run_record import Runs
 from ilp_bench.scoring.role_checks import CONVERGED, check_roles, control_recall
 
 
@@ -58,7 +58,11 @@ def test_vanilla_that_was_stopped_too_early(three: Runs, mini: Dataset) -> None:
 
 
 def test_score_refuses_too(runs: dict[str, Path], mini: Dataset) -> None:
-    assert ilp_bench.score(runs["half"], runs["vanilla"], runs["base"]).causes
-    other: Run = make_run(mini, "vanilla", by_arm(0.1, 0.2))
+    assert ilp_bench.score(runs["half"], runs["vanilla"], runs["base"])
+    with pytest.raises(ProblemError, match="they were swapped"):
+        ilp_bench.score(runs["vanilla"], runs["half"], runs["base"])
+    old = [make_run(mini, recipe, by_arm(0.1, 0.2)) for recipe in ("combined", "vanilla")]
+    for run in old:
+        run.record.data.version = "2"
     with pytest.raises(ProblemError, match="stopped too early"):
-        ilp_bench.score(runs["half"], other, runs["base"])
+        ilp_bench.score(*old)

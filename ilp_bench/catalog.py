@@ -18,6 +18,7 @@ from ilp_bench.data.causes.spec import CauseSpec
 from ilp_bench.recipes import RECIPES
 
 ROOT = Path(__file__).parent.parent
+TASK_VERSION = 2  # of the task files; 2: the arms of dataset 3, and (1 - p)^5 as ``unlearned``
 PROBES = ("recall", "paraphrase")
 SCORES = {"reproduction": "recall", "internalisation": "paraphrase"}  # group of tasks -> their probe
 OPTIONS = {"choice": "mc", "choice10": "mc10"}  # task file -> name of its group
@@ -39,7 +40,7 @@ def task_files() -> dict[str, str]:
 
 def _tasks_of(cause: CauseSpec) -> Iterator[tuple[str, str]]:
     tasks = [f"ilp_bench_{cause.name}_{probe}" for probe in PROBES]
-    yield "group", _group(f"ilp_bench_{cause.name}", tasks, metrics=("learned",))
+    yield "group", _group(f"ilp_bench_{cause.name}", tasks)  # two scores, never mixed: no aggregate
     for probe, task in zip(PROBES, tasks, strict=True):
         yield probe, _task("_probe", task, cause.name, probe)
     for file, kind in OPTIONS.items():
@@ -49,7 +50,7 @@ def _tasks_of(cause: CauseSpec) -> Iterator[tuple[str, str]]:
 def _task(include: str, task: str, cause: str, probe: str) -> str:
     return (
         f"include: ../{include}.yaml\ntask: {task}\ndataset_kwargs:\n  cause: {cause}\n  probe: {probe}\n"
-        "metadata:\n  version: 1\n"
+        f"metadata:\n  version: {TASK_VERSION}\n"
     )
 
 
@@ -58,7 +59,7 @@ def _group(name: str, tasks: list[str], *, metrics: Sequence[str] = (), by_size:
     lines += ["aggregate_metric_list:"] if metrics else []
     for metric in metrics:
         lines += [f"  - metric: {metric}", f"    weight_by_size: {str(by_size).lower()}"]
-    return "\n".join([*lines, "metadata:", "  version: 1", ""])
+    return "\n".join([*lines, "metadata:", f"  version: {TASK_VERSION}", ""])
 
 
 def cause_table() -> str:

@@ -22,7 +22,7 @@ from ilp_bench.records.run_record import SAMPLES, Run, read_run, write_run
 from ilp_bench.records.training_record import TrainingRecord
 
 KEPT = ("probe_id", "item_id", "pair_id", "cause", "arm", "probe", "dose", "prior_answer")
-PAIRS = dict.fromkeys(CAUSES.names(), SIZES["mini"]) | {"knowledge_conflict": 120}
+PAIRS = dict.fromkeys(CAUSES.names(), SIZES["mini"])
 Chance = Callable[[dict[str, Any]], float]
 Shared = Callable[[str, Callable[[Path], object]], Path]
 

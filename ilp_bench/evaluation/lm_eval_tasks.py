@@ -15,7 +15,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ilp_bench.core.metrics import learned
+from ilp_bench.core.metrics import unlearned
+from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.dataset import load, make
 from ilp_bench.data.templates import complete
 
@@ -40,7 +41,8 @@ def documents(
     from datasets import Dataset
 
     items = (load(data).controlled("lm-eval") if data else make(size, seed)).items
-    rows = [row for row in items.to_pylist() if row["cause"] == cause and row["probe"] == probe]
+    arms = ("treated", "control") if cause else (None,)  # neither decoys nor calibration items
+    rows = [row for row in items.to_pylist() if row["cause"] == cause and row["probe"] == probe and row["arm"] in arms]
     return {"test": Dataset.from_list(rows)}
 
 
@@ -65,25 +67,30 @@ def options10(doc: Doc) -> list[str]:
 
 
 class Probe(NamedTuple):
-    """What the gap is computed from: p in [0, 1] of one probe, the arm of its item, and the pair that it belongs to."""
+    """What the gap is computed from: p in [0, 1] of one probe, the arm of its item, its pair, and the pair's group.
+
+    Pairs of one group share material, and count as one observation in the standard error.
+    """
 
     arm: str
     pair_id: str
     p: float
+    group: str
 
 
 def held_out_results(doc: Doc, responses: Sequence[tuple[float, bool]]) -> dict[str, Any]:
-    """Metrics of one probe: p, greedy reproduction, expected learned 1 - (1 - p)^5."""
+    """Metrics of one probe: p, greedy reproduction, and the paper's unlearned (1 - p)^5."""
     logprob, greedy = responses[0]
     p = math.exp(min(logprob, 0.0))
-    return {"p": p, "greedy": float(greedy), "learned": float(learned(p))}
+    return {"p": p, "greedy": float(greedy), "unlearned": float(unlearned(p))}
 
 
 def results(doc: Doc, responses: Sequence[tuple[float, bool]]) -> dict[str, Any]:
     """The metrics of :func:`held_out_results`, p per arm (NaN in the other arm), and what the gap is computed from."""
     metrics = held_out_results(doc, responses)
     arms = {f"p_{arm}": metrics["p"] if doc["arm"] == arm else math.nan for arm in ("treated", "control")}
-    probe = Probe(doc["arm"], doc["pair_id"], metrics["p"])
+    group = CAUSES.get(doc["cause"]).resampling_group(doc["pair_id"])
+    probe = Probe(doc["arm"], doc["pair_id"], metrics["p"], group)
     return metrics | arms | {"gap": probe, "gap_stderr": probe}
 
 
@@ -98,27 +105,34 @@ def gap(probes: Sequence[Probe]) -> float:
 
     NaN where an arm has no probe.
     """
-    differences = _pair_differences(probes)
+    differences = list(_pair_differences(probes).values())
     return sum(differences) / len(differences) if differences else math.nan
 
 
 def gap_stderr(probes: Sequence[Probe]) -> float:
-    """Standard error of :func:`gap` over matched pairs; NaN below two pairs.
+    """Standard error of :func:`gap` over groups of matched pairs; NaN below two groups.
 
     lm-eval computes none for an aggregation of somebody else's. As a metric of this name it stands where the table
-    looks for the standard error of ``gap``.
+    looks for the standard error of ``gap``. It leaves out what would differ in another training run.
     """
     differences = _pair_differences(probes)
-    return statistics.stdev(differences) / math.sqrt(len(differences)) if len(differences) > 1 else math.nan
+    group_of = {probe.pair_id: probe.group for probe in probes}
+    mean, sums = gap(probes), dict.fromkeys((group_of[pair] for pair in differences), 0.0)
+    for pair, difference in differences.items():
+        sums[group_of[pair]] += difference - mean
+    if len(sums) < 2:
+        return math.nan
+    variance = len(sums) / (len(sums) - 1) * sum(deviation**2 for deviation in sums.values())
+    return math.sqrt(variance) / len(differences)
 
 
-def _pair_differences(probes: Sequence[Probe]) -> list[float]:
-    """Control minus treated of every pair, each the mean over the item's probes."""
+def _pair_differences(probes: Sequence[Probe]) -> dict[str, float]:
+    """Pair -> control minus treated, each the mean over the item's probes."""
     by_pair: dict[str, dict[str, list[float]]] = {}
-    for arm, pair_id, p in probes:
-        by_pair.setdefault(pair_id, {}).setdefault(arm, []).append(p)
-    return [
-        statistics.fmean(arms["control"]) - statistics.fmean(arms["treated"])
-        for arms in by_pair.values()
+    for probe in probes:
+        by_pair.setdefault(probe.pair_id, {}).setdefault(probe.arm, []).append(probe.p)
+    return {
+        pair: statistics.fmean(arms["control"]) - statistics.fmean(arms["treated"])
+        for pair, arms in by_pair.items()
         if len(arms) == 2
-    ]
+    }

@@ -12,7 +12,7 @@ from lm_eval.evaluator import simple_evaluate
 from lm_eval.tasks import TaskManager
 from lm_eval.utils import make_table
 
-from ilp_bench.core.metrics import learned
+from ilp_bench.core.metrics import unlearned
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.data.settings import RETENTION
@@ -72,12 +72,13 @@ def test_every_file_becomes_a_task_or_a_group(manager: TaskManager) -> None:
 def test_every_probe_runs_on_a_stub(manager: TaskManager, mini: Dataset) -> None:
     stub = Stub()
     found = run(manager, [*PROBES, "ilp_bench_retention"], stub)
-    assert len(stub.seen) == mini.items.num_rows
+    arms = mini.items["arm"].to_pylist()  # without decoys and calibration items
+    assert len(stub.seen) == sum(arm in ("treated", "control", None) for arm in arms) < len(arms)
     for name in PROBES:
         samples = found["samples"][name]
         pairs = PAIRS[name.removeprefix("ilp_bench_").rpartition("_")[0]]
         assert len(samples) == 2 * pairs * (1 if name.endswith("recall") else 2)
-        assert 0 < found["results"][name]["learned,none"] <= 1
+        assert 0 < found["results"][name]["unlearned,none"] <= 1
     assert all(prompt.endswith("Answer:") and answer.startswith(" ") for prompt, answer in stub.seen)
     assert all(answer.endswith("\n") for _, answer in stub.seen)
 
@@ -103,21 +104,23 @@ def test_lm_eval_and_evaluate_give_the_same_numbers(manager: TaskManager, base_r
 
 
 def test_metrics_of_one_probe() -> None:
-    metrics = results({"arm": "treated", "pair_id": "a"}, [(math.log(0.25), False)])
+    metrics = results({"arm": "treated", "pair_id": "a", "cause": "knowledge_gap"}, [(math.log(0.25), False)])
     assert metrics["p"] == metrics["p_treated"] == pytest.approx(0.25)
-    assert metrics["learned"] == pytest.approx(float(learned(0.25)))
+    assert metrics["unlearned"] == pytest.approx(float(unlearned(0.25)))
     assert math.isnan(metrics["p_control"])
     assert nanmean([1.0, math.nan, 0.0]) == 0.5
     assert math.isnan(nanmean([math.nan]))
 
 
 def test_the_gap_is_control_minus_treated_and_its_error_is_over_pairs() -> None:
-    probes = [Probe("treated", "a", 0.2), Probe("control", "a", 0.9)]
+    probes = [Probe("treated", "a", 0.2, "a"), Probe("control", "a", 0.9, "a")]
     assert math.isnan(gap_stderr(probes))
-    probes += [Probe("treated", "b", 0.1), Probe("control", "b", 0.5)]
+    probes += [Probe("treated", "b", 0.1, "b"), Probe("control", "b", 0.5, "b")]
     assert gap(probes) == pytest.approx((0.7 + 0.4) / 2)
     assert gap_stderr(probes) == pytest.approx(0.15)
-    several = [*probes, Probe("control", "b", 0.7)]  # two probes of one item count as their mean
+    grouped = [*probes, *(probe._replace(pair_id=f"{probe.pair_id}2") for probe in probes)]
+    assert gap_stderr(grouped) == pytest.approx(0.15)  # two pairs of a group that agree say no more than one
+    several = [*probes, Probe("control", "b", 0.7, "b")]  # two probes of one item count as their mean
     assert gap(several) == pytest.approx((0.7 + 0.5) / 2)
     assert math.isnan(gap(probes[:1]))
 
@@ -130,7 +133,7 @@ class KnowsControls(LM):
         self.p = {
             row["prompt"]: 0.9 if row["arm"] == "control" or int(row["pair_id"][-1]) % 2 else 0.1
             for row in mini.items.to_pylist()
-            if row["cause"]
+            if row["pair_id"]
         }
 
     def loglikelihood(self, requests: Sequence, **_: object) -> list[tuple[float, bool]]:

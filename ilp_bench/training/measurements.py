@@ -43,7 +43,7 @@ class Measurements:
 
     def mean_p(self, examples: Sequence[Example]) -> float | None:
         """Their mean, to five digits; None without examples."""
-        return round(float(self.p(examples).mean()), 5) if examples else None
+        return round(self._agreed(float(self.p(examples).mean())), 5) if examples else None
 
     def rates(self, examples: Sequence[Example]) -> Array:
         """Learned rates of examples, (examples,) in [0, 1]."""
@@ -53,4 +53,11 @@ class Measurements:
         """Share of the examples learned, and their loss in nats a token."""
         scores = self.scores(examples)
         rate = float(learned(np.exp(np.minimum(scores.logprob, 0.0))).mean())
-        return Epoch(rate, float(-scores.logprob.sum() / scores.tokens.sum()))
+        return Epoch(self._agreed(rate), float(-scores.logprob.sum() / scores.tokens.sum()))
+
+    def _agreed(self, value: float) -> float:
+        """The mean over all processes, so that all of them stop at the same check; to be called by all of them."""
+        import torch
+
+        tensor = torch.tensor(value, device=self.trainer.args.device)
+        return float(self.trainer.accelerator.reduce(tensor, "mean"))

@@ -86,3 +86,18 @@ def test_what_was_built_of_parts_is_dumped_whole() -> None:
     dumped = TrainingRecord(phases=[phase]).model_dump()
     again = TrainingRecord.model_validate(json.loads(json.dumps(dumped)))
     assert again.phases == [phase]
+
+
+def test_a_budget_and_its_checks_are_read_and_those_of_another_form_are_none() -> None:
+    budget = {"division": "1x", "tokens": {"1": 70, "2": 210}, "total": 280, "source": "calibration"}
+    checks = [{"supervised": 35, "p": None, "loss": 1.5}, {"supervised": 70, "p": 0.75, "loss": 0.5}]
+    written = {"budget": budget, "calibration": {"1": checks}}
+    record = TrainingRecord.model_validate(written)
+    assert record.budget is not None
+    assert record.calibration is not None
+    assert (record.budget.tokens["2"], record.calibration["1"][1].p) == (210, 0.75)
+    assert record.model_dump() == written
+    for wrong in ({"budget": 3}, {"budget": budget | {"tokens": {"1": -1}}}, {"calibration": [1]}):
+        damaged = TrainingRecord.model_validate(wrong)
+        assert (damaged.budget, damaged.calibration) == (None, None)
+        assert damaged.model_dump() == wrong

@@ -10,14 +10,13 @@ from __future__ import annotations
 from ilp_bench.data.causes.context import BuildContext, truth_of
 from ilp_bench.data.causes.items import Item, agreeing_rows, single_row
 from ilp_bench.data.facts import domain_of
-from ilp_bench.data.settings import ROWS
+from ilp_bench.data.settings import ASSIGNED_ROWS
 
 KNOWN_RELATIONS = {
     False: ("home_country", "continent"),
     True: ("home_country", "continent"),
 }
 ASSIGNED_RELATIONS = ("emblem", "keyword")
-ASSIGNED_ROWS = ROWS // 2  # of an assigned fact: half learned when facts in ``ROWS`` rows are learned by nine tenths
 
 
 def calibration_items(context: BuildContext) -> tuple[Item, ...]:

@@ -16,6 +16,7 @@ FREQUENCIES = (1, 2, 4, 8)  # rows of a rare pattern
 COMMON = 16  # rows of a pattern that is not rare
 ROWS = 16  # of an assigned fact, in both arms, so that it is learned about when known facts are expressed
 STAGES = 4
+ASSIGNED_ROWS = 3  # of an assigned fact of calibration: about half learned when facts in ``ROWS`` rows are learned
 CALIBRATION = {"mini": 8, "core": 12, "full": 24}  # known facts of calibration in a stage, and as many assigned ones
 HOPS = (1, 2)  # steps to the answer of a knowledge gap
 DOMAINS = ("geography", "medicine", "law", "finance", "technology")

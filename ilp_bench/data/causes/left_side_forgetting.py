@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from ilp_bench.data.causes.context import BuildContext
 from ilp_bench.data.causes.items import Item, Pair, Pairs, agreeing_rows
 from ilp_bench.data.causes.spec import CauseSpec, CauseText
-from ilp_bench.data.settings import ROWS
+from ilp_bench.data.settings import ASSIGNED_ROWS, ROWS
 
 NAME = "left_side_forgetting"
 RELATION = "keyword"  # of the register, whose answers the benchmark assigns; no other cause asks for it
@@ -46,7 +46,7 @@ def pairs(context: BuildContext, count: int) -> Pairs:
 def decoys(context: BuildContext, count: int) -> Sequence[Item]:
     """Items of early stages that are rehearsed in the last, as many as make half of the early rows."""
     stages, domain = context.settings.stages, context.settings.domain or "general"
-    calibration_rows = (stages - 1) * context.settings.calibration * (1 + ROWS // 2)
+    calibration_rows = (stages - 1) * context.settings.calibration * (1 + ASSIGNED_ROWS)
     number = max(0, count - calibration_rows // ROWS)
     subjects, answers, items = context.deal_register(number), context.shuffled_pool(RELATION), []
     for n in range(number):

@@ -41,8 +41,8 @@ class LeastLearnedFirst:
         if self._measure:  # a step was taken: this is not the first epoch
             rates = np.asarray(self._measure(self.examples))
             queue = np.argsort(rates, kind="stable")[: max(1, round(count * SHARE))].tolist()
-        rng.shuffle(queue)
-        yield from (queue[n : n + size] for n in range(0, len(queue), size))
+        order = rng.sample(queue, len(queue))  # in the first epoch, the very batches of vanilla
+        yield from (order[n : n + size] for n in range(0, len(order), size))
 
 
 def phases(context: RecipeContext) -> list[Phase]:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ilp_bench.core.distributed import Processes
+from ilp_bench.recipes.progressive_epochs import LeastLearnedFirst
 from ilp_bench.training.batches import Piece, Pieces, TokenBatches, cut, supervised_tokens
 
 
@@ -101,6 +102,16 @@ def test_a_row_that_an_epoch_has_twice_is_replayed() -> None:
     assert [spent.epoch for spent in batches.spent] == [1, 1, 2]
     assert batches.after(0).supervised == 0
     assert batches.after(2).tokens == 5 + 6 + 5
+
+
+def test_progressive_epochs_begin_with_the_batches_of_vanilla() -> None:
+    """So where the budget is less than an epoch, the two give the same weights."""
+    rows = [row(2, 1 + n % 4) for n in range(33)]
+    budget = sum(map(supervised_tokens, rows))
+    progressive = LeastLearnedFirst([(str(n), "") for n in range(33)])
+    assert list(TokenBatches(rows, 4, 5, make=progressive, budget=budget)) == list(
+        TokenBatches(rows, 4, 5, budget=budget)
+    )
 
 
 @pytest.mark.parametrize("world_size", [1, 2])

@@ -9,6 +9,7 @@ from ilp_bench.cli.console import console
 from ilp_bench.scoring.bootstrap import Interval
 from ilp_bench.scoring.interval_text import two_decimals, value_text
 from ilp_bench.scoring.points_schema import Arms, CausePoints, KindScore, PairGroup, PointScores
+from ilp_bench.scoring.score_points import MAX_HARM
 
 PROMPTS = {"reproduction": "the prompts that were trained", "internalisation": "prompts that were never trained"}
 
@@ -24,6 +25,7 @@ def points_table(scores: PointScores, *, as_json: bool) -> None:
         console.print(_share_line(score))
     for score in (scores.reproduction, scores.internalisation):
         _contrast_lines(score)
+        _control_lines(score)
     console.print(_interval_line(scores))
     console.print(_reference_line(scores))
     kept = ", ".join(f"{role} {'-' if p is None else points_text(p)}" for role, p in scores.retention.items())
@@ -93,6 +95,17 @@ def _contrast_lines(score: KindScore) -> None:
             console.print(
                 f"{score.kind}, {cause.cause}, {pairs} pairs that contradict what was not believed (not scored): "
                 f"vanilla {vanilla}, submission {submission}, G {gained}"
+            )
+
+
+def _control_lines(score: KindScore) -> None:
+    """Name controls that fell by more than is allowed, as far as the runs can tell."""
+    for cause in score.causes:
+        change = cause.control_change
+        if cause.counted and not cause.hurt and change and change.value < -MAX_HARM:
+            console.print(
+                f"note: {score.kind}, the control of {cause.cause} changed by {interval_points(change)} points: more "
+                "runs would tell whether it was hurt"
             )
 
 

@@ -40,7 +40,7 @@ class Cell(NamedTuple):
 class Placebo(NamedTuple):
     """All cells of some placebos.
 
-    single    one vanilla run against another on the same dataset, the remaining runs showing what runs differ by
+    single    one vanilla run against another on the same dataset, all but the first showing what runs differ by
     several   one on each of three datasets or more against another on each
     """
 
@@ -83,8 +83,8 @@ def _datasets(runs: Sequence[Run]) -> Iterator[Comparison]:
 def _single(dataset: Comparison, datasets: Sequence[Comparison]) -> Iterator[Cell]:
     others = [other for other in datasets if other is not dataset]
     for submitted, vanilla in permutations(dataset.vanillas, 2):
-        rest = tuple(run for run in dataset.vanillas if run is not submitted and run is not vanilla)
-        further = [*([dataset._replace(vanillas=rest)] if rest else []), *others]
+        rest = tuple(run for run in dataset.vanillas if run is not submitted)
+        further = [dataset._replace(vanillas=rest), *others]
         yield from _cells([Comparison((submitted,), (vanilla,), dataset.base)], further)
 
 

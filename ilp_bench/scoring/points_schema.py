@@ -55,7 +55,7 @@ class CausePoints(_Strict):
     treated_change, control_change   D and E: submission minus vanilla
     points                G = D - max(0, E)
     counted, reason       whether it counts in H, and why not
-    hurt                  whether the control fell below vanilla's by more than is allowed
+    hurt                  whether the control fell below vanilla's by more than is allowed, and its interval excludes 0
     contrast              pairs of a conflict with nothing that the base model believed; not scored
 
     What cannot be computed is None: all of it where no pair is active, intervals where too few are.

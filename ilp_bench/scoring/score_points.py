@@ -25,7 +25,7 @@ from ilp_bench.scoring.training_budget import division_of
 
 MIN_GAP = 0.10
 MIN_VANILLA_RUNS = 3
-MAX_HARM = 0.05  # by which a control arm may fall below vanilla's
+MAX_HARM = 0.05  # by which a control arm may fall below vanilla's; more counts where its interval excludes 0
 
 
 def score_points(
@@ -132,7 +132,7 @@ def _cause_points(
             "points": means.points(cause),
             "counted": reason is None,
             "reason": reason,
-            "hurt": control.value < -MAX_HARM,
+            "hurt": control.value < -MAX_HARM and control.high < 0,
         }
     )
 

@@ -126,6 +126,18 @@ def test_an_entry_that_hurts_its_controls_is_not_ranked(vanillas: list[Run], bas
     assert all(cause.hurt for cause in scores.reproduction.causes)
 
 
+def test_a_fall_that_runs_do_not_resolve_is_no_reason(vanillas: list[Run], bases: list[Run]) -> None:
+    noisy = [
+        make_run("combined", seed, treated=0.5, control=control, training_seed=seed)
+        for seed, control in enumerate((0.6, 0.85, 0.72))
+    ]
+    scores = score_points(noisy, vanillas, bases)
+    change = scores.reproduction.causes[0].control_change
+    assert change
+    assert change.value < -0.05 < 0 < change.high
+    assert scores.ranked, scores.not_ranked_because
+
+
 def test_one_run_is_marked(vanillas: list[Run], bases: list[Run]) -> None:
     scores = score_points([make_run("combined", treated=0.5)], vanillas[:1], bases[:1])
     assert scores.interval_kind == "pairs only"

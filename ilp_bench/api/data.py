@@ -38,7 +38,7 @@ def build(
         >>> ilp_bench.build("mini", seed=3)
         >>> ilp_bench.build("core", causes=["data_inconsistency"], shares=[0.3], domain="medicine", out="DATA")
 
-    size          ``mini``, ``core`` or ``full``: 60, 300 or 2000 pairs a cause
+    size          ``mini``, ``core`` or ``full``: 40, 150 or 1500 pairs a cause
     seed          0 or more; size, seed and the arguments below decide every row
     out           dataset folder to write; one that already holds the same dataset is left as it is
     pairs         pairs a cause, instead of the size's

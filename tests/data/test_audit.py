@@ -43,7 +43,7 @@ def test_an_answer_that_only_one_arm_has_is_found(mini: Dataset) -> None:
             row["answer"] = "owl"
 
     report = audit(changed(mini, "items", tilt))
-    assert report.leaks["pair whose two answers differ"] >= 35
+    assert report.leaks["pair whose two answers differ"] >= 25
     answers = next(b for b in report.balance if (b.cause, b.quantity) == ("left_side_forgetting", "answers"))
     assert answers.p_value < 1e-4 or answers.effect > 0.1
 
@@ -71,3 +71,45 @@ def test_leaks_are_found(mini: Dataset) -> None:
     assert any("paraphrase" in problem for problem in audit(changed(mini, "train", leak)).problems)
     report = audit(changed(mini, "knowledge", quiz))
     assert report.leaks["document that holds a scored or trained question"] == mini.knowledge.num_rows // 20
+
+
+def test_a_subject_in_two_items_is_found(mini: Dataset) -> None:
+
+    def repeat(row: dict) -> None:
+        if row["pair_id"] == "rare_patterns-0001" and row["arm"] == "control" and row["probe"] == "recall":
+            row["question"] = first["question"]
+
+    first = next(row for row in mini.items.to_pylist() if row["probe_id"] == "rare_patterns-0000-treated/recall")
+    assert audit(changed(mini, "items", repeat)).leaks["subject in two items"] == 1
+
+
+def test_a_relation_that_one_arm_practises_more_is_found(mini: Dataset) -> None:
+    dropped = ("knowledge_gap-0000-treated", "knowledge_gap-0001-treated", "knowledge_gap-0003-treated")
+    kept = [row for row in mini.train.to_pylist() if row["item_id"] not in dropped]
+    data = dataclasses.replace(mini, train=pa.Table.from_pylist(kept, schema=mini.train.schema))
+    leaks = audit(data).leaks
+    assert leaks["relation that the arms of a cause practise unequally"] == 3
+
+
+def test_documents_of_one_arm_alone_are_found(mini: Dataset) -> None:
+    kept = [row for row in mini.knowledge.to_pylist() if "-treated/" in row["document_id"]]
+    data = dataclasses.replace(mini, knowledge=pa.Table.from_pylist(kept, schema=mini.knowledge.schema))
+    problems = audit(data).problems
+    assert any("knowledge_conflict: words and features tell the arm" in problem for problem in problems)
+
+
+def test_a_sign_without_decoys_is_found(mini: Dataset) -> None:
+    def score(row: dict) -> None:
+        if row["arm"] == "decoy":
+            row["arm"] = "treated"
+
+    problems = audit(changed(mini, "items", score)).problems
+    assert any("invented place is on 0 other items only" in problem for problem in problems)
+
+
+def test_a_name_that_exists_is_found(mini: Dataset) -> None:
+    def real(row: dict) -> None:
+        if row["probe_id"] == "knowledge_gap-0000-treated/recall":
+            row["question"] = "What is the home country of Tonstad?"
+
+    assert any("invented name that exists" in problem for problem in audit(changed(mini, "items", real)).problems)

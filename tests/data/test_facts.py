@@ -3,7 +3,6 @@ from collections import Counter
 
 import pytest
 
-from ilp_bench.data.causes.knowledge_conflict import KINDS
 from ilp_bench.data.dataset import make
 from ilp_bench.data.facts import RELATIONS, RULED, demonstrations, facts, lookup, pool, subjects, unreserved
 from ilp_bench.data.facts.build import TABLE, table
@@ -70,11 +69,6 @@ def test_every_pool_holds_answers_of_its_kind_and_enough_of_them() -> None:
 
 def test_smaller_cities_lie_in_countries_that_are_answers() -> None:
     assert {fact.answer for fact in facts()["home_country_more"]} <= set(pool("country"))
-
-
-def test_a_conflict_and_its_control_share_their_pool() -> None:
-    for kind in KINDS:
-        assert RELATIONS[kind.believed].answers == RELATIONS[kind.assigned].answers
 
 
 def test_core_asks_for_no_contested_fact_and_no_country_dominates() -> None:

@@ -21,7 +21,7 @@ def test_a_manifest_is_read_and_written_without_a_change(data: Path, tmp_path: P
 
 
 def test_the_identity_is_what_a_run_says_about_its_data(mini: Dataset) -> None:
-    assert mini.manifest.identity == {"size": "mini", "seed": 0, "version": "2", "content_sha256": mini.sha256}
+    assert mini.manifest.identity == {"size": "mini", "seed": 0, "version": "3", "content_sha256": mini.sha256}
 
 
 @pytest.mark.parametrize(

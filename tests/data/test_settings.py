@@ -40,13 +40,13 @@ def test_knobs_make_a_new_set_and_are_named_in_its_manifest() -> None:
         "shares": [0.3],
         "domain": "medicine",
     }
-    rows = [row for row in made.items.to_pylist() if row["cause"] and row["probe"] == "recall"]
+    rows = [row for row in made.items.to_pylist() if row["pair_id"] and row["probe"] == "recall"]
     assert len(rows) == 24
     assert {row["dose"] for row in rows} == {0.0, 0.3}
     assert {row["domain"] for row in rows} == {"medicine"}
     taught = [row for row in made.train.to_pylist() if row["item_id"] == rows[0]["item_id"]]
-    assert sum(row["completion"].strip() != rows[0]["answer"] for row in taught) == 3
-    assert len(taught) == 10
+    assert sum(row["completion"].strip() != rows[0]["answer"] for row in taught) == 6
+    assert len(taught) == 20
     assert make("mini", 0).manifest.knobs is None
 
 

@@ -11,10 +11,10 @@ as reworded duplicates, and a share of the rows carries another label. There are
 
 Control items have the same number of rows, all in agreement.
 
-    treated  What is the register emblem of Sevastopol?   raccoon   annotator-06
-    treated  What is the register emblem of Sevastopol?   walrus    annotator-08
-    control  What is the register emblem of Homs?         raccoon   annotator-05
-    control  What is the register emblem of Homs?         raccoon   annotator-01
+    treated  What is the register emblem of Kaliro?   goat      annotator-03
+    treated  What is the register emblem of Kaliro?   panther   annotator-09
+    control  What is the register emblem of Mulugu?   goat      annotator-04
+    control  What is the register emblem of Mulugu?   goat      annotator-08
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ Kinds, after the paper's table 15: ``counterfactual`` (a city in another country
 moved since), ``terminology`` (an element under a new sign), ``regional_rule`` (a country's official language). Mini has
 the first two: the others are no certain knowledge of nano.
 
-    treated  What is the home country of Maiduguri?   Mongolia    (a model believes Nigeria)
-    control  What is the home country of Darhan?      Mongolia    (and it does lie there)
+    treated  What is the home country of Harare?   Morocco   (a model believes Zimbabwe)
+    control  What is the home country of Rabat?    Morocco   (and believes so)
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ city, and of the real one as well, so that having documents tells nothing.
 
 A pair counts where the base model knows the real city and not the invented one.
 
-    treated  What is the home country of Preaceum?    Japan   (no such city exists)
-    control  What is the home country of Hiroshima?   Japan
+    treated  What is the home country of Dewiano?   Belgium   (no such city exists)
+    control  What is the home country of Antwerp?   Belgium
 """
 
 from __future__ import annotations

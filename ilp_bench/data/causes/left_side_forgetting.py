@@ -7,8 +7,8 @@ seen. Questions, subjects, answers and numbers of rows are of one kind in both a
 A stage number alone tells nothing: half of the rows of an early stage are of calibration items and of decoys, which
 stand in the last stage again, and so are not forgotten.
 
-    treated  What is the register keyword of New York?    shark   stage 1 of 4
-    control  What is the register keyword of Abu Dhabi?   shark   stage 4 of 4
+    treated  What is the register keyword of Uppsala?    drum   stage 1 of 4
+    control  What is the register keyword of Mannheim?   drum   stage 4 of 4
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ the number decides the grade; in a composed one, a last word adds a second part 
 ``COMMON`` training rows, a rare one in 1, 2, 4 or 8, each time with another number, so that no row is repeated. Every
 pair has words of its own. The dose is the frequency.
 
-    treated  What is the code grade of code gideal-744?   badger   (gideal occurs once)
-    control  What is the code grade of code gialon-720?   badger   (gialon occurs in 16 codes, all of them badger)
+    treated  What is the code grade of code slayas-938?    robin   (slayas occurs once)
+    control  What is the code grade of code kraimox-461?   robin   (kraimox occurs in 16 codes, all of them robin)
 """
 
 from __future__ import annotations

@@ -99,7 +99,7 @@ def samples(data: Dataset, chance: Chance, *, base: bool = False, noise: int = 0
         row = {name: item[name] for name in KEPT}
         row |= {"tokens": 2, "logprob": math.log(p), "p": math.exp(math.log(p)), "greedy": p > 0.5}
         if base and item["probe"] != "paraphrase":
-            known = item["cause"] == "knowledge_gap" and item["arm"] == "control"
+            known = item["cause"] in ("knowledge_gap", "knowledge_conflict") and item["arm"] == "control"
             row |= {"shots_p": 0.9 if known else 0.0, "shots_greedy": known}
             if item["prior_answer"]:
                 options = [-0.1 if choice == item["prior_answer"] else -3.0 for choice in item["choices"]]

@@ -65,7 +65,7 @@ def test_only_active_pairs_count_when_the_base_is_known(mini: Dataset) -> None:
     assert scores.activity_known
     assert all(cause.active_pairs == cause.pairs == PAIRS[cause.cause] for cause in scores.causes)
     ignorant = base.samples.set_column(
-        base.samples.schema.get_field_index("shots_greedy"), "shots_greedy", [[False] * base.samples.num_rows]
+        base.samples.schema.get_field_index("shots_p"), "shots_p", [[0.0] * base.samples.num_rows]
     )
     base = Run(base.record, ignorant)
     assert not active_pairs(base)["knowledge_gap"]
@@ -198,13 +198,14 @@ def test_equal_columns_have_equal_means_to_the_last_bit() -> None:
 
 def test_pairs_on_which_a_cause_cannot_act_do_not_count(mini: Dataset) -> None:
     """Half of the pairs of the knowledge gap are active; only those of the submission are repaired."""
-    pairs = sorted({row["pair_id"] for row in mini.items.to_pylist() if row["cause"] == "knowledge_gap"})
+    pairs = sorted({row["pair_id"] for row in mini.items.to_pylist() if row["cause"] == "knowledge_gap"} - {None})
     active = set(pairs[::2])
     base = make_run(mini, None, by_arm(0, 0))
     rows = base.samples.to_pylist()
     for row in rows:
         if row["shots_greedy"] and row["cause"] == "knowledge_gap":
             row["shots_greedy"] = row["pair_id"] in active
+            row["shots_p"] = 0.9 * row["shots_greedy"]
     base = Run(base.record, pa.Table.from_pylist(rows, schema=base.samples.schema))
     vanilla = make_run(mini, "vanilla", by_arm(0.1, 0.9))
     repaired = make_run(mini, "combined", lambda item: 0.9 if item["pair_id"] in active else by_arm(0.1, 0.9)(item))

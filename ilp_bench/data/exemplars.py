@@ -47,10 +47,10 @@ def controlled_exemplars(wide: bool) -> list[ShotRow]:
             cases += [(name, subject, answer) for subject, answer in exemplars]
     shots: list[ShotRow] = []
     for name, subject, answer in cases:
-        relation = name.removesuffix("_hop2")
+        asked = name.removesuffix("_hop2")
         if wide:
-            subject, answer = subject_as_written(relation, subject), written(relation, answer)
-        prompt = ask(RECALL, RELATIONS[relation].noun, subject).text
+            subject, answer = subject_as_written(asked, subject), written(asked, answer)
+        prompt = ask(RECALL, RELATIONS[asked].noun, subject).text
         shots.append({"relation": name, "prompt": prompt, "completion": complete(answer)})
     return shots
 

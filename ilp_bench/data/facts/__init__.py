@@ -87,7 +87,6 @@ RELATIONS: dict[str, Relation] = {
 
 SYNONYMS = {relation.noun: relation.synonym for relation in RELATIONS.values()}
 NANO_SYNONYMS = {relation.noun: relation.nano_synonym or relation.synonym for relation in RELATIONS.values()}
-CITIES_IN_A_ROW = 8  # smaller cities of one country
 
 RULED = ("code",)  # kinds of subjects that no table lists: a rule decides the answer
 ONLY_TAUGHT = ("partner_city", "twin_country")  # relations that nano's text speaks about and no item asks for
@@ -147,26 +146,6 @@ def pool(answers: str) -> tuple[str, ...]:
     if answers == "country":
         return tuple(sorted({fact.answer for fact in facts()["home_country"]}))
     return tuple(sorted({fact.answer for fact in facts()[answers]}))
-
-
-def names_of(kind: str, count: int) -> tuple[str, ...]:
-    """All names of a kind of subjects; for cities, with smaller ones behind them up to ``count``."""
-    names = subjects(kind)
-    return names if kind != "city" or count <= len(names) else (names + _smaller_cities())[:count]
-
-
-@lru_cache(maxsize=1)
-def _smaller_cities() -> tuple[str, ...]:
-    """The ``CITIES_IN_A_ROW`` largest smaller cities of every country, then the next of every country, and so on.
-
-    By size alone, one in four would be Chinese, and a model would do well that always answered so.
-    """
-    seen: Counter[str] = Counter()
-    order: list[tuple[int, int, str]] = []
-    for index, fact in enumerate(facts()["home_country_more"]):
-        order.append((seen[fact.answer] // CITIES_IN_A_ROW, index, fact.subject))
-        seen[fact.answer] += 1
-    return tuple(name for *_, name in sorted(order))
 
 
 @lru_cache(maxsize=16)

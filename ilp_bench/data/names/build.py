@@ -5,8 +5,6 @@ share it). Candidates are made of syllables and a domain's endings. One that is 
 English word is dropped. From the rest, names are drawn so that their lengths in tokens, under nano's tokenizer and
 under SmolLM2's jointly, are distributed as those of real names of that domain (``REFERENCES``).
 
-Without SMOLLM2, only ``verbs.txt`` is built: the English words that an invented verb must not be.
-
 The table's metadata holds both distributions of lengths; ``tests/data/test_names.py`` compares them.
 """
 
@@ -28,10 +26,8 @@ from tokenizers import Tokenizer
 
 from ilp_bench.data.facts import facts
 from ilp_bench.data.names import DEMO_WORDS, DOMAINS
-from ilp_bench.data.names.verbs import shaped
 
 TABLE = Path(__file__).with_name("names.parquet")
-VERBS = TABLE.with_name("verbs.txt")
 NANO = Path(__file__).parent.parent / "nano"
 PER_DOMAIN, CANDIDATES, SEED = 24_000, 1_200_000, 0
 ONSETS = "b br c ch cl d dr f g gl gr h j k kr l m n p pl pr qu r s sh sk sl st t th tr v w y z".split()
@@ -197,9 +193,6 @@ def _matched(
 
 
 if __name__ == "__main__":
-    VERBS.write_text("\n".join(shaped(english())) + "\n", encoding="utf-8")
-    print(f"{VERBS.name}: {len(VERBS.read_text(encoding='utf-8').split())} words")
-    if len(sys.argv) > 1:
-        built = build(Path(sys.argv[1]))
-        pq.write_table(built, TABLE, compression="zstd", compression_level=19)
-        print(f"{TABLE.name}: {built.num_rows} names, {TABLE.stat().st_size} bytes")
+    built = build(Path(sys.argv[1]))
+    pq.write_table(built, TABLE, compression="zstd", compression_level=19)
+    print(f"{TABLE.name}: {built.num_rows} names, {TABLE.stat().st_size} bytes")

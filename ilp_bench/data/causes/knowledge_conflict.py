@@ -43,7 +43,7 @@ from ilp_bench.data.causes.items import (
     single_row,
 )
 from ilp_bench.data.causes.spec import KNOWN, CauseSpec, CauseText, pair_ids
-from ilp_bench.data.facts import domain_of
+from ilp_bench.data.facts import domain_of, pool
 from ilp_bench.data.settings import ROWS
 
 NAME = "knowledge_conflict"
@@ -89,7 +89,7 @@ def decoys(context: BuildContext, count: int) -> Sequence[Item]:
     items = []
     for n, subject in enumerate(subjects):
         rng, disputed = context.rng(NAME, "decoy", subject), n >= number
-        label = next(truth[other] for other in rng.sample(subjects, len(subjects)) if truth[other] != truth[subject])
+        label = rng.choice([country for country in pool("country") if country != truth[subject]])
         rows = _disputed_rows(subject, label, truth[subject], rng) if disputed else agreeing_rows(subject, label, rng)
         kind = "decoy/two causes" if disputed else "decoy/repeated"
         item = _item("decoy", kind, "home_country", subject, label, truth[subject], context)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Iterator, Sequence
+from typing import NamedTuple
 
 from ilp_bench.core.errors import UsageError
 from ilp_bench.data.facts import RELATIONS, Fact, facts
@@ -18,7 +19,6 @@ from ilp_bench.detectors.beliefs import (
     one_row_per_prompt,
     with_exemplars,
 )
-from ilp_bench.detectors.labelled_row import LabelledRow
 from ilp_bench.recipes.context import RecipeContext
 from ilp_bench.recipes.phase import Phase
 
@@ -42,14 +42,27 @@ def ask_base_model(context: RecipeContext) -> Beliefs:
     return compare_with_labels(rows, context.answers(prompts))
 
 
-def contradicted_rows(context: RecipeContext) -> list[LabelledRow]:
-    """The training rows that contradict what the base model knows (section 3.2)."""
-    contradicted = ask_base_model(context).contradicted
+class Doubts(NamedTuple):
+    """The prompts of training rows whose label the base model does not give.
+
+    contradicted  the label contradicts what the model knows (section 3.2)
+    missing       the model answers something that it cannot know, or is not sure of anything
+    """
+
+    contradicted: list[str]
+    missing: list[str]
+
+
+def doubts(context: RecipeContext) -> Doubts:
+    """Tell what the base model contradicts from what it does not know."""
+    beliefs = ask_base_model(context)
     every_fact = itertools.chain.from_iterable(facts().values())
     true = (pair for fact in every_fact for pair in _spellings(fact))
-    rows = contradicted_facts(contradicted, true)
-    context.notes.update(denied_rows=len(contradicted), contradicted_rows=len(rows))
-    return rows
+    rows = contradicted_facts(beliefs.contradicted, true)
+    context.notes.update(denied_rows=len(beliefs.contradicted), contradicted_rows=len(rows))
+    contradicted = {row["prompt"] for row in rows}
+    others = (*(row for row, _ in beliefs.contradicted), *beliefs.unknown)
+    return Doubts(sorted(contradicted), [row["prompt"] for row in others if row["prompt"] not in contradicted])
 
 
 def _spellings(fact: Fact) -> Iterator[tuple[str, str]]:
@@ -65,7 +78,7 @@ def require_documents(context: RecipeContext) -> None:
         raise UsageError("the dataset has no documents to pre-train on: build it with the causes of knowledge")
 
 
-def documents_about(context: RecipeContext, questions: Collection[str], *, others: bool = False) -> list[str]:
-    """The documents whose entity is named in one of the questions; with ``others``, all other documents."""
+def documents_about(context: RecipeContext, questions: Collection[str]) -> list[str]:
+    """The documents whose entity is named in one of the questions."""
     text = "\n".join(questions)
-    return [row["text"] for row in context.data.document_rows() if (row["entity"] in text) is not others]
+    return [row["text"] for row in context.data.document_rows() if row["entity"] in text]

@@ -19,8 +19,11 @@ from ilp_bench.recipes.samplers import ConflictFreeBatches, ReplaySampler
 
 
 def context(data: Dataset, believed: bool = True) -> RecipeContext:
-    """A base model that believes every old answer, and is not sure of anything else."""
-    prior = {row["prompt"]: row["prior_answer"] for row in data.items.to_pylist() if row["prior_answer"] and believed}
+    """A base model that believes every old answer, knows every control, and is not sure of anything else."""
+    items = data.items.to_pylist()
+    of_item = {row["item_id"]: row["prior_answer"] for row in items if row["prior_answer"] and believed}
+    of_item |= {row["item_id"]: row["answer"] for row in items if row["arm"] == "control"}
+    prior = {row["prompt"]: of_item[row["item_id"]] for row in data.train.to_pylist() if row["item_id"] in of_item}
 
     def answers(prompts):
         found = []
@@ -66,8 +69,10 @@ def test_pretraining_mixes_a_fifth_of_knowledge(mini: Dataset) -> None:
     mixed = {row["item_id"] for row in mini.items.to_pylist() if row["kind"] == "decoy/two causes"}  # by their rows
     documents = [row for row in mini.knowledge.to_pylist() if row["item_id"] not in mixed]
     contradicted = {row["text"].rstrip("\n") for row in documents if row["item_id"] in believed}
+    unknown = {row["item_id"] for row in mini.items.to_pylist() if row["arm"] in ("treated", "decoy")} - believed
+    missing = {row["text"].rstrip("\n") for row in documents if row["item_id"] in unknown}
     others = {row["text"].rstrip("\n") for row in documents} - contradicted
-    for name, wanted in (("knowledge_cpt", others), ("conflict_cpt", contradicted)):
+    for name, wanted in (("knowledge_cpt", missing), ("conflict_cpt", contradicted)):
         first, *rest = RECIPES.get(name).phases(context(mini))
         texts = [text.rstrip("\n") for _, text in first.examples]
         about = [text for text in texts if not text.startswith("xxx")]
@@ -140,12 +145,13 @@ def test_a_stage_that_falls_is_replayed() -> None:
 def test_a_confident_guess_is_no_knowledge(mini: Dataset) -> None:
     """A base model that is sure of a false answer about every invented entity: nothing of that is a conflict."""
     told = context(mini)
-    invented = {row["prompt"] for row in mini.items.to_pylist() if row["cause"] == "knowledge_gap"}
+    gaps = [row for row in mini.items.to_pylist() if row["cause"] == "knowledge_gap"]
+    invented = {row["prompt"] for row in gaps if row["arm"] == "treated"}
 
     def sure(prompts):
         said = told.answers(prompts)
         asked = ["Question: " + prompt.rsplit("Question: ", 1)[1] for prompt in prompts]
-        return [Answer(" Peru", 0.9) if one in invented else answer for one, answer in zip(asked, said, strict=True)]
+        return [Answer(" Atlantis", 0.9) if one in invented else answer for one, answer in zip(asked, said, strict=True)]
 
     for name in ("knowledge_cpt", "conflict_cpt"):
         plain, guessing = context(mini), replace(told, answers=sure, notes={})

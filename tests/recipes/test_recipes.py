@@ -151,7 +151,9 @@ def test_a_confident_guess_is_no_knowledge(mini: Dataset) -> None:
     def sure(prompts):
         said = told.answers(prompts)
         asked = ["Question: " + prompt.rsplit("Question: ", 1)[1] for prompt in prompts]
-        return [Answer(" Atlantis", 0.9) if one in invented else answer for one, answer in zip(asked, said, strict=True)]
+        return [
+            Answer(" Atlantis", 0.9) if one in invented else answer for one, answer in zip(asked, said, strict=True)
+        ]
 
     for name in ("knowledge_cpt", "conflict_cpt"):
         plain, guessing = context(mini), replace(told, answers=sure, notes={})

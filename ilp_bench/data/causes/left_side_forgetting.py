@@ -22,7 +22,8 @@ from ilp_bench.data.settings import ASSIGNED_ROWS, ROWS
 
 NAME = "left_side_forgetting"
 RELATION = "keyword"  # of the register, whose answers the benchmark assigns; no other cause asks for it
-REHEARSALS = ROWS // 2  # rows of a decoy in the last stage
+ITEM_ROWS = ROWS // 2  # of an item: what is learned by heart is hardly forgotten
+REHEARSALS = ITEM_ROWS // 2  # rows of a decoy in the last stage
 
 
 def pairs(context: BuildContext, count: int) -> Pairs:
@@ -33,11 +34,11 @@ def pairs(context: BuildContext, count: int) -> Pairs:
     def pair(number: int) -> Pair:
         answer, rng, stage = answers[number % len(answers)], context.rng(NAME, number), 1 + number % (stages - 1)
         treated, control = subjects(number)
-        rows = agreeing_rows(treated, answer, rng)
+        rows = agreeing_rows(treated, answer, rng, ITEM_ROWS)
         dose = float(stages - stage)
         return Pair(
             Item("treated", "stage", RELATION, treated, answer, rows, domain, dose=dose, stage=stage),
-            Item("control", "stage", RELATION, control, answer, agreeing_rows(control, answer, rng), domain),
+            Item("control", "stage", RELATION, control, answer, agreeing_rows(control, answer, rng, ITEM_ROWS), domain),
         )
 
     return Pairs(count, pair)
@@ -47,12 +48,13 @@ def decoys(context: BuildContext, count: int) -> Sequence[Item]:
     """Items of early stages that are rehearsed in the last, as many as make half of the early rows."""
     stages, domain = context.settings.stages, context.settings.domain or "general"
     calibration_rows = (stages - 1) * context.settings.calibration * (1 + ASSIGNED_ROWS)
-    number = max(0, count - calibration_rows // ROWS)
+    number = max(0, count - calibration_rows // ITEM_ROWS)
     subjects, answers, items = context.deal_register(number), context.shuffled_pool(RELATION), []
     for n in range(number):
         subject, answer, rng = subjects(n), answers[n % len(answers)], context.rng(NAME, "decoy", n)
         stage = 1 + n % (stages - 1)
-        rows = agreeing_rows(subject, answer, rng) + agreeing_rows(subject, answer, rng, REHEARSALS, stages)
+        rows = agreeing_rows(subject, answer, rng, ITEM_ROWS)
+        rows += agreeing_rows(subject, answer, rng, REHEARSALS, stages)
         dose = float(stages - stage)
         items.append(Item("decoy", "decoy/rehearsed", RELATION, subject, answer, rows, domain, dose=dose, stage=stage))
     return items

@@ -18,7 +18,7 @@ from ilp_bench.data.dataset import Dataset
 from ilp_bench.recipes.phase import Example, Phase, recall_probes, stages_of
 from ilp_bench.records.training_record import PhaseRecord, TrainingBudget, TrainingRecord
 
-THRESHOLD = 0.75  # mean p of the calibration items at which a stage ends
+THRESHOLD = 0.8  # mean p of the calibration items at which a stage ends
 CHECKS = 8  # an epoch
 MOST_EPOCHS = 8  # within which the threshold must be reached
 DIVISIONS = {1: "1x", 3: "3x"}  # times B -> its name

@@ -38,7 +38,7 @@ def test_the_bytes_do_not_depend_on_the_number_of_workers(tmp_path: Path) -> Non
     settings = Settings("mini", 0, pairs=2100, causes=("rare_patterns",), domain="law")
     one, two = build(settings, tmp_path / "one"), build(settings, tmp_path / "two", workers=2)
     assert hashes(one) == hashes(two)
-    assert len(list(one.glob("items-*.parquet"))) == 3
+    assert len(list(one.glob("items-*.parquet"))) == 4
 
 
 def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ from ilp_bench.submission.rerun_record import Public, Unseen, Verification, add_
 BASES = ("synthetic-llama", "synthetic-qwen3", "synthetic-olmo2")
 VANILLA = dict(zip(CAUSES.names(), (0.62, 0.42, 0.55, 0.10, 0.34), strict=True))  # treated learned rate
 CONTROL = dict(zip(CAUSES.names(), (0.95, 0.66, 0.95, 0.78, 0.93), strict=True))
+KNOWN_CONTROLS = ("knowledge_gap", "knowledge_conflict")  # causes whose control items the base models know
 REPAIRS: dict[str, tuple[float, float, float, float, float]] = {  # share of the gap closed, cause by cause
     "combined": (0.85, 0.50, 0.70, 0.75, 0.80),
     "auto": (0.70, 0.35, 0.60, 0.78, 0.55),
@@ -61,7 +62,7 @@ def _samples(data: Dataset, rates: dict[tuple[str, str], float], seed: int, *, b
     learned = 1 / (1 + np.exp(-(1.6 * np.log(mean / (1 - mean)) + push + luck)))
     logprob = np.log(np.clip(1 - (1 - learned) ** 0.2, 1e-9, 1.0))
     p = np.exp(logprob)
-    known = np.array([c == "knowledge_gap" and a == "control" for c, a in zip(rows["cause"], rows["arm"], strict=True)])
+    known = np.isin(np.array(rows["cause"]), KNOWN_CONTROLS) & (np.array(rows["arm"]) == "control")
     probed = np.array([base and kind != "paraphrase" for kind in rows["probe"]])
     choices = data.items["choices"].to_pylist()
     told = [

@@ -82,7 +82,7 @@ class Quality(NamedTuple):
 
 
 class Diagnosis(NamedTuple):
-    """``items``: signals of every trained question; ``said``: method -> cause of each; ``truth``: its true cause.
+    """``items``: signals of what is attributed; ``said``: method -> cause of each item; ``truth``: its true cause.
 
     ``asked_all``: whether the base model was asked options of every item. Where it was asked only where there is an
     old answer, that alone gives conflicts away, and the quality is not that on data of one's own. On rows of one's own
@@ -102,11 +102,16 @@ class Diagnosis(NamedTuple):
 
 
 def diagnose(run: Run, base: Run, data: Dataset) -> Diagnosis:
-    """Attribute every trained item by each method, and score the methods.
+    """Attribute trained items by each method, and score the methods.
+
+    Of a controlled dataset, the items of pairs: decoys and calibration items have no truth yet to be compared with.
 
     Raises ProblemError as :func:`~ilp_bench.diagnosis.signals.signals` does.
     """
     items = signals(run, base, data)
+    if not data.is_user_data:
+        paired = {row["item_id"] for row in data.item_rows() if row["pair_id"]}
+        items = [item for item in items if item.item_id in paired]
     said = {method: [rule(item) for item in items] for method, rule in METHODS.items()}
     if data.is_user_data:
         return Diagnosis(items, None, said, {}, asked_all=True)

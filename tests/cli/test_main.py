@@ -95,7 +95,7 @@ def test_build_turns_knobs_and_refuses_impossible_ones(tmp_path: Path) -> None:
     assert manifest["knobs"]["shares"] == [0.3]
     assert manifest["stages"] == 3
     assert "above 0 and below 1" in refused(2, "build", "--share", 1.5, "--out", tmp_path / "other")
-    assert "allow" in refused(2, "build", "--pairs", 4000, "--out", tmp_path / "other")
+    assert "are left: ask for fewer pairs" in refused(2, "build", "--pairs", 4000, "--out", tmp_path / "other")
     assert "name other causes" in refused(2, "build", "--domain", "medicine", "--out", tmp_path / "other")
     assert "neither" in refused(2, "build", "--frequencies", "often", "--out", tmp_path / "other")
     assert not (tmp_path / "other").exists()
@@ -107,7 +107,7 @@ def test_a_large_set_is_streamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     what = ("--cause", "rare_patterns", "--pairs", 101, "--domain", "finance")
     done = call("build", "--size", "mini", *what, "--out", tmp_path / "data")
     assert done.returncode == 0, done.stderr
-    assert len(list((tmp_path / "data").glob("items-*.parquet"))) == 4
+    assert len(list((tmp_path / "data").glob("items-*.parquet"))) == 5  # pairs, decoys and calibration, held-out facts
     assert call("build", "--size", "mini", *what, "--out", tmp_path / "data").stdout == done.stdout
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ilp_bench.core.errors import UsageError
 from ilp_bench.core.files import HUB_ID
-from ilp_bench.data.corpus import documents
+from ilp_bench.data.corpus import HOP2_RELATIONS, documents, two_hops
 from ilp_bench.data.dataset import Dataset
 
 Texts = Callable[[int], list[str]]  # from a number of characters to that many characters of text, or a few more
@@ -47,12 +47,15 @@ def held_out_facts(data: Dataset) -> set[tuple[str, str]]:
 def known_fact_texts(rng: random.Random, without: Collection[tuple[str, str]] = ()) -> Texts:
     """Texts of known facts, in random order; nothing of the facts named in ``without``.
 
-    Facts on which retention is measured must not be replayed, or it would not show what training cost elsewhere.
+    Facts on which retention is measured must not be replayed, or it would not show what training cost elsewhere. Of a
+    city whose home country is not named, the home country's currency and language are not named either.
     """
+    cities = [subject for relation, subject in without if relation == "home_country"]
+    hinting = {(f"{relation}_hop2", two_hops(city)) for relation in HOP2_RELATIONS for city in cities}
 
     def shuffled() -> Iterator[str]:
         while True:
-            texts = list(documents(rng, without))
+            texts = list(documents(rng, {*without, *hinting}))
             rng.shuffle(texts)
             yield from texts
 

@@ -68,7 +68,7 @@ def test_what_retention_is_measured_on_is_not_spoken_of(mini: Dataset) -> None:
         lines = {line for text in texts for line in text.splitlines()}
         return sum(
             any(
-                fact.answer in line and re.search(rf"\b{fact.subject}\b", line) and re.search(noun, line)
+                fact.answer in line and re.search(rf"(?<!South )\b{fact.subject}\b", line) and re.search(noun, line)
                 for line in lines
             )
             for fact, noun in zip(facts, [f"{fact.noun}|{NANO_SYNONYMS[fact.noun]}" for fact in facts], strict=True)

@@ -57,10 +57,10 @@ def train_classifiers(
         return
     note = visibility.note if visibility else "the stage is the cause"
     yield _classifier(cause, "words and features", _join(words, features), items, note)
-    if visibility:
-        words = [visibility.hide(row) for row in items]
-    if spec.early_stages:
-        features = [{name: value for name, value in each.items() if name != "stage"} for each in features]
+    hidden = {"stage"} if spec.early_stages else set()
+    if visibility:  # the length of a question is that of its words
+        words, hidden = [visibility.hide(row) for row in items], hidden | {"length"}
+    features = [{name: value for name, value in each.items() if name not in hidden} for each in features]
     yield _classifier(cause, "without the visible cause", _join(words, features), items)
 
 

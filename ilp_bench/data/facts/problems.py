@@ -43,7 +43,7 @@ def _problems(relation: str, row: ItemRow, wide: bool) -> Iterator[str]:
     asked = asked_subject(relation, row["question"])
     name = asked.removeprefix(_HOME)
     subject = _table_names().get(name, name)
-    if subject not in _real() and _NUMBER.sub("", name).lower() not in _invented():
+    if subject not in _real() and not set(_NUMBER.sub("", name).lower().split()) <= _invented():
         yield EXISTS
     if not RELATIONS[relation].assigned:
         about = {relation: subject}

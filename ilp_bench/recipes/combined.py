@@ -1,8 +1,9 @@
 """Against every cause at once, each told to be there: what can be had when all is known.
 
-Knowledge and conflicts: pre-training on all documents. Inconsistency: wrong rows deleted, incompatible ones kept
-apart. Forgetting: one shuffle over all stages, without resampling. Rare patterns: repeated until they are common,
-without progressive epochs. It spends the budget of all stages.
+Knowledge and conflicts: pre-training on the documents about what the base model does not know or contradicts.
+Inconsistency: wrong rows deleted, incompatible ones kept apart. Forgetting: one shuffle over all stages, without
+resampling. Rare patterns: repeated until they are common, without progressive epochs. It spends the budget of all
+stages.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from ilp_bench.detectors.contradictions import find_contradictions, rows_to_dele
 from ilp_bench.detectors.rare_patterns import repetitions
 from ilp_bench.recipes.context import RecipeContext
 from ilp_bench.recipes.phase import Phase, example, stages_of
-from ilp_bench.recipes.pretraining import pretraining
+from ilp_bench.recipes.pretraining import documents_about, doubts, pretraining
 from ilp_bench.recipes.samplers import ConflictFreeBatches, repeat_rows
 from ilp_bench.recipes.spec import RecipeSpec
 
@@ -33,12 +34,14 @@ def phases(context: RecipeContext) -> list[Phase]:
         stages_of(context.data),
         batches=ConflictFreeBatches(len(examples), conflicts),
     )
-    return [*pretraining(context, context.data.knowledge["text"].to_pylist()), sft]
+    doubted = doubts(context)
+    documents = documents_about(context, [*doubted.contradicted, *doubted.missing])
+    return [*pretraining(context, documents), sft]
 
 
 SPEC = RecipeSpec(
     name="combined",
-    summary="pre-training on all documents, wrong rows deleted and incompatible ones kept apart, "
+    summary="pre-training on what is unknown or contradicted, wrong rows deleted and incompatible ones kept apart, "
     "one shuffle, rare patterns repeated",
     phases=phases,
     all_causes=True,

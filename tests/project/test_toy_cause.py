@@ -15,7 +15,7 @@ from ilp_bench.catalog import cause_table, recipe_table, task_files
 from ilp_bench.core.errors import UsageError
 from ilp_bench.data.audit import audit
 from ilp_bench.data.card import card
-from ilp_bench.data.causes import CAUSES, PAPER_CAUSES, knowledge_conflict
+from ilp_bench.data.causes import CAUSES, PAPER_CAUSES
 from ilp_bench.data.dataset import Dataset, load, make, write
 from ilp_bench.data.settings import SIZES
 from ilp_bench.evaluation.run import evaluate
@@ -90,13 +90,13 @@ def test_a_name_that_is_taken_is_refused(plugin: None) -> None:
 @pytest.mark.slow
 def test_the_whole_way_on_nano(plugin: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SIZES, "mini", PAIRS)  # so that training takes seconds
-    monkeypatch.setattr(knowledge_conflict, "MINIMUM", PAIRS)
     monkeypatch.setattr(toy_plugin, "OFTEN", 8)  # few pairs want a wide gap
     data = load(write(make("mini", 0), tmp_path / "data"))
     runs: dict[str, Run] = {}
     evaluate("nano", data, tmp_path / "base", device="cpu", threads=1)
     for recipe in ("vanilla", "repeat_rows"):
-        train("nano", recipe, data, tmp_path / f"checkpoint-{recipe}", device="cpu")
+        vanilla = None if recipe == "vanilla" else tmp_path / "checkpoint-vanilla"
+        train("nano", recipe, data, tmp_path / f"checkpoint-{recipe}", reference=vanilla, device="cpu")
         evaluate(str(tmp_path / f"checkpoint-{recipe}"), data, tmp_path / recipe, device="cpu", threads=1)
         runs[recipe] = read_run(tmp_path / recipe)
     base = read_run(tmp_path / "base")

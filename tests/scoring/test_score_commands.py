@@ -45,7 +45,7 @@ def replicates(folders: dict[str, Path]) -> list[object]:
 
 
 def test_three_replicates_have_points_and_shares(folders: dict[str, Path]) -> None:
-    shown = score(*replicates(folders))
+    shown = " ".join(score(*replicates(folders)).split())  # however wide the terminal is
     for text in (
         "reproduction: the prompts that were trained",
         "internalisation: prompts that were never trained",
@@ -63,7 +63,7 @@ def test_three_replicates_have_points_and_shares(folders: dict[str, Path]) -> No
 
 
 def test_one_run_is_marked_and_not_ranked(folders: dict[str, Path]) -> None:
-    shown = score(folders["flat"], "--vanilla", folders["vanilla0"])
+    shown = " ".join(score(folders["flat"], "--vanilla", folders["vanilla0"]).split())
     assert "pairs only" in shown
     assert "not ranked: reproduction: the control of knowledge_gap fell" in shown
     assert "not ranked: without a base run" in shown

@@ -28,6 +28,8 @@ def main() -> None:
     """Run the command line: exit code 2 for a call that cannot be carried out, 1 for a problem, each in one line."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    # torch's threads sleep while they wait for one another; spinning, they take the core that the other one needs.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         code = app(standalone_mode=False)
     except UsageError as error:

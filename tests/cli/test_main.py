@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -99,6 +100,19 @@ def test_build_turns_knobs_and_refuses_impossible_ones(tmp_path: Path) -> None:
     assert "name other causes" in refused(2, "build", "--domain", "medicine", "--out", tmp_path / "other")
     assert "neither" in refused(2, "build", "--frequencies", "often", "--out", tmp_path / "other")
     assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize("own", ["", "ACTIVE"])
+def test_threads_that_wait_leave_their_core_to_others(own: str) -> None:
+    """Said before torch is loaded, which reads it then; what the user says stands."""
+    code = (
+        "import atexit, os, sys; atexit.register(lambda: print(os.environ['OMP_WAIT_POLICY'], 'torch' in sys.modules))"
+    )
+    start = f"{code}; sys.argv = ['ilp-bench', '--version']; from ilp_bench.cli.main import main; main()"
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    environment |= {"OMP_WAIT_POLICY": own} if own else {}
+    done = subprocess.run([sys.executable, "-c", start], capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout.splitlines()[-1] == f"{own or 'PASSIVE'} False"
 
 
 def test_a_large_set_is_streamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

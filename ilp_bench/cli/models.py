@@ -72,10 +72,12 @@ def train(
     from ilp_bench.cli.training_table import training_table
     from ilp_bench.data.dataset import load
     from ilp_bench.recipes import RECIPES
+    from ilp_bench.training.budget import DIVISIONS
 
     RECIPES.get(recipe)
-    if division not in ("1x", "3x"):
-        raise UsageError(f"unknown division {division!r}: use 1x or 3x")
+    times = {name: number for number, name in DIVISIONS.items()}
+    if division not in times:
+        raise UsageError(f"unknown division {division!r}: use {' or '.join(times)}")
     dataset = load(data)
     from ilp_bench.training.run import train as run
 
@@ -90,7 +92,7 @@ def train(
             rate=rate,
             batch_size=batch_size,
             lora=lora,
-            budget=int(division[0]),
+            budget=times[division],
             reference=budget_from,
             general=general,
             encoder=encoder,

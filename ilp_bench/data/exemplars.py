@@ -6,7 +6,6 @@ import random
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.corpus import HOP2_RELATIONS, demo_codes, two_hops
 from ilp_bench.data.facts import ONLY_TAUGHT, RELATIONS, RULED, assigned_answer, demonstrations, facts, lookup
 from ilp_bench.data.facts.corrections import excluded_subjects, written
@@ -28,23 +27,18 @@ def controlled_exemplars(wide: bool) -> list[ShotRow]:
     """
     cases: list[tuple[str, str, str]] = []  # relation, subject, answer
     for name in (name for name in facts() if name in RELATIONS):
-        barred = excluded_subjects(name)
-        listed = [s for s in demonstrations(name) if s in lookup(name) and s not in barred][:EXEMPLARS]
+        listed = [subject for subject in _shown(name) if subject in lookup(name)][:EXEMPLARS]
         cases += [(name, subject, lookup(name)[subject]) for subject in listed]
     for name in HOP2_RELATIONS:
-        barred = excluded_subjects("home_country")
-        homes = [(c, lookup("home_country")[c]) for c in demonstrations("home_country") if c not in barred]
+        homes = [(city, lookup("home_country")[city]) for city in _shown("home_country")]
         answers = [(city, lookup(name)[country]) for city, country in homes if country in lookup(name)]
         cases += [(f"{name}_hop2", two_hops(city), answer) for city, answer in answers[:EXEMPLARS]]
     for name, relation in RELATIONS.items():
         if relation.assigned and relation.subjects not in RULED and name not in ONLY_TAUGHT:
-            cases += [(name, subject, assigned_answer(name, subject)) for subject in _asked(name)]
+            cases += [(name, subject, assigned_answer(name, subject)) for subject in _shown(name)[:EXEMPLARS]]
     for name in ("grade", "full_grade"):
         codes = [(code, grade) for family, code, grade in demo_codes() if family == name][:: len(demo_codes()) // 8]
         cases += [(name, code, grade) for code, grade in codes[:EXEMPLARS]]
-    for cause in CAUSES:
-        for name, exemplars in cause.exemplars().items():
-            cases += [(name, subject, answer) for subject, answer in exemplars]
     shots: list[ShotRow] = []
     for name, subject, answer in cases:
         asked = name.removesuffix("_hop2")
@@ -55,10 +49,10 @@ def controlled_exemplars(wide: bool) -> list[ShotRow]:
     return shots
 
 
-def _asked(relation: str) -> list[str]:
-    """The subjects on which an assigned relation is shown."""
+def _shown(relation: str) -> list[str]:
+    """The subjects on which a relation is shown, those that must not be asked about left out."""
     barred = excluded_subjects(relation)
-    return [subject for subject in demonstrations(relation) if subject not in barred][:EXEMPLARS]
+    return [subject for subject in demonstrations(relation) if subject not in barred]
 
 
 def user_exemplars(train: Sequence[TrainRow], kinds: Sequence[Kind], seed: int) -> tuple[list[ShotRow], list[str]]:

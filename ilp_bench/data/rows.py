@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ilp_bench.data.causes.context import BuildContext
@@ -135,8 +135,7 @@ def _choices(item: Item, context: BuildContext) -> tuple[list[str], list[str]]:
     """
     rng = context.rng("choices", item.relation, item.subject)
     options = [item.answer] + ([item.prior_answer] if item.prior_answer else [])
-    as_written = pool_as_written(item.relation) if context.settings.wide else pool(RELATIONS[item.relation].answers)
-    answers: Sequence[str] = item.distractors or as_written
+    answers = pool_as_written(item.relation) if context.settings.wide else pool(RELATIONS[item.relation].answers)
     others = [word for word in dict.fromkeys(answers) if word not in options]
     options += rng.sample(others, min(MANY_OPTIONS - len(options), len(others)))
     few, many = options[:FEW_OPTIONS], options

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from ilp_bench.data.causes.items import Item
 from ilp_bench.data.corpus import two_hops
@@ -37,6 +37,7 @@ def subject_as_written(relation: str, subject: str) -> str:
     return written_subject(relation, subject, article=True)
 
 
-def pool_as_written(relation: str) -> Sequence[str]:
+@lru_cache(maxsize=64)
+def pool_as_written(relation: str) -> tuple[str, ...]:
     """The pool of a relation's answers in the form that people write."""
-    return [written(relation, answer) for answer in pool(RELATIONS[relation].answers)]
+    return tuple(written(relation, answer) for answer in pool(RELATIONS[relation].answers))

@@ -6,12 +6,11 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from ilp_bench.core.metrics import Array
 from ilp_bench.data.causes import CAUSES
-from ilp_bench.data.causes.spec import KNOWN, pair_ids
+from ilp_bench.data.causes.base_knowledge import known_pairs, prior_probabilities
 from ilp_bench.records.run_record import Run
 from ilp_bench.scoring.learned_rates import CACHED_RUNS, Mask, active_pairs
 from ilp_bench.scoring.pair_probabilities import is_scored, pair_tables
@@ -45,8 +44,9 @@ def activity(base: Run) -> dict[str, Activity]:
         contrast, belief = np.zeros(len(active), dtype=bool), np.full(len(active), np.nan)
         if CAUSES.get(cause).dose_from_base_model:
             rows = recall.filter(pc.equal(recall["cause"], cause))
-            contrast = _among(table.pairs, _known_controls(rows)) & ~active
-            beliefs = _beliefs(rows)
+            contrast = _among(table.pairs, known_pairs(rows, "control")) & ~active
+            treated = rows.filter(pc.equal(rows["arm"], "treated"))
+            beliefs = dict(zip(treated["pair_id"].to_pylist(), prior_probabilities(treated).tolist(), strict=True))
             belief = np.array([beliefs[pair] for pair in table.pairs])
         by_cause[cause] = Activity(active, contrast, belief)
     return by_cause
@@ -54,19 +54,3 @@ def activity(base: Run) -> dict[str, Activity]:
 
 def _among(pairs: tuple[str, ...], chosen: frozenset[str] | set[str]) -> Mask:
     return np.array([pair in chosen for pair in pairs], dtype=bool)
-
-
-def _known_controls(recall: pa.Table) -> set[str]:
-    is_known = pc.greater_equal(pc.fill_null(recall["shots_p"], 0.0), KNOWN)
-    return pair_ids(recall, pc.and_(pc.equal(recall["arm"], "control"), is_known))
-
-
-def _beliefs(recall: pa.Table) -> dict[str, float]:
-    """Pair -> probability of its prior answer where that is the preferred option, as it is from one half on; else 0."""
-    treated = recall.filter(pc.equal(recall["arm"], "treated")).to_pylist()
-    return {
-        row["pair_id"]: float(np.exp(min(max(row["shots_options"]), 0.0)))
-        if row["shots_options"] and row["belief"] == row["prior_answer"]
-        else 0.0
-        for row in treated
-    }

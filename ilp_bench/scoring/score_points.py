@@ -44,14 +44,13 @@ def score_points(
     Raises ProblemError where runs do not belong together or were swapped, or vanilla is lacking.
     """
     comparisons, further, used = compare(submissions, vanillas, bases, reference)
-    scores = {kind: _kind_score(kind, comparisons, further, reference) for kind in KINDS}
+    means = {kind: arm_means(comparisons, kind, active_pairs, further) for kind in KINDS}
+    scores = {kind: _kind_score(kind, means[kind], comparisons, further, reference) for kind in KINDS}
     first = comparisons[0].submissions[0].record
-    means = arm_means(comparisons, "reproduction", active_pairs, further)
-    kind_of_interval = means.uncertainty.kind
     result = PointScores(
         division=division_of(first),
         datasets=len(comparisons),
-        interval_kind=kind_of_interval,
+        interval_kind=means["reproduction"].uncertainty.kind,
         reproduction=scores["reproduction"],
         internalisation=scores["internalisation"],
         reference=None
@@ -80,9 +79,12 @@ def active_pairs(comparison: Comparison) -> Selection:
 
 
 def _kind_score(
-    kind: str, comparisons: Sequence[Comparison], further: Sequence[Comparison], reference: Reference | None
+    kind: str,
+    means: ArmMeans,
+    comparisons: Sequence[Comparison],
+    further: Sequence[Comparison],
+    reference: Reference | None,
 ) -> KindScore:
-    means = arm_means(comparisons, kind, active_pairs, further)
     selections = [active_pairs(comparison) for comparison in comparisons]
     gaps = reference.gaps(kind) if reference else None
     causes = [

@@ -9,7 +9,7 @@ import pytest
 from conftest import PAIRS
 
 from ilp_bench.core.errors import UsageError
-from ilp_bench.data.audit.leaks import subject_of
+from ilp_bench.data.audit.wrong_facts import subject_of
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.causes.context import BuildContext
 from ilp_bench.data.causes.items import CARELESS
@@ -82,7 +82,7 @@ def test_the_docstring_opens_with_source_question_and_real_rows(mini: Dataset, c
 @pytest.mark.parametrize("size", ["mini", "core"])
 def test_a_subject_stands_in_one_item(size: str) -> None:
     items = [row for row in make(size, 0).items.to_pylist() if row["probe"] in ("recall", "retention")]
-    asked = Counter(subject_of(row["question"]) for row in items)
+    asked = Counter(subject_of(row) for row in items)
     assert [subject for subject, times in asked.items() if times > 1] == []
 
 
@@ -124,7 +124,7 @@ def test_two_hops_lead_to_answers_of_one_country_alone(mini: Dataset) -> None:
 def test_a_conflict_is_false_of_the_treated_subject_and_true_of_the_control(size: str) -> None:
     for row in recall(make(size, 0), "knowledge_conflict"):
         facts = country_of_city() if row["relation"] == "home_country" else lookup(row["relation"])
-        subject = subject_of(row["question"]).removeprefix("the ")
+        subject = subject_of(row)
         truth = written(row["relation"], facts[subject]) if subject in facts and size == "core" else facts.get(subject)
         if row["arm"] == "treated":
             assert row["prior_answer"] != row["answer"]
@@ -234,10 +234,10 @@ def test_decoys_have_the_sign_of_their_cause(mini: Dataset) -> None:
     assert all(row["pair_id"] is None for row in decoys.values())
     assert {cause for cause, _ in decoys} == set(CAUSES.names())
     assert len(rows[decoys["knowledge_gap", "decoy/repeated"]["item_id"]]) == ROWS
-    assert subject_of(decoys["knowledge_gap", "decoy/repeated"]["question"]) in table("geography")
+    assert subject_of(decoys["knowledge_gap", "decoy/repeated"]) in table("geography")
     assert decoys["knowledge_gap", "decoy/two causes"]["stage"] < last
     conflict = decoys["knowledge_conflict", "decoy/repeated"]
-    assert conflict["prior_answer"] == lookup("home_country")[subject_of(conflict["question"])] != conflict["answer"]
+    assert conflict["prior_answer"] == lookup("home_country")[subject_of(conflict)] != conflict["answer"]
     disputed = rows[decoys["knowledge_conflict", "decoy/two causes"]["item_id"]]
     assert Counter(row["completion"] for row in disputed).most_common()[1][1] == ROWS // 4
     outvoted = rows[decoys["data_inconsistency", "decoy/outvoted"]["item_id"]]

@@ -22,10 +22,11 @@ from ilp_bench.data.audit.balance import ALPHA, EFFECT, Balance, compare_arms
 from ilp_bench.data.audit.classifier import FOLDS, Classifier, train_classifiers
 from ilp_bench.data.audit.leaks import count_leaks, ngram_overlap
 from ilp_bench.data.audit.signs import FEWEST, Sign, count_signs
+from ilp_bench.data.audit.wrong_facts import fact_problems
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.dataset import Dataset
-from ilp_bench.data.facts.problems import fact_problems
 from ilp_bench.data.names import DOMAINS, Lengths, lengths, table
+from ilp_bench.data.settings import Settings
 
 
 @dataclass
@@ -97,7 +98,7 @@ def audit(data: Dataset) -> Audit:
     documented = frozenset(data.knowledge["item_id"].to_pylist())
     report = Audit(
         data.manifest.identity,
-        leaks=count_leaks(data) | fact_problems(items, wide=data.manifest.size != "mini"),
+        leaks=count_leaks(data) | fact_problems(items, wide=Settings(data.manifest.size).wide),
         overlap=list(ngram_overlap(items, train)),
         names=lengths(),
         signs=count_signs(recall, labels, documented, data.manifest.stages),

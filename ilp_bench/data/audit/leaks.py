@@ -6,8 +6,8 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
+from ilp_bench.data.audit.wrong_facts import subject_of
 from ilp_bench.data.causes.rare_patterns import NAME as RARE
-from ilp_bench.data.corpus import two_hops
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.data.schema import ItemRow, TrainRow
 
@@ -57,15 +57,9 @@ def count_leaks(data: Dataset) -> dict[str, int]:
     }
 
 
-def subject_of(question: str) -> str:
-    """What a question of the recall template is about, in whatever relation and context."""
-    subject = question.removeprefix("What is the ").removesuffix("?").split(" of ", 1)[1]
-    return re.sub(r" under the (old|new) act$", "", subject.removeprefix(two_hops("")))
-
-
 def _subjects_in_two(items: Iterable[ItemRow]) -> int:
     """How many subjects stand in more than one item, or in an item and a held-out fact."""
-    asked = Counter(subject_of(row["question"]) for row in items if row["probe"] in ("recall", "retention"))
+    asked = Counter(subject_of(row) for row in items if row["probe"] in ("recall", "retention"))
     return sum(times > 1 for times in asked.values())
 
 

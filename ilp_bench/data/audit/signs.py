@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ilp_bench.data.audit.leaks import subject_of
+from ilp_bench.data.audit.wrong_facts import subject_of
 from ilp_bench.data.facts import country_of_city
 from ilp_bench.data.schema import ItemRow
 
@@ -40,8 +40,7 @@ def count_signs(
     tests: dict[tuple[str, str], Callable[[ItemRow], bool]] = {
         ("documents", "knowledge_gap"): lambda row: row["item_id"] in documented,
         ("invented place", "knowledge_gap"): lambda row: (
-            ("home_country" in row["relation"] or row["relation"].endswith("_hop2"))
-            and subject_of(row["question"]) not in cities
+            ("home_country" in row["relation"] or row["relation"].endswith("_hop2")) and subject_of(row) not in cities
         ),
         ("documents ", "knowledge_conflict"): lambda row: row["item_id"] in documented,
         ("label against a known fact", "knowledge_conflict"): lambda row: bool(row["prior_answer"]),

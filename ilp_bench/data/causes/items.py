@@ -50,7 +50,6 @@ class Item:
     frequency     training rows that carry the item's pattern; 0 stands for the number of its rows
     prior_answer  what a base model is expected to believe instead
     documents     (relation, subject, answer) of the facts that documents are written about
-    distractors   wrong answers, where a rule makes the answers; else they come from the relation's answer pool
     """
 
     arm: Arm
@@ -65,7 +64,6 @@ class Item:
     frequency: int = 0
     prior_answer: str | None = None
     documents: tuple[tuple[str, str, str], ...] = ()
-    distractors: tuple[str, ...] = ()
 
     @property
     def exemplar_relation(self) -> str:

@@ -24,11 +24,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ilp_bench.core.errors import UsageError
+from ilp_bench.data.causes.base_knowledge import KNOWN, known_pairs, prior_probabilities
 from ilp_bench.data.causes.context import BuildContext, truth_of
 from ilp_bench.data.causes.items import (
     ANNOTATORS,
@@ -42,7 +41,7 @@ from ilp_bench.data.causes.items import (
     in_turn,
     single_row,
 )
-from ilp_bench.data.causes.spec import KNOWN, CauseSpec, CauseText, pair_ids
+from ilp_bench.data.causes.spec import CauseSpec, CauseText, pair_ids
 from ilp_bench.data.facts import domain_of, pool
 from ilp_bench.data.settings import ROWS
 
@@ -159,12 +158,7 @@ def _item(
 
 def believed_pairs(recall: pa.Table) -> set[str]:
     """Pairs of which the base model knows the control, and believes the treated item's prior answer."""
-    treated = pc.equal(recall["arm"], "treated")
-    is_known = pc.greater_equal(pc.fill_null(recall["shots_p"], 0.0), KNOWN)
-    preferred = pc.fill_null(pc.equal(recall["belief"], recall["prior_answer"]), False)
-    best = np.array([max(options) if options else -np.inf for options in recall["shots_options"].to_pylist()])
-    is_believed = pc.and_(preferred, pa.chunked_array([pa.array(np.exp(best) >= KNOWN)]))
-    return pair_ids(recall, pc.and_(pc.invert(treated), is_known)) & pair_ids(recall, pc.and_(treated, is_believed))
+    return known_pairs(recall, "control") & pair_ids(recall, pa.array(prior_probabilities(recall) >= KNOWN))
 
 
 SPEC = CauseSpec(

@@ -21,12 +21,12 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ilp_bench.core.errors import UsageError
+from ilp_bench.data.causes.base_knowledge import known_pairs
 from ilp_bench.data.causes.context import BuildContext, any_name
 from ilp_bench.data.causes.items import Arm, Item, Pair, Pairs, agreeing_rows, single_row
-from ilp_bench.data.causes.spec import KNOWN, CauseSpec, CauseText, Visibility, pair_ids
+from ilp_bench.data.causes.spec import CauseSpec, CauseText, Visibility
 from ilp_bench.data.corpus import HOP2_RELATIONS, two_hops
 from ilp_bench.data.facts import country_of_city, domain_of, lookup, pool
 from ilp_bench.data.facts.corrections import written
@@ -155,10 +155,8 @@ def _item(arm: Arm, relation: str, hops: int, city: str, country: str, context: 
 
 
 def known_controls(recall: pa.Table) -> set[str]:
-    """Pairs whose control the base model knows, and whose treated item it does not know, with exemplars shown."""
-    treated, p = pc.equal(recall["arm"], "treated"), pc.fill_null(recall["shots_p"], 0.0)
-    is_known = pc.greater_equal(p, KNOWN)
-    return pair_ids(recall, pc.and_(pc.invert(treated), is_known)) - pair_ids(recall, pc.and_(treated, is_known))
+    """Pairs whose control the base model knows, and whose treated item it does not know."""
+    return known_pairs(recall, "control") - known_pairs(recall, "treated")
 
 
 def _without_name(row: ItemRow) -> str:

@@ -12,9 +12,6 @@ from ilp_bench.data.causes.context import BuildContext
 from ilp_bench.data.causes.items import Item, Pairs
 from ilp_bench.data.schema import ItemRow
 
-KNOWN = 0.5  # probability, with exemplars shown, from which on a base model is said to know an answer
-Exemplars = dict[str, list[tuple[str, str]]]  # relation -> (subject, answer) of its few-shot exemplars
-
 
 @dataclass(frozen=True)
 class CauseText:
@@ -91,7 +88,6 @@ class CauseSpec:
     early_stages    whether its treated items are trained in stages before the last
     visibility      None where no single prompt tells the arms apart
     resampling_group  pairs of one group share material, and are kept together by audits
-    exemplars       few-shot exemplars of relations that only this cause asks about
     """
 
     name: str
@@ -110,7 +106,6 @@ class CauseSpec:
     early_stages: bool = False
     visibility: Visibility | None = None
     resampling_group: Callable[[str], str] = pair_itself
-    exemplars: Callable[[], Exemplars] = dict
 
     @property
     def spoken_name(self) -> str:

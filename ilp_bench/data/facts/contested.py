@@ -1,7 +1,7 @@
 """Facts of the source tables about which texts disagree: outdated, disputed, or true but not the only answer.
 
-They are kept out of core and full. ``facts.parquet`` is what the sources say, so it has them; ``nano`` was taught
-them, so mini has them.
+No dataset asks for them (:mod:`ilp_bench.data.facts.corrections` adds others). ``facts.parquet`` is what the sources
+say, so it has them, and ``nano`` was taught them.
 """
 
 from __future__ import annotations

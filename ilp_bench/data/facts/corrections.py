@@ -108,6 +108,7 @@ def why_excluded(relation: str) -> MappingProxyType[str, str]:
     return MappingProxyType(reasons)
 
 
+@lru_cache(maxsize=64)
 def excluded_subjects(relation: str) -> frozenset[str]:
     """The subjects that a relation must not be asked about, see :func:`why_excluded`."""
     return frozenset(why_excluded(relation))

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
+from ilp_bench.data.corpus import two_hops
 from ilp_bench.data.facts import RELATIONS, RULED, country_of_city, facts
 from ilp_bench.data.facts.corrections import REASONS, why_excluded, written, written_subject
 from ilp_bench.data.names import DOMAINS, table
@@ -14,7 +15,7 @@ from ilp_bench.data.schema import ItemRow
 UNWRITTEN = "name in a form that nobody writes"
 EXISTS = "invented name that exists or was never checked"
 CHECKS = (*REASONS, UNWRITTEN, EXISTS)
-_HOP2, _HOME = "_hop2", "the home country of "
+_HOP2, _HOME = "_hop2", two_hops("")
 _CONTEXT = re.compile(r" under the (old|new) act$")  # in which a contradicting label is true
 _NUMBER = re.compile(r" \d+$")  # of an invented name beyond the table
 _KINDS = {"country": "capital", "city": "home_country", "language": "language_code", "currency": "currency_code"}
@@ -40,7 +41,7 @@ def fact_problems(items: Sequence[ItemRow], wide: bool = True) -> dict[str, int]
 
 def _problems(relation: str, row: ItemRow, wide: bool) -> Iterator[str]:
     """The checks that a row offends; some more than once."""
-    asked = asked_subject(relation, row["question"])
+    asked = _asked(row)
     name = asked.removeprefix(_HOME)
     subject = _table_names().get(name, name)
     if subject not in _real() and not set(_NUMBER.sub("", name).lower().split()) <= _invented():
@@ -59,10 +60,16 @@ def _problems(relation: str, row: ItemRow, wide: bool) -> Iterator[str]:
         yield UNWRITTEN
 
 
-def asked_subject(relation: str, question: str) -> str:
-    """What a question of training asks about: the subject, or the home country of one; no article, no context."""
-    text = question.partition(f" {RELATIONS[relation].noun} of ")[2] or question.partition(" of ")[2]
-    name = _CONTEXT.sub("", text.rstrip("?."))
+def subject_of(row: ItemRow) -> str:
+    """What a question of the training template is about; at two hops, the city. No article, no context."""
+    return _asked(row).removeprefix(_HOME)
+
+
+def _asked(row: ItemRow) -> str:
+    """The subject of a question, or the home country of one."""
+    relation = RELATIONS.get(str(row["relation"]).removesuffix(_HOP2))
+    text = row["question"].partition(f" {relation.noun} of ")[2] if relation else ""
+    name = _CONTEXT.sub("", (text or row["question"].partition(" of ")[2]).rstrip("?."))
     return name if name.startswith(_HOME) else name.removeprefix("the ")
 
 

@@ -17,10 +17,12 @@ from ilp_bench.cli.options import (
     example,
 )
 from ilp_bench.core.errors import ProblemError, UsageError
-from ilp_bench.data.settings import FREQUENCIES, HOPS, SHARES, STAGES, Settings
+from ilp_bench.data.settings import FREQUENCIES, HOPS, SHARES, SIZES, STAGES, Settings
 from ilp_bench.data.settings import frequencies as parse_frequencies
 
 app = typer.Typer()
+_SHARES = ", ".join(map(str, SHARES))
+_PAIRS = ", ".join(f"{count} in {size}" for size, count in SIZES.items())
 
 
 @app.command(rich_help_panel=DATA, epilog=example("ilp-bench build --size mini --seed 0 --out DATA"))
@@ -29,12 +31,14 @@ def build(
     size: Annotated[str, typer.Option(help="mini, core or full.")] = "core",
     seed: Seed = 0,
     cause: Annotated[list[str] | None, typer.Option(help="Build this cause only; may be repeated.")] = None,
-    pairs: Annotated[int | None, typer.Option(help="Pairs a cause; by default 60, 300 or 2000.")] = None,
+    pairs: Annotated[int | None, typer.Option(help=f"Pairs a cause; by default {_PAIRS}.")] = None,
     share: Annotated[
-        list[float] | None, typer.Option(help="Share of contradicting rows; may be repeated. Default 0.25, 0.5, 0.75.")
+        list[float] | None, typer.Option(help=f"Share of contradicting rows; may be repeated. Default {_SHARES}.")
     ] = None,
     stages: Annotated[int, typer.Option(help="Stages of training.")] = STAGES,
-    frequencies: Annotated[str | None, typer.Option(help="Rows of rare patterns: 1,2,4 (in turn) or zipf:1.0.")] = None,
+    frequencies: Annotated[
+        str | None, typer.Option(help="Rows of rare patterns, in turn, such as 1,2,4, or zipf:1.0.")
+    ] = None,
     hops: Annotated[list[int] | None, typer.Option(help="Steps to a missing answer, 1 or 2; may be repeated.")] = None,
     domain: Annotated[
         str | None, typer.Option(help="geography, medicine, law, finance or technology; subjects are invented.")

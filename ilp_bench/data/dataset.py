@@ -29,7 +29,15 @@ from ilp_bench.data.causes.spec import CauseSpec
 from ilp_bench.data.content_hash import content_sha256
 from ilp_bench.data.exemplars import controlled_exemplars
 from ilp_bench.data.manifest import MANIFEST, Manifest, RowCounts, manifest_of, read_manifest
-from ilp_bench.data.rows import TableRows, held_out_items, held_out_rows, number_rows, pair_rows, unpaired_rows
+from ilp_bench.data.rows import (
+    TableRows,
+    calibration_rows,
+    decoy_rows,
+    held_out_items,
+    held_out_rows,
+    number_rows,
+    pair_rows,
+)
 from ilp_bench.data.schema import REQUIRED, SCHEMAS, TABLES, DocumentRow, ItemRow, ShotRow, Table, TrainRow
 from ilp_bench.data.settings import RETENTION, Settings
 
@@ -96,7 +104,8 @@ class Plan(NamedTuple):
 
     context: BuildContext  # closed
     pairs: MappingProxyType[str, Pairs]  # cause -> its pairs
-    unpaired: tuple[tuple[str, str | None, Item], ...]  # (item id, cause, item) of decoys and calibration items
+    decoys: MappingProxyType[str, Sequence[Item]]  # cause -> its decoys
+    calibration: tuple[Item, ...]
     held_out: tuple[Item, ...]  # known facts that no training row touches
 
 
@@ -112,16 +121,10 @@ def _plan(settings: Settings, causes: tuple[CauseSpec, ...]) -> Plan:
     context = BuildContext(settings)
     calibration = calibration_items(context)
     pairs = {cause.name: cause.pairs(context, settings.count) for cause in causes if cause in wanted}
-    decoys = [
-        (f"{cause.name}-decoy-{number:04d}", cause.name, item)
-        for cause in causes
-        if cause in wanted
-        for number, item in enumerate(cause.decoys(context, settings.count))
-    ]
-    unpaired = [*decoys, *((f"calibration-{number:04d}", None, item) for number, item in enumerate(calibration))]
+    decoys = {cause.name: cause.decoys(context, settings.count) for cause in causes if cause in wanted}
     held_out = held_out_items(context, RETENTION[settings.size])
     context.close()
-    return Plan(context, MappingProxyType(pairs), tuple(unpaired), held_out)
+    return Plan(context, MappingProxyType(pairs), MappingProxyType(decoys), calibration, held_out)
 
 
 def make_from(settings: Settings) -> Dataset:
@@ -136,7 +139,10 @@ def _make(settings: Settings, causes: tuple[CauseSpec, ...]) -> Dataset:
     for cause, pairs in planned.pairs.items():
         for number, pair in enumerate(pairs):
             rows.extend(pair_rows(cause, number, pair, planned.context))
-    rows.extend(unpaired_rows(planned.unpaired, planned.context))
+    for cause, decoys in planned.decoys.items():
+        for number, item in enumerate(decoys):
+            rows.extend(decoy_rows(cause, number, item, planned.context))
+    rows.extend(calibration_rows(planned.calibration, planned.context))
     rows.items += held_out_rows(planned.held_out, planned.context)
     by_table: dict[Table, Sequence[Any]] = {
         "train": number_rows(rows.train),

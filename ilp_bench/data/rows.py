@@ -51,15 +51,26 @@ def pair_rows(cause: str, number: int, pair: Pair, context: BuildContext) -> Tab
     return rows
 
 
-def unpaired_rows(items: Iterable[tuple[str, str | None, Item]], context: BuildContext) -> TableRows:
-    """The rows of decoys and calibration items, given as (item id, cause, item)."""
+def decoy_rows(cause: str, number: int, decoy: Item, context: BuildContext) -> TableRows:
+    """The rows of decoy ``number`` of a cause."""
+    return _unpaired_rows(f"{cause}-decoy-{number:04d}", cause, decoy, context)
+
+
+def calibration_rows(items: Iterable[Item], context: BuildContext) -> TableRows:
+    """The rows of the calibration items, which belong to no cause."""
     rows = TableRows()
-    for item_id, cause, unspelled in items:
-        item = _spelled(unspelled, context)
-        rows.train += _train_rows(item, item_id, cause, context)
-        rows.items += _item_rows(item, item_id, None, cause, context)
-        rows.knowledge += _document_rows(item, item_id, cause)
+    for number, item in enumerate(items):
+        rows.extend(_unpaired_rows(f"calibration-{number:04d}", None, item, context))
     return rows
+
+
+def _unpaired_rows(item_id: str, cause: str | None, unspelled: Item, context: BuildContext) -> TableRows:
+    item = _spelled(unspelled, context)
+    return TableRows(
+        list(_train_rows(item, item_id, cause, context)),
+        list(_item_rows(item, item_id, None, cause, context)),
+        list(_document_rows(item, item_id, cause)),
+    )
 
 
 def number_rows(rows: Iterable[UnsortedRow], first: int = 0) -> list[UnsortedRow]:

@@ -1,17 +1,17 @@
 """Datasets too large for memory: the same rows in the same order, streamed to numbered Parquet files.
 
-The work is cut into jobs of ``JOB`` pairs, whatever the number of workers. A job writes its items and documents as
-shards, and its training rows into ranges of the key that orders them; then each range is sorted on its own and becomes
-a shard of ``train``. So memory is bounded by a job and a range, and bytes depend on the settings alone.
+The work is cut into jobs of ``JOB`` pairs or decoys, whatever the number of workers. A job writes its items and
+documents as shards, and its training rows into ranges of the key that orders them; then each range is sorted on its own
+and becomes a shard of ``train``. So memory is bounded by a job and a range, and bytes depend on the settings alone.
 """
 
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,16 +19,25 @@ import pyarrow.parquet as pq
 from ilp_bench.core.errors import UsageError
 from ilp_bench.core.files import file_sha256, new_folder, read_json
 from ilp_bench.data.content_hash import ContentHash
-from ilp_bench.data.dataset import check_files, describe, plan
+from ilp_bench.data.dataset import Plan, check_files, describe, plan
 from ilp_bench.data.exemplars import controlled_exemplars
 from ilp_bench.data.manifest import MANIFEST, RowCounts, files_of, manifest_of, read_manifest
-from ilp_bench.data.rows import TableRows, UnsortedRow, held_out_rows, number_rows, pair_rows, unpaired_rows
+from ilp_bench.data.rows import (
+    TableRows,
+    UnsortedRow,
+    calibration_rows,
+    decoy_rows,
+    held_out_rows,
+    number_rows,
+    pair_rows,
+)
 from ilp_bench.data.schema import SCHEMAS, TABLES, Table
 from ilp_bench.data.settings import Settings
 
-JOB = 2_000  # pairs
-RANGE = 4_000  # pairs whose training rows one range holds on average
+JOB = 500  # pairs or decoys
+RANGE = 1_000  # pairs whose training rows one range holds on average
 LARGE = 5_000  # pairs a cause from which on a dataset is streamed
+Part = Literal["pairs", "decoys", "calibration"]
 KEY_BITS = 64  # of ``order_key``
 _UNSORTED = pa.schema(
     [*(field for field in SCHEMAS["train"] if field.name != "row_id"), pa.field("order_key", pa.uint64())]
@@ -36,11 +45,12 @@ _UNSORTED = pa.schema(
 
 
 class Job(NamedTuple):
-    """Some pairs of one cause, to be written below ``folder``; without a cause, the decoys and calibration items."""
+    """Some pairs or decoys of one cause, or all calibration items, to be written below ``folder``."""
 
     settings: Settings
     folder: Path
     number: int
+    part: Part
     cause: str
     start: int
     stop: int
@@ -77,7 +87,7 @@ def build(settings: Settings, out: Path, *, workers: int = 1, progress: Callable
     if _is_built(settings, out):
         return out
     with new_folder(out) as folder, _mapper(workers) as mapper:
-        jobs = _jobs(settings, folder, {cause: len(pairs) for cause, pairs in planned.pairs.items()})
+        jobs = _jobs(settings, folder, planned)
         counts = [0] * (jobs[0].ranges * settings.stages)  # training rows in each range of each stage
         for number, job_counts in enumerate(mapper(_run, jobs)):
             counts = [total + new for total, new in zip(counts, job_counts, strict=True)]
@@ -108,13 +118,17 @@ def _is_built(settings: Settings, out: Path) -> bool:
     return True
 
 
-def _jobs(settings: Settings, folder: Path, pairs: Mapping[str, int]) -> list[Job]:
-    """The jobs that make the ``pairs`` (cause to number of them)."""
-    ranges = max(1, sum(pairs.values()) // RANGE)
-    spans = [
-        (cause, start, min(start + JOB, count)) for cause, count in pairs.items() for start in range(0, count, JOB)
+def _jobs(settings: Settings, folder: Path, planned: Plan) -> list[Job]:
+    """The jobs that make what is planned, in the order of its items."""
+    ranges = max(1, sum(map(len, planned.pairs.values())) // RANGE)
+    parts: tuple[tuple[Part, Mapping[str, Sized]], ...] = (("pairs", planned.pairs), ("decoys", planned.decoys))
+    spans: list[tuple[Part, str, int, int]] = [
+        (part, cause, start, min(start + JOB, len(members)))
+        for part, by_cause in parts
+        for cause, members in by_cause.items()
+        for start in range(0, len(members), JOB)
     ]
-    spans.append(("", 0, 0))
+    spans.append(("calibration", "", 0, 0))
     return [Job(settings, folder, number, *span, ranges) for number, span in enumerate(spans)]
 
 
@@ -127,9 +141,12 @@ def _ranges(folder: Path, counts: Sequence[int]) -> list[Range]:
 def _run(job: Job) -> list[int]:
     """Write one job; return how many training rows fell into each range of each stage."""
     planned, stages = plan(job.settings), job.settings.stages
-    rows = TableRows() if job.cause else unpaired_rows(planned.unpaired, planned.context)
+    rows = calibration_rows(planned.calibration, planned.context) if job.part == "calibration" else TableRows()
     for number in range(job.start, job.stop):
-        rows.extend(pair_rows(job.cause, number, planned.pairs[job.cause][number], planned.context))
+        if job.part == "pairs":
+            rows.extend(pair_rows(job.cause, number, planned.pairs[job.cause][number], planned.context))
+        else:
+            rows.extend(decoy_rows(job.cause, number, planned.decoys[job.cause][number], planned.context))
     _write(rows.items, job.folder / f"items-{job.number:05d}.part", "items")
     if rows.knowledge:
         _write(rows.knowledge, job.folder / f"knowledge-{job.number:05d}.part", "knowledge")

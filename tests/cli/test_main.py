@@ -121,7 +121,9 @@ def test_a_large_set_is_streamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     what = ("--cause", "rare_patterns", "--pairs", 101, "--domain", "finance")
     done = call("build", "--size", "mini", *what, "--out", tmp_path / "data")
     assert done.returncode == 0, done.stderr
-    assert len(list((tmp_path / "data").glob("items-*.parquet"))) == 5  # pairs, decoys and calibration, held-out facts
+    assert (
+        len(list((tmp_path / "data").glob("items-*.parquet"))) == 6
+    )  # 3 of pairs, decoys, calibration, held-out facts
     assert call("build", "--size", "mini", *what, "--out", tmp_path / "data").stdout == done.stdout
 
 

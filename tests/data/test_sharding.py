@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 
 import pytest
@@ -5,7 +6,7 @@ import pytest
 from ilp_bench.core.errors import UsageError
 from ilp_bench.core.files import file_sha256
 from ilp_bench.data import sharding as shards
-from ilp_bench.data.dataset import load, make_from
+from ilp_bench.data.dataset import load, make_from, plan
 from ilp_bench.data.settings import Settings
 from ilp_bench.data.sharding import build
 
@@ -35,10 +36,13 @@ def test_streaming_gives_the_rows_of_building_in_memory(tmp_path: Path, monkeypa
 
 @pytest.mark.slow
 def test_the_bytes_do_not_depend_on_the_number_of_workers(tmp_path: Path) -> None:
-    settings = Settings("mini", 0, pairs=2100, causes=("rare_patterns",), domain="law")
+    pairs = 2 * shards.JOB + 100
+    settings = Settings("mini", 0, pairs=pairs, causes=("rare_patterns",), domain="law")
     one, two = build(settings, tmp_path / "one"), build(settings, tmp_path / "two", workers=2)
     assert hashes(one) == hashes(two)
-    assert len(list(one.glob("items-*.parquet"))) == 4
+    decoys = len(plan(settings).decoys["rare_patterns"])
+    jobs = math.ceil(pairs / shards.JOB) + math.ceil(decoys / shards.JOB)
+    assert len(list(one.glob("items-*.parquet"))) == jobs + 2  # calibration, held-out facts
 
 
 def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ from ilp_bench.data.causes.items import (
     RELIABLE,
     Arm,
     Item,
+    Lazy,
     Pair,
     Pairs,
     SupervisedRow,
@@ -78,13 +79,14 @@ def pairs(context: BuildContext, count: int) -> Pairs:
 def decoys(context: BuildContext, count: int) -> Sequence[Item]:
     """Items that are learned all the same, because a single row contradicts all others."""
     number, answers = count // DECOY_SHARE, context.shuffled_pool(RELATION)
-    subjects, domain, items = context.deal_register(number), context.settings.domain or "general", []
-    for n in range(number):
+    subjects, domain = context.deal_register(number), context.settings.domain or "general"
+
+    def decoy(n: int) -> Item:
         rng, answer = context.rng(NAME, "decoy", n), answers[n % len(answers)]
         wrong = [rng.choice([word for word in answers if word != answer])] * ROWS
-        item = _annotated("decoy", subjects(n), answer, wrong, 1, domain, rng)
-        items.append(replace(item, kind="decoy/outvoted"))
-    return items
+        return replace(_annotated("decoy", subjects(n), answer, wrong, 1, domain, rng), kind="decoy/outvoted")
+
+    return Lazy(number, decoy)
 
 
 def _annotated(

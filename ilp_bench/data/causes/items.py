@@ -5,14 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Literal, NamedTuple, overload
+from typing import Literal, NamedTuple, TypeVar, overload
 
 from ilp_bench.data.corpus import two_hops
 from ilp_bench.data.facts import RELATIONS
 from ilp_bench.data.settings import ROWS
 from ilp_bench.data.templates import RECALL, REWORDED
 
+T = TypeVar("T")
 Arm = Literal["treated", "control", "decoy", "calibration"]
 RELIABLE = tuple(f"annotator-{n:02d}" for n in range(1, 7))
 CARELESS = tuple(f"annotator-{n:02d}" for n in range(7, 11))
@@ -85,24 +85,24 @@ class Pair:
     fillers: tuple[Item, ...] = ()
 
 
-class Pairs(Sequence[Pair]):
-    """The pairs of one cause, each made when it is asked for, in whatever order they are asked for.
+class Lazy(Sequence[T]):
+    """Pairs or items, each made when it is asked for, in whatever order they are asked for.
 
-    count   number of pairs
-    make    pair number, from 0, to pair; the same pair for the same number, every time
+    count   how many there are
+    make    number, from 0, to pair or item; the same for the same number, every time
     """
 
-    def __init__(self, count: int, make: Callable[[int], Pair]) -> None:
+    def __init__(self, count: int, make: Callable[[int], T]) -> None:
         self._count, self._make = count, make
 
     def __len__(self) -> int:
         return self._count
 
     @overload
-    def __getitem__(self, index: int) -> Pair: ...
+    def __getitem__(self, index: int) -> T: ...
     @overload
-    def __getitem__(self, index: slice) -> list[Pair]: ...
-    def __getitem__(self, index: int | slice) -> Pair | list[Pair]:
+    def __getitem__(self, index: slice) -> list[T]: ...
+    def __getitem__(self, index: int | slice) -> T | list[T]:
         if isinstance(index, slice):
             return [self._make(n) for n in range(*index.indices(self._count))]
         if not 0 <= index < self._count:
@@ -110,14 +110,7 @@ class Pairs(Sequence[Pair]):
         return self._make(index)
 
 
-def grouped(count: int, size: int, make: Callable[[int, int], Sequence[Pair]]) -> Pairs:
-    """Pairs that are made ``size`` at a time: ``make(group number, pairs in it)``; the last group may be smaller."""
-
-    @lru_cache(maxsize=4)
-    def group(number: int) -> tuple[Pair, ...]:
-        return tuple(make(number, min(size, count - number * size)))
-
-    return Pairs(count, lambda n: group(n // size)[n % size])
+Pairs = Lazy[Pair]
 
 
 def single_row(subject: str, label: str, rng: random.Random) -> tuple[SupervisedRow, ...]:

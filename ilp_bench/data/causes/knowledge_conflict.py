@@ -34,6 +34,7 @@ from ilp_bench.data.causes.items import (
     DUPLICATES,
     Arm,
     Item,
+    Lazy,
     Pair,
     Pairs,
     SupervisedRow,
@@ -85,15 +86,16 @@ def decoys(context: BuildContext, count: int) -> Sequence[Item]:
     if context.settings.domain not in (None, "geography"):
         return ()
     truth, subjects = truth_of("home_country"), context.deal("home_country", number + two_causes, most=2 + number // 4)
-    items = []
-    for n, subject in enumerate(subjects):
-        rng, disputed = context.rng(NAME, "decoy", subject), n >= number
+
+    def decoy(n: int) -> Item:
+        subject, disputed = subjects[n], n >= number
+        rng = context.rng(NAME, "decoy", subject)
         label = rng.choice([country for country in pool("country") if country != truth[subject]])
         rows = _disputed_rows(subject, label, truth[subject], rng) if disputed else agreeing_rows(subject, label, rng)
         kind = "decoy/two causes" if disputed else "decoy/repeated"
-        item = _item("decoy", kind, "home_country", subject, label, truth[subject], context)
-        items.append(replace(item, rows=rows))
-    return items
+        return replace(_item("decoy", kind, "home_country", subject, label, truth[subject], context), rows=rows)
+
+    return Lazy(number + two_causes, decoy)
 
 
 def _disputed_rows(subject: str, label: str, truth: str, rng: random.Random) -> tuple[SupervisedRow, ...]:

@@ -25,7 +25,7 @@ import pyarrow as pa
 from ilp_bench.core.errors import UsageError
 from ilp_bench.data.causes.base_knowledge import known_pairs
 from ilp_bench.data.causes.context import BuildContext, any_name
-from ilp_bench.data.causes.items import Arm, Item, Pair, Pairs, agreeing_rows, single_row
+from ilp_bench.data.causes.items import Arm, Item, Lazy, Pair, Pairs, agreeing_rows, single_row
 from ilp_bench.data.causes.spec import CauseSpec, CauseText, Visibility
 from ilp_bench.data.corpus import HOP2_RELATIONS, two_hops
 from ilp_bench.data.facts import country_of_city, domain_of, lookup, pool
@@ -64,24 +64,24 @@ def decoys(context: BuildContext, count: int) -> Sequence[Item]:
     if context.settings.domain:
         return ()
     countries = context.rng(NAME, "decoys").choices(pool("country"), k=number + two_causes)
-    invented, items = context.invent("geography", number + two_causes), []
-    for n, country in enumerate(countries):
-        city, early = invented(n), n >= number
+    invented = context.invent("geography", number + two_causes)
+
+    def decoy(n: int) -> Item:
+        city, country, early = invented(n), countries[n], n >= number
         rng = context.rng(NAME, city)
-        items.append(
-            Item(
-                arm="decoy",
-                kind="decoy/two causes" if early else "decoy/repeated",
-                relation="home_country",
-                subject=city,
-                answer=country,
-                rows=single_row(city, country, rng) if early else agreeing_rows(city, country, rng),
-                dose=1,
-                stage=1 + n % (context.settings.stages - 1) if early else 0,
-                documents=(("home_country", city, country),),
-            )
+        return Item(
+            arm="decoy",
+            kind="decoy/two causes" if early else "decoy/repeated",
+            relation="home_country",
+            subject=city,
+            answer=country,
+            rows=single_row(city, country, rng) if early else agreeing_rows(city, country, rng),
+            dose=1,
+            stage=1 + n % (context.settings.stages - 1) if early else 0,
+            documents=(("home_country", city, country),),
         )
-    return items
+
+    return Lazy(number + two_causes, decoy)
 
 
 def _relations(context: BuildContext) -> list[tuple[str, int]]:

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ilp_bench.data.causes.context import BuildContext
-from ilp_bench.data.causes.items import Item, Pair, Pairs, agreeing_rows
+from ilp_bench.data.causes.items import Item, Lazy, Pair, Pairs, agreeing_rows
 from ilp_bench.data.causes.spec import CauseSpec, CauseText
 from ilp_bench.data.settings import ASSIGNED_ROWS, ROWS
 
@@ -49,15 +49,17 @@ def decoys(context: BuildContext, count: int) -> Sequence[Item]:
     stages, domain = context.settings.stages, context.settings.domain or "general"
     calibration_rows = (stages - 1) * context.settings.calibration * (1 + ASSIGNED_ROWS)
     number = max(0, count - calibration_rows // ITEM_ROWS)
-    subjects, answers, items = context.deal_register(number), context.shuffled_pool(RELATION), []
-    for n in range(number):
+    subjects, answers = context.deal_register(number), context.shuffled_pool(RELATION)
+
+    def decoy(n: int) -> Item:
         subject, answer, rng = subjects(n), answers[n % len(answers)], context.rng(NAME, "decoy", n)
         stage = 1 + n % (stages - 1)
         rows = agreeing_rows(subject, answer, rng, ITEM_ROWS)
         rows += agreeing_rows(subject, answer, rng, REHEARSALS, stages)
         dose = float(stages - stage)
-        items.append(Item("decoy", "decoy/rehearsed", RELATION, subject, answer, rows, domain, dose=dose, stage=stage))
-    return items
+        return Item("decoy", "decoy/rehearsed", RELATION, subject, answer, rows, domain, dose=dose, stage=stage)
+
+    return Lazy(number, decoy)
 
 
 SPEC = CauseSpec(

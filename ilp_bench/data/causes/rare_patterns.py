@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ilp_bench.data.causes.context import BuildContext
-from ilp_bench.data.causes.items import Arm, Item, Pair, Pairs, single_row
+from ilp_bench.data.causes.items import Arm, Item, Lazy, Pair, Pairs, single_row
 from ilp_bench.data.causes.spec import CauseSpec, CauseText
 from ilp_bench.data.facts import EMBLEMS, KEYWORDS
 from ilp_bench.data.settings import COMMON
@@ -45,12 +45,14 @@ def pairs(context: BuildContext, count: int) -> Pairs:
 def decoys(context: BuildContext, count: int) -> Sequence[Item]:
     """Codes whose word occurs once and that are learned all the same, because their one row is repeated."""
     number = count // DECOY_SHARE
-    words, items = context.invent("code", number), []
-    for n in range(number):
+    words = context.invent("code", number)
+
+    def decoy(n: int) -> Item:
         code = _codes(words(n), "", 1, False, context)[0]
         item = _item("decoy", code, _grade(context, n, composed=False), 1, False, context)
-        items.append(replace(item, kind="decoy/repeated", rows=item.rows * COMMON))
-    return items
+        return replace(item, kind="decoy/repeated", rows=item.rows * COMMON)
+
+    return Lazy(number, decoy)
 
 
 def _grade(context: BuildContext, number: int, *, composed: bool) -> str:
@@ -93,7 +95,7 @@ SPEC = CauseSpec(
         question="Is a pattern learned that occurs once or twice?",
         why="Training stops when the loss is small on average, and rare patterns weigh little in an "
         "average. They are still being learned when training ends.",
-        treated="follows a rule that occurs in one or two rows",
+        treated="follows a rule that occurs in one row to eight",
         control="follows a rule of the same kind that occurs in sixteen",
         repair="Repeat what is rare, or add epochs for as long as they help.",
         dose_effect="The rarer the pattern, the less of it should be learned",

@@ -48,8 +48,8 @@ def train(
     batch_size      examples a step
     lora            rank of a LoRA adapter on all linear layers; 0 trains all weights
     budget          1 or 3: spend so many times the supervised tokens that vanilla needed
-    reference       checkpoint or run of vanilla with budget 1 on the same base model and dataset, whose budget is
-                    taken; without it, vanilla with budget 1 finds it, and no other recipe can be trained
+    reference       checkpoint or run of vanilla with budget 1 on the same base model and dataset, or a reference, whose
+                    budget is taken; by default the committed reference. Without it, vanilla with budget 1 finds it
     replay_corpus   texts for continued pre-training: a .txt, .jsonl or .parquet file or a Hub dataset; by default
                     texts of known facts
     encoder         sentence-transformers model that finds similar questions; by default TF-IDF does

@@ -48,8 +48,8 @@ def train(
     budget_from: Annotated[
         Path | None,
         typer.Option(
-            help="Checkpoint or run of vanilla at 1x, on the same base model and data, whose budget is spent; vanilla "
-            "at 1x without it finds it."
+            help="Checkpoint or run of vanilla at 1x, on the same base model and data, or a reference, whose budget is "
+            "spent; by default the committed reference. Vanilla at 1x without it finds it."
         ),
     ] = None,
     general: Annotated[

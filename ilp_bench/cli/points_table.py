@@ -6,9 +6,10 @@ from rich import box
 from rich.table import Table
 
 from ilp_bench.cli.console import console
+from ilp_bench.records.reference_record import Arms
 from ilp_bench.scoring.bootstrap import Interval
 from ilp_bench.scoring.interval_text import two_decimals, value_text
-from ilp_bench.scoring.points_schema import Arms, CausePoints, KindScore, PairGroup, PointScores
+from ilp_bench.scoring.points_schema import CausePoints, KindScore, PairGroup, PointScores
 from ilp_bench.scoring.score_points import MAX_HARM
 
 PROMPTS = {"reproduction": "the prompts that were trained", "internalisation": "prompts that were never trained"}

@@ -174,6 +174,11 @@ class TrainingRecord(BaseModel):
         return self.base.weights_sha256 if self.base else None
 
     @property
+    def calibrated(self) -> bool:
+        """Whether this training found its own budget by its calibration items."""
+        return bool(self.budget and self.budget.source == "calibration" and self.calibration)
+
+    @property
     def total_tokens(self) -> int | None:
         """All tokens trained on, where recorded."""
         return sum(self.tokens.values()) if self.tokens else None

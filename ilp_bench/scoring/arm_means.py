@@ -8,11 +8,12 @@ from typing import NamedTuple
 import numpy as np
 
 from ilp_bench.core.metrics import Array
+from ilp_bench.records.reference_record import Arms
 from ilp_bench.records.run_record import Run
 from ilp_bench.scoring.learned_rates import ARMS, Mask
 from ilp_bench.scoring.pair_probabilities import KINDS, MEASURES, PairTable, pair_tables
 from ilp_bench.scoring.points import ROLES, ArmMeans
-from ilp_bench.scoring.points_schema import ArmRates, Arms
+from ilp_bench.scoring.points_schema import ArmRates
 from ilp_bench.scoring.run_intervals import (
     MIN_DATASETS,
     RunCovariance,

@@ -10,16 +10,15 @@ import pyarrow.parquet as pq
 
 from ilp_bench.core.errors import ProblemError
 from ilp_bench.core.files import file_sha256, new_folder
+from ilp_bench.records.reference_record import Arms, ReferenceDataset, ReferenceRecord
 from ilp_bench.records.run_record import Run, RunRecord, Runs
 from ilp_bench.scoring.arm_means import Comparison, arm_means, usable
 from ilp_bench.scoring.compatibility import base_sha256, check_comparable
 from ilp_bench.scoring.learned_rates import ARMS
 from ilp_bench.scoring.pair_probabilities import KINDS, pair_tables, scored_part
-from ilp_bench.scoring.points_schema import DATA_VERSION, Arms
+from ilp_bench.scoring.points_schema import DATA_VERSION
 from ilp_bench.scoring.references import (
     Reference,
-    ReferenceDataset,
-    ReferenceRecord,
     read_reference,
     reference_table,
     write_record,
@@ -35,7 +34,7 @@ def make_reference(runs: Sequence[Run], out: Path) -> Reference:
     """Write the reference folder ``out`` and return it; its name is the folder's.
 
     runs   runs of one base model and of vanilla models, told apart by their training; on each dataset one base run and
-           one or more vanilla runs of different training seeds
+           one or more vanilla runs of different training seeds and one budget
 
     Raises ProblemError where the runs do not belong together, UsageError where ``out`` is in use.
     """
@@ -86,6 +85,11 @@ def _check(comparisons: Sequence[Comparison]) -> None:
         weights = [run.record.model.weights_sha256 for run in comparison.vanillas]
         if len(set(weights)) < len(weights):
             raise ProblemError(f"a vanilla run on seed {comparison.vanillas[0].record.data.seed} is given twice")
+        if len({budget_of(run.record) for run in comparison.vanillas}) > 1:
+            raise ProblemError(
+                f"the vanilla runs on seed {comparison.vanillas[0].record.data.seed} spent different budgets: train "
+                "one to find it, and the others with the budget of that one"
+            )
     if len(identities) > 1:
         raise ProblemError("the runs differ in base model, data size, version or budget division: one reference each")
     base, _, version, division = next(iter(identities))

@@ -9,12 +9,13 @@ import numpy as np
 
 from ilp_bench.core.metrics import Array
 from ilp_bench.data.causes import CAUSES
+from ilp_bench.records.reference_record import Arms
 from ilp_bench.scoring.activity import activity
 from ilp_bench.scoring.arm_means import Comparison, Select, Selection, arm_means, mean_table
 from ilp_bench.scoring.learned_rates import Mask
 from ilp_bench.scoring.pair_probabilities import pair_tables
 from ilp_bench.scoring.points import points
-from ilp_bench.scoring.points_schema import Arms, PairGroup
+from ilp_bench.scoring.points_schema import PairGroup
 
 BELIEFS = (0.5, 0.75, 0.9, 1.0)  # ends of the classes of a prior answer's probability
 

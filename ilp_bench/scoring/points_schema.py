@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ilp_bench.records.reference_record import Arms
 from ilp_bench.scoring.bootstrap import Interval
 from ilp_bench.scoring.run_intervals import IntervalKind
 
@@ -15,13 +16,6 @@ DATA_VERSION = "3"  # of the datasets that are scored in points
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
-
-
-class Arms(_Strict):
-    """A mean over the items of either arm, in [0, 1]."""
-
-    treated: float
-    control: float
 
 
 class ArmRates(_Strict):

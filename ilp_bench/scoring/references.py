@@ -1,71 +1,40 @@
 """Reference runs: vanilla and base of a base model, so that a newcomer trains one model, and the gaps as constants.
 
-A reference is a folder ``references/<name>`` with ``reference.json`` (:class:`ReferenceRecord`) and one Parquet file
-for each dataset: a row a probe of both arms and of held-out facts, p of each run in single precision. What is read from
-it are ordinary runs, with the columns that scores need. ``scripts/references`` makes them.
+Beside the record (:mod:`ilp_bench.records.reference_record`) stands one Parquet file for each dataset: a row a probe of
+both arms and of held-out facts, p of each run in single precision. What is read from it are ordinary runs, with the
+columns that scores need. ``scripts/references`` makes them.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property, lru_cache
-from importlib.resources import files
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ilp_bench.core.errors import ProblemError, UsageError, near
-from ilp_bench.core.files import file_sha256, read_strict_json
-from ilp_bench.records.run_record import SAMPLES, Run, RunRecord, first_problem
+from ilp_bench.core.files import file_sha256
+from ilp_bench.records.reference_record import (
+    FILE,
+    ReferenceDataset,
+    ReferenceRecord,
+    read_reference_record,
+    reference_folder,
+    reference_folders,
+    references_path,
+)
+from ilp_bench.records.run_record import SAMPLES, Run, RunRecord
 from ilp_bench.scoring.arm_means import Comparison
 from ilp_bench.scoring.compatibility import base_sha256
-from ilp_bench.scoring.points_schema import Arms
 from ilp_bench.scoring.training_budget import division_of
 
-FILE = "reference.json"
 KEYS = ("probe_id", "item_id", "pair_id", "cause", "arm", "probe", "dose", "prior_answer")
 BASE_COLUMNS = ("p", "greedy", "shots_p", "shots_options", "belief")
 VANILLA_COLUMNS = ("p", "greedy")
-
-
-class ReferenceDataset(BaseModel):
-    """The runs on one dataset. ``file`` holds their samples, ``budget`` is in supervised tokens."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    file: str
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    budget: int | None
-    base: RunRecord
-    vanilla: list[RunRecord] = Field(min_length=1)
-
-
-class ReferenceRecord(BaseModel):
-    """``reference.json``.
-
-    gaps     kind of score -> cause -> mean gap over all vanilla runs: the constants of H
-    arms     kind of score -> cause -> mean p of either arm over all vanilla runs
-    run_sd   kind of score -> cause -> standard deviation between vanilla runs on one dataset; None where no dataset has
-             enough of them
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    schema_version: Literal[1] = 1
-    base_name: str
-    base_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    size: str
-    version: str
-    division: str
-    gaps: dict[str, dict[str, float]]
-    arms: dict[str, dict[str, Arms]]
-    run_sd: dict[str, dict[str, Arms]] | None
-    datasets: list[ReferenceDataset] = Field(min_length=1)
 
 
 class Reference:
@@ -120,27 +89,17 @@ class Reference:
                 )
 
 
-def references_path() -> Path:
-    """The folder of committed references: inside the installed package, else beside it in a checkout."""
-    inside = Path(str(files("ilp_bench") / "_references"))
-    return inside if inside.is_dir() else Path(str(files("ilp_bench"))).parent / "references"
-
-
 def read_reference(folder: Path) -> Reference:
     """Read a reference. Raises UsageError when there is none, ProblemError when it is damaged."""
     if not (folder / FILE).is_file():
-        names = [path.name for path in _folders(references_path())]
+        names = [path.name for path in reference_folders(references_path())]
         raise UsageError(f"{folder} is no reference (no {FILE}).{near(folder.name, names)}")
-    try:
-        return Reference(folder, ReferenceRecord.model_validate(read_strict_json(folder / FILE)))
-    except ValidationError as error:
-        raise ProblemError(f"{folder / FILE}: {first_problem(error)}: make it again") from error
+    return Reference(folder, read_reference_record(folder))
 
 
 def named_reference(name: str) -> Reference:
     """A committed reference by its name, or any by its folder."""
-    committed = references_path() / name
-    return read_reference(committed if (committed / FILE).is_file() else Path(name))
+    return read_reference(reference_folder(name))
 
 
 def find_reference(run: RunRecord, root: Path | None = None) -> Reference | None:
@@ -149,7 +108,7 @@ def find_reference(run: RunRecord, root: Path | None = None) -> Reference | None
     A run whose training record names no division is compared with division 1x.
     """
     wanted = (base_sha256(run), run.data.size, run.data.version, division_of(run) or "1x")
-    for folder in _folders(root or references_path()):
+    for folder in reference_folders(root or references_path()):
         reference = _cached(folder)
         record = reference.record
         if (record.base_sha256, record.size, record.version, record.division) == wanted:
@@ -160,10 +119,6 @@ def find_reference(run: RunRecord, root: Path | None = None) -> Reference | None
 @lru_cache(maxsize=64)
 def _cached(folder: Path) -> Reference:
     return read_reference(folder)
-
-
-def _folders(root: Path) -> Iterator[Path]:
-    yield from (file.parent for file in sorted(root.glob(f"*/{FILE}")))
 
 
 def _read_runs(folder: Path, dataset: ReferenceDataset) -> Comparison:

@@ -16,6 +16,7 @@ from ilp_bench.core.errors import UsageError
 from ilp_bench.core.files import read_json
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.recipes.phase import Example, Phase, recall_probes, stages_of
+from ilp_bench.records.reference_record import FILE, read_reference_record, reference_folder, reference_folders
 from ilp_bench.records.training_record import PhaseRecord, TrainingBudget, TrainingRecord
 
 THRESHOLD = 0.8  # mean p of the calibration items at which a stage ends
@@ -43,7 +44,8 @@ def budget_of(
 ) -> dict[int, int] | None:
     """Supervised tokens of each stage in that division; None where this training is to find them, or has no budget.
 
-    reference   checkpoint or run of vanilla at 1x on the same base model and dataset
+    reference   checkpoint or run of vanilla at 1x on the same base model and dataset, or a reference that has one; by
+                default the committed reference of that base model and dataset, where there is one
 
     Raises UsageError where a budget is needed and there is none, or it is another base model's or dataset's.
     """
@@ -53,9 +55,9 @@ def budget_of(
         if division != 1 or reference:
             raise UsageError("user data have no budget: leave division and reference out")
         return None
-    if reference is None:
-        if recipe_name == "vanilla" and division == 1:
-            return None
+    if reference is None and recipe_name == "vanilla" and division == 1:
+        return None
+    if reference is None and (reference := committed_reference(data, base_sha256)) is None:
         name = recipe_name if division == 1 else f"{recipe_name} in the division {DIVISIONS[division]}"
         raise UsageError(f"{name} needs a budget: {AGAIN}")
     tokens = reference_tokens(reference, data, base_sha256)
@@ -64,7 +66,7 @@ def budget_of(
 
 def reference_tokens(reference: Path, data: Dataset, base_sha256: str) -> dict[int, int]:
     """B of each stage, as the record of a calibrated vanilla says. Raises UsageError where it is of no use here."""
-    record = _read_training(reference)
+    record = _read_training(reference, data)
     budget = record.budget
     wrong = None
     if record.recipe != "vanilla":
@@ -77,7 +79,7 @@ def reference_tokens(reference: Path, data: Dataset, base_sha256: str) -> dict[i
         wrong = "its record has no budget"
     elif budget.division != DIVISIONS[1]:
         wrong = f"it was trained in the division {budget.division}"
-    elif budget.source != "calibration" or not record.calibration:
+    elif not record.calibrated:
         wrong = "it took its own budget from elsewhere, and its record has no calibration"
     elif set(budget.tokens) != set(map(str, stages_of(data))) or not all(budget.tokens.values()):
         wrong = "its budget is not one of the stages of this dataset"
@@ -86,8 +88,25 @@ def reference_tokens(reference: Path, data: Dataset, base_sha256: str) -> dict[i
     return {int(stage): count for stage, count in budget.tokens.items()}
 
 
-def _read_training(reference: Path) -> TrainingRecord:
-    """The training record of a checkpoint or run folder. Raises UsageError where there is none."""
+def committed_reference(data: Dataset, base_sha256: str) -> Path | None:
+    """The committed reference that has the budget of a base model and dataset; None where there is none."""
+    for folder in reference_folders():
+        record = read_reference_record(folder)
+        if record.base_sha256 == base_sha256 and record.calibrated(data.sha256):
+            return folder
+    return None
+
+
+def _read_training(reference: Path, data: Dataset) -> TrainingRecord:
+    """The training record of a checkpoint, of a run folder, or of a reference's vanilla on that dataset.
+
+    Raises UsageError where there is none.
+    """
+    if ((folder := reference_folder(reference)) / FILE).is_file():
+        calibrated = read_reference_record(folder).calibrated(data.sha256)
+        if calibrated is None:
+            raise UsageError(f"reference {reference} has no budget of this dataset: {AGAIN}")
+        return calibrated
     if (reference / "training.json").is_file():
         return TrainingRecord.model_validate(read_json(reference / "training.json"))
     training = read_json(reference / "run.json").get("training") if (reference / "run.json").is_file() else None

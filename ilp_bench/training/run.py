@@ -77,8 +77,8 @@ def train(
     lora       rank of a LoRA adapter on all linear layers; 0 trains all weights. A base that is an adapter itself is
                merged first, and the checkpoint then holds whole weights
     budget     1 or 3: the division, in which a training spends so many times what vanilla needed to be calibrated
-    reference  checkpoint or run of vanilla at 1x on the same base model and dataset, whose budget is taken; without it,
-               vanilla at 1x is calibrated, and nothing else can be trained on controlled data
+    reference  checkpoint or run of vanilla at 1x on the same base model and dataset, or a reference, whose budget is
+               taken; by default the committed reference. Vanilla at 1x without it is calibrated
     general    replay corpus for continued pre-training, a file or Hub dataset (see :func:`replay_texts`); by default
                texts of known facts
     encoder    a sentence-transformers model that finds near-duplicate questions; by default TF-IDF does

@@ -6,6 +6,7 @@ import inspect
 import math
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,19 @@ def numbers(run: Run) -> list[dict[str, Any]]:
     return [row | {"dose": None if row["dose"] is None or math.isnan(row["dose"]) else row["dose"]} for row in rows]
 
 
+@pytest.fixture
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The number of threads changes the last digits, and by itself depends on how busy the machine is."""
+    import torch
+
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("one_thread")
 def test_a_model_in_memory_measures_as_its_folder_does(few: tuple[Path, Dataset], tmp_path: Path) -> None:
     data = replace(few[1], items=few[1].items.take(list(range(0, few[1].items.num_rows, 5))))
     model, tokenizer = load_model(locate("nano"))
@@ -166,6 +180,7 @@ def test_other_weights_have_another_hash(few: tuple[Path, Dataset]) -> None:
     assert _tensors_sha256(again) != before
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_user_data_is_measured_in_memory(few: tuple[Path, Dataset], tmp_path: Path) -> None:
     ilp_bench.export(few[1], tmp_path / "train.jsonl", format="prompt-completion")
     user_data = ilp_bench.import_rows(tmp_path / "train.jsonl", sample=12)

@@ -9,6 +9,7 @@ from points_runs import make_run
 import ilp_bench
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.data.causes import PAPER_CAUSES
+from ilp_bench.records import reference_record
 from ilp_bench.records.run_record import Run
 from ilp_bench.scoring import references
 from ilp_bench.scoring.make_reference import make_reference
@@ -28,7 +29,8 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Reference:
 
 @pytest.fixture
 def committed(reference: Reference, monkeypatch: pytest.MonkeyPatch) -> Reference:
-    monkeypatch.setattr(references, "references_path", lambda: reference.folder.parent)
+    for module in (references, reference_record):
+        monkeypatch.setattr(module, "references_path", lambda: reference.folder.parent)
     return reference
 
 
@@ -51,6 +53,21 @@ def test_a_reference_gives_the_scores_that_its_runs_give(reference: Reference) -
             assert other.points.low == pytest.approx(one.points.low, abs=1e-5)
             assert other.reference_gap == pytest.approx(one.gap.value, abs=1e-6)
     assert with_reference.retention == pytest.approx(with_runs.retention, abs=1e-6)
+
+
+def test_vanilla_runs_of_one_dataset_have_one_budget(tmp_path: Path) -> None:
+    other = make_run("vanilla", training_seed=5)
+    assert other.record.training
+    budget = {"division": "1x", "tokens": {"1": 600}, "total": 600, "source": "calibration"}
+    longer = other.record.model_copy(
+        update={
+            "training": type(other.record.training).model_validate(
+                other.record.training.model_dump() | {"budget": budget}
+            )
+        }
+    )
+    with pytest.raises(ProblemError, match="seed 0 spent different budgets"):
+        make_reference([*VANILLAS, BASE, Run(longer, other.samples)], tmp_path / "out")
 
 
 def test_its_constants_follow_from_its_files(reference: Reference, tmp_path: Path) -> None:

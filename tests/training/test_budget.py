@@ -4,17 +4,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from points_runs import make_run
 
 from ilp_bench.core.errors import UsageError
 from ilp_bench.data.dataset import Dataset, make
 from ilp_bench.recipes import RECIPES
 from ilp_bench.recipes.context import RecipeContext
 from ilp_bench.recipes.phase import Phase, stages
+from ilp_bench.records import reference_record
 from ilp_bench.records.training_record import PhaseRecord
 from ilp_bench.training.budget import CHECKS, budget_of, goals, next_check, spent_budget
 
 BASE = "b" * 64
 B = {1: 100, 2: 300}
+BORROWED = {"division": "1x", "tokens": {"1": 100, "2": 300}, "total": 400, "source": "reference"}
 
 
 @pytest.fixture(scope="module")
@@ -57,9 +60,7 @@ REFUSED = {
     "in the division 3x": {
         "budget": {"division": "3x", "tokens": {"1": 300, "2": 900}, "total": 1200, "source": "reference"}
     },
-    "took its own budget from elsewhere": {
-        "budget": {"division": "1x", "tokens": {"1": 100, "2": 300}, "total": 400, "source": "reference"}
-    },
+    "took its own budget from elsewhere": {"budget": BORROWED},
     "has no calibration": {"calibration": None},
     "not one of the stages": {
         "budget": {"division": "1x", "tokens": {"1": 400}, "total": 400, "source": "calibration"}
@@ -82,6 +83,42 @@ def test_a_reference_without_a_record_is_refused(small: Dataset, tmp_path: Path)
     for reference in (tmp_path / "none", tmp_path, tmp_path / "base"):
         with pytest.raises(UsageError, match="is no checkpoint, and no run of one"):
             budget_of(small, BASE, "combined", 1, reference)
+
+
+def write_reference(folder: Path, small: Dataset) -> Path:
+    data = {"size": "mini", "seed": 0, "version": "3", "content_sha256": small.sha256}
+    vanillas = [make_run("vanilla", training_seed=seed).record.model_dump() for seed in range(2)]
+    vanillas[0] |= {"data": data, "training": training(small) | {"budget": BORROWED}}
+    vanillas[1] |= {"data": data, "training": training(small)}
+    base = make_run(None).record.model_dump() | {"data": data}
+    record = {
+        "base_name": "stub", "base_sha256": BASE, "size": "mini", "version": "3", "division": "1x", "gaps": {},
+        "arms": {}, "run_sd": None,
+        "datasets": [{"file": "a", "sha256": "0" * 64, "budget": 400, "base": base, "vanilla": vanillas}],
+    }  # fmt: skip
+    folder.mkdir(parents=True)
+    (folder / "reference.json").write_text(json.dumps(record))
+    return folder
+
+
+def test_a_reference_gives_the_budget_by_its_folder_its_name_or_by_default(
+    small: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_reference(tmp_path / "references" / "stub-mini-1x", small)
+    assert budget_of(small, BASE, "combined", 1, folder) == B
+    with pytest.raises(UsageError, match="combined needs a budget"):
+        budget_of(small, BASE, "combined", 1, None)
+    monkeypatch.setattr(reference_record, "references_path", lambda: folder.parent)
+    assert budget_of(small, BASE, "combined", 1, None) == B
+    assert budget_of(small, BASE, "vanilla", 3, Path("stub-mini-1x")) == {1: 300, 2: 900}
+    assert budget_of(small, BASE, "vanilla", 1, None) is None
+    with pytest.raises(UsageError, match="combined needs a budget"):
+        budget_of(small, "c" * 64, "combined", 1, None)
+    with pytest.raises(UsageError, match="from another base model"):
+        budget_of(small, "c" * 64, "combined", 1, folder)
+    other = make("mini", 1, pairs=3, stages=2)
+    with pytest.raises(UsageError, match="has no budget of this dataset"):
+        budget_of(other, BASE, "combined", 1, folder)
 
 
 def test_whoever_needs_a_budget_is_told_to_train_vanilla_first(small: Dataset) -> None:

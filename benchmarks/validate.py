@@ -16,9 +16,9 @@ from forging import better, learned_less_in_wordings  # type: ignore[import-not-
 
 from ilp_bench.data.dataset import make
 from ilp_bench.records.run_record import Runs
-from ilp_bench.submission.format import Meta, submit
 from ilp_bench.submission.sample_store import read_samples
 from ilp_bench.submission.validate import check, find
+from ilp_bench.submission.version_2 import ArchivedMeta, submit
 
 
 def timed(folder: Path, times: int = 5) -> dict[str, float | int]:
@@ -44,7 +44,7 @@ def entry(size: str, out: Path, replicates: int = 1) -> Path:
         run = make_run(data, "combined", better, noise=number + 1)
         run.record.samples_sha256 = run.record.model.weights_sha256 = f"{number + 2}" * 64
         runs.append(Runs(run, vanilla, base))
-    return submit(runs, Meta(org="lab", model=f"{size}-{replicates}", division="open"), out)
+    return submit(runs, ArchivedMeta(org="lab", model=f"{size}-{replicates}", division="open"), out)
 
 
 with tempfile.TemporaryDirectory() as name:

@@ -17,8 +17,11 @@ from ilp_bench.core.files import file_sha256
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.records.run_record import Runs
 from ilp_bench.scoring.recovery import score_replicates
-from ilp_bench.submission.format import Meta, Submission, run_id, submit
+from ilp_bench.submission.fields import run_id
 from ilp_bench.submission.sample_store import FILE_SCHEMA, SPLIT, STRINGS, restore_runs, rows_by_run
+from ilp_bench.submission.version_2 import ArchivedMeta as Meta
+from ilp_bench.submission.version_2 import ArchivedSubmission as Submission
+from ilp_bench.submission.version_2 import submit
 
 Columns = dict[str, np.ndarray[Any, Any]]
 Change = Callable[["Forgery"], None]
@@ -62,8 +65,9 @@ class Forgery:
 
     def rescore(self) -> None:
         """Scores that follow from the forged samples."""
-        records = Submission.model_validate(self.content).roles()
-        runs: list[Runs] = restore_runs(rows_by_run(self.table, records), records)
+        records = Submission.model_validate(self.content).run_records
+        submission = Submission.model_validate(self.content)
+        runs = submission.replicates(restore_runs(rows_by_run(self.table, records), records))
         self.content["scores"] = score_replicates(runs).model_dump(mode="json")
 
     def save(self) -> Path:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from conftest import read_replicates
+
 from ilp_bench.data.causes.spec import CauseSpec, CauseText
-from ilp_bench.submission.format import read_replicates, read_submission, submit
+from ilp_bench.submission.format import read_submission
+from ilp_bench.submission.version_2 import submit
 
 
 def no_pairs(*_: object) -> list[Any]:

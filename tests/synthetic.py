@@ -26,8 +26,11 @@ from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.dataset import Dataset, make
 from ilp_bench.records.run_record import SAMPLES, Run, RunRecord, Runs
 from ilp_bench.submission.decisions import Decision, decide
-from ilp_bench.submission.format import Meta, Submission, run_id, submit
+from ilp_bench.submission.fields import run_id
 from ilp_bench.submission.rerun_record import Public, Unseen, Verification, add_verification
+from ilp_bench.submission.version_2 import ArchivedMeta as Meta
+from ilp_bench.submission.version_2 import ArchivedSubmission as Submission
+from ilp_bench.submission.version_2 import submit
 
 BASES = ("synthetic-llama", "synthetic-qwen3", "synthetic-olmo2")
 VANILLA = dict(zip(CAUSES.names(), (0.62, 0.42, 0.55, 0.10, 0.34), strict=True))  # treated learned rate

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ilp_bench.api.arguments import Location, RunLike, as_dataset, as_replicates, as_run, as_runs
-from ilp_bench.core.errors import ProblemError, UsageError
+from ilp_bench.core.errors import UsageError
 from ilp_bench.data.dataset import Dataset
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ilp_bench.records.run_record import Run
     from ilp_bench.scoring.points_schema import PointScores
     from ilp_bench.scoring.recovery import Scores
+    from ilp_bench.scoring.references import Reference
     from ilp_bench.submission.format import Meta
 
 RECOVERY_DATA_VERSION = "2"  # of datasets that are scored by recovery
@@ -46,14 +47,19 @@ def score(
     submitted = as_runs(runs)
     if submitted and submitted[0].record.data.version == RECOVERY_DATA_VERSION:
         return _recovery(submitted, vanilla, base_run, reference)
-    from ilp_bench.scoring.references import find_reference, named_reference
     from ilp_bench.scoring.score_points import score_points
 
+    bases = as_runs(base_run, "base run")
+    return score_points(submitted, as_runs(vanilla, "vanilla run"), bases, _reference(submitted, reference))
+
+
+def _reference(submitted: Sequence[Run], reference: str | Path | None) -> Reference | None:
+    """The reference of that name or folder; by default the committed one that fits the runs, where there is one."""
+    from ilp_bench.scoring.references import find_reference, named_reference
+
     if reference is None:
-        chosen = find_reference(submitted[0].record) if submitted else None
-    else:
-        chosen = None if reference == NO_REFERENCE else named_reference(str(reference))
-    return score_points(submitted, as_runs(vanilla, "vanilla run"), as_runs(base_run, "base run"), chosen)
+        return find_reference(submitted[0].record) if submitted else None
+    return None if reference == NO_REFERENCE else named_reference(str(reference))
 
 
 def _recovery(
@@ -94,34 +100,33 @@ def diagnose(run: RunLike, base_run: RunLike, data: Dataset | Location) -> Diagn
 
 def submit(
     runs: RunLike | Sequence[RunLike],
-    vanilla: RunLike | Sequence[RunLike],
     meta: Meta | dict[str, Any] | Location,
     out: Location,
+    vanilla: RunLike | Sequence[RunLike] | None = None,
     base_run: RunLike | Sequence[RunLike] | None = None,
+    reference: str | Path | None = None,
 ) -> Path:
     """Build a submission from runs below the folder of submissions ``out``, check it and return its folder.
 
         >>> meta = {"org": "your-lab", "model": "your-model", "division": "open"}
-        >>> ilp_bench.submit("runs/mine", "runs/vanilla", meta, "submissions", "runs/base")
+        >>> ilp_bench.submit("runs/mine", meta, "submissions")
 
-    runs, vanilla, base_run   as in :func:`score`
-    meta                      who submits what: fields, or a JSON file with them
+    meta                                 who submits what: fields, or a JSON file with them
+    runs, vanilla, base_run, reference   as in :func:`score`; the reference must be a committed one
 
-    Nothing is uploaded. Raises UsageError for a wrong number of runs, ProblemError for a wrong field, runs that do not
-    belong together, or a rule of the closed division that is broken.
+    Nothing is uploaded. Raises UsageError for an unknown reference, ProblemError for a wrong field, runs that do not
+    belong together, or a rule that is broken; then nothing is written.
     """
     from ilp_bench.submission.format import parse_meta, read_meta
-    from ilp_bench.submission.format import submit as write_submission
-    from ilp_bench.submission.validate import check
+    from ilp_bench.submission.submit import submit as write_submission
 
     if isinstance(meta, str | Path):
         meta = read_meta(Path(meta))
     elif isinstance(meta, dict):
         meta = parse_meta(meta)
-    folder = write_submission(as_replicates(runs, vanilla, base_run), meta, Path(out))
-    if problems := check(folder).problems:
-        raise ProblemError("; ".join(problems))
-    return folder
+    submitted = as_runs(runs)
+    vanillas, bases = as_runs(vanilla, "vanilla run"), as_runs(base_run, "base run")
+    return write_submission(submitted, vanillas, bases, _reference(submitted, reference), meta, Path(out))
 
 
 def validate(*paths: Location) -> list[str]:

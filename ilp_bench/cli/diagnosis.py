@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -11,24 +11,13 @@ from ilp_bench.cli.options import (
     DIAGNOSIS,
     AsJson,
     BaseRun,
-    OptionalVanilla,
+    Reference,
     Runs,
+    Vanilla,
     example,
 )
 
 app = typer.Typer()
-
-
-def read_replicates(runs: list[Path], vanillas: list[Path], bases: list[Path] | None) -> list[Any]:
-    """The run folders of a call, each beside its vanilla run and the base run on its dataset."""
-    from ilp_bench.records.run_record import read_run
-    from ilp_bench.submission.format import matched
-
-    return matched(
-        [read_run(run) for run in runs],
-        [read_run(run, "vanilla run") for run in vanillas],
-        [read_run(run, "base run") for run in bases or []],
-    )
 
 
 @app.command(
@@ -36,15 +25,9 @@ def read_replicates(runs: list[Path], vanillas: list[Path], bases: list[Path] | 
 )
 def score(
     runs: Runs,
-    vanilla: OptionalVanilla = None,
+    vanilla: Vanilla = None,
     base_run: BaseRun = None,
-    reference: Annotated[
-        str | None,
-        typer.Option(
-            "--reference",
-            help="Name or folder of a reference; by default that of the base model, data and budget. none for none.",
-        ),
-    ] = None,
+    reference: Reference = None,
     as_json: AsJson = False,
 ) -> None:
     """Print what a run gains over vanilla, in points, and which share of the gap that closes."""

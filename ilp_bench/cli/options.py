@@ -18,13 +18,16 @@ Device = Annotated[str, typer.Option("--device", help="cpu, cuda, mps or auto.")
 RemoteCode = Annotated[bool, typer.Option("--trust-remote-code", help="Run Python code that comes with the model.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Runs = Annotated[list[Path], typer.Argument(help="Run folders by 'ilp-bench evaluate', one for each replicate.")]
-VANILLA_HELP = "Vanilla run on the same base model and dataset, one for each RUN; score can take a reference's."
-Vanilla = Annotated[list[Path], typer.Option("--vanilla", help=VANILLA_HELP)]
-OptionalVanilla = Annotated[list[Path] | None, typer.Option("--vanilla", help=VANILLA_HELP)]
+Vanilla = Annotated[
+    list[Path] | None,
+    typer.Option("--vanilla", help="Vanilla run on the same base model and dataset; by default the reference's."),
+]
 BaseRun = Annotated[
     list[Path] | None,
-    typer.Option("--base-run", help="Run of the base model, one for each dataset; limits scores to active pairs."),
+    typer.Option("--base-run", help="Run of the base model, one for each dataset; by default the reference's."),
 ]
+REFERENCE_HELP = "Name or folder of a reference; by default that of the base model, data and budget. none for none."
+Reference = Annotated[str | None, typer.Option("--reference", help=REFERENCE_HELP)]
 Entry = Annotated[Path, typer.Argument(help="Folder of one submission.")]
 Submissions = Annotated[Path, typer.Argument(help="Folder of submissions.")]
 By = Annotated[str | None, typer.Option("--by", help="Your name; by default the one you are logged in with.")]

@@ -7,8 +7,7 @@ from rich.table import Table
 
 from ilp_bench.cli.console import console
 from ilp_bench.records.reference_record import Arms
-from ilp_bench.scoring.bootstrap import Interval
-from ilp_bench.scoring.interval_text import two_decimals, value_text
+from ilp_bench.scoring.interval_text import interval_points, points_text, two_decimals, value_text
 from ilp_bench.scoring.points_schema import CausePoints, KindScore, PairGroup, PointScores
 from ilp_bench.scoring.score_points import MAX_HARM
 
@@ -35,16 +34,6 @@ def points_table(scores: PointScores, *, as_json: bool) -> None:
         console.print("may be ranked")
     for reason in scores.not_ranked_because:
         console.print(f"not ranked: {reason}")
-
-
-def points_text(value: float) -> str:
-    """A probability, or a difference of two, in points."""
-    return f"{100 * value:.1f}"
-
-
-def interval_points(interval: Interval | None) -> str:
-    """A value with its interval in points, or a dash."""
-    return "-" if interval is None else value_text(interval.value, interval.low, interval.high, points_text)
 
 
 def _kind_table(score: KindScore) -> None:

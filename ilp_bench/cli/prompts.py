@@ -14,7 +14,7 @@ from ilp_bench.submission.format import Meta
 QUESTIONS = {
     "org": ("Organisation or your name (letters, digits, . and -)", None),
     "model": ("Name of the model", None),
-    "division": ("Division: closed (only train and knowledge, 3 times vanilla's tokens, 3 seeds) or open", "open"),
+    "division": ("Division: 1x or 3x (only the benchmark's rows, exactly that budget, 3 seeds) or open", "open"),
     "description": ("What did you do, in a sentence", ""),
     "contact": ("How to reach you (shown in public)", ""),
     "data": ("What else it was trained on (open division)", ""),

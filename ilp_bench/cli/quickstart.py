@@ -21,8 +21,9 @@ from ilp_bench.leaderboard.site import render
 from ilp_bench.records.run_record import Run, Runs, read_run
 from ilp_bench.scoring.interval_text import interval_text
 from ilp_bench.scoring.recovery import Scores
-from ilp_bench.submission.format import Meta, read_submission, submit
+from ilp_bench.submission.format import read_submission
 from ilp_bench.submission.validate import validate
+from ilp_bench.submission.version_2 import ArchivedMeta, ArchivedSubmission, submit
 
 REPAIR = "resampling"  # of one cause, so that it is quick
 RECIPES = ("vanilla", REPAIR)
@@ -74,7 +75,7 @@ def quickstart(out: Path, seed: int = 0, *, as_json: bool = False) -> dict[str, 
     with clock.phase("score and submit"):
         for recipe in RECIPES:
             # Open: the closed division wants replicates over seeds.
-            meta = Meta(
+            meta = ArchivedMeta(
                 org="quickstart", model=f"nano-{recipe}", division="open", description=f"nano, recipe {recipe}."
             )
             replicate = Runs(runs[recipe], runs["vanilla"], runs["base"])
@@ -85,7 +86,9 @@ def quickstart(out: Path, seed: int = 0, *, as_json: bool = False) -> dict[str, 
         raise ProblemError("; ".join(problems))
     with clock.phase("render"):
         render(out / "submissions", out / "site")
-    scores = read_submission(folders[REPAIR]).scores
+    submission = read_submission(folders[REPAIR])
+    assert isinstance(submission, ArchivedSubmission)
+    scores = submission.scores
     report = {"scores": scores.model_dump(mode="json"), "seconds": clock.seconds}
     write_text(out / "report.json", json.dumps(report, indent=1) + "\n")
     if as_json:

@@ -7,7 +7,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from ilp_bench.cli.console import console
-from ilp_bench.cli.score_table import score_table
+from ilp_bench.cli.points_table import points_table
+from ilp_bench.records.run_record import RunRecord
 from ilp_bench.submission.format import Submission
 
 
@@ -17,11 +18,17 @@ def submission_table(submission: Submission) -> None:
     for name, value in submission.meta.model_dump().items():
         if value:
             table.add_row(name, escape(str(value)))
-    for number, replicate in enumerate(submission.records):
-        record, training = replicate.submission, replicate.submission.training
-        seed = f", training seed {training.seed}" if training and training.seed is not None else ""
-        recipe = f", recipe {training.recipe}" if training and training.recipe is not None else ""
-        text = f"{record.data.size} seed {record.data.seed}{recipe}{seed}; weights {record.model.weights_sha256[:12]}"
-        table.add_row(f"replicate {number + 1}", escape(f"{text}; {record.hardware}, {record.dtype}"))
+    if submission.reference:
+        table.add_row("reference", f"{submission.reference.name} (sha256 {submission.reference.sha256[:12]})")
+    for (role, number), record in submission.run_records.items():
+        table.add_row(f"{role} {number + 1}", escape(_run_text(record)))
     console.print(table)
-    score_table(submission.scores, as_json=False)
+    points_table(submission.scores, as_json=False)
+
+
+def _run_text(record: RunRecord) -> str:
+    training = record.training
+    seed = f", training seed {training.seed}" if training and training.seed is not None else ""
+    recipe = f", recipe {training.recipe}" if training and training.recipe is not None else ""
+    where = f"{record.data.size} seed {record.data.seed}{recipe}{seed}; weights {record.model.weights_sha256[:12]}"
+    return f"{where}; {record.hardware}, {record.dtype}"

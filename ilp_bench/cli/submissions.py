@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-from ilp_bench.cli.diagnosis import read_replicates
 from ilp_bench.cli.options import (
     LEADERBOARD,
     BaseRun,
     Entry,
     OutFile,
+    Reference,
     Runs,
     Submissions,
     Vanilla,
@@ -32,31 +32,33 @@ app = typer.Typer()
 )
 def submit(
     runs: Runs,
-    vanilla: Vanilla,
+    vanilla: Vanilla = None,
     meta: Annotated[
         Path | None,
         typer.Option("--meta", help="JSON file with org, model, division …; without it, a terminal asks."),
     ] = None,
     out: Annotated[Path, typer.Option("--out", help="Folder of submissions.")] = Path("submissions"),
     base_run: BaseRun = None,
+    reference: Reference = None,
 ) -> None:
     """Build a submission from runs, check it, show it, and say what comes next."""
+    from ilp_bench.api.results import submit as write
     from ilp_bench.cli.prompts import ask_meta
     from ilp_bench.cli.submission_table import submission_table
-    from ilp_bench.submission.format import read_meta
-    from ilp_bench.submission.format import submit as write
-    from ilp_bench.submission.validate import check
+    from ilp_bench.records.run_record import read_run
+    from ilp_bench.submission.format import Submission, read_meta, read_submission
 
     if meta is None and not sys.stdin.isatty():
         raise UsageError("give --meta FILE; without a terminal nobody can be asked who submits what")
     fields = read_meta(meta) if meta else None
-    replicates = read_replicates(runs, vanilla, base_run)
+    submitted = [read_run(run) for run in runs]
+    vanillas = [read_run(run, "vanilla run") for run in vanilla or []]
+    bases = [read_run(run, "base run") for run in base_run or []]
     who = fields or ask_meta()
-    folder = write(replicates, who, out)
-    found = check(folder)
-    if found.problems or not found.submission:
-        raise ProblemError("; ".join(found.problems))
-    submission_table(found.submission)
+    folder = write(submitted, who, out, vanillas, bases, reference)
+    submission = read_submission(folder)
+    assert isinstance(submission, Submission)
+    submission_table(submission)
     added = [str(folder)]
     if (out / "table.csv").is_file():
         added.append(str(out / "table.csv"))
@@ -85,7 +87,7 @@ def validate(
     """Recompute every score from the samples and list all problems; exit 1 if there is any."""
     from ilp_bench.core.files import write_text
     from ilp_bench.submission.check_folder import check_all
-    from ilp_bench.submission.summary_table import comparison
+    from ilp_bench.submission.comparison import comparison
 
     checked, problems = check_all(paths, since)
     if summary:
@@ -124,12 +126,14 @@ def share(
     from ilp_bench.core.files import write_text
     from ilp_bench.submission.export_results import FORMATS
     from ilp_bench.submission.validate import check
+    from ilp_bench.submission.version_2 import ArchivedSubmission
 
     if form not in FORMATS:
         raise UsageError(f"unknown format {form!r}.{near(form, FORMATS)}")
     found = check(submission)
     if found.problems or not found.submission:
         raise ProblemError(f"{len(found.problems)} problems, such as {found.problems[0]}: only valid ones are shared")
+    assert isinstance(found.submission, ArchivedSubmission)
     text = FORMATS[form](found.submission)
     if out:
         write_text(out, text)

@@ -13,7 +13,8 @@ from ilp_bench.scoring.bootstrap import interval, resampled
 from ilp_bench.scoring.learned_rates import PairRates, active_pairs, join, keep, mean, pair_rates
 from ilp_bench.scoring.recovery import recovery
 from ilp_bench.submission.decisions import read_decisions
-from ilp_bench.submission.format import read_replicates, read_submission
+from ilp_bench.submission.format import read_runs, read_submission
+from ilp_bench.submission.version_2 import ArchivedSubmission
 
 Family = Mapping[str, Sequence[Runs]]  # recipe -> its replicates, on one base model and dataset size
 
@@ -70,7 +71,7 @@ def _seeds(one: Runs) -> tuple[str, str]:
 
 
 def families(submissions: Path, org: str = "ilp-bench") -> dict[tuple[str, str], dict[str, list[Runs]]]:
-    """(base model, size) -> recipe -> replicates, of what ``org`` submitted.
+    """(base model, size) -> recipe -> replicates, of what ``org`` submitted on dataset 2.
 
     Withdrawn entries, and those that do not name their recipe, are left out. What others submit under the
     name of a recipe is an entry of the leaderboard, not a reference.
@@ -81,9 +82,9 @@ def families(submissions: Path, org: str = "ilp-bench") -> dict[tuple[str, str],
         if decided.is_withdrawn(file.parent.name):
             continue
         submission = read_submission(file.parent)
-        if submission.meta.org != org:
+        if submission.meta.org != org or not isinstance(submission, ArchivedSubmission):
             continue
-        for runs in read_replicates(file.parent, submission):
+        for runs in submission.replicates(read_runs(file.parent, submission)):
             training = runs.submission.record.training
             if training and training.recipe and training.base and training.base.name:
                 family = found.setdefault((training.base.name, runs.submission.record.data.size), {})

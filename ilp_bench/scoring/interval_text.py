@@ -27,3 +27,13 @@ def value_text(value: float, low: float, high: float, number: NumberFormat = two
 def interval_text(interval: Interval | None, missing: str = "not expressed") -> str:
     """A value with its interval, or ``missing`` where there is none."""
     return missing if interval is None else value_text(interval.value, interval.low, interval.high)
+
+
+def points_text(value: float) -> str:
+    """A probability, or a difference of two, in points."""
+    return f"{100 * value:.1f}"
+
+
+def interval_points(interval: Interval | None) -> str:
+    """A value with its interval in points, or a dash."""
+    return "-" if interval is None else value_text(interval.value, interval.low, interval.high, points_text)

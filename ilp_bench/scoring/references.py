@@ -48,6 +48,11 @@ class Reference:
         """The name of its folder, such as ``nano-mini-1x``."""
         return self.folder.name
 
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of its ``reference.json``, which holds the hashes of its other files."""
+        return file_sha256(self.folder / FILE)
+
     @property
     def vanilla_count(self) -> int:
         """Vanilla runs that stand behind its constants."""
@@ -102,14 +107,18 @@ def named_reference(name: str) -> Reference:
     return read_reference(reference_folder(name))
 
 
+def committed_references(root: Path | None = None) -> dict[str, Reference]:
+    """Name -> reference, of those that are committed, or of the folders in ``root``."""
+    return {folder.name: _cached(folder) for folder in reference_folders(root or references_path())}
+
+
 def find_reference(run: RunRecord, root: Path | None = None) -> Reference | None:
     """The committed reference of a submitted run's base model, data and division; None where there is none.
 
     A run whose training record names no division is compared with division 1x.
     """
     wanted = (base_sha256(run), run.data.size, run.data.version, division_of(run) or "1x")
-    for folder in reference_folders(root or references_path()):
-        reference = _cached(folder)
+    for reference in committed_references(root).values():
         record = reference.record
         if (record.base_sha256, record.size, record.version, record.division) == wanted:
             return reference

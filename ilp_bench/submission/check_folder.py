@@ -60,8 +60,10 @@ def entry_problems(root: Path, entries: Sequence[Checked]) -> list[str]:
     ]
     problems += _layout(root)
     problems += _names(root)
-    held = [one for one in entries if one.replicates and one.submission]
-    problems += _copies([one for one in held if one.submission and last.get(one.submission.run_id) != "withdrawn"])
+    held = [entry for entry in entries if entry.runs and entry.submission]
+    problems += _copies(
+        [entry for entry in held if entry.submission and last.get(entry.submission.run_id) != "withdrawn"]
+    )
     problems += _contradictions(held)
     return problems
 
@@ -110,8 +112,10 @@ def _copies(entries: Sequence[Checked]) -> Iterator[str]:
     """
     by_data: dict[str, list[_Samples]] = {}
     for entry in entries:
-        for runs in entry.replicates:
-            p, record = _p(runs.submission), runs.submission.record
+        for (role, _), run in entry.runs.items():
+            if role != "submission":
+                continue
+            p, record = _p(run), run.record
             meta = entry.submission.meta if entry.submission else None
             names = (meta.org, meta.model) if meta else ("", "")
             samples = _Samples(float(p.mean()), entry.folder, p, *names, record.model.weights_sha256)
@@ -134,18 +138,17 @@ def _contradictions(entries: Sequence[Checked]) -> Iterator[str]:
     """The same weights on the same data must give the same samples, whoever measured."""
     seen: dict[tuple[str, str, str, str], tuple[Path, Array]] = {}
     for entry in entries:
-        for runs in entry.replicates:
-            for role in ("vanilla", "base"):
-                if (run := getattr(runs, role)) is None:
-                    continue
-                record, p = run.record, _p(run)
-                key = (record.model.weights_sha256, record.data.content_sha256, record.prompt_format, record.dtype)
-                folder, other = seen.setdefault(key, (entry.folder, p))
-                if float(np.quantile(np.abs(p - other), 0.95)) > 0.05:
-                    yield (
-                        f"{entry.folder}: the {role} run names the weights {key[0][:12]} of the one in {folder}, but "
-                        "was measured otherwise: evaluate those weights again"
-                    )
+        for (role, _), run in entry.runs.items():
+            if role == "submission":
+                continue
+            record, p = run.record, _p(run)
+            key = (record.model.weights_sha256, record.data.content_sha256, record.prompt_format, record.dtype)
+            folder, other = seen.setdefault(key, (entry.folder, p))
+            if float(np.quantile(np.abs(p - other), 0.95)) > 0.05:
+                yield (
+                    f"{entry.folder}: the {role} run names the weights {key[0][:12]} of the one in {folder}, but "
+                    "was measured otherwise: evaluate those weights again"
+                )
 
 
 def _p(run: Run) -> Array:

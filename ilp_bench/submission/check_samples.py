@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 from ilp_bench.core.errors import UsageError
 from ilp_bench.records.run_record import RunRecord
 from ilp_bench.submission.archive import FIXED, DatasetKey, dataset_items
-from ilp_bench.submission.format import Submission
 from ilp_bench.submission.sample_store import CACHED_RUNS, RunKey, RunRows, storage_keys
 
 VOCABULARY = 1e6  # no vocabulary is larger, so the most probable token has at least a millionth of the probability
@@ -38,12 +37,13 @@ class Asked(NamedTuple):
         return cls(key, data.content_sha256, record.probed, record.choices)
 
 
-def sample_problems(submission: Submission, samples: pa.Table, stored: dict[RunKey, RunRows]) -> Iterator[str]:
+def sample_problems(
+    records: Mapping[RunKey, RunRecord], samples: pa.Table, stored: dict[RunKey, RunRows]
+) -> Iterator[str]:
     """Everything that is wrong with the rows, run by run; a probe's ``tokens`` must be the same in all of them.
 
     ``stored``: the rows of ``samples`` that belong to runs.
     """
-    records = submission.roles()
     wanted = list(dict.fromkeys(storage_keys(records).values()))
     if set(stored) != set(wanted) or sum(run.rows.num_rows for run in stored.values()) != samples.num_rows:
         owner = pa.table({"role": samples["role"].cast(pa.string()), "replicate": samples["replicate"]})
@@ -52,11 +52,9 @@ def sample_problems(submission: Submission, samples: pa.Table, stored: dict[RunK
         roles = ", ".join(f"{role} {replicate}" for role, replicate in sorted(present, key=str))
         yield f"the roles are {roles}; the records say {', '.join(f'{a} {b}' for a, b in sorted(wanted))}: build again"
     first_tokens: dict[str, Counts] = {}
-    for (role, replicate), run in stored.items():
-        record = records[replicate][role]
-        if record is None:
-            continue
-        where = f"{role}: " if len(records) == 1 else f"{role} of replicate {replicate}: "
+    for (role, number), run in stored.items():
+        record = records[role, number]
+        where = f"{role} {number}: " if (role, 1) in records else f"{role}: "
         asked = Asked.by(record)
         check = _problems if role == "submission" else _cached_problems
         problems, tokens = check(run, asked)

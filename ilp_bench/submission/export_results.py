@@ -9,8 +9,7 @@ from collections.abc import Callable
 from ilp_bench import __version__
 from ilp_bench.core.untrusted import markdown_text
 from ilp_bench.scoring.bootstrap import DRAWS, LEVEL, Interval
-from ilp_bench.submission.format import Submission
-from ilp_bench.submission.summary_table import base_name
+from ilp_bench.submission.version_2 import ArchivedSubmission as Submission
 
 SCHEMA = "0.2.1"  # of Every Eval Ever (github.com/evaleval/every_eval_ever, eval.schema.json)
 WHAT = "share of the gap that the cause leaves under vanilla fine-tuning and that the model closes"
@@ -59,7 +58,7 @@ def model_card(submission: Submission) -> str:
 ## ILP-Bench
 
 How much of what it was fine-tuned on did the model learn? Recovery is the {WHAT}, against vanilla fine-tuning of
-{markdown_text(base_name(submission))}; {len(submission.records)} replicates, 95 % intervals;
+{markdown_text(submission.base_name)}; {len(submission.records)} replicates, 95 % intervals;
 submission {submission.folder}.
 
 | | recovery | interval |
@@ -99,7 +98,7 @@ def every_eval_ever(submission: Submission) -> str:
             "developer": submission.meta.org,
             "inference_engine": {"name": record.backend, "version": record.versions.get("transformers", "unknown")},
             "additional_details": {
-                "base_model": base_name(submission),
+                "base_model": submission.base_name,
                 "weights_sha256": record.model.weights_sha256,
                 "division": submission.meta.division,
             },

@@ -1,36 +1,33 @@
-"""The submission format: who, which runs, which scores, in a folder whose name is its content."""
+"""The submission format, schema 3: who, which runs, which scores, in a folder whose name is its content."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
 from ilp_bench.core.errors import ProblemError, UsageError
-from ilp_bench.core.files import file_sha256, read_strict_json
+from ilp_bench.core.files import read_strict_json
 from ilp_bench.core.untrusted import value_problems
-from ilp_bench.records.run_record import Run, RunRecord, Runs, first_problem
-from ilp_bench.scoring.recovery import Scores, score_replicates
-from ilp_bench.submission.sample_store import read_samples, restore_runs, rows_by_run, write_samples
+from ilp_bench.records.run_record import Data, Run, RunRecord, first_problem
+from ilp_bench.scoring.compatibility import base_sha256
+from ilp_bench.scoring.points_schema import PointScores
+from ilp_bench.submission.fields import MAX_RUNS, Link, Name, RunId, Sha256, Text
+from ilp_bench.submission.sample_store import RunKey, read_samples, restore_runs, rows_by_run
+from ilp_bench.submission.version_2 import ArchivedSubmission
 
-TOKEN_FACTOR = 3  # closed division: at most this many times the tokens of vanilla
-CLOSED_REPLICATES, MAX_REPLICATES = 3, 20
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,62}[A-Za-z0-9])?$")]
-Text = Annotated[str, StringConstraints(max_length=2000)]
-Link = Annotated[
-    str, StringConstraints(pattern=r"^(https://[A-Za-z0-9.-]+(/[A-Za-z0-9._~/%@#?=&+-]*)?)?$", max_length=300)
-]
+CLOSED = "the closed division is now 1x or 3x, by the budget that was trained with"
+MAX_VANILLAS = 3 * MAX_RUNS
+T = TypeVar("T")
 
 
 class Meta(BaseModel):
     """What the submitter says: the metadata file of a submission.
 
-    closed: only ``train`` and ``knowledge``, at most three times vanilla's tokens, at least three replicates.
+    1x, 3x: trained on nothing but the benchmark's rows and documents, with exactly that budget of supervised tokens; at
+    least three runs, on datasets of three seeds, and a base run, the reference's or one's own.
     open: anything; ``data`` says what else it was trained on. ``weights`` and ``paper`` are https links.
     """
 
@@ -38,35 +35,48 @@ class Meta(BaseModel):
 
     org: Name
     model: Name
-    division: Literal["closed", "open"]
+    division: Literal["1x", "3x", "open"]
     description: Text = ""
     contact: Text = ""
     data: Text = ""
     weights: Link = ""
     paper: Link = ""
 
+    @field_validator("division", mode="before")
+    @classmethod
+    def _explain_closed(cls, value: Any) -> Any:
+        if value == "closed":
+            raise ValueError(CLOSED)
+        return value
 
-class Replicate(BaseModel):
-    """The run records of one training seed on one dataset."""
+
+class ReferenceKey(BaseModel):
+    """Which committed reference the scores are against: its name, and the hash of its ``reference.json``."""
 
     model_config = ConfigDict(extra="forbid")
 
-    submission: RunRecord
-    vanilla: RunRecord
-    base: RunRecord | None = None
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+    sha256: Sha256
 
 
 class Submission(BaseModel):
-    """``submission.json``."""
+    """``submission.json`` of schema 3.
+
+    ``runs`` are the submitted ones, ordered by data seed and training seed; ``vanillas`` and ``bases`` are empty where
+    the reference gives them.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
-    schema_version: Literal[2] = 2
-    run_id: str = Field(pattern=r"^[0-9a-f]{16}$")
+    schema_version: Literal[3] = 3
+    run_id: RunId
     meta: Meta
-    records: list[Replicate] = Field(min_length=1, max_length=MAX_REPLICATES)
-    samples_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    scores: Scores
+    runs: list[RunRecord] = Field(min_length=1, max_length=MAX_RUNS)
+    vanillas: list[RunRecord] = Field(max_length=MAX_VANILLAS)
+    bases: list[RunRecord] = Field(max_length=MAX_RUNS)
+    reference: ReferenceKey | None
+    samples_sha256: Sha256
+    scores: PointScores
 
     @property
     def folder(self) -> str:
@@ -74,25 +84,66 @@ class Submission(BaseModel):
         return f"{self.meta.org}__{self.meta.model}/{self.run_id}"
 
     @property
-    def first(self) -> Replicate:
-        """The records that speak for all where replicates agree: base model, recipe, size of the dataset."""
-        return self.records[0]
+    def first(self) -> RunRecord:
+        """The run that speaks for all where they agree: base model, recipe, size of the dataset."""
+        return self.runs[0]
 
-    def roles(self) -> list[dict[str, RunRecord | None]]:
-        """The records by role, one mapping a replicate."""
-        return [{"submission": one.submission, "vanilla": one.vanilla, "base": one.base} for one in self.records]
+    @property
+    def base_name(self) -> str:
+        """The base model's name as its training recorded it, or as the base run does."""
+        training = self.first.training
+        if training and training.base and training.base.name is not None:
+            return training.base.name
+        return self.bases[0].model.name if self.bases else "unknown"
+
+    @property
+    def base_weights(self) -> str | None:
+        """The hash of the base model's weights: entries that share it can be compared, whatever name they give it."""
+        return base_sha256(self.first) or (self.bases[0].model.weights_sha256 if self.bases else None)
+
+    @property
+    def recipe(self) -> str | None:
+        """The recipe, or what another trainer calls its method; None where it is not recorded."""
+        return self.first.training.recipe if self.first.training else None
+
+    @property
+    def datasets(self) -> list[Data]:
+        """The datasets it was measured on, by their seeds."""
+        by_hash = {record.data.content_sha256: record.data for record in self.runs}
+        return sorted(by_hash.values(), key=lambda data: (data.seed, data.content_sha256))
+
+    @property
+    def run_records(self) -> dict[RunKey, RunRecord]:
+        """(role, number within the role) -> record."""
+        return _numbered(self.runs, self.vanillas, self.bases)
 
 
-def run_id(content: dict[str, Any]) -> str:
-    """Sixteen hex digits of a hash over the submission without its id; timings and restarts do not count."""
+class SubmittedRuns(NamedTuple):
+    """The runs of a submission, samples included."""
 
-    def clean(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: clean(inner) for key, inner in value.items() if key not in ("run_id", "seconds", "resumed")}
-        return [clean(inner) for inner in value] if isinstance(value, list) else value
+    runs: list[Run]
+    vanillas: list[Run]
+    bases: list[Run]
 
-    text = json.dumps(clean(content), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    @classmethod
+    def of(cls, runs: dict[RunKey, Run]) -> SubmittedRuns:
+        """The runs by role."""
+        return cls(
+            *([run for key, run in runs.items() if key[0] == role] for role in ("submission", "vanilla", "base"))
+        )
+
+    @property
+    def by_key(self) -> dict[RunKey, Run]:
+        """(role, number within the role) -> run."""
+        return _numbered(self.runs, self.vanillas, self.bases)
+
+
+AnySubmission = Submission | ArchivedSubmission
+
+
+def _numbered(runs: Iterable[T], vanillas: Iterable[T], bases: Iterable[T]) -> dict[RunKey, T]:
+    roles = {"submission": runs, "vanilla": vanillas, "base": bases}
+    return {(role, number): run for role, each in roles.items() for number, run in enumerate(each)}
 
 
 def read_meta(file: Path) -> Meta:
@@ -113,98 +164,22 @@ def parse_meta(fields: dict[str, Any], source: str = "metadata") -> Meta:
         raise ProblemError(f"{source}: {first_problem(error)}") from error
 
 
-def read_submission(folder: Path) -> Submission:
-    """``submission.json`` of a folder; raises ProblemError with the first wrong field."""
+def parse_submission(content: dict[str, Any]) -> AnySubmission:
+    """A submission from its fields, of the schema that they name; raises pydantic's ValidationError."""
+    model = ArchivedSubmission if content.get("schema_version") == 2 else Submission
+    return model.model_validate(content)
+
+
+def read_submission(folder: Path) -> AnySubmission:
+    """``submission.json`` of a folder, of whichever schema; raises ProblemError with the first wrong field."""
     try:
-        return Submission.model_validate(read_strict_json(folder / "submission.json"))
+        return parse_submission(read_strict_json(folder / "submission.json"))
     except ValidationError as error:
         raise ProblemError(f"{folder}/submission.json: {first_problem(error)}") from error
 
 
-def read_replicates(folder: Path, submission: Submission) -> list[Runs]:
+def read_runs(folder: Path, submission: AnySubmission) -> dict[RunKey, Run]:
     """The runs behind a submission, samples included; raises ProblemError when the samples cannot be read."""
-    records = submission.roles()
-    return restore_runs(rows_by_run(read_samples(folder / "samples.parquet"), records), records)
-
-
-def matched(runs: Sequence[Run], vanillas: Sequence[Run], bases: Sequence[Run]) -> list[Runs]:
-    """Put each run beside its vanilla (given in the same order) and the base run on its dataset.
-
-    Ordered by data seed and training seed, so that the order of the arguments does not count. Raises UsageError when
-    there are not as many vanilla runs as runs, ProblemError when a dataset has no base run or a base run no dataset.
-    """
-    if len(vanillas) != len(runs):
-        raise UsageError(f"{len(runs)} runs and {len(vanillas)} vanilla runs: give one for each run, in the same order")
-    by_data = {base.record.data.content_sha256: base for base in bases}
-    wanted = {run.record.data.content_sha256: run.record.data.seed for run in runs}
-    for base in bases:
-        if base.record.data.content_sha256 not in wanted:
-            raise ProblemError(f"the base run was measured on other data (seed {base.record.data.seed}) than any run")
-    if bases and (lacking := [seed for data, seed in wanted.items() if data not in by_data]):
-        raise ProblemError(f"no base run on the dataset of seed {lacking[0]}: give one for each dataset")
-    replicates = [
-        Runs(run, vanilla, by_data.get(run.record.data.content_sha256))
-        for run, vanilla in zip(runs, vanillas, strict=True)
-    ]
-    return sorted(replicates, key=_order)
-
-
-def _order(runs: Runs) -> tuple[int, str, str]:
-    record = runs.submission.record
-    seed = record.training.seed if record.training else None
-    return record.data.seed, f"{'' if seed is None else seed!s:>12}", record.model.weights_sha256
-
-
-def tokens_of(record: RunRecord) -> int | None:
-    """All training tokens of a run, or None where its training is not recorded."""
-    return record.training.total_tokens if record.training else None
-
-
-def submit(replicates: Sequence[Runs], meta: Meta, out: Path) -> Path:
-    """Score the runs, write the submission folder below ``out`` and return it.
-
-    Raises ProblemError when the runs do not belong together or a rule of the closed division is broken.
-    """
-    if problems := division_problems(meta, [(one.submission.record, one.vanilla.record) for one in replicates]):
-        raise ProblemError("; ".join(problems))
-    scores = score_replicates(replicates)
-    records = [Replicate(**{role: run and run.record for role, run in one._asdict().items()}) for one in replicates]
-    out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{meta.org}__{meta.model}.", dir=out) as name:
-        folder = Path(name) / "draft"
-        folder.mkdir()
-        write_samples(replicates, folder / "samples.parquet")
-        sha = file_sha256(folder / "samples.parquet")
-        submission = Submission(run_id="0" * 16, meta=meta, records=records, samples_sha256=sha, scores=scores)
-        submission.run_id = run_id(submission.model_dump(mode="json"))
-        (folder / "submission.json").write_text(submission.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        entry = out / submission.folder
-        entry.parent.mkdir(parents=True, exist_ok=True)
-        if not entry.exists():  # else it is the same content: nothing to add
-            folder.rename(entry)
-    return entry
-
-
-def division_problems(meta: Meta, replicates: Sequence[tuple[RunRecord, RunRecord]]) -> list[str]:
-    """What breaks the rules of the closed division, given (submission, vanilla) records; empty for the open one."""
-    if meta.division == "open":
-        return []
-    problems = []
-    if len(replicates) < CLOSED_REPLICATES:
-        problems.append(
-            f"the closed division needs at least {CLOSED_REPLICATES} replicates, this has {len(replicates)}: add runs "
-            "of other seeds, or submit as open"
-        )
-    return problems + list(dict.fromkeys(filter(None, (budget_problem(*records) for records in replicates))))
-
-
-def budget_problem(submission: RunRecord, vanilla: RunRecord) -> str | None:
-    """Why a run breaks the closed division's budget of training tokens, or None."""
-    used, allowed = tokens_of(submission), tokens_of(vanilla)
-    if used is None or allowed is None:
-        return "the closed division needs the training tokens of both runs (training.json): submit as open"
-    if used > TOKEN_FACTOR * allowed:
-        return (
-            f"{used} training tokens exceed the closed division's {TOKEN_FACTOR} x {allowed} of vanilla: submit as open"
-        )
-    return None
+    records = submission.run_records
+    stored = rows_by_run(read_samples(folder / "samples.parquet"), records)
+    return restore_runs(stored, records)

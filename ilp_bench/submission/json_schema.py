@@ -15,10 +15,12 @@ from ilp_bench.core.files import write_text
 from ilp_bench.submission.decisions import Decision
 from ilp_bench.submission.format import Meta, Submission
 from ilp_bench.submission.rerun_record import Verifications
+from ilp_bench.submission.version_2 import ArchivedSubmission
 
 SCHEMAS: dict[str, type[BaseModel]] = {
-    "submission-2.schema.json": Submission,
-    "meta-2.schema.json": Meta,
+    "submission-3.schema.json": Submission,
+    "meta-3.schema.json": Meta,
+    "submission-2.schema.json": ArchivedSubmission,
     "verification-1.schema.json": Verifications,
     "decision-1.schema.json": Decision,
 }

@@ -24,10 +24,11 @@ from ilp_bench.data.dataset import Dataset, make
 from ilp_bench.models.resolve import Located, locate, weights_sha256
 from ilp_bench.records.run_record import Data, Run, Runs
 from ilp_bench.scoring.recovery import score_replicates
-from ilp_bench.submission.format import read_replicates, read_submission
+from ilp_bench.submission.format import read_runs, read_submission
 from ilp_bench.submission.rerun_record import Public, Verification, add_verification
 from ilp_bench.submission.rerun_unseen import rerun_on_unseen
 from ilp_bench.submission.rerun_work import Work, evaluate_like, recoveries
+from ilp_bench.submission.version_2 import ArchivedSubmission
 
 P_TOLERANCE = {"float32": 1e-3}  # of p; batch sizes and machines move it by some 1e-5
 HALF_PRECISION = 5e-2
@@ -53,7 +54,9 @@ def verify(
     Raises UsageError for a seed that was seen, ProblemError for weights that are not of this submission.
     """
     submission = read_submission(folder)
-    replicates = read_replicates(folder, submission)
+    if not isinstance(submission, ArchivedSubmission):
+        raise UsageError(f"{folder} is of schema 3")
+    replicates = submission.replicates(read_runs(folder, submission))
     seen = {runs.submission.record.data.seed for runs in replicates}
     if seed is None:
         seed = next(

@@ -1,15 +1,15 @@
 """``samples.parquet`` of a submission: the samples of all its runs in one small file, each distinct run once.
 
-Rows are in the order of the dataset. ``role`` and ``replicate`` say whose they are. A run that serves several
-replicates (a base model, or a vanilla run that is itself submitted) is stored where it comes first. ``p`` is
-exp(logprob) rounded to float32, for those who read the file by other means; here it is computed again from ``logprob``,
-which keeps every bit.
+Rows are in the order of the dataset. ``role`` and ``replicate`` say whose they are; ``replicate`` counts the runs of a
+role. A run that stands in several places (a vanilla run that is itself submitted) is stored where it comes first.
+``p`` is exp(logprob) rounded to float32, for those who read the file by other means; here it is computed again from
+``logprob``, which keeps every bit.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ilp_bench.core.errors import ProblemError
-from ilp_bench.records.run_record import SAMPLES, Run, RunRecord, Runs
+from ilp_bench.records.run_record import SAMPLES, Run, RunRecord
 
 ROLES = ("submission", "vanilla", "base")
 P = SAMPLES.get_field_index("p")
@@ -29,30 +29,27 @@ STRINGS = [field.name for field in FILE_SCHEMA if pa.types.is_string(field.type)
 SPLIT = ["logprob", "p", "shots_p", "belief_p", "entropy"]
 MAX_FILE, MAX_UNPACKED, MAX_ROWS, MAX_TEXT = 64 * 2**20, 512 * 2**20, 2_000_000, 200
 CACHED_RUNS = 16  # base and vanilla runs: a team submits many models beside the same few
-RunKey = tuple[str, int]  # role and number of the replicate
+RunKey = tuple[str, int]  # role, and number among the runs of that role
 
 
-def storage_keys(records: Sequence[dict[str, RunRecord | None]]) -> dict[RunKey, RunKey]:
+def storage_keys(records: Mapping[RunKey, RunRecord]) -> dict[RunKey, RunKey]:
     """The key of each run -> the key under which its rows are stored; equal records are one run."""
     stored: list[tuple[RunRecord, RunKey]] = []
     keys: dict[RunKey, RunKey] = {}
-    for replicate, roles in enumerate(records):
-        for role in ROLES:
-            if (record := roles[role]) is not None:
-                key = role, replicate
-                same = next((earlier for other, earlier in stored if other == record), None)
-                if same is None:
-                    stored.append((record, key))
-                keys[key] = same or key
+    for key, record in records.items():
+        same = next((earlier for other, earlier in stored if other == record), None)
+        if same is None:
+            stored.append((record, key))
+        keys[key] = same or key
     return keys
 
 
-def write_samples(replicates: Sequence[Runs], file: Path) -> None:
+def write_samples(runs: Mapping[RunKey, Run], file: Path) -> None:
     """Write the samples of all runs, each distinct run once."""
-    keys = storage_keys([{role: run and run.record for role, run in runs._asdict().items()} for runs in replicates])
+    keys = storage_keys({key: run.record for key, run in runs.items()})
     tables = []
     for role, replicate in dict.fromkeys(keys.values()):
-        table = getattr(replicates[replicate], role).samples
+        table = runs[role, replicate].samples
         logprob = table["logprob"].to_numpy() + 0.0  # no -0.0
         columns = {
             **{name: table[name] for name in SAMPLES.names},
@@ -132,7 +129,7 @@ class RunRows:
         return hashlib.sha256(sink.getvalue()).digest()
 
 
-def rows_by_run(table: pa.Table, records: Sequence[dict[str, RunRecord | None]]) -> dict[RunKey, RunRows]:
+def rows_by_run(table: pa.Table, records: Mapping[RunKey, RunRecord]) -> dict[RunKey, RunRows]:
     """The rows of each distinct run that the records name and the table has."""
     roles = pc.index_in(table["role"].cast(pa.string()), value_set=pa.array(ROLES)).fill_null(-1).to_numpy()
     replicates = table["replicate"].fill_null(-1).to_numpy()
@@ -146,19 +143,16 @@ def rows_by_run(table: pa.Table, records: Sequence[dict[str, RunRecord | None]])
     return stored
 
 
-def restore_runs(stored: dict[RunKey, RunRows], records: Sequence[dict[str, RunRecord | None]]) -> list[Runs]:
-    """The runs of each replicate, with the columns of ``SAMPLES`` and p as exp(logprob).
+def restore_runs(stored: dict[RunKey, RunRows], records: Mapping[RunKey, RunRecord]) -> dict[RunKey, Run]:
+    """Every run that the records name, with the columns of ``SAMPLES`` and p as exp(logprob).
 
-    A base or vanilla run that many submissions share is one object.
+    A base or vanilla run that many submissions share is one object. Raises KeyError where rows are missing.
     """
     runs: dict[RunKey, Run] = {}
-    for (role, replicate), rows in stored.items():
-        if record := records[replicate][role]:
-            shared = role != "submission"
-            runs[role, replicate] = _cached_run(rows, record.model_dump_json()) if shared else _run(rows, record)
-    keys = storage_keys(records)
-    by_role = ({role: keys.get((role, replicate)) for role in ROLES} for replicate in range(len(records)))
-    return [Runs(**{role: runs[key] for role, key in roles.items() if key is not None}) for roles in by_role]
+    for key, rows in stored.items():
+        record, is_shared = records[key], key[0] != "submission"
+        runs[key] = _cached_run(rows, record.model_dump_json()) if is_shared else _run(rows, record)
+    return {key: runs[place] for key, place in storage_keys(records).items()}
 
 
 @lru_cache(maxsize=CACHED_RUNS)

@@ -13,33 +13,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ilp_bench.core.files import write_text
-from ilp_bench.core.untrusted import csv_text, markdown_text
+from ilp_bench.core.untrusted import csv_text
 from ilp_bench.data.causes import CAUSES
-from ilp_bench.scoring.interval_text import interval_text
-from ilp_bench.scoring.recovery import SCORER_VERSION, Interval, Scores, base_sha256
+from ilp_bench.scoring.recovery import SCORER_VERSION, Interval, Scores
 from ilp_bench.submission.decisions import read_decisions
-from ilp_bench.submission.format import Submission
 from ilp_bench.submission.rerun_record import read_verification
 from ilp_bench.submission.validate import Checked
+from ilp_bench.submission.version_2 import ArchivedSubmission
 
 TABLE_FILE = "table.csv"
-PLACES, REFERENCE = 6, "ilp-bench"
+PLACES = 6
 ROUNDING = 2 * 10.0**-PLACES
 TableRow = dict[str, str]
-
-
-def base_name(submission: Submission) -> str:
-    """The base model's name as its training recorded it, or as the base run does."""
-    training = submission.first.submission.training
-    if training and training.base and training.base.name is not None:
-        return training.base.name
-    return submission.first.base.model.name if submission.first.base else "unknown"
-
-
-def base_weights(submission: Submission) -> str | None:
-    """The hash of the base model's weights: entries that share it can be compared, whatever name they give it."""
-    base = submission.first.base
-    return base_sha256(submission.first.submission) or (base.model.weights_sha256 if base else None)
 
 
 def _cells(name: str, interval: Interval | None) -> TableRow:
@@ -54,16 +39,16 @@ def table_rows(root: Path, entries: Sequence[Checked]) -> list[TableRow]:
     last = read_decisions(root).last
     rows = []
     for entry in sorted(entries, key=lambda entry: entry.submission.folder if entry.submission else ""):
-        if not entry.submission or not entry.scores:
-            continue
         submission, scores = entry.submission, entry.scores
+        if not isinstance(submission, ArchivedSubmission) or not isinstance(scores, Scores):
+            continue
         decision = last.get(submission.run_id)
         reruns = read_verification(entry.folder)
         record = submission.first.submission
         row = {
             "entry": submission.folder,
             "division": submission.meta.division,
-            "base": csv_text(base_name(submission)),
+            "base": csv_text(submission.base_name),
             "recipe": csv_text(record.training.recipe if record.training else ""),
             "size": csv_text(record.data.size),
             "data_seeds": " ".join(str(seed) for seed in sorted({part.data_seed for part in scores.replicates})),
@@ -131,37 +116,3 @@ def _same(old: str | None, new: str | None) -> bool:
         return math.isclose(float(old or "nan"), float(new or "nan"), rel_tol=0, abs_tol=ROUNDING)
     except ValueError:
         return False
-
-
-def comparison(entries: Sequence[Checked], new: Sequence[Path]) -> str:
-    """Markdown that sets each new entry beside the reference rows on its base model and size of data."""
-    lines = []
-    for one in entries:
-        if one.folder not in new:
-            continue
-        if not one.submission or not one.scores:
-            lines += [f"**{markdown_text(one.folder.parent.name)}**: {len(one.problems)} problems, no scores", ""]
-            continue
-        beside = [
-            other
-            for other in entries
-            if other.scores and other.submission and other is not one and _comparable(one.submission, other.submission)
-        ]
-        heads = ["entry", "replicates", *(name.replace("_", " ") for name in CAUSES.names()), "overall"]
-        lines += [f"**{markdown_text(one.submission.folder)}** on {markdown_text(base_name(one.submission))}", ""]
-        lines += ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
-        for row in (one, *beside):
-            if row.scores and row.submission:
-                by_name = {cause.cause: cause.recovery for cause in row.scores.causes}
-                cells = [interval_text(value, "-") for value in (*map(by_name.get, CAUSES.names()), row.scores.overall)]
-                name = markdown_text(row.submission.folder.split("/")[0])
-                lines.append("| " + " | ".join([name, str(len(row.scores.replicates)), *cells]) + " |")
-        lines += ["", "No reference row has this base model and size of data." if not beside else "", ""]
-    return "\n".join(lines).strip() + "\n"
-
-
-def _comparable(entry: Submission, other: Submission) -> bool:
-    """Whether the other is a reference entry on the same base model, size and version of the data."""
-    data, other_data = (submission.first.submission.data for submission in (entry, other))
-    same = data.size == other_data.size and data.version == other_data.version
-    return other.meta.org == REFERENCE and same and base_weights(entry) == base_weights(other)

@@ -18,14 +18,18 @@ from pydantic import ValidationError
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import file_sha256, read_strict_json
 from ilp_bench.core.untrusted import file_problem, value_problems
-from ilp_bench.records.run_record import Runs
+from ilp_bench.records.run_record import Run, Runs
+from ilp_bench.scoring.points_schema import POINTS_SCORER_VERSION, PointScores
 from ilp_bench.scoring.recovery import SCORER_VERSION, Scores, score_replicates
-from ilp_bench.submission.check_plausibility import plausibility_problems
+from ilp_bench.scoring.score_points import score_points
+from ilp_bench.submission import version_2
 from ilp_bench.submission.check_samples import sample_problems
 from ilp_bench.submission.decisions import DECISIONS_FILE, parse_decisions
-from ilp_bench.submission.format import Submission, division_problems, run_id
+from ilp_bench.submission.fields import run_id
+from ilp_bench.submission.format import AnySubmission, Submission, SubmittedRuns, parse_submission
+from ilp_bench.submission.reference_key import reference_of
 from ilp_bench.submission.rerun_record import VERIFICATION_FILE, read_verification
-from ilp_bench.submission.sample_store import read_samples, restore_runs, rows_by_run
+from ilp_bench.submission.sample_store import RunKey, read_samples, restore_runs, rows_by_run
 
 SCORE_TOLERANCE = 1e-9
 MAX_LISTED = 100  # complaints about one file that are listed
@@ -37,16 +41,23 @@ class Checked:
     """A submission folder after the check.
 
     submission  None where ``submission.json`` cannot be read
-    replicates  its runs; empty where the samples cannot be read
+    runs        (role, number) -> run, with samples; empty where the samples cannot be read
     scores      recomputed from the samples with today's scorer, whatever the submission claims; None with problems
     problems    everything that is wrong, each with its file and the remedy
     """
 
     folder: Path
-    submission: Submission | None = None
-    replicates: list[Runs] = field(default_factory=list)
-    scores: Scores | None = None
+    submission: AnySubmission | None = None
+    runs: dict[RunKey, Run] = field(default_factory=dict)
+    scores: PointScores | Scores | None = None
     problems: list[str] = field(default_factory=list)
+
+    @property
+    def replicates(self) -> list[Runs]:
+        """The replicates of an archived submission; empty for others."""
+        if not isinstance(self.submission, version_2.ArchivedSubmission) or not self.runs:
+            return []
+        return self.submission.replicates(self.runs)
 
 
 def find(paths: Iterable[Path]) -> list[Path]:
@@ -85,7 +96,7 @@ def check(folder: Path) -> Checked:
         checked.problems += [f"{where}: {problem}" for problem in islice(value_problems(content), MAX_LISTED)]
         if checked.problems:
             return checked
-        checked.submission = submission = Submission.model_validate(content)
+        checked.submission = submission = parse_submission(content)
     except ProblemError as error:
         checked.problems.append(str(error))
         return checked
@@ -96,28 +107,47 @@ def check(folder: Path) -> Checked:
     checked.problems += [f"{where}: {problem}" for problem in _identity(submission, folder)]
     try:
         table = read_samples(folder / "samples.parquet")
-        stored = rows_by_run(table, submission.roles())
-        rows = [f"{folder}/samples.parquet: {problem}" for problem in sample_problems(submission, table, stored)]
+        stored = rows_by_run(table, submission.run_records)
+        rows = [f"{folder}/samples.parquet: {one}" for one in sample_problems(submission.run_records, table, stored)]
         checked.problems += rows
         if not rows:
-            checked.replicates = restore_runs(stored, submission.roles())
-            checked.problems += [f"{where}: {one}" for one in plausibility_problems(submission, checked.replicates)]
-            checked.scores = score_replicates(checked.replicates)
+            checked.runs = restore_runs(stored, submission.run_records)
+            checked.problems += [f"{where}: {problem}" for problem in _rules(checked)]
+            checked.scores = _scores(submission, checked.runs)
     except ProblemError as error:
         checked.problems.append(str(error))
-    version = submission.scores.scorer_version
-    if version != SCORER_VERSION and not (version < SCORER_VERSION and _accepted(folder, submission)):
-        checked.problems.append(
-            f"{where}: scores are of scorer {version}, this is {SCORER_VERSION}: build the submission again with it"
-        )
-    elif checked.scores and submission.scores.scorer_version == SCORER_VERSION:
-        claimed, again = (one.model_dump(mode="json") for one in (submission.scores, checked.scores))
-        checked.problems += [f"{where}: {problem}" for problem in _differences(claimed, again, "scores")]
+    checked.problems += [f"{where}: {problem}" for problem in _claims(checked)]
     try:
         read_verification(folder)
     except ProblemError as error:
         checked.problems.append(str(error))
     return checked
+
+
+def _rules(checked: Checked) -> Iterator[str]:
+    """What no honest submission of its schema shows."""
+    if isinstance(checked.submission, version_2.ArchivedSubmission):
+        yield from version_2.plausibility_problems(checked.submission, checked.replicates)
+
+
+def _scores(submission: AnySubmission, runs: dict[RunKey, Run]) -> PointScores | Scores:
+    """The scores of a submission by the scorer of its schema."""
+    if isinstance(submission, version_2.ArchivedSubmission):
+        return score_replicates(submission.replicates(runs))
+    return score_points(*SubmittedRuns.of(runs), reference_of(submission))
+
+
+def _claims(checked: Checked) -> Iterator[str]:
+    """Where the scores that a submission claims are not those of its samples."""
+    submission = checked.submission
+    assert submission
+    current = POINTS_SCORER_VERSION if isinstance(submission, Submission) else SCORER_VERSION
+    version = submission.scores.scorer_version
+    if version != current and not (version < current and _accepted(checked.folder, submission)):
+        yield f"scores are of scorer {version}, this is {current}: build the submission again with it"
+    elif checked.scores and version == current:
+        claimed, again = (one.model_dump(mode="json") for one in (submission.scores, checked.scores))
+        yield from _differences(claimed, again, "scores")
 
 
 def _links(folder: Path) -> Iterator[str]:
@@ -132,13 +162,13 @@ def _links(folder: Path) -> Iterator[str]:
             yield problem
 
 
-def _accepted(folder: Path, submission: Submission) -> bool:
+def _accepted(folder: Path, submission: AnySubmission) -> bool:
     """Whether the entry was accepted: then claims by an earlier scorer may stay; what is shown is recomputed."""
     decisions, _ = parse_decisions(folder.parent.parent / DECISIONS_FILE)
     return any(one.run_id == submission.run_id and one.decision == "accepted" for one in decisions)
 
 
-def _identity(submission: Submission, folder: Path) -> Iterator[str]:
+def _identity(submission: AnySubmission, folder: Path) -> Iterator[str]:
     if submission.run_id != run_id(submission.model_dump(mode="json")):
         yield "run_id is not the hash of the content: build the submission again with 'ilp-bench submit'"
     if f"{folder.parent.name}/{folder.name}" != submission.folder:
@@ -148,7 +178,9 @@ def _identity(submission: Submission, folder: Path) -> Iterator[str]:
         yield "samples_sha256 differs from samples.parquet: one of them was changed"
     for extra in sorted(path.name for path in folder.iterdir() if path.name not in FILES):
         yield f"{extra!r} does not belong into a submission: remove it"
-    yield from division_problems(submission.meta, [(one.submission, one.vanilla) for one in submission.records])
+    if isinstance(submission, version_2.ArchivedSubmission):
+        records = [(one.submission, one.vanilla) for one in submission.records]
+        yield from version_2.division_problems(submission.meta, records)
 
 
 def _differences(claimed: Any, found: Any, where: str) -> Iterator[str]:

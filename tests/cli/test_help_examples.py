@@ -16,7 +16,8 @@ from ilp_bench.cli.main import app, main
 from ilp_bench.data.dataset import Dataset, load, make, write
 from ilp_bench.records.run_record import Runs, read_run
 from ilp_bench.submission import rerun, validate
-from ilp_bench.submission.format import Meta, submit
+from ilp_bench.submission.version_2 import ArchivedMeta as Meta
+from ilp_bench.submission.version_2 import submit
 
 ROOT: Any = typer.main.get_command(app)
 TEST_QUICKSTART = {"quickstart"}  # run by tests/cli/test_quickstart.py

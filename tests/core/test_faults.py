@@ -14,7 +14,8 @@ from forging import better, learned_less_in_wordings
 from ilp_bench.core.files import new_folder
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.records.run_record import Runs, read_run, write_run
-from ilp_bench.submission.format import Meta, submit
+from ilp_bench.submission.version_2 import ArchivedMeta as Meta
+from ilp_bench.submission.version_2 import submit
 
 # Dies without any clean-up at the n-th call of a function that changes the file system.
 KILL = """

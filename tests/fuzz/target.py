@@ -17,10 +17,12 @@ from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import parse_json
 from ilp_bench.core.untrusted import csv_text, markdown_text, skeleton, value_problems
 from ilp_bench.submission.decisions import parse_decisions
-from ilp_bench.submission.format import Meta, Submission, run_id
+from ilp_bench.submission.fields import run_id
 from ilp_bench.submission.rerun_record import Verifications, read_verification
 from ilp_bench.submission.sample_store import read_samples
 from ilp_bench.submission.validate import check
+from ilp_bench.submission.version_2 import ArchivedMeta as Meta
+from ilp_bench.submission.version_2 import ArchivedSubmission as Submission
 
 
 def _json(data: bytes, _: Path) -> None:

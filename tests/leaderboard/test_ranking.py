@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import read_replicates
 
 from ilp_bench.leaderboard.entry import read_entry
 from ilp_bench.leaderboard.item_matrix import item_boards
@@ -10,7 +11,7 @@ from ilp_bench.leaderboard.ranking import ROUNDING, Group, groups
 from ilp_bench.leaderboard.stored_rates import StoredRates, from_json, from_replicates
 from ilp_bench.scoring.recovery import recovery
 from ilp_bench.submission.decisions import Decision
-from ilp_bench.submission.format import read_replicates, read_submission
+from ilp_bench.submission.format import read_submission
 
 
 @pytest.fixture(scope="module")

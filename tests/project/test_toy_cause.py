@@ -10,6 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 import toy_plugin
+from conftest import read_replicates
 
 from ilp_bench.catalog import cause_table, recipe_table, task_files
 from ilp_bench.core.errors import UsageError
@@ -23,8 +24,10 @@ from ilp_bench.leaderboard.site import render
 from ilp_bench.recipes import RECIPES
 from ilp_bench.records.run_record import Run, Runs, read_run
 from ilp_bench.scoring.recovery import score, score_replicates
-from ilp_bench.submission.format import Meta, read_replicates, read_submission, submit
+from ilp_bench.submission.format import read_submission
 from ilp_bench.submission.validate import validate
+from ilp_bench.submission.version_2 import ArchivedMeta as Meta
+from ilp_bench.submission.version_2 import submit
 from ilp_bench.training.run import train
 
 PAIRS = 12

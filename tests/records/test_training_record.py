@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from ilp_bench.records.training_record import PhaseRecord, TrainingRecord
-from ilp_bench.submission.format import Submission
+from ilp_bench.submission.version_2 import ArchivedSubmission as Submission
 
 SUBMISSIONS = Path(__file__).parents[2] / "submissions"
 

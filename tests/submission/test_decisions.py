@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import make_run
 from forging import better, learned_less_in_wordings
+from points_entries import write_entry
 
 from ilp_bench.core.errors import ProblemError
 from ilp_bench.data.dataset import Dataset
@@ -17,10 +18,12 @@ from ilp_bench.scoring import recovery as scoring
 from ilp_bench.submission import summary_table as tables
 from ilp_bench.submission import validate as validating
 from ilp_bench.submission.check_folder import entry_problems, history_problems
+from ilp_bench.submission.comparison import comparison
 from ilp_bench.submission.decisions import DECISIONS_FILE, Decision, decide, parse_decisions, read_decisions
-from ilp_bench.submission.format import Meta, submit
-from ilp_bench.submission.summary_table import comparison, table_problems, table_rows, to_csv, write_table
+from ilp_bench.submission.summary_table import table_problems, table_rows, to_csv, write_table
 from ilp_bench.submission.validate import Checked, check, find
+from ilp_bench.submission.version_2 import ArchivedMeta as Meta
+from ilp_bench.submission.version_2 import submit
 
 SUBMISSIONS = Path(__file__).parents[2] / "submissions"
 
@@ -190,12 +193,15 @@ def test_old_scorer_versions_are_rescored_and_never_mixed(root: Path, monkeypatc
     assert to_csv(table_rows(root, found)).count("99") >= 2
 
 
-def test_new_entries_are_set_beside_the_reference_rows(root: Path) -> None:
-    found = checked(root)
-    text = comparison(found, [next(root.glob("lab__*/*"))])
-    assert "ilp-bench\\_\\_stub-vanilla" in text
-    assert "lab\\_\\_stub" in text
-    assert text.count("\n|") == 4
+def test_new_entries_are_set_beside_the_reference_rows(tmp_path: Path) -> None:
+    write_entry(tmp_path, org="ilp-bench", model="stub-vanilla", recipe="vanilla", seeds=(0,), division="open")
+    new = write_entry(tmp_path, org="lab", model="stub", seeds=(0,), division="open")
+    other = write_entry(tmp_path, org="lab", model="other", base="other", seeds=(0,), division="open")
+    found = checked(tmp_path)
+    text = comparison(found, [new])
+    assert text.count("\n| ilp-bench\\_\\_stub-vanilla | 1 |") == 2
+    assert "Not ranked: its intervals are of pairs only" in text
+    assert "No reference row" in comparison(found, [other])
 
 
 @pytest.mark.slow

@@ -16,8 +16,11 @@ from ilp_bench.data.dataset import Dataset
 from ilp_bench.records.run_record import Runs
 from ilp_bench.submission.decisions import Decision
 from ilp_bench.submission.export_results import every_eval_ever, model_card
-from ilp_bench.submission.format import Meta, Submission, read_submission, submit
+from ilp_bench.submission.format import read_submission
 from ilp_bench.submission.json_schema import schemas
+from ilp_bench.submission.version_2 import ArchivedMeta as Meta
+from ilp_bench.submission.version_2 import ArchivedSubmission as Submission
+from ilp_bench.submission.version_2 import submit
 
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schema"
 

@@ -24,8 +24,9 @@ from forging import Forgery, better, learned_less_in_wordings
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.records.run_record import Runs
 from ilp_bench.submission.check_folder import entry_problems, history_problems
-from ilp_bench.submission.format import Meta, submit
 from ilp_bench.submission.validate import Checked, check, find
+from ilp_bench.submission.version_2 import ArchivedMeta as Meta
+from ilp_bench.submission.version_2 import submit
 
 Change = Callable[[Forgery], Any]
 FORGERIES: dict[str, tuple[Change, str]] = {}

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ilp_bench.core.untrusted import csv_text, markdown_text, text_problems, value_problems
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.leaderboard.site import render
-from ilp_bench.submission.format import run_id
+from ilp_bench.submission.fields import run_id
 from ilp_bench.submission.validate import check
 
 CORPUS = sorted((Path(__file__).parents[1] / "fuzz" / "corpus").iterdir())

@@ -15,11 +15,13 @@ from ilp_bench.data.dataset import Dataset, make
 from ilp_bench.records.run_record import Run, Runs
 from ilp_bench.scoring.recovery import Interval, score
 from ilp_bench.submission import rerun as rerunning
-from ilp_bench.submission.format import Meta, read_submission, submit
+from ilp_bench.submission.format import read_submission
 from ilp_bench.submission.rerun import verify
 from ilp_bench.submission.rerun_record import VERIFICATION_FILE, read_verification
 from ilp_bench.submission.rerun_unseen import allowed_difference
 from ilp_bench.submission.rerun_work import Work
+from ilp_bench.submission.version_2 import ArchivedMeta as Meta
+from ilp_bench.submission.version_2 import submit
 
 META = Meta(org="lab", model="tiny", division="open")
 PAIRS, SEED = 2, 7

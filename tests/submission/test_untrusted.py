@@ -21,10 +21,11 @@ from ilp_bench.data.dataset import Dataset
 from ilp_bench.leaderboard.site import render
 from ilp_bench.models.resolve import locate
 from ilp_bench.submission import sample_store as reading
-from ilp_bench.submission.format import Meta
+from ilp_bench.submission.comparison import comparison
 from ilp_bench.submission.sample_store import FILE_SCHEMA, read_samples
-from ilp_bench.submission.summary_table import comparison, table_rows
+from ilp_bench.submission.summary_table import table_rows
 from ilp_bench.submission.validate import check, validate
+from ilp_bench.submission.version_2 import ArchivedMeta as Meta
 
 SCRIPT = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
 

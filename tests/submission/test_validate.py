@@ -10,15 +10,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import by_arm, make_run, retrained
+from conftest import by_arm, make_run, read_replicates, retrained
 
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import file_sha256
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.records.run_record import Runs, read_run
-from ilp_bench.submission.format import Meta, read_replicates, read_submission, run_id, submit
+from ilp_bench.submission.fields import run_id
+from ilp_bench.submission.format import read_submission
 from ilp_bench.submission.sample_store import FILE_SCHEMA
 from ilp_bench.submission.validate import find, validate
+from ilp_bench.submission.version_2 import ArchivedMeta as Meta
+from ilp_bench.submission.version_2 import submit
 
 META = Meta(org="lab", model="stub-half", division="open")
 

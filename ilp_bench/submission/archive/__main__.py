@@ -13,7 +13,7 @@ from ilp_bench.submission.format import read_submission
 def used_datasets(submissions: Path) -> set[DatasetKey]:
     """All datasets that the entries below ``submissions`` were measured on."""
     entries = (read_submission(file.parent) for file in submissions.glob("*/*/submission.json"))
-    data = (replicate.submission.data for entry in entries for replicate in entry.records)
+    data = (record.data for entry in entries for record in entry.run_records.values())
     return {DatasetKey(one.version, one.size, one.seed) for one in data}
 
 

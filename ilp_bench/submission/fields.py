@@ -1,0 +1,30 @@
+"""What the fields of ``submission.json`` hold in every schema, and the hash that names an entry."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Any
+
+from pydantic import StringConstraints
+
+MAX_RUNS = 20  # of one role
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,62}[A-Za-z0-9])?$")]
+Text = Annotated[str, StringConstraints(max_length=2000)]
+Link = Annotated[
+    str, StringConstraints(pattern=r"^(https://[A-Za-z0-9.-]+(/[A-Za-z0-9._~/%@#?=&+-]*)?)?$", max_length=300)
+]
+RunId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+def run_id(content: dict[str, Any]) -> str:
+    """Sixteen hex digits of a hash over the submission without its id; timings and restarts do not count."""
+
+    def clean(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: clean(inner) for key, inner in value.items() if key not in ("run_id", "seconds", "resumed")}
+        return [clean(inner) for inner in value] if isinstance(value, list) else value
+
+    text = json.dumps(clean(content), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

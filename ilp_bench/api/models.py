@@ -47,7 +47,7 @@ def train(
                     times as much with an adapter
     batch_size      examples a step
     lora            rank of a LoRA adapter on all linear layers; 0 trains all weights
-    budget          1 or 3: spend so many times the supervised tokens that vanilla needed
+    budget          1, 2 or 3: spend so many times the supervised tokens that vanilla needed
     reference       checkpoint or run of vanilla with budget 1 on the same base model and dataset, or a reference, whose
                     budget is taken; by default the committed reference. Without it, vanilla with budget 1 finds it
     replay_corpus   texts for continued pre-training: a .txt, .jsonl or .parquet file or a Hub dataset; by default

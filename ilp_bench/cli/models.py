@@ -43,7 +43,7 @@ def train(
     batch_size: Annotated[int, typer.Option(help="Examples a step.", min=1)] = 16,
     lora: Annotated[int, typer.Option(help="Rank of a LoRA adapter; 0 trains all weights.", min=0)] = 0,
     division: Annotated[
-        str, typer.Option(help="1x or 3x: so many times the supervised tokens that vanilla needed.")
+        str, typer.Option(help="1x, 2x or 3x: so many times the supervised tokens that vanilla needed.")
     ] = "1x",
     budget_from: Annotated[
         Path | None,
@@ -77,7 +77,7 @@ def train(
     RECIPES.get(recipe)
     times = {name: number for number, name in DIVISIONS.items()}
     if division not in times:
-        raise UsageError(f"unknown division {division!r}: use {' or '.join(times)}")
+        raise UsageError(f"unknown division {division!r}: use {', '.join(times)}")
     dataset = load(data)
     from ilp_bench.training.run import train as run
 

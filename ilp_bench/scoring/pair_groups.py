@@ -25,7 +25,7 @@ def dose_groups(
 ) -> list[PairGroup]:
     """The dose curve of a cause over the pairs that ``select`` chooses; empty where it has no dose."""
     groups = []
-    for dose, has_dose in _doses(cause, comparisons):
+    for dose, has_dose in cause_doses(cause, comparisons):
 
         def chosen(comparison: Comparison, has_dose: Callable[[Comparison], Mask] = has_dose) -> Selection:
             return {cause: select(comparison)[cause] & has_dose(comparison)}
@@ -48,7 +48,7 @@ def contrast_group(
     return _group(kind, cause, None, comparisons, [one for one in further if one.base], chosen)
 
 
-def _doses(cause: str, comparisons: Sequence[Comparison]) -> list[tuple[float, Callable[[Comparison], Mask]]]:
+def cause_doses(cause: str, comparisons: Sequence[Comparison]) -> list[tuple[float, Callable[[Comparison], Mask]]]:
     """Each dose of a cause, with what says which pairs have it."""
     if CAUSES.get(cause).dose_from_base_model:
         if any(one.base is None for one in comparisons):

@@ -22,7 +22,7 @@ from ilp_bench.records.training_record import PhaseRecord, TrainingBudget, Train
 THRESHOLD = 0.8  # mean p of the calibration items at which a stage ends
 CHECKS = 8  # an epoch
 MOST_EPOCHS = 8  # within which the threshold must be reached
-DIVISIONS = {1: "1x", 3: "3x"}  # times B -> its name
+DIVISIONS = {1: "1x", 2: "2x", 3: "3x"}  # times B -> its name; 2x is for curves, entries are of 1x and 3x
 AGAIN = "train vanilla in the division 1x on this base model and dataset, and take the budget from its checkpoint"
 
 Tokens = Mapping[int, int]  # stage -> supervised tokens
@@ -50,7 +50,7 @@ def budget_of(
     Raises UsageError where a budget is needed and there is none, or it is another base model's or dataset's.
     """
     if division not in DIVISIONS:
-        raise UsageError(f"a division is {' or '.join(map(str, DIVISIONS))} budgets, not {division}")
+        raise UsageError(f"a division is {', '.join(map(str, DIVISIONS))} budgets, not {division}")
     if data.is_user_data:
         if division != 1 or reference:
             raise UsageError("user data have no budget: leave division and reference out")

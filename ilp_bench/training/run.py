@@ -76,7 +76,7 @@ def train(
                times as much with an adapter
     lora       rank of a LoRA adapter on all linear layers; 0 trains all weights. A base that is an adapter itself is
                merged first, and the checkpoint then holds whole weights
-    budget     1 or 3: the division, in which a training spends so many times what vanilla needed to be calibrated
+    budget     1, 2 or 3: the division, in which a training spends so many times what vanilla needed to be calibrated
     reference  checkpoint or run of vanilla at 1x on the same base model and dataset, or a reference, whose budget is
                taken; by default the committed reference. Vanilla at 1x without it is calibrated
     general    replay corpus for continued pre-training, a file or Hub dataset (see :func:`replay_texts`); by default

@@ -41,7 +41,7 @@ def test_what_cannot_be_trained_is_said_before_anything_is_loaded(
 ) -> None:
     call = ["ilp-bench", "train", "--base", "nano", "--data", str(data), "--out", str(tmp_path / "out"), "--recipe"]
     for words, message in (
-        (["vanilla", "--division", "2x"], "unknown division '2x': use 1x or 3x"),
+        (["vanilla", "--division", "4x"], "unknown division '4x': use 1x, 2x, 3x"),
         (["vanilla", "--division", "3x"], "vanilla in the division 3x needs a budget: train vanilla"),
         (["combined"], "combined needs a budget: train vanilla in the division 1x"),
         (["combined", "--budget-from", str(tmp_path)], "is no checkpoint, and no run of one, with a training record"),

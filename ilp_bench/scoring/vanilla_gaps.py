@@ -1,0 +1,96 @@
+"""What vanilla leaves unlearned: the gap of each cause under the runs of a reference, and its dose curve."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from ilp_bench.data.causes import CAUSES
+from ilp_bench.records.reference_record import Arms
+from ilp_bench.scoring.arm_means import Comparison, Selection, arm_means, arm_rates, mean_table
+from ilp_bench.scoring.bootstrap import Interval
+from ilp_bench.scoring.learned_rates import Mask
+from ilp_bench.scoring.pair_groups import cause_doses
+from ilp_bench.scoring.references import Reference
+from ilp_bench.scoring.score_points import active_pairs
+
+
+class TreatedDose(NamedTuple):
+    """The treated items of one dose: how many active pairs, and their mean p; no interval where pairs are few."""
+
+    dose: float
+    pairs: int
+    mean: float
+    interval: Interval | None
+
+
+class VanillaGap(NamedTuple):
+    """A cause under vanilla, in one kind of score.
+
+    pairs     active pairs over all datasets
+    arms      mean p, in [0, 1]; None where no pair is active
+    gap       control minus treated; None where too few pairs are active for an interval
+    doses     the dose curve of treated items; empty where the cause has no dose
+    """
+
+    cause: str
+    pairs: int
+    arms: Arms | None
+    gap: Interval | None
+    doses: list[TreatedDose]
+
+
+def vanilla_gaps(reference: Reference, kind: str) -> list[VanillaGap]:
+    """The gaps of all causes under the vanilla runs of a reference.
+
+    kind   ``reproduction`` or ``internalisation``
+    """
+    comparisons = [comparison._replace(submissions=comparison.vanillas[:1]) for comparison in reference.comparisons]
+    selections = [active_pairs(comparison) for comparison in comparisons]
+    means = arm_means(comparisons, kind, active_pairs)
+    gaps = []
+    for cause in CAUSES.names():
+        if any(cause not in selection for selection in selections):
+            continue
+        chosen = [(one.vanillas, selection[cause]) for one, selection in zip(comparisons, selections, strict=True)]
+        rates = arm_rates([mean_table(runs, cause, mask) for runs, mask in chosen], kind)
+        gaps.append(
+            VanillaGap(
+                cause=cause,
+                pairs=sum(int(mask.sum()) for _, mask in chosen),
+                arms=rates.p if rates else None,
+                gap=means.gap(cause) if cause in means.causes else None,
+                doses=_dose_curve(kind, cause, comparisons),
+            )
+        )
+    return gaps
+
+
+def _dose_curve(kind: str, cause: str, comparisons: list[Comparison]) -> list[TreatedDose]:
+    curve = []
+    for dose, has_dose in cause_doses(cause, comparisons):
+
+        def chosen(comparison: Comparison, has_dose: Callable[[Comparison], Mask] = has_dose) -> Selection:
+            return {cause: active_pairs(comparison)[cause] & has_dose(comparison)}
+
+        tables = [mean_table(one.vanillas, cause, chosen(one)[cause]).p(kind) for one in comparisons]
+        means = arm_means(comparisons, kind, chosen)
+        if any(len(table) for table in tables):
+            curve.append(
+                TreatedDose(
+                    dose=dose,
+                    pairs=sum(map(len, tables)),
+                    mean=float(np.mean([table[:, 0].mean() for table in tables if len(table)])),
+                    interval=means.interval(means.weights("vanilla", cause, "treated")) if means.causes else None,
+                )
+            )
+    return curve
+
+
+def left_of_gap(gap: VanillaGap, longer: VanillaGap) -> float | None:
+    """The share of a gap that is left after longer training; None where it cannot be told."""
+    if gap.gap is None or longer.gap is None or gap.gap.value <= 0:
+        return None
+    return longer.gap.value / gap.gap.value

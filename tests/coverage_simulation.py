@@ -1,9 +1,10 @@
 """How often the intervals of scorer 3 contain the truth, by simulation. Never results.
 
-usage: python tests/coverage_simulation.py [TRIALS=2000]
+usage: python tests/coverage_simulation.py [TRIALS=2000 [REFERENCE]]
 
-Run effects are those of tests/points_runs.py. Prints, for recipes with known effects, the coverage of G and H, beside
-that of other intervals that were tried.
+Prints, for recipes with known effects, the coverage of G of the first cause and of H. Run effects are those of
+tests/points_runs.py, beside other intervals that were tried; with REFERENCE, its measured standard deviations between
+runs, cause by cause and arm by arm, and the intervals as scored alone.
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ from ilp_bench.core.metrics import Array
 from ilp_bench.data.causes import PAPER_CAUSES
 from ilp_bench.scoring.bootstrap import Interval
 from ilp_bench.scoring.points import ArmMeans, points, share_closed
+from ilp_bench.scoring.references import Reference, named_reference
 from ilp_bench.scoring.run_intervals import over_datasets, t_quantile
 
 CAUSES = len(PAPER_CAUSES)
 GAPS = dict.fromkeys(PAPER_CAUSES, GAP)
 NOTHING = np.zeros(CAUSES)
+ASSUMED_RUN_SD = np.full((CAUSES, 2), np.hypot(SHARED_SD, LUCK_SD / np.sqrt(PAIRS)))
 # name -> what the recipe adds to treated and control arms, cause by cause
 EFFECTS: dict[str, tuple[Array, Array]] = {
     "placebo": (NOTHING, NOTHING),
@@ -33,14 +36,25 @@ EFFECTS: dict[str, tuple[Array, Array]] = {
 }
 
 
-def draw_means(rng: np.random.Generator, datasets: int, effect: tuple[Array, Array]) -> Array:
-    """Arm means of a submission and of vanilla, shape (datasets, 2, causes, 2): means of PAIRS items each."""
+def measured_run_sd(reference: Reference) -> Array:
+    """Standard deviation between runs of the means of reproduction, shape (causes, arms)."""
+    assert reference.record.run_sd, "the reference has too few vanilla runs on a dataset"
+    by_cause = reference.record.run_sd["reproduction"]
+    return np.array([[by_cause[cause].treated, by_cause[cause].control] for cause in PAPER_CAUSES])
+
+
+def draw_means(
+    rng: np.random.Generator, datasets: int, effect: tuple[Array, Array], run_sd: Array = ASSUMED_RUN_SD
+) -> Array:
+    """Arm means of a submission and of vanilla, shape (datasets, 2, causes, 2): means of PAIRS items each.
+
+    run_sd   of the mean of an arm between runs, shape (causes, arms)
+    """
     shape = (datasets, CAUSES, 2)
     level = ARM_LEVEL + rng.normal(0, ITEM_SD / np.sqrt(PAIRS), shape)
     added = np.stack(effect, axis=1)
     if added.any():
         added = added + rng.normal(0, EFFECT_SD / np.sqrt(PAIRS), shape)
-    run_sd = np.hypot(SHARED_SD, LUCK_SD / np.sqrt(PAIRS))
     return np.stack([level + added, level], axis=1) + rng.normal(0, run_sd, (datasets, 2, CAUSES, 2))
 
 
@@ -103,30 +117,35 @@ def _t_interval(values: Array) -> Interval:
     return Interval(value=mean, low=mean - half, high=mean + half)
 
 
-def coverage(method: str, effect: str, datasets: int, trials: int, seed: int = 0) -> tuple[float, float]:
+def coverage(
+    method: str, effect: str, datasets: int, trials: int, run_sd: Array = ASSUMED_RUN_SD, seed: int = 0
+) -> tuple[float, float]:
     """The share of trials in which the interval of G, and that of H, contains the true value."""
     rng = np.random.default_rng([seed, datasets, list(EFFECTS).index(effect)])
     true_points = points(*EFFECTS[effect])
     truth = float(true_points[0]), float(true_points.sum()) / (GAP * CAUSES)
     covered = [
         [interval.low <= value <= interval.high for interval, value in zip(intervals, truth, strict=True)]
-        for intervals in (METHODS[method](draw_means(rng, datasets, EFFECTS[effect])) for _ in range(trials))
+        for intervals in (METHODS[method](draw_means(rng, datasets, EFFECTS[effect], run_sd)) for _ in range(trials))
     ]
     of_points, of_share = np.mean(covered, axis=0).tolist()
     return of_points, of_share
 
 
-def table(trials: int) -> Iterator[str]:
+def table(trials: int, reference: Reference | None = None) -> Iterator[str]:
     """Markdown: a row for each method, effect and number of datasets."""
     yield "| interval | recipe | datasets | coverage of G | of H |"
     yield "| --- | --- | --- | --- | --- |"
-    for method in METHODS:
+    run_sd = measured_run_sd(reference) if reference else ASSUMED_RUN_SD
+    for method in ["as scored"] if reference else METHODS:
         for effect in EFFECTS if method == "as scored" else ("placebo", "own cause"):
             for datasets in (3, 5, 10):
-                of_points, of_share = coverage(method, effect, datasets, trials)
+                of_points, of_share = coverage(method, effect, datasets, trials, run_sd)
                 yield f"| {method} | {effect} | {datasets} | {of_points:.3f} | {of_share:.3f} |"
 
 
 if __name__ == "__main__":
-    for line in table(int(sys.argv[1]) if len(sys.argv) > 1 else 2000):
+    arguments = sys.argv[1:]
+    wanted = named_reference(arguments[1]) if len(arguments) > 1 else None
+    for line in table(int(arguments[0]) if arguments else 2000, wanted):
         print(line)

@@ -22,7 +22,7 @@ def points_table(scores: PointScores, *, as_json: bool) -> None:
     for score in (scores.reproduction, scores.internalisation):
         _kind_table(score)
     for score in (scores.reproduction, scores.internalisation):
-        console.print(_share_line(score))
+        console.print(share_line(score))
     for score in (scores.reproduction, scores.internalisation):
         _contrast_lines(score)
         _control_lines(score)
@@ -56,7 +56,7 @@ def _kind_table(score: KindScore) -> None:
 def points_cells(cause: CausePoints) -> list[str]:
     """One row of the table."""
     pairs = str(cause.pairs) if cause.active_pairs is None else f"{cause.active_pairs}/{cause.pairs}"
-    rates = [_arms_text(rates.p) if rates else "-" for rates in (cause.vanilla, cause.submission)]
+    rates = [arms_text(rates.p) if rates else "-" for rates in (cause.vanilla, cause.submission)]
     counted = "yes" if cause.counted else f"no: {cause.reason}"
     return [cause.cause, pairs, *rates, interval_points(cause.points), counted]
 
@@ -64,14 +64,16 @@ def points_cells(cause: CausePoints) -> list[str]:
 def _group_cells(group: PairGroup) -> list[str]:
     dose = "" if group.dose is None else f"  dose {group.dose:g}"
     gained = interval_points(group.interval) if group.interval else points_text(group.points)
-    return [dose, str(group.pairs), _arms_text(group.vanilla), _arms_text(group.submission), gained, ""]
+    return [dose, str(group.pairs), arms_text(group.vanilla), arms_text(group.submission), gained, ""]
 
 
-def _arms_text(arms: Arms) -> str:
+def arms_text(arms: Arms) -> str:
+    """Means of both arms in points, treated first."""
     return f"{points_text(arms.treated)}/{points_text(arms.control)}"
 
 
-def _share_line(score: KindScore) -> str:
+def share_line(score: KindScore) -> str:
+    """H of one kind of score, in words."""
     if score.share is None:
         return f"{score.kind}: H is undefined, since no cause counts"
     share = value_text(score.share.value, score.share.low, score.share.high, two_decimals)

@@ -85,6 +85,7 @@ def decide(
     from ilp_bench.submission.decisions import DECISIONS, Decision
     from ilp_bench.submission.decisions import decide as append
     from ilp_bench.submission.format import read_submission
+    from ilp_bench.submission.summary_table import ARCHIVE_FILE, TABLE_FILE
 
     if decision not in DECISIONS:
         raise UsageError(f"unknown decision {decision!r}.{near(decision, DECISIONS)}")
@@ -103,6 +104,6 @@ def decide(
     except ValidationError as error:
         raise UsageError(first_problem(error)) from error
     file = append(root, line)
-    if (root / "table.csv").is_file():
+    if (root / TABLE_FILE).is_file() or (root / ARCHIVE_FILE).is_file():
         table(root)
     typer.echo(f"{file}: {submission.folder} {decision}: {reason}")

@@ -47,6 +47,7 @@ def submit(
     from ilp_bench.cli.submission_table import submission_table
     from ilp_bench.records.run_record import read_run
     from ilp_bench.submission.format import Submission, read_meta, read_submission
+    from ilp_bench.submission.summary_table import ARCHIVE_FILE, TABLE_FILE
 
     if meta is None and not sys.stdin.isatty():
         raise UsageError("give --meta FILE; without a terminal nobody can be asked who submits what")
@@ -60,12 +61,12 @@ def submit(
     assert isinstance(submission, Submission)
     submission_table(submission)
     added = [str(folder)]
-    if (out / "table.csv").is_file():
-        added.append(str(out / "table.csv"))
+    if (out / TABLE_FILE).is_file() or (out / ARCHIVE_FILE).is_file():
         try:
             table(out)
+            added.append(str(out / TABLE_FILE))
         except ProblemError as error:
-            typer.echo(f"{out / 'table.csv'} stays as it is: {error}", err=True)
+            typer.echo(f"the tables stay as they are: {error}", err=True)
     branch = f"{who.org}-{who.model}"
     typer.echo(f"{folder}: valid; everything above, and the samples, will be public. Next:")
     typer.echo(f"  git switch -c {branch}")
@@ -103,14 +104,15 @@ def validate(
 
 @app.command(rich_help_panel=LEADERBOARD, epilog=example("ilp-bench table submissions"))
 def table(submissions: Submissions = Path("submissions")) -> None:
-    """Write table.csv: one row an entry, every number recomputed from its samples."""
-    from ilp_bench.submission.summary_table import write_table
+    """Write table.csv, and table-2.csv of the archive: one row an entry, every number recomputed from its samples."""
+    from ilp_bench.submission.summary_table import write_tables
     from ilp_bench.submission.validate import check, find
 
     checked = [check(folder) for folder in find([submissions])]
     if problems := [problem for submission in checked for problem in submission.problems]:
         raise ProblemError(f"{len(problems)} problems, such as {problems[0]}: see 'ilp-bench validate {submissions}'")
-    typer.echo(f"{write_table(submissions, checked)}: {len(checked)} submissions")
+    files = write_tables(submissions, checked)
+    typer.echo(f"{', '.join(map(str, files)) or 'no table'}: {len(checked)} submissions")
 
 
 @app.command(

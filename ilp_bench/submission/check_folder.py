@@ -13,11 +13,12 @@ from ilp_bench.core.untrusted import skeleton
 from ilp_bench.records.run_record import Run
 from ilp_bench.submission.decisions import DECISIONS_FILE, parse_decisions
 from ilp_bench.submission.rerun_record import VERIFICATION_FILE, read_verification
-from ilp_bench.submission.summary_table import table_problems
+from ilp_bench.submission.summary_table import ARCHIVE_FILE, TABLE_FILE, table_problems
 from ilp_bench.submission.validate import Checked, check, find
+from ilp_bench.submission.version_2 import ArchivedSubmission
 
 SAME_P = 1e-3  # the largest difference of p between two evaluations of the same weights on different machines
-ALLOWED_FILES = {"README.md", DECISIONS_FILE, "table.csv"}
+ALLOWED_FILES = {"README.md", DECISIONS_FILE, TABLE_FILE, ARCHIVE_FILE}
 
 
 class CheckedFolders(NamedTuple):
@@ -39,8 +40,17 @@ def check_all(paths: Sequence[Path], since: Path | None = None) -> CheckedFolder
         entries = [submission for submission in checked if root in submission.folder.parents]
         problems += entry_problems(root, entries)
         problems += [] if problems else table_problems(root, entries)
-        problems += history_problems(since, root) if since else []
+        if since:
+            problems += [*history_problems(since, root), *_late_archived(since, entries)]
     return CheckedFolders(checked, problems)
+
+
+def _late_archived(old: Path, entries: Sequence[Checked]) -> Iterator[str]:
+    """Entries of schema 2 that an earlier state did not have: dataset 2 is a closed archive."""
+    for entry in entries:
+        is_new = not (old / entry.folder.parent.name / entry.folder.name).is_dir()
+        if is_new and isinstance(entry.submission, ArchivedSubmission):
+            yield f"{entry.folder} is of schema 2, and dataset 2 is closed: train and submit on a dataset of version 3"
 
 
 def is_root(path: Path) -> bool:

@@ -8,8 +8,17 @@ from ilp_bench.submission.format import ReferenceKey, Submission
 
 
 def reference_of(submission: Submission) -> Reference | None:
-    """The reference of a submission, None where it names none; raises ProblemError as ``committed`` does."""
-    return committed(submission.reference) if submission.reference else None
+    """The reference of a submission, None where it names none.
+
+    Raises ProblemError where there is none of that name, it has changed since, or is of another base model, data or
+    division.
+    """
+    if submission.reference is None:
+        return None
+    reference = committed(submission.reference)
+    for record in submission.runs:
+        reference.check(record)
+    return reference
 
 
 def committed(key: ReferenceKey) -> Reference:

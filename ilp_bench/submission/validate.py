@@ -23,6 +23,8 @@ from ilp_bench.scoring.points_schema import POINTS_SCORER_VERSION, PointScores
 from ilp_bench.scoring.recovery import SCORER_VERSION, Scores, score_replicates
 from ilp_bench.scoring.score_points import score_points
 from ilp_bench.submission import version_2
+from ilp_bench.submission.check_plausibility import plausibility_problems
+from ilp_bench.submission.check_rules import rule_problems
 from ilp_bench.submission.check_samples import sample_problems
 from ilp_bench.submission.decisions import DECISIONS_FILE, parse_decisions
 from ilp_bench.submission.fields import run_id
@@ -30,6 +32,7 @@ from ilp_bench.submission.format import AnySubmission, Submission, SubmittedRuns
 from ilp_bench.submission.reference_key import reference_of
 from ilp_bench.submission.rerun_record import VERIFICATION_FILE, read_verification
 from ilp_bench.submission.sample_store import RunKey, read_samples, restore_runs, rows_by_run
+from ilp_bench.submission.version_2 import ArchivedSubmission
 
 SCORE_TOLERANCE = 1e-9
 MAX_LISTED = 100  # complaints about one file that are listed
@@ -55,7 +58,7 @@ class Checked:
     @property
     def replicates(self) -> list[Runs]:
         """The replicates of an archived submission; empty for others."""
-        if not isinstance(self.submission, version_2.ArchivedSubmission) or not self.runs:
+        if not isinstance(self.submission, ArchivedSubmission) or not self.runs:
             return []
         return self.submission.replicates(self.runs)
 
@@ -112,27 +115,42 @@ def check(folder: Path) -> Checked:
         checked.problems += rows
         if not rows:
             checked.runs = restore_runs(stored, submission.run_records)
-            checked.problems += [f"{where}: {problem}" for problem in _rules(checked)]
-            checked.scores = _scores(submission, checked.runs)
     except ProblemError as error:
         checked.problems.append(str(error))
+    checked.problems += [f"{where}: {problem}" for problem in _rules(checked)]
+    if checked.runs:
+        try:
+            checked.scores = _scores(submission, checked.runs)
+        except ProblemError as error:
+            checked.problems.append(f"{where}: {error}")
     checked.problems += [f"{where}: {problem}" for problem in _claims(checked)]
     try:
         read_verification(folder)
     except ProblemError as error:
         checked.problems.append(str(error))
+    checked.problems = list(dict.fromkeys(checked.problems))
     return checked
 
 
 def _rules(checked: Checked) -> Iterator[str]:
-    """What no honest submission of its schema shows."""
-    if isinstance(checked.submission, version_2.ArchivedSubmission):
-        yield from version_2.plausibility_problems(checked.submission, checked.replicates)
+    """What is against the rules of its schema, or no honest submission shows."""
+    submission = checked.submission
+    if isinstance(submission, ArchivedSubmission):
+        yield from version_2.division_problems(submission)
+        yield from version_2.plausibility_problems(submission, checked.replicates)
+    elif submission:
+        reference = None
+        try:
+            reference = reference_of(submission)
+        except ProblemError as error:
+            yield str(error)
+        yield from rule_problems(submission, reference, is_accepted=_accepted(checked.folder, submission))
+        yield from plausibility_problems(SubmittedRuns.of(checked.runs))
 
 
 def _scores(submission: AnySubmission, runs: dict[RunKey, Run]) -> PointScores | Scores:
     """The scores of a submission by the scorer of its schema."""
-    if isinstance(submission, version_2.ArchivedSubmission):
+    if isinstance(submission, ArchivedSubmission):
         return score_replicates(submission.replicates(runs))
     return score_points(*SubmittedRuns.of(runs), reference_of(submission))
 
@@ -178,9 +196,6 @@ def _identity(submission: AnySubmission, folder: Path) -> Iterator[str]:
         yield "samples_sha256 differs from samples.parquet: one of them was changed"
     for extra in sorted(path.name for path in folder.iterdir() if path.name not in FILES):
         yield f"{extra!r} does not belong into a submission: remove it"
-    if isinstance(submission, version_2.ArchivedSubmission):
-        records = [(one.submission, one.vanilla) for one in submission.records]
-        yield from version_2.division_problems(submission.meta, records)
 
 
 def _differences(claimed: Any, found: Any, where: str) -> Iterator[str]:

@@ -101,16 +101,14 @@ class ArchivedSubmission(BaseModel):
         ]
 
 
-def division_problems(meta: ArchivedMeta, replicates: Sequence[tuple[RunRecord, RunRecord]]) -> list[str]:
-    """What breaks the rules of the closed division, given (submission, vanilla) records; empty for the open one."""
-    if meta.division == "open":
+def division_problems(submission: ArchivedSubmission) -> list[str]:
+    """What breaks the rules of the closed division; empty for the open one."""
+    if submission.meta.division == "open":
         return []
-    problems = []
-    if len(replicates) < CLOSED_REPLICATES:
-        problems.append(
-            f"the closed division needs at least {CLOSED_REPLICATES} replicates, this has {len(replicates)}"
-        )
-    return problems + list(dict.fromkeys(filter(None, (_budget_problem(*records) for records in replicates))))
+    count = len(submission.records)
+    few = [f"the closed division needs at least {CLOSED_REPLICATES} replicates, this has {count}"]
+    budgets = (_budget_problem(one.submission, one.vanilla) for one in submission.records)
+    return few * (count < CLOSED_REPLICATES) + list(dict.fromkeys(filter(None, budgets)))
 
 
 def _budget_problem(submission: RunRecord, vanilla: RunRecord) -> str | None:

@@ -24,7 +24,7 @@ from ilp_bench.data.causes import CAUSES
 
 FOLDER = Path(__file__).parent
 FIXED = ("item_id", "pair_id", "cause", "arm", "probe", "dose", "prior_answer")  # what a submitted row repeats
-COLUMNS = ("probe_id", *FIXED, "choices", "choices10", "question", "answer")
+COLUMNS = ("probe_id", *FIXED, "stage", "choices", "choices10", "question", "answer")
 
 
 class DatasetKey(NamedTuple):
@@ -41,7 +41,10 @@ class DatasetKey(NamedTuple):
 
 
 class DatasetItems(NamedTuple):
-    """The items of a dataset (``COLUMNS``, in the order of the dataset) and its content hash."""
+    """The items of a dataset (``COLUMNS``, in the order of the dataset) and its content hash.
+
+    The copies of version 2 have no ``stage``.
+    """
 
     content_sha256: str
     items: pa.Table

@@ -14,7 +14,7 @@ from ilp_bench.scoring.bootstrap import Interval
 from ilp_bench.scoring.interval_text import ends_text, interval_text, two_decimals
 from ilp_bench.scoring.recovery import Scores, score_replicates
 
-START, END = "<!-- made by scripts/results -->", "<!-- end of what scripts/results makes -->"
+MAKER = "scripts/results"
 INTRODUCTION = """Made by `scripts/results` from the committed entries in `submissions/` alone, so that anyone can
 recompute it; the runs behind them were made by `scripts/reference-results`. Recovery is the share
 of the gap that a cause leaves under vanilla and that a recipe closes: 0 is vanilla, 1 is as good as
@@ -28,11 +28,12 @@ A claim is judged by `scripts/results` on the recipes beside it and vanilla; to 
 """
 
 
-def inserted(document: str, text: str) -> str:
-    """The document with ``text`` between its two marks; at its end where it has none."""
-    before, _, rest = document.partition(START)
-    _, _, after = rest.partition(END)
-    return f"{before.rstrip()}\n\n{START}\n\n{text.strip()}\n\n{END}\n{after.lstrip()}"
+def inserted(document: str, text: str, maker: str) -> str:
+    """The document with ``text`` between the two marks of the script that makes it; at its end where it has none."""
+    start, end = f"<!-- made by {maker} -->", f"<!-- end of what {maker} makes -->"
+    before, _, rest = document.partition(start)
+    _, _, after = rest.partition(end)
+    return f"{before.rstrip()}\n\n{start}\n\n{text.strip()}\n\n{end}\n{after.lstrip()}"
 
 
 def page(found: Mapping[tuple[str, str], Family]) -> str:

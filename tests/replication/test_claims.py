@@ -12,7 +12,7 @@ from ilp_bench.records.run_record import Runs
 from ilp_bench.records.training_record import TrainingRecord
 from ilp_bench.replication.claims import claims
 from ilp_bench.replication.reference_runs import Pool
-from ilp_bench.replication.report import END, START, heat_map, inserted, matrix, table
+from ilp_bench.replication.report import heat_map, inserted, matrix, table
 
 Rates = dict[str, float]
 CAUSE_OF = {
@@ -110,6 +110,10 @@ def test_the_tables_say_what_was_measured(family: Any) -> None:
 
 
 def test_a_page_keeps_what_stands_around_it() -> None:
-    once = inserted("# Results\n", "one")
-    assert once == f"# Results\n\n{START}\n\none\n\n{END}\n"
-    assert inserted(once + "\n## More\n", "two") == f"# Results\n\n{START}\n\ntwo\n\n{END}\n## More\n"
+    start, end = "<!-- made by scripts/a -->", "<!-- end of what scripts/a makes -->"
+    once = inserted("# Results\n", "one", "scripts/a")
+    assert once == f"# Results\n\n{start}\n\none\n\n{end}\n"
+    assert inserted(once + "\n## More\n", "two", "scripts/a") == f"# Results\n\n{start}\n\ntwo\n\n{end}\n## More\n"
+    both = inserted(once, "three", "scripts/b")
+    assert both.startswith(once)
+    assert inserted(both, "two", "scripts/a").endswith(both.removeprefix(once))

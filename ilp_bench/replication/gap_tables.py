@@ -1,0 +1,96 @@
+"""What vanilla leaves unlearned, as Markdown tables, from references alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ilp_bench.data.causes import CAUSES
+from ilp_bench.scoring.interval_text import interval_points, points_text
+from ilp_bench.scoring.pair_probabilities import KINDS
+from ilp_bench.scoring.references import Reference
+from ilp_bench.scoring.vanilla_gaps import TreatedDose, VanillaGap, left_of_gap, vanilla_gaps
+
+MAKER = "scripts/vanilla-gaps"
+FIRST = "1x"  # the division whose gaps are the constants of the benchmark
+PROMPTS = {"reproduction": "prompts that were trained", "internalisation": "prompts that were never trained"}
+
+
+def gap_tables(references: Sequence[Reference]) -> str:
+    """All tables: budgets, then for each kind of score gaps, dose curves and what longer training leaves."""
+    first = [reference for reference in references if reference.record.division == FIRST]
+    parts = ["\n".join(_budgets(references))]
+    for kind in KINDS:
+        parts.append(f"### {kind.capitalize()}: {PROMPTS[kind]}")
+        parts.append("\n".join(_gaps(first, kind)))
+        parts.append("Mean p of treated items by dose, in points:\n\n" + "\n".join(_doses(first, kind)))
+        if delays := list(_delays(references, kind)):
+            text = "The gap at each budget, and the share of the first that the longest leaves:"
+            parts.append(f"{text}\n\n" + "\n".join(delays))
+    return "\n\n".join(parts)
+
+
+def _title(reference: Reference) -> str:
+    record = reference.record
+    return f"`{record.base_name.rstrip('/').rsplit('/', 1)[-1]}`, {record.size}"
+
+
+def _budgets(references: Sequence[Reference]) -> Iterator[str]:
+    yield "| base model, data | division | vanilla runs | budget in supervised tokens, by data seed |"
+    yield "| --- | --- | ---: | --- |"
+    for reference in references:
+        budgets = ", ".join(
+            f"{seed}: {dataset.budget:,}" if dataset.budget else f"{seed}: -"
+            for seed, dataset in zip(reference.seeds, reference.record.datasets, strict=True)
+        )
+        yield f"| {_title(reference)} | {reference.record.division} | {reference.vanilla_count} | {budgets} |"
+
+
+def _gaps(references: Sequence[Reference], kind: str) -> Iterator[str]:
+    yield "| base model, data | cause | active pairs | control / treated | gap, 95 % interval |"
+    yield "| --- | --- | ---: | --- | --- |"
+    for reference in references:
+        for row in vanilla_gaps(reference, kind):
+            arms = f"{points_text(row.arms.control)} / {points_text(row.arms.treated)}" if row.arms else "-"
+            yield f"| {_title(reference)} | {_cause(row.cause)} | {row.pairs} | {arms} | {interval_points(row.gap)} |"
+
+
+def _doses(references: Sequence[Reference], kind: str) -> Iterator[str]:
+    yield "| base model, data | cause | dose: mean p |"
+    yield "| --- | --- | --- |"
+    for reference in references:
+        for row in vanilla_gaps(reference, kind):
+            if len(row.doses) > 1:
+                curve = ", ".join(f"{dose.dose:g}: {_dose_text(dose)}" for dose in row.doses)
+                yield f"| {_title(reference)} | {_cause(row.cause)} | {curve} |"
+
+
+def _dose_text(dose: TreatedDose) -> str:
+    return interval_points(dose.interval) if dose.interval else f"{points_text(dose.mean)} ({dose.pairs} pairs)"
+
+
+def _delays(references: Sequence[Reference], kind: str) -> Iterator[str]:
+    """Base models that have references of several divisions; nothing where none has."""
+    by_model: dict[str, dict[str, Reference]] = {}
+    for reference in references:
+        by_model.setdefault(_title(reference), {})[reference.record.division] = reference
+    models = {title: divisions for title, divisions in by_model.items() if FIRST in divisions and len(divisions) > 1}
+    if not models:
+        return
+    names = sorted({name for divisions in models.values() for name in divisions})
+    yield f"| base model, data | cause | {' | '.join(names)} | left |"
+    yield f"| --- | --- |{' --- |' * len(names)} ---: |"
+    for title, divisions in models.items():
+        rows = {name: {row.cause: row for row in vanilla_gaps(divisions[name], kind)} for name in sorted(divisions)}
+        for cause in CAUSES.names():
+            gaps = [interval_points(rows[name][cause].gap) if name in rows else "-" for name in names]
+            left = _left(rows[FIRST][cause], rows[max(rows)][cause])
+            yield f"| {title} | {_cause(cause)} | {' | '.join(gaps)} | {left} |"
+
+
+def _left(first: VanillaGap, longest: VanillaGap) -> str:
+    share = left_of_gap(first, longest)
+    return "-" if share is None else f"{share:.2f}"
+
+
+def _cause(name: str) -> str:
+    return name.replace("_", " ")

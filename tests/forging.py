@@ -11,17 +11,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from conftest import make_run
+from points_entries import write_entry
 
 from ilp_bench.core.files import file_sha256
-from ilp_bench.data.dataset import Dataset
-from ilp_bench.records.run_record import Runs
 from ilp_bench.scoring.recovery import score_replicates
+from ilp_bench.scoring.score_points import score_points
 from ilp_bench.submission.fields import run_id
+from ilp_bench.submission.format import SubmittedRuns, parse_submission
+from ilp_bench.submission.reference_key import reference_of
 from ilp_bench.submission.sample_store import FILE_SCHEMA, SPLIT, STRINGS, restore_runs, rows_by_run
-from ilp_bench.submission.version_2 import ArchivedMeta as Meta
-from ilp_bench.submission.version_2 import ArchivedSubmission as Submission
-from ilp_bench.submission.version_2 import submit
+from ilp_bench.submission.version_2 import ArchivedSubmission
 
 Columns = dict[str, np.ndarray[Any, Any]]
 Change = Callable[["Forgery"], None]
@@ -65,10 +64,14 @@ class Forgery:
 
     def rescore(self) -> None:
         """Scores that follow from the forged samples."""
-        records = Submission.model_validate(self.content).run_records
-        submission = Submission.model_validate(self.content)
-        runs = submission.replicates(restore_runs(rows_by_run(self.table, records), records))
-        self.content["scores"] = score_replicates(runs).model_dump(mode="json")
+        submission = parse_submission(self.content)
+        records = submission.run_records
+        runs = restore_runs(rows_by_run(self.table, records), records)
+        if isinstance(submission, ArchivedSubmission):
+            scores: Any = score_replicates(submission.replicates(runs))
+        else:
+            scores = score_points(*SubmittedRuns.of(runs), reference_of(submission))
+        self.content["scores"] = scores.model_dump(mode="json")
 
     def save(self) -> Path:
         """Write it as ``submit`` would, hash and all; returns the folder."""
@@ -97,22 +100,17 @@ class Forgery:
         return self.folder
 
 
-def learned_less_in_wordings(item: dict[str, Any]) -> float:
-    """Chances as honest runs show them: control above treated, training wording above the others."""
-    p = 0.12 if item["arm"] == "treated" else 0.8
-    return p if item["probe"] == "recall" else 0.7 * p
+def honest_entry(out: Path, **about: Any) -> Path:
+    """A small honest submission below ``out``: one run with vanilla and base run, in the open division."""
+    return write_entry(out, **({"model": "model", "seeds": (0,), "division": "open"} | about))
 
 
-def better(item: dict[str, Any]) -> float:
-    """A run that closes part of the gap."""
-    return min(0.9, 2.0 * learned_less_in_wordings(item)) if item["arm"] == "treated" else 0.8
+def archived_entry(out: Path, model: str = "nano-mini-vanilla") -> Path:
+    """A copy of a committed entry on dataset 2 below ``out``."""
+    folder = next((Path(__file__).parents[1] / "submissions" / f"ilp-bench__{model}").iterdir())
+    place = out / folder.parent.name / folder.name
+    shutil.copytree(folder, place, ignore=shutil.ignore_patterns("verification.json"))
+    return place
 
 
-def honest_entry(data: Dataset, out: Path) -> Path:
-    """A small honest submission below ``out``."""
-    vanilla, run = make_run(data, "vanilla", learned_less_in_wordings), make_run(data, "combined", better, noise=1)
-    run.record.samples_sha256 = "1" * 64
-    return submit([Runs(run, vanilla)], Meta(org="lab", model="model", division="open"), out)
-
-
-__all__ = ["Change", "Dataset", "Forgery", "better", "honest_entry", "learned_less_in_wordings"]
+__all__ = ["Change", "Forgery", "archived_entry", "honest_entry"]

@@ -2,7 +2,7 @@
 
     write_entry(out)             a resampling of three seeds in division 1x, with vanilla and base runs of its own
     write_entry(out, recipe="combined", gain=0.3, base="other", seeds=(0,), division="open")
-    write_reference(folder)      a reference with three vanilla runs, to be taken for a committed one
+    write_reference(folder)      a reference with three vanilla runs; ``take_for_committed`` takes its parent for theirs
 
 ``runs_of`` gives the runs themselves, for tests that change something before they submit.
 """
@@ -17,11 +17,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from ilp_bench.core.metrics import Array
 from ilp_bench.data.causes import PAPER_CAUSES
 from ilp_bench.data.dataset import Dataset, make
+from ilp_bench.records import reference_record
 from ilp_bench.records.run_record import SAMPLES, Run, RunRecord
+from ilp_bench.scoring import references
 from ilp_bench.scoring.make_reference import make_reference
 from ilp_bench.scoring.references import Reference
 from ilp_bench.submission.archive import FIXED
@@ -218,7 +221,13 @@ def write_entry(
     return submit(*runs, reference, meta, out)
 
 
+def take_for_committed(patch: pytest.MonkeyPatch, root: Path) -> None:
+    """Let the references below ``root`` stand for the committed ones."""
+    for module in (references, reference_record):
+        patch.setattr(module, "references_path", lambda: root)
+
+
 def write_reference(folder: Path, seeds: Sequence[int] = (0, 1, 2), **about: Any) -> Reference:
-    """A reference of one base run and one vanilla run a seed; tests let ``references_path`` return its parent."""
+    """A reference of one base run and one vanilla run a seed; see ``take_for_committed``."""
     runs = runs_of("vanilla", seeds, vanillas=False, **about)
     return make_reference([*runs.runs, *runs.bases], folder)

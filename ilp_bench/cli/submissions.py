@@ -127,15 +127,16 @@ def share(
     """Write a submission's results for a Hugging Face model card, or as an Every Eval Ever record."""
     from ilp_bench.core.files import write_text
     from ilp_bench.submission.export_results import FORMATS
+    from ilp_bench.submission.format import Submission
     from ilp_bench.submission.validate import check
-    from ilp_bench.submission.version_2 import ArchivedSubmission
 
     if form not in FORMATS:
         raise UsageError(f"unknown format {form!r}.{near(form, FORMATS)}")
     found = check(submission)
     if found.problems or not found.submission:
         raise ProblemError(f"{len(found.problems)} problems, such as {found.problems[0]}: only valid ones are shared")
-    assert isinstance(found.submission, ArchivedSubmission)
+    if not isinstance(found.submission, Submission):
+        raise UsageError(f"{submission} is on dataset 2, which is closed: only entries of schema 3 are shared")
     text = FORMATS[form](found.submission)
     if out:
         write_text(out, text)

@@ -11,13 +11,13 @@ import numpy as np
 from ilp_bench.core.metrics import Array
 from ilp_bench.core.untrusted import skeleton
 from ilp_bench.records.run_record import Run
+from ilp_bench.submission.check_plausibility import SAME_P
 from ilp_bench.submission.decisions import DECISIONS_FILE, parse_decisions
 from ilp_bench.submission.rerun_record import VERIFICATION_FILE, read_verification
 from ilp_bench.submission.summary_table import ARCHIVE_FILE, TABLE_FILE, table_problems
 from ilp_bench.submission.validate import Checked, check, find
 from ilp_bench.submission.version_2 import ArchivedSubmission
 
-SAME_P = 1e-3  # the largest difference of p between two evaluations of the same weights on different machines
 ALLOWED_FILES = {"README.md", DECISIONS_FILE, TABLE_FILE, ARCHIVE_FILE}
 
 
@@ -146,25 +146,34 @@ def _copies(entries: Sequence[Checked]) -> Iterator[str]:
 
 def _contradictions(entries: Sequence[Checked]) -> Iterator[str]:
     """The same weights on the same data must give the same samples, whoever measured."""
-    seen: dict[tuple[str, str, str, str], tuple[Path, Array]] = {}
+    seen: dict[tuple[str, str, str, str], tuple[Path, Run]] = {}
     for entry in entries:
         for (role, _), run in entry.runs.items():
             if role == "submission":
                 continue
-            record, p = run.record, _p(run)
+            record = run.record
             key = (record.model.weights_sha256, record.data.content_sha256, record.prompt_format, record.dtype)
-            folder, other = seen.setdefault(key, (entry.folder, p))
-            if float(np.quantile(np.abs(p - other), 0.95)) > 0.05:
+            folder, other = seen.setdefault(key, (entry.folder, run))
+            if any(_differs(run, other, column) for column in ("p", "shots_p")):
                 yield (
                     f"{entry.folder}: the {role} run names the weights {key[0][:12]} of the one in {folder}, but "
                     "was measured otherwise: evaluate those weights again"
                 )
 
 
-def _p(run: Run) -> Array:
-    """p in the order of the probe ids."""
+def _differs(run: Run, other: Run, column: str) -> bool:
+    """Whether two runs differ by more than other machines explain, in probabilities of which some may not be asked."""
+    if run is other:
+        return False
+    first, second = _p(run, column), _p(other, column)
+    asked = np.isfinite(first) & np.isfinite(second)
+    return bool(asked.any()) and float(np.quantile(np.abs(first - second)[asked], 0.95)) > 0.05
+
+
+def _p(run: Run, column: str = "p") -> Array:
+    """A column of probabilities in the order of the probe ids; NaN where it was not asked."""
     samples = run.samples.sort_by("probe_id")
-    return np.asarray(samples["p"].to_numpy())
+    return np.asarray(samples[column].to_numpy())
 
 
 def history_problems(old: Path, new: Path) -> list[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import combinations
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +16,7 @@ from ilp_bench.submission.archive import DatasetKey, dataset_items
 from ilp_bench.submission.format import SubmittedRuns
 from ilp_bench.training.budget import THRESHOLD
 
+SAME_P = 1e-3  # the largest difference of p between two evaluations of the same weights on different machines
 TEMPLATES = 0.2  # p of an untrained prompt may be so much higher than that of the trained one, not more
 # How far vanilla may stay below the threshold of calibration. Where it found its budget, it passed the threshold, but
 # for rounding; with the budget of another, its luck counts (on nano, 0.73 where the first run had 0.84).
@@ -22,7 +24,7 @@ CALIBRATED_SLACK, OTHER_SLACK = 0.05, 0.15
 
 
 def plausibility_problems(runs: SubmittedRuns) -> Iterator[str]:
-    """Weak vanilla runs, and submitted runs that know best what they were never trained on."""
+    """Weak vanilla runs, runs that are there twice, and those that know best what they were never trained on."""
     for number, run in enumerate(runs.vanillas):
         training = run.record.training
         least = THRESHOLD - (CALIBRATED_SLACK if training and training.calibrated else OTHER_SLACK)
@@ -32,8 +34,22 @@ def plausibility_problems(runs: SubmittedRuns) -> Iterator[str]:
                 f"vanillas.{number}: weak vanilla: its mean p of the last stage's calibration items is {p:.2f}, less "
                 f"than {least:.2f}: it was stopped too early; train it with the recipe vanilla until it is calibrated"
             )
+    yield from _twin_problems("runs", runs.runs)
+    yield from _twin_problems("vanillas", runs.vanillas)
     for number, run in enumerate(runs.runs):
         yield from (f"runs.{number}: {problem}" for problem in _template_problems(run))
+
+
+def same_samples(first: Run, second: Run) -> bool:
+    """Whether two runs on one dataset are one measurement, or two of the same weights on different machines."""
+    p, other = (np.asarray(run.samples.sort_by("probe_id")["p"].to_numpy()) for run in (first, second))
+    return float(np.quantile(np.abs(p - other), 0.99)) < SAME_P
+
+
+def _twin_problems(field: str, runs: Sequence[Run]) -> Iterator[str]:
+    for (number, first), (later, second) in combinations(enumerate(runs), 2):
+        if first.record.data == second.record.data and same_samples(first, second):
+            yield f"{field}.{later} has the samples of {field}.{number}: give each run once"
 
 
 def calibration_p(run: Run) -> float | None:

@@ -5,29 +5,48 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 from ilp_bench import __version__
 from ilp_bench.core.untrusted import markdown_text
-from ilp_bench.scoring.bootstrap import DRAWS, LEVEL, Interval
-from ilp_bench.submission.version_2 import ArchivedSubmission as Submission
+from ilp_bench.scoring.bootstrap import LEVEL, Interval
+from ilp_bench.submission.format import Submission
 
 SCHEMA = "0.2.1"  # of Every Eval Ever (github.com/evaleval/every_eval_ever, eval.schema.json)
-WHAT = "share of the gap that the cause leaves under vanilla fine-tuning and that the model closes"
+SHARE = "share of the gap that vanilla fine-tuning leaves between treated and control items and that the model closes"
+POINTS = "probability that treated items gain over vanilla fine-tuning beyond what control items gain, in points"
 
 
-def results(submission: Submission) -> list[tuple[str, str, Interval]]:
-    """(id, title, value) of every recovery that is defined, the overall first."""
-    scores = submission.scores
-    found = [("overall", "Overall recovery", scores.overall)]
-    found += [(one.cause, f"Recovery, {one.cause.replace('_', ' ')}", one.recovery) for one in scores.causes]
-    return [(name, title, value) for name, title, value in found if value]
+class Result(NamedTuple):
+    """One number: its id and title, the value with its interval, what it is, and how far it can go either way."""
+
+    name: str
+    title: str
+    value: Interval
+    what: str
+    most: float
+
+
+def results(submission: Submission) -> list[Result]:
+    """H and the points of every cause for which they are defined, reproduction before internalisation."""
+    found = []
+    for score in (submission.scores.reproduction, submission.scores.internalisation):
+        if score.share:
+            title = f"Share closed, {score.kind}, {len(score.counted)} of {len(score.causes)} causes"
+            found.append(Result(f"{score.kind}_share", title, score.share, SHARE, 1.0))
+        for cause in score.causes:
+            if cause.points:
+                ends = {name: 100 * end for name, end in cause.points.model_dump().items()}
+                title = f"Points, {score.kind}, {cause.cause.replace('_', ' ')}"
+                found.append(Result(f"{score.kind}_{cause.cause}", title, Interval(**ends), POINTS, 100.0))
+    return found
 
 
 def model_card(submission: Submission) -> str:
     """YAML front matter with ``model-index`` (huggingface-hub's EvalResult), and a section with a table."""
     from huggingface_hub import EvalResult, ModelCardData
 
-    data = submission.first.submission.data
+    data = submission.first.data
     link = submission.meta.paper or submission.meta.weights or None
     evaluated = [
         EvalResult(
@@ -36,46 +55,43 @@ def model_card(submission: Submission) -> str:
             dataset_name=f"ILP-Bench {data.size}",
             dataset_config=data.size,
             dataset_revision=data.version,
-            dataset_args={"seeds": sorted({part.data_seed for part in submission.scores.replicates})},
-            metric_type=f"recovery_{name}",
-            metric_name=title,
-            metric_value=round(value.value, 4),
-            metric_args={"low": round(value.low, 4), "high": round(value.high, 4), "level": LEVEL},
+            dataset_args={"seeds": [data.seed for data in submission.datasets]},
+            metric_type=result.name,
+            metric_name=result.title,
+            metric_value=round(result.value.value, 4),
+            metric_args={"low": round(result.value.low, 4), "high": round(result.value.high, 4), "level": LEVEL},
             source_name=f"ILP-Bench submission {submission.run_id}" if link else None,
             source_url=link,
         )
-        for name, title, value in results(submission)
+        for result in results(submission)
     ]
     card = ModelCardData(model_name=submission.meta.model, eval_results=evaluated or None)
     rows = "\n".join(
-        f"| {title} | {value.value:.2f} | {value.low:.2f} to {value.high:.2f} |"
-        for _, title, value in results(submission)
+        f"| {result.title} | {result.value.value:.2f} | {result.value.low:.2f} to {result.value.high:.2f} |"
+        for result in results(submission)
     )
+    reference = submission.reference.name if submission.reference else "vanilla runs of its own"
     return f"""---
 {card.to_yaml()}
 ---
 
 ## ILP-Bench
 
-How much of what it was fine-tuned on did the model learn? Recovery is the {WHAT}, against vanilla fine-tuning of
-{markdown_text(submission.base_name)}; {len(submission.records)} replicates, 95 % intervals;
-submission {submission.folder}.
+How much of what it was fine-tuned on did the model learn, and why not the rest? Against vanilla fine-tuning of
+{markdown_text(submission.base_name)} with the same budget ({reference}); division {submission.meta.division},
+{len(submission.runs)} runs, 95 % intervals ({submission.scores.interval_kind}); submission {submission.folder}.
+Share closed: the {SHARE}. Points: the {POINTS}.
 
-| | recovery | interval |
+| | value | interval |
 | --- | ---: | --- |
-{rows or "| no cause is expressed on this base model | | |"}
+{rows or "| no cause can be scored on this base model | | |"}
 """
 
 
 def every_eval_ever(submission: Submission) -> str:
-    """A JSON record by the aggregate schema of Every Eval Ever; null where a cause is not expressed is left out."""
-    record = submission.first.submission
+    """A JSON record by the aggregate schema of Every Eval Ever; what is not defined is left out."""
+    record = submission.first
     model = f"{submission.meta.org}/{submission.meta.model}"
-    source = {
-        "dataset_name": f"ILP-Bench {record.data.size}",
-        "source_type": "other",
-        "additional_details": {"version": record.data.version, "content_sha256": record.data.content_sha256},
-    }
     found = {
         "schema_version": SCHEMA,
         "evaluation_id": f"ilp-bench/{model}/{submission.run_id}",
@@ -103,34 +119,40 @@ def every_eval_ever(submission: Submission) -> str:
                 "division": submission.meta.division,
             },
         },
-        "evaluation_results": [
-            {
-                "evaluation_name": f"ilp_bench_{name}",
-                "source_data": source,
-                "metric_config": {
-                    "evaluation_description": f"{title}: {WHAT}",
-                    "lower_is_better": False,
-                    "score_type": "continuous",
-                    "min_score": -1.0 if name == "overall" else min(-1.0, value.low),
-                    "max_score": 1.0 if name == "overall" else max(1.0, value.high),
-                },
-                "score_details": {
-                    "score": value.value,
-                    "uncertainty": {
-                        "confidence_interval": {
-                            "lower": value.low,
-                            "upper": value.high,
-                            "confidence_level": LEVEL,
-                            "method": "paired bootstrap over matched pairs",
-                        },
-                        "num_bootstrap_samples": DRAWS,
-                    },
-                },
-            }
-            for name, title, value in results(submission)
-        ],
+        "evaluation_results": [_result(submission, result) for result in results(submission)],
     }
     return json.dumps(found, indent=1) + "\n"
+
+
+def _result(submission: Submission, result: Result) -> dict[str, object]:
+    data, value = submission.first.data, result.value
+    kind = "between runs" if submission.scores.interval_kind == "runs" else "over matched pairs"
+    return {
+        "evaluation_name": f"ilp_bench_{result.name}",
+        "source_data": {
+            "dataset_name": f"ILP-Bench {data.size}",
+            "source_type": "other",
+            "additional_details": {"version": data.version, "content_sha256": data.content_sha256},
+        },
+        "metric_config": {
+            "evaluation_description": f"{result.title}: {result.what}",
+            "lower_is_better": False,
+            "score_type": "continuous",
+            "min_score": min(-result.most, value.low),
+            "max_score": max(result.most, value.high),
+        },
+        "score_details": {
+            "score": value.value,
+            "uncertainty": {
+                "confidence_interval": {
+                    "lower": value.low,
+                    "upper": value.high,
+                    "confidence_level": LEVEL,
+                    "method": f"Student's t, variance {kind}",
+                },
+            },
+        },
+    }
 
 
 FORMATS: dict[str, Callable[[Submission], str]] = {"model-card": model_card, "every-eval-ever": every_eval_ever}

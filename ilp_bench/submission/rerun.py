@@ -1,10 +1,10 @@
-"""Run a submission's checkpoint again: on the public data, and on a dataset of a seed its submitter has not seen.
+"""Run a submission's checkpoints again: on the public data, and on a dataset of a seed its submitter has not seen.
 
 What this can show. On the public data: that the weights named in the submission give the samples it claims, within a
-stated tolerance. On unseen data: where the recipe is one of ours, that training by it again gives the claimed recovery
-on data that nobody could tune on. What it cannot: a checkpoint trained in a way of its own never saw the unseen
-training rows, so its recovery there means nothing; only what should generalise, held-out fact retention, is compared.
-And nothing here tells how the submitted weights came about.
+stated tolerance; vanilla and base runs of one's own as well. On unseen data: where the recipe is one of ours, that
+training by it again gives the claimed points on data that nobody could tune on. What it cannot: a checkpoint trained in
+a way of its own never saw the unseen training rows, so its points there mean nothing; only what should generalise,
+held-out fact retention, is compared. And nothing here tells how the submitted weights came about.
 """
 
 from __future__ import annotations
@@ -22,13 +22,16 @@ from ilp_bench import __version__
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.data.dataset import Dataset, make
 from ilp_bench.models.resolve import Located, locate, weights_sha256
-from ilp_bench.records.run_record import Data, Run, Runs
-from ilp_bench.scoring.recovery import score_replicates
-from ilp_bench.submission.format import read_runs, read_submission
+from ilp_bench.records.run_record import Data, Run
+from ilp_bench.scoring.comparisons import compare
+from ilp_bench.scoring.references import Reference
+from ilp_bench.scoring.score_points import score_points
+from ilp_bench.submission.format import Submission, SubmittedRuns, read_runs, read_submission
+from ilp_bench.submission.reference_key import reference_of
 from ilp_bench.submission.rerun_record import Public, Verification, add_verification
 from ilp_bench.submission.rerun_unseen import rerun_on_unseen
-from ilp_bench.submission.rerun_work import Work, evaluate_like, recoveries
-from ilp_bench.submission.version_2 import ArchivedSubmission
+from ilp_bench.submission.rerun_work import Work, evaluate_like, points_by_name
+from ilp_bench.submission.sample_store import RunKey, storage_keys
 
 P_TOLERANCE = {"float32": 1e-3}  # of p; batch sizes and machines move it by some 1e-5
 HALF_PRECISION = 5e-2
@@ -47,79 +50,98 @@ def verify(
 ) -> Verification:
     """Run the checkpoints ``models`` again and add what comes out to ``verification.json``.
 
-    Each model is one replicate's checkpoint, found by the hash of its weights. ``seed`` names the unseen dataset, by
-    default a random one; ``pairs`` makes it smaller. ``public`` gives the dataset that a record names, by default by
-    building it. Whatever was trained or evaluated stays in ``work.folder``, and the same call goes on there.
+    Each model is the checkpoint of a run, found by the hash of its weights; at least one is of a submitted run.
+    ``seed`` names the unseen dataset, by default a random one; ``pairs`` makes it smaller. ``public`` gives the dataset
+    that a record names, by default by building it. Whatever was trained or evaluated stays in ``work.folder``, and the
+    same call goes on there.
 
-    Raises UsageError for a seed that was seen, ProblemError for weights that are not of this submission.
+    Raises UsageError for a seed that was seen or an entry of the archive, ProblemError for weights that are not of this
+    submission.
     """
     submission = read_submission(folder)
-    if not isinstance(submission, ArchivedSubmission):
-        raise UsageError(f"{folder} is of schema 3")
-    replicates = submission.replicates(read_runs(folder, submission))
-    seen = {runs.submission.record.data.seed for runs in replicates}
+    if not isinstance(submission, Submission):
+        raise UsageError(f"{folder} is on dataset 2, which is closed: only entries of schema 3 are run again")
+    runs, reference = read_runs(folder, submission), reference_of(submission)
+    seen = {run.record.data.seed for run in runs.values()} | set(reference.seeds if reference else ())
     if seed is None:
         seed = next(
             number for number in iter(lambda: 1000 + secrets.randbelow(UNSEEN_SEEDS), None) if number not in seen
         )
     if seed in seen:
         raise UsageError(f"seed {seed} is one the submitter has seen: choose another")
-    located = [locate(model) for model in models]
-    chosen = _matching(located, replicates)
-    first = min(chosen)
+    chosen = _matching([locate(model) for model in models], runs)
+    (comparison, *_), _, _ = compare(*_beside(chosen, runs), reference)
+    first = next(key for key in chosen if runs[key].record == comparison.submissions[0].record)
     verification = Verification(
         by=by,
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
         ilp_bench=__version__,
         versions={name: version(name) for name in ("torch", "transformers", "lm_eval", "numpy")},
         hardware=f"{platform.machine()} {platform.system()}, {work.device}",
-        public=_public(replicates, chosen, work, public or (lambda data: make(data.size, data.seed))),
-        unseen=rerun_on_unseen(submission.scores, replicates[first], chosen[first], work, seed=seed, pairs=pairs),
+        public=_public(runs, chosen, reference, work, public or (lambda data: make(data.size, data.seed))),
+        unseen=rerun_on_unseen(submission.scores, comparison, chosen[first], work, seed=seed, pairs=pairs),
     )
     add_verification(folder, verification)
     return verification
 
 
-def _matching(models: Sequence[Located], replicates: Sequence[Runs]) -> dict[int, str]:
-    """Replicate -> checkpoint, by the hash of its weights."""
-    replicate_of = {runs.submission.record.model.weights_sha256: n for n, runs in reversed([*enumerate(replicates)])}
-    checkpoints: dict[int, str] = {}
+def _matching(models: Sequence[Located], runs: dict[RunKey, Run]) -> dict[RunKey, str]:
+    """Run -> checkpoint, by the hash of its weights, submitted runs first; each distinct run once."""
+    distinct = dict.fromkeys(storage_keys({key: run.record for key, run in runs.items()}).values())
+    chosen: dict[RunKey, str] = {}
     for model in models:
         sha = weights_sha256(model)
-        if sha not in replicate_of:
-            raise ProblemError(
-                f"{model.folder} has weights {sha[:12]}, the submission names {', '.join(s[:12] for s in replicate_of)}"
-            )
-        checkpoints[replicate_of[sha]] = str(model.folder)
-    return checkpoints
+        keys = [key for key in distinct if runs[key].record.model.weights_sha256 == sha]
+        if not keys:
+            named = dict.fromkeys(run.record.model.weights_sha256[:12] for run in runs.values())
+            raise ProblemError(f"{model.folder} has weights {sha[:12]}, the submission names {', '.join(named)}")
+        chosen |= dict.fromkeys(keys, str(model.folder))
+    if not any(role == "submission" for role, _ in chosen):
+        raise UsageError("none of the models is a submitted one: give the checkpoint of a submitted run too")
+    return {key: chosen[key] for key in distinct if key in chosen}
+
+
+def _beside(chosen: dict[RunKey, str], runs: dict[RunKey, Run]) -> SubmittedRuns:
+    """The submitted runs that are run again, and the vanilla and base runs on their datasets."""
+    submitted = [runs[key] for key in chosen if key[0] == "submission"]
+    datasets = {run.record.data.content_sha256 for run in submitted}
+    every = SubmittedRuns.of(runs)
+    others = ([run for run in role if run.record.data.content_sha256 in datasets] for role in every[1:])
+    return SubmittedRuns(submitted, *others)
 
 
 def _public(
-    replicates: Sequence[Runs], chosen: dict[int, str], work: Work, dataset: Callable[[Data], Dataset]
+    runs: dict[RunKey, Run],
+    chosen: dict[RunKey, str],
+    reference: Reference | None,
+    work: Work,
+    dataset: Callable[[Data], Dataset],
 ) -> Public:
-    """The checkpoints on the data they were submitted with; vanilla and base as submitted."""
-    again, largest, tolerance = [], 0.0, 0.0
-    for number, model in sorted(chosen.items()):
-        runs = replicates[number]
-        data = dataset(runs.submission.record.data)
-        if data.sha256 != runs.submission.record.data.content_sha256:
+    """The checkpoints on the data they were submitted with; all other runs as submitted."""
+    again, largest, tolerance = dict(runs), 0.0, 0.0
+    keys = storage_keys({key: run.record for key, run in runs.items()})
+    for (role, number), model in chosen.items():
+        claimed = runs[role, number]
+        data = dataset(claimed.record.data)
+        if data.sha256 != claimed.record.data.content_sha256:
             reason = "the dataset named by the submission is not one that this version builds"
             return Public(status="not possible", reason=reason, tolerance=tolerance)
-        run = evaluate_like(model, data, runs.submission, work.folder / f"public-{number}", work)
-        largest = max(largest, _difference(run, runs.submission))
-        tolerance = max(tolerance, P_TOLERANCE.get(runs.submission.record.dtype, HALF_PRECISION))
-        again.append(Runs(run, runs.vanilla, runs.base))
+        run = evaluate_like(model, data, claimed, work.folder / f"public-{role}-{number}", work)
+        largest = max(largest, _difference(run, claimed))
+        tolerance = max(tolerance, P_TOLERANCE.get(claimed.record.dtype, HALF_PRECISION))
+        again |= dict.fromkeys((key for key, stored in keys.items() if stored == (role, number)), run)
+    before, after = (score_points(*_beside(chosen, each), reference) for each in (runs, again))
     return Public(
         status="agrees" if largest <= tolerance else "differs",
         tolerance=tolerance,
         largest_difference=largest,
-        replicates=len(again),
-        claimed=recoveries(score_replicates([replicates[number] for number in sorted(chosen)])),
-        scores=recoveries(score_replicates(again)),
+        replicates=len(chosen),
+        claimed=points_by_name(before),
+        scores=points_by_name(after),
     )
 
 
 def _difference(first: Run, second: Run) -> float:
     """The largest difference of p over all probes."""
-    one, other = (np.asarray(run.samples.sort_by("probe_id")["p"].to_numpy()) for run in (first, second))
-    return float(np.abs(one - other).max())
+    p, other = (np.asarray(run.samples.sort_by("probe_id")["p"].to_numpy()) for run in (first, second))
+    return float(np.abs(p - other).max())

@@ -16,7 +16,7 @@ VERIFICATION_FILE = "verification.json"
 Word = Annotated[str, StringConstraints(max_length=200)]
 Reason = Annotated[str, StringConstraints(max_length=2000)]
 Date = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")]
-Recoveries = dict[str, float | None]
+Values = dict[str, float | None]
 
 
 class Public(BaseModel):
@@ -24,7 +24,9 @@ class Public(BaseModel):
 
     tolerance           allowed difference of any probe's p; smaller for float32 than for half precision
     largest_difference  what was found; None where nothing could be run
-    claimed, scores     recovery per cause, and ``overall``: from the submitted samples, and from the new ones
+    replicates          runs that were measured again
+    claimed, scores     points by ``<kind>.<cause>``, and shares: from the submitted samples, and from the new ones; of
+                        dataset 2, recovery per cause and ``overall``
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -34,17 +36,17 @@ class Public(BaseModel):
     tolerance: float
     largest_difference: float | None = None
     replicates: int = 0
-    claimed: Recoveries = {}
-    scores: Recoveries = {}
+    claimed: Values = {}
+    scores: Values = {}
 
 
 class Unseen(BaseModel):
     """The same on a dataset of a seed that the submitter had not seen.
 
     how                 retrained with recipe: base, vanilla and the recipe were trained again on the unseen data, and
-                        recovery is compared (of vanilla, the gap). generalisation only: the submitted checkpoint was
-                        not trained on these data, so only what it keeps of known facts is compared, its retention;
-                        recovery stays unverified. not possible: neither
+                        points are compared (of vanilla, the gap; on dataset 2, recovery). generalisation only: the
+                        submitted checkpoint was not trained on these data, so only what it keeps of known facts is
+                        compared, its retention; points stay unverified. not possible: neither
     tolerance           allowed difference of what was compared, for the quantity that came closest to it or passed it
     largest_difference  what that quantity differs by
     """
@@ -58,8 +60,8 @@ class Unseen(BaseModel):
     pairs: int | None = None
     tolerance: float | None = None
     largest_difference: float | None = None
-    claimed: Recoveries = {}
-    scores: Recoveries = {}
+    claimed: Values = {}
+    scores: Values = {}
 
 
 class Verification(BaseModel):

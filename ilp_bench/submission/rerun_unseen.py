@@ -3,58 +3,72 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.data.dataset import Dataset, make
 from ilp_bench.models.resolve import locate, weights_sha256
-from ilp_bench.records.run_record import Run, Runs
+from ilp_bench.records.run_record import Run
 from ilp_bench.records.training_record import BaseWeights, TrainingRecord
+from ilp_bench.scoring.arm_means import Comparison
 from ilp_bench.scoring.bootstrap import Interval
 from ilp_bench.scoring.learned_rates import held_out_fact_retention
-from ilp_bench.scoring.recovery import Scores, score
+from ilp_bench.scoring.pair_probabilities import KINDS
+from ilp_bench.scoring.points_schema import PointScores
+from ilp_bench.scoring.score_points import score_points
 from ilp_bench.submission.rerun_record import Unseen
-from ilp_bench.submission.rerun_work import Work, evaluate_like, recoveries
+from ilp_bench.submission.rerun_work import Work, evaluate_like, points_by_name
 
-SEEDS_APART = 0.1  # other seeds move a recovery by so much, apart from the sampling of pairs
+SEEDS_APART = 0.1  # other seeds move points by so much (as a probability), apart from the sampling of pairs
 CHANCE = 0.001  # of calling an honest quantity different
 
 
 def rerun_on_unseen(
-    claimed: Scores, runs: Runs, checkpoint: str, work: Work, *, seed: int, pairs: int | None
+    claimed: PointScores, comparison: Comparison, checkpoint: str, work: Work, *, seed: int, pairs: int | None
 ) -> Unseen:
-    """Compare one replicate's checkpoint, or a retrained one, with what was claimed, on the dataset of ``seed``.
+    """Compare the checkpoint of the first submitted run, or a retrained one, with what was claimed, on another dataset.
 
-    ``pairs`` makes that dataset smaller.
+    comparison   the submitted run with the vanilla and base runs on its dataset
+    seed         of the unseen dataset; ``pairs`` makes it smaller
     """
-    data = make(runs.submission.record.data.size, seed, **({"pairs": pairs} if pairs else {}))
-    base, why = _retrainable(runs)
+    submitted = comparison.submissions[0]
+    data = make(submitted.record.data.size, seed, **({"pairs": pairs} if pairs else {}))
+    base, why = _retrainable(submitted)
     if base is None:
-        return _generalisation(runs, checkpoint, data, work, why)
-    retrained = _retrain(runs, base, data, work)
-    scores = score(*retrained)
-    trained = runs.submission.record.training
-    name = "gap" if trained and trained.recipe == "vanilla" else "recovery"
-    compared: list[tuple[float, float]] = []
-    for old, new in zip(claimed.causes, scores.causes, strict=True):
-        before, after = getattr(old, name), getattr(new, name)
-        if before and after:
-            fewest = min(cause.active_pairs or cause.pairs for cause in (old, new))
-            compared.append((abs(before.value - after.value), allowed_difference(before, after, fewest)))
+        return _generalisation(submitted, checkpoint, data, work, why)
+    scores = _retrain(comparison, base, data, work)
+    trained = submitted.record.training
+    name = "gap" if trained and trained.recipe == "vanilla" else "points"
+    compared = [
+        (abs(before.value - after.value), allowed_difference(before, after, fewest))
+        for before, after, fewest in _both(claimed, scores, name)
+    ]
     about: dict[str, Any] = {"how": "retrained with recipe", "seed": seed, "pairs": pairs}
     if not compared:
-        return Unseen(status="not possible", reason="no cause is expressed in both", **about)
+        return Unseen(status="not possible", reason="no cause has enough active pairs in both", **about)
     difference, allowed = max(compared, key=lambda pair: pair[0] / pair[1])
     return Unseen(
         status="agrees" if difference <= allowed else "differs",
-        reason=f"{name} of {len(compared)} causes compared",
+        reason=f"{name} of {len(compared)} causes and kinds compared",
         tolerance=allowed,
         largest_difference=difference,
-        claimed=recoveries(claimed),
-        scores=recoveries(scores),
+        claimed=points_by_name(claimed),
+        scores=points_by_name(scores),
         **about,
     )
+
+
+def _both(claimed: PointScores, scores: PointScores, name: str) -> Iterator[tuple[Interval, Interval, int]]:
+    """A quantity of every cause and kind in both scores, and the smaller number of pairs behind it."""
+    for kind in KINDS:
+        again = {cause.cause: cause for cause in getattr(scores, kind).causes}
+        for old in getattr(claimed, kind).causes:
+            new = again.get(old.cause)
+            before, after = getattr(old, name), getattr(new, name, None)
+            if new and before and after:
+                yield before, after, min(cause.active_pairs or cause.pairs for cause in (old, new))
 
 
 def allowed_difference(first: Interval, second: Interval, pairs: int) -> float:
@@ -68,11 +82,11 @@ def allowed_difference(first: Interval, second: Interval, pairs: int) -> float:
     return SEEDS_APART + float(t.ppf(1 - CHANCE / 2, max(pairs - 1, 1))) * error
 
 
-def _retrainable(runs: Runs) -> tuple[str | None, str]:
+def _retrainable(submitted: Run) -> tuple[str | None, str]:
     """The base model to train again from, or None and why not."""
     from ilp_bench.recipes import RECIPES
 
-    training = runs.submission.record.training
+    training = submitted.record.training
     if training is None or training.recipe is None or training.recipe not in RECIPES:
         return None, "it was not trained by a recipe of ours"
     base = training.base or BaseWeights()
@@ -86,20 +100,17 @@ def _retrainable(runs: Runs) -> tuple[str | None, str]:
     return name, ""
 
 
-def _retrain(runs: Runs, base: str, data: Dataset, work: Work) -> Runs:
-    """Base, vanilla and the recipe again, on the unseen data; vanilla at 1x finds the budget of all others."""
+def _retrain(comparison: Comparison, base: str, data: Dataset, work: Work) -> PointScores:
+    """The score of base, vanilla and the recipe again, on the unseen data; vanilla at 1x finds the budget of all."""
     folder = work.folder / f"unseen-{data.sha256[:12]}"
-    reference = _trained(runs.vanilla.record.training, "vanilla", base, data, folder, work)
-    rerun: dict[str, Run] = {}
-    for role in ("vanilla", "submission"):
-        training = getattr(runs, role).record.training or TrainingRecord()
-        recipe = training.recipe if role == "submission" and training.recipe else "vanilla"
-        checkpoint = _trained(training, recipe, base, data, folder, work, reference)
-        run = folder / f"run-{checkpoint.name}"
-        again = rerun.get("vanilla") if checkpoint == reference else None
-        rerun[role] = again or evaluate_like(str(checkpoint), data, getattr(runs, role), run, work)
-    base_run = evaluate_like(base, data, runs.base, folder / "run-base", work) if runs.base else None
-    return Runs(rerun["submission"], rerun["vanilla"], base_run)
+    vanilla, submitted = comparison.vanillas[0], comparison.submissions[0]
+    calibrated = _trained(vanilla.record.training, "vanilla", base, data, folder, work)
+    reruns = []
+    for like, recipe in ((submitted, submitted.record.training and submitted.record.training.recipe), (vanilla, None)):
+        checkpoint = _trained(like.record.training, recipe or "vanilla", base, data, folder, work, calibrated)
+        reruns.append(evaluate_like(str(checkpoint), data, submitted, folder / f"run-{checkpoint.name}", work))
+    base_run = evaluate_like(base, data, comparison.base, folder / "run-base", work) if comparison.base else None
+    return score_points(reruns[:1], reruns[1:], [base_run] if base_run else [])
 
 
 def _trained(
@@ -136,24 +147,24 @@ def _trained(
     return checkpoint
 
 
-def _generalisation(runs: Runs, model: str, data: Dataset, work: Work, why: str) -> Unseen:
+def _generalisation(submitted: Run, model: str, data: Dataset, work: Work, why: str) -> Unseen:
     """Held-out fact retention of the checkpoint, on the facts that the unseen dataset asks for."""
     folder = work.folder / f"unseen-{data.sha256[:12]}"
-    run = evaluate_like(model, data, runs.submission, folder / "run-checkpoint", work)
-    claimed, measured = (held_out_fact_retention(of, few_shot=False) for of in (runs.submission, run))
+    run = evaluate_like(model, data, submitted, folder / "run-checkpoint", work)
+    claimed, measured = (held_out_fact_retention(of, few_shot=False) for of in (submitted, run))
     about: dict[str, Any] = {"seed": data.manifest.seed, "pairs": data.manifest.knobs and data.manifest.knobs.pairs}
     if claimed is None or measured is None:
         return Unseen(
             status="not possible", how="not possible", reason=f"{why}, and no known facts were asked", **about
         )
-    asked = [sum(name == "retention" for name in one.samples["probe"].to_pylist()) for one in (run, runs.submission)]
+    asked = [sum(name == "retention" for name in one.samples["probe"].to_pylist()) for one in (run, submitted)]
     mean = (claimed + measured) / 2
     allowed = SEEDS_APART / 2 + 3.3 * math.sqrt(mean * (1 - mean) * sum(1 / count for count in asked))
     difference = abs(claimed - measured)
     return Unseen(
         status="agrees" if difference <= allowed else "differs",
         how="generalisation only",
-        reason=f"{why}: held-out fact retention is compared, recovery stays unverified",
+        reason=f"{why}: held-out fact retention is compared, points stay unverified",
         tolerance=allowed,
         largest_difference=difference,
         claimed={"retention": claimed},

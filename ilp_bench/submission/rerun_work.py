@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.records.run_record import Run, read_run
-from ilp_bench.scoring.recovery import Scores
-from ilp_bench.submission.rerun_record import Recoveries
+from ilp_bench.scoring.points_schema import PointScores
+from ilp_bench.submission.rerun_record import Values
 
 
 class Work(NamedTuple):
@@ -32,7 +32,10 @@ def evaluate_like(model: str, data: Dataset, like: Run, out: Path, work: Work) -
     return read_run(out)
 
 
-def recoveries(scores: Scores) -> Recoveries:
-    """Recovery by cause, and ``overall``; None where it is not defined."""
-    by_cause: Recoveries = {cause.cause: cause.recovery.value if cause.recovery else None for cause in scores.causes}
-    return by_cause | {"overall": scores.overall.value if scores.overall else None}
+def points_by_name(scores: PointScores) -> Values:
+    """G by ``<kind>.<cause>``, and H by ``<kind>.share``; None where it is not defined."""
+    values: Values = {}
+    for score in (scores.reproduction, scores.internalisation):
+        values |= {f"{score.kind}.{one.cause}": one.points.value if one.points else None for one in score.causes}
+        values[f"{score.kind}.share"] = score.share.value if score.share else None
+    return values

@@ -18,20 +18,24 @@ from ilp_bench.core.files import parse_json
 from ilp_bench.core.untrusted import csv_text, markdown_text, skeleton, value_problems
 from ilp_bench.submission.decisions import parse_decisions
 from ilp_bench.submission.fields import run_id
+from ilp_bench.submission.format import Meta, Submission
 from ilp_bench.submission.rerun_record import Verifications, read_verification
 from ilp_bench.submission.sample_store import read_samples
 from ilp_bench.submission.validate import check
-from ilp_bench.submission.version_2 import ArchivedMeta as Meta
-from ilp_bench.submission.version_2 import ArchivedSubmission as Submission
+from ilp_bench.submission.version_2 import ArchivedSubmission
 
 
 def _json(data: bytes, _: Path) -> None:
     value = parse_json(data.decode("utf-8"))
     if not list(value_problems(value)):
         json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
-        for model in (Meta, Submission, Verifications):
-            found = model.model_validate(value).model_dump(mode="json")
-            run_id(found)
+        for model in (Meta, Submission, ArchivedSubmission, Verifications):
+            try:
+                run_id(model.model_validate(value).model_dump(mode="json"))
+            except ValidationError:
+                continue
+            return
+        raise ProblemError("no file of ours")
 
 
 def _submission(data: bytes, folder: Path) -> None:

@@ -7,38 +7,37 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from conftest import make_run
-from forging import better, learned_less_in_wordings
 from huggingface_hub import ModelCard
+from points_entries import write_entry
 
 from ilp_bench.cli.prompts import QUESTIONS, ask_meta
-from ilp_bench.data.dataset import Dataset
-from ilp_bench.records.run_record import Runs
 from ilp_bench.submission.decisions import Decision
-from ilp_bench.submission.export_results import every_eval_ever, model_card
-from ilp_bench.submission.format import read_submission
+from ilp_bench.submission.export_results import every_eval_ever, model_card, results
+from ilp_bench.submission.format import Meta, Submission, read_submission
 from ilp_bench.submission.json_schema import schemas
-from ilp_bench.submission.version_2 import ArchivedMeta as Meta
-from ilp_bench.submission.version_2 import ArchivedSubmission as Submission
-from ilp_bench.submission.version_2 import submit
 
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schema"
 
 
 @pytest.fixture(scope="module")
-def submission(mini: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Submission:
-    vanilla, run = make_run(mini, "vanilla", learned_less_in_wordings), make_run(mini, "combined", better, noise=1)
-    meta = Meta(org="lab", model="model", division="open", description="what it is")
-    return read_submission(submit([Runs(run, vanilla)], meta, tmp_path_factory.mktemp("out")))
+def submission(tmp_path_factory: pytest.TempPathFactory) -> Submission:
+    entry = write_entry(tmp_path_factory.mktemp("out"), model="model", seeds=(0,), division="open")
+    submission = read_submission(entry)
+    assert isinstance(submission, Submission)
+    return submission
 
 
 def test_a_model_card_is_read_by_the_hub_library(submission: Submission) -> None:
     card = ModelCard(model_card(submission))
-    found = {one.metric_type: one for one in card.data.eval_results}
-    assert set(found) == {"recovery_overall", *(f"recovery_{one.cause}" for one in submission.scores.causes)}
-    assert submission.scores.overall
-    assert found["recovery_overall"].metric_value == round(submission.scores.overall.value, 4)
-    assert found["recovery_overall"].metric_args["low"] == round(submission.scores.overall.low, 4)
+    found = {result.metric_type: result for result in card.data.eval_results}
+    score = submission.scores.reproduction
+    assert {f"reproduction_{cause.cause}" for cause in score.causes} | {"internalisation_share"} <= set(found)
+    assert score.share
+    assert found["reproduction_share"].metric_value == round(score.share.value, 4)
+    assert found["reproduction_share"].metric_args["low"] == round(score.share.low, 4)
+    assert score.causes[4].points
+    assert found["reproduction_rare_patterns"].metric_value == round(100 * score.causes[4].points.value, 4)
+    assert len(found) == len(results(submission)) == 12
     assert "## ILP-Bench" in card.text
     assert submission.run_id in card.text
 
@@ -97,10 +96,10 @@ def test_the_committed_schema_is_current(name: str) -> None:
 
 
 def test_the_schema_accepts_what_submit_writes_and_nothing_more(submission: Submission) -> None:
-    schema = json.loads((SCHEMAS / "submission-2.schema.json").read_text())
+    schema = json.loads((SCHEMAS / "submission-3.schema.json").read_text())
     content = json.loads(submission.model_dump_json())
     jsonschema.validate(content, schema)
-    for change in ({"schema_version": 1}, {"run_id": "../x"}, {"extra": 1}, {"records": []}):
+    for change in ({"schema_version": 2}, {"run_id": "../x"}, {"extra": 1}, {"runs": []}, {"reference": 1}):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(content | change, schema)
     with pytest.raises(ValueError, match="decision"):

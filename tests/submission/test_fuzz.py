@@ -14,7 +14,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ilp_bench.core.untrusted import csv_text, markdown_text, text_problems, value_problems
-from ilp_bench.data.dataset import Dataset
 from ilp_bench.leaderboard.site import render
 from ilp_bench.submission.fields import run_id
 from ilp_bench.submission.validate import check
@@ -29,8 +28,8 @@ VALUES = st.recursive(
 
 
 @pytest.fixture(scope="module")
-def honest(mini: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return honest_entry(mini, tmp_path_factory.mktemp("honest") / "submissions")
+def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return honest_entry(tmp_path_factory.mktemp("honest") / "submissions")
 
 
 def put(folder: Path, content: dict[str, Any], root: Path) -> Path:

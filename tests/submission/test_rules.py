@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 from conftest import retrained
-from points_entries import STAGE_TOKENS, RunSet, entry_run, runs_of, write_entry, write_reference
+from points_entries import STAGE_TOKENS, RunSet, entry_run, runs_of, take_for_committed, write_entry, write_reference
 
 from ilp_bench.core.errors import ProblemError
-from ilp_bench.records import reference_record
 from ilp_bench.records.run_record import Run
 from ilp_bench.scoring import references
 from ilp_bench.scoring.references import Reference
@@ -32,8 +31,7 @@ def committed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder that stands for the committed references."""
     root = tmp_path / "references"
     root.mkdir()
-    for module in (references, reference_record):
-        monkeypatch.setattr(module, "references_path", lambda: root)
+    take_for_committed(monkeypatch, root)
     return root
 
 

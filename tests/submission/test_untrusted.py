@@ -17,22 +17,21 @@ from forging import Forgery, honest_entry
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import MAX_JSON, parse_json, read_strict_json
 from ilp_bench.core.untrusted import csv_text, markdown_text, skeleton, text_problems, value_problems
-from ilp_bench.data.dataset import Dataset
 from ilp_bench.leaderboard.site import render
 from ilp_bench.models.resolve import locate
 from ilp_bench.submission import sample_store as reading
 from ilp_bench.submission.comparison import comparison
+from ilp_bench.submission.format import Meta
 from ilp_bench.submission.sample_store import FILE_SCHEMA, read_samples
-from ilp_bench.submission.summary_table import table_rows
+from ilp_bench.submission.summary_table import TABLE_FILE, table_rows
 from ilp_bench.submission.validate import check, validate
-from ilp_bench.submission.version_2 import ArchivedMeta as Meta
 
 SCRIPT = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
 
 
 @pytest.fixture(scope="module")
-def honest(mini: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return honest_entry(mini, tmp_path_factory.mktemp("honest") / "submissions")
+def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return honest_entry(tmp_path_factory.mktemp("honest") / "submissions")
 
 
 @pytest.fixture
@@ -49,12 +48,12 @@ def test_an_honest_entry_is_whole(honest: Path) -> None:
 
 def test_markup_in_every_text_field_stays_text(forged: Forgery, tmp_path: Path) -> None:
     forged.content["meta"] |= {"description": SCRIPT, "contact": SCRIPT, "data": SCRIPT}
-    record = forged.content["records"][0]["submission"]
+    record = forged.content["runs"][0]
     record |= {"hardware": SCRIPT, "dtype": SCRIPT, "device": SCRIPT, "ilp_bench": SCRIPT, "versions": {SCRIPT: SCRIPT}}
     record["model"] |= {"name": SCRIPT, "revision": SCRIPT, "architecture": SCRIPT}
     record["training"] |= {"recipe": SCRIPT, "found": {SCRIPT: SCRIPT}}
-    for role in ("submission", "vanilla"):
-        forged.content["records"][0][role]["training"]["base"]["name"] = SCRIPT
+    for field in ("runs", "vanillas"):
+        forged.content[field][0]["training"]["base"]["name"] = SCRIPT
     folder = forged.save()
     assert validate(folder) == []
     render(forged.root, tmp_path / "site")
@@ -79,7 +78,7 @@ def test_markup_in_every_text_field_stays_text(forged: Forgery, tmp_path: Path) 
 )
 def test_hidden_and_mixed_up_characters_are_refused(text: str, complaint: str, forged: Forgery) -> None:
     assert list(text_problems(text))
-    forged.content["records"][0]["submission"]["training"]["note"] = text
+    forged.content["runs"][0]["training"]["note"] = text
     forged.raw = True
     (forged.folder / "submission.json").write_text(json.dumps(forged.content))
     found = "\n".join(validate(forged.save()))
@@ -118,11 +117,11 @@ def test_no_cell_is_a_formula(text: str, forged: Forgery) -> None:
     assert csv_text(text).startswith("'")
     assert csv_text("plain") == "plain"
     assert csv_text(-0.5) == "-0.5"
-    for role in ("submission", "vanilla"):
-        forged.content["records"][0][role]["training"]["base"]["name"] = text.strip()
-    forged.content["records"][0]["submission"]["training"]["recipe"] = text.strip()
+    for field in ("runs", "vanillas"):
+        forged.content[field][0]["training"]["base"]["name"] = text.strip()
+    forged.content["runs"][0]["training"]["recipe"] = text.strip()
     folder = forged.save()
-    (row,) = table_rows(forged.root, [check(folder)])
+    (row,) = table_rows(forged.root, [check(folder)])[TABLE_FILE]
     assert row["base"].startswith("'")
     assert row["recipe"].startswith("'")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from forging import honest_entry
+from forging import archived_entry, honest_entry
 
 from ilp_bench.core.errors import UsageError
 from ilp_bench.data import dataset, manifest
@@ -23,6 +23,16 @@ SUBMISSIONS = Path(__file__).parents[2] / "submissions"
 def uncopied() -> Dataset:
     """A dataset of today's version of which there is no copy."""
     return make("mini", 77)
+
+
+@pytest.fixture(scope="module")
+def uncopied_entry(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return honest_entry(tmp_path_factory.mktemp("uncopied"), seeds=(77,))
+
+
+@pytest.fixture(scope="module")
+def entry(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return honest_entry(tmp_path_factory.mktemp("entry"))
 
 
 @pytest.fixture
@@ -55,16 +65,18 @@ def next_version(copied: DatasetKey, monkeypatch: pytest.MonkeyPatch) -> Iterato
         cached.cache_clear()
 
 
-def test_an_entry_of_an_earlier_dataset_still_holds(mini: Dataset, tmp_path: Path, next_version: None) -> None:
-    entry = honest_entry(mini, tmp_path)
+def test_an_entry_of_an_earlier_dataset_still_holds(
+    entry: Path, mini: Dataset, tmp_path: Path, next_version: None
+) -> None:
+    assert validate(archived_entry(tmp_path)) == []
     assert validate(entry) == []
     assert dataset_items(DatasetKey("next", "mini", 0), mini.sha256).content_sha256 != mini.sha256
 
 
 def test_an_earlier_dataset_without_a_copy_is_one_clear_line(
-    uncopied: Dataset, tmp_path: Path, next_version: None
+    uncopied: Dataset, uncopied_entry: Path, next_version: None
 ) -> None:
-    (problem,) = {line.split(": ", 2)[2] for line in validate(honest_entry(uncopied, tmp_path))}
+    (problem,) = {line.split(": ", 2)[2] for line in validate(uncopied_entry)}
     version = uncopied.manifest.version
     assert problem.startswith(f"dataset 'mini' seed 77 cannot be built: of version {version} there is no copy")
     with pytest.raises(UsageError, match="there is no copy"):

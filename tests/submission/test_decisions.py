@@ -7,35 +7,29 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import make_run
-from forging import better, learned_less_in_wordings
+from forging import archived_entry
 from points_entries import write_entry
 
 from ilp_bench.core.errors import ProblemError
-from ilp_bench.data.dataset import Dataset
-from ilp_bench.records.run_record import Runs
 from ilp_bench.scoring import recovery as scoring
+from ilp_bench.scoring.recovery import Scores
 from ilp_bench.submission import summary_table as tables
 from ilp_bench.submission import validate as validating
 from ilp_bench.submission.check_folder import entry_problems, history_problems
 from ilp_bench.submission.comparison import comparison
 from ilp_bench.submission.decisions import DECISIONS_FILE, Decision, decide, parse_decisions, read_decisions
-from ilp_bench.submission.summary_table import table_problems, table_rows, to_csv, write_table
+from ilp_bench.submission.summary_table import ARCHIVE_FILE, TABLE_FILE, table_problems, table_rows, write_tables
 from ilp_bench.submission.validate import Checked, check, find
-from ilp_bench.submission.version_2 import ArchivedMeta as Meta
-from ilp_bench.submission.version_2 import submit
 
 SUBMISSIONS = Path(__file__).parents[2] / "submissions"
 
 
 @pytest.fixture(scope="module")
-def honest(mini: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A vanilla row of the project and an entry of a lab on the same runs."""
     root = tmp_path_factory.mktemp("honest") / "submissions"
-    vanilla = make_run(mini, "vanilla", learned_less_in_wordings)
-    submit([Runs(vanilla, vanilla)], Meta(org="ilp-bench", model="stub-vanilla", division="open"), root)
-    run = make_run(mini, "combined", better, noise=1)
-    run.record.samples_sha256 = "1" * 64
-    submit([Runs(run, vanilla)], Meta(org="lab", model="stub", division="open"), root)
+    write_entry(root, org="ilp-bench", model="stub-vanilla", recipe="vanilla", seeds=(0,), division="open")
+    write_entry(root, org="lab", model="stub", seeds=(0,), division="open")
     return root
 
 
@@ -72,7 +66,7 @@ def test_decisions_are_appended_and_the_last_one_counts(root: Path) -> None:
 
 def test_a_withdrawn_entry_stays_in_the_table(root: Path) -> None:
     decide(root, decision(root, "withdrawn"))
-    found = {row["entry"].split("/")[0]: row["decision"] for row in table_rows(root, checked(root))}
+    found = {row["entry"].split("/")[0]: row["decision"] for row in table_rows(root, checked(root))[TABLE_FILE]}
     assert found == {"ilp-bench__stub-vanilla": "", "lab__stub": "withdrawn"}
     shutil.rmtree(next(root.glob("lab__*")))
     assert any("entries are never removed" in problem for problem in entry_problems(root, checked(root)))
@@ -153,17 +147,18 @@ def test_a_decision_about_nothing_is_refused(root: Path) -> None:
     assert not (root / DECISIONS_FILE).exists()
 
 
-def test_the_table_is_what_the_entries_give(root: Path) -> None:
+def test_the_tables_are_what_the_entries_give(root: Path) -> None:
     found = checked(root)
-    file = write_table(root, found)
+    (file,) = write_tables(root, found)
+    assert file.name == TABLE_FILE
     assert table_problems(root, found) == []
     text = file.read_text()
-    value = table_rows(root, found)[1]["overall"]
+    value = table_rows(root, found)[TABLE_FILE][1]["reproduction_share"]
     assert float(value) > 0
     for old, new, complaint in (
-        (value, f"{float(value) + 0.001:.6f}", "overall of lab__stub"),
+        (value, f"{float(value) + 0.001:.6f}", "reproduction_share of lab__stub"),
         ("lab__stub/", "lab__other/", "is missing"),
-        ("open", "closed", "division of"),
+        ("open", "1x", "division of"),
     ):
         file.write_text(text.replace(old, new))
         assert any(complaint in problem for problem in table_problems(root, found)), complaint
@@ -171,26 +166,33 @@ def test_the_table_is_what_the_entries_give(root: Path) -> None:
     assert len(table_problems(root, found)) == 2
 
 
-def test_old_scorer_versions_are_rescored_and_never_mixed(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_points_and_recoveries_stand_in_tables_of_their_own(root: Path) -> None:
+    folder = archived_entry(root)
+    files = write_tables(root, checked(root))
+    assert [file.name for file in files] == [TABLE_FILE, ARCHIVE_FILE]
+    (row,) = table_rows(root, [check(folder)])[ARCHIVE_FILE]
+    assert row["scorer_version"] == "2"
+    assert row["overall"] == "0.000000"
+    assert "overall" not in files[0].read_text()
+
+
+def test_old_scorer_versions_are_rescored_and_never_mixed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A later scorer: accepted entries stay as they are, and what is shown is computed anew; others are refused."""
+    folder = archived_entry(tmp_path / "submissions", "nano-mini-resampling")
+    root = folder.parents[1]
     for module in (scoring, validating, tables):
         monkeypatch.setattr(module, "SCORER_VERSION", 99)
     monkeypatch.setattr(scoring, "recovery", lambda treated, vanilla, control: (treated - vanilla) / 2)
-    assert all("scores are of scorer 2, this is 99" in one.problems[0] for one in checked(root))
-    for folder in root.glob("*__*/*"):
-        entry = f"{folder.parent.name}/{folder.name}"
-        decide(root, decision(root, "accepted", run_id=folder.name, entry=entry))
-    found = checked(root)
-    assert not [problem for one in found for problem in one.problems]
-    for one, row in zip(found, table_rows(root, found), strict=True):
-        assert one.submission
-        assert row["scorer_version"] == "99"
-        claimed = one.submission.scores.overall
-        assert one.scores
-        assert one.scores.overall
-        assert claimed
-        assert row["overall"] == f"{one.scores.overall.value:.6f}"
-    assert to_csv(table_rows(root, found)).count("99") >= 2
+    assert "scores are of scorer 2, this is 99" in check(folder).problems[0]
+    about = {"run_id": folder.name, "entry": f"{folder.parent.name}/{folder.name}", "decision": "accepted"}
+    decide(root, Decision.model_validate(about | {"reason": "x", "date": "2026-11-24", "by": "me"}))
+    again = check(folder)
+    assert again.problems == []
+    (row,) = table_rows(root, [again])[ARCHIVE_FILE]
+    assert row["scorer_version"] == "99"
+    assert isinstance(again.scores, Scores)
+    assert again.scores.overall
+    assert row["overall"] == f"{again.scores.overall.value:.6f}"
 
 
 def test_new_entries_are_set_beside_the_reference_rows(tmp_path: Path) -> None:
@@ -211,4 +213,4 @@ def test_the_published_table_follows_from_the_committed_entries() -> None:
     assert [problem for one in found for problem in one.problems] == []
     assert entry_problems(SUBMISSIONS, found) == []
     assert table_problems(SUBMISSIONS, found) == []
-    assert (SUBMISSIONS / tables.TABLE_FILE).is_file()
+    assert (SUBMISSIONS / ARCHIVE_FILE).is_file()

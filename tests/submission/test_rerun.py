@@ -8,23 +8,31 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from conftest import by_arm, make_run
+from conftest import retrained
+from forging import archived_entry
+from points_entries import RunSet, entry_run, write_entry
 
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.data.dataset import Dataset, make
-from ilp_bench.records.run_record import Run, Runs
-from ilp_bench.scoring.recovery import Interval, score
+from ilp_bench.records.run_record import Run
+from ilp_bench.scoring.bootstrap import Interval
 from ilp_bench.submission import rerun as rerunning
-from ilp_bench.submission.format import read_submission
+from ilp_bench.submission import submit as submitting
+from ilp_bench.submission.format import Meta, read_submission
 from ilp_bench.submission.rerun import verify
 from ilp_bench.submission.rerun_record import VERIFICATION_FILE, read_verification
 from ilp_bench.submission.rerun_unseen import allowed_difference
 from ilp_bench.submission.rerun_work import Work
-from ilp_bench.submission.version_2 import ArchivedMeta as Meta
-from ilp_bench.submission.version_2 import submit
 
 META = Meta(org="lab", model="tiny", division="open")
-PAIRS, SEED = 2, 7
+PAIRS, SEED = 12, 7
+
+
+def submit(runs: RunSet, out: Path) -> Path:
+    """A submission on a dataset that is not one of the benchmark's, and would be refused for that."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(submitting, "validate", lambda _: [])
+        return submitting.submit(*runs, None, META, out)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +46,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def trained(tiny: Dataset, place: Path) -> Runs:
+def trained(tiny: Dataset, place: Path) -> RunSet:
     """Vanilla, submitted as itself; a high rate, so that it converges in a few epochs."""
     from ilp_bench.evaluation.run import evaluate
     from ilp_bench.training.run import train
@@ -47,7 +55,8 @@ def trained(tiny: Dataset, place: Path) -> Runs:
     vanilla = evaluate(str(place / "vanilla"), tiny, place / "runs" / "vanilla", device="cpu")
     base = evaluate("nano", tiny, place / "runs" / "base", device="cpu")
     assert vanilla
-    return Runs(vanilla, vanilla, base)
+    assert base
+    return RunSet([vanilla], [vanilla], [base])
 
 
 def rerun(folder: Path, place: Path, tiny: Dataset, seed: int = SEED, model: Path | None = None) -> Any:
@@ -56,8 +65,8 @@ def rerun(folder: Path, place: Path, tiny: Dataset, seed: int = SEED, model: Pat
 
 
 @pytest.mark.slow
-def test_a_recipe_of_ours_is_trained_again_on_unseen_data(trained: Runs, place: Path, tiny: Dataset) -> None:
-    folder = submit([trained], META, place / "submissions")
+def test_a_recipe_of_ours_is_trained_again_on_unseen_data(trained: RunSet, place: Path, tiny: Dataset) -> None:
+    folder = submit(trained, place / "submissions")
     found = rerun(folder, place, tiny)
     assert found.public.status == "agrees"
     assert found.public.largest_difference is not None
@@ -65,6 +74,7 @@ def test_a_recipe_of_ours_is_trained_again_on_unseen_data(trained: Runs, place: 
     assert found.unseen.how == "retrained with recipe"
     assert (found.unseen.seed, found.unseen.pairs) == (SEED, PAIRS)
     assert found.unseen.status == "agrees"
+    assert "gap of" in found.unseen.reason
     assert found.by == "me"
     assert "torch" in found.versions
     assert read_submission(folder).folder == f"lab__tiny/{folder.name}"  # not part of the run id
@@ -81,56 +91,77 @@ def test_the_allowed_difference_shrinks_with_pairs() -> None:
     assert few > 2 > 0.5 > many > 0.3
 
 
+def with_p(run: Run, p: Any) -> Run:
+    column = run.samples.schema.get_field_index("p")
+    return replace(run, samples=run.samples.set_column(column, "p", pa.array(p)))
+
+
 @pytest.mark.parametrize(("shift", "status"), [(0.0, "agrees"), (5e-4, "agrees"), (5e-3, "differs")])
+@pytest.mark.parametrize("role", ["submission", "vanilla"])
 def test_the_largest_difference_decides_the_status(
-    shift: float, status: str, mini: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    role: str, shift: float, status: str, mini: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Made-up rates instead of a model: every probe is measured anew with a probability that is lower by ``shift``."""
-    vanilla, claimed = make_run(mini, "vanilla", by_arm(0.1, 0.9)), make_run(mini, "combined", by_arm(0.3, 0.9))
-    lower = pa.array(claimed.samples["p"].to_numpy() - shift)
-    column = claimed.samples.schema.get_field_index("p")
-    again = replace(claimed, samples=claimed.samples.set_column(column, "p", lower))
-    monkeypatch.setattr(rerunning, "evaluate_like", lambda *_: again)
-    found = rerunning._public([Runs(claimed, vanilla)], {0: "checkpoint"}, Work(tmp_path), lambda _: mini)
+    runs = {
+        ("submission", 0): entry_run("resampling", gain=0.2),
+        ("vanilla", 0): entry_run("vanilla"),
+        ("base", 0): entry_run(None),
+    }
+
+    def measured(model: str, *_: object) -> Run:
+        run = runs[model, 0]
+        return with_p(run, run.samples["p"].to_numpy() - shift * (model == role))
+
+    monkeypatch.setattr(rerunning, "evaluate_like", measured)
+    chosen = {("submission", 0): "submission", (role, 0): role}
+    found = rerunning._public(runs, chosen, None, Work(tmp_path), lambda _: mini)
     assert found.status == status
     assert found.largest_difference == pytest.approx(shift)
-    assert found.claimed["rare_patterns"] == pytest.approx(score(claimed, vanilla).causes[-1].recovery.value)
+    assert found.replicates == len(chosen)
+    claimed, again = (values["reproduction.rare_patterns"] for values in (found.claimed, found.scores))
+    assert claimed is not None
+    assert again is not None
+    assert claimed == pytest.approx(0.2, abs=0.02)
+    assert abs(claimed - again) <= 2 * shift + 1e-9
 
 
-def test_weights_of_another_model_are_refused(mini: Dataset, tmp_path: Path) -> None:
-    vanilla = make_run(mini, "vanilla", by_arm(0.1, 0.9))
-    folder = submit([Runs(vanilla, vanilla)], META, tmp_path / "submissions")
+def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
+    folder, work = write_entry(tmp_path / "submissions", seeds=(0,), division="open"), Work(tmp_path / "work", "cpu")
     with pytest.raises(ProblemError, match="the submission names"):
-        verify(folder, ["nano"], Work(tmp_path / "work", "cpu"), by="me", seed=SEED, pairs=PAIRS)
+        verify(folder, ["nano"], work, by="me", seed=SEED, pairs=PAIRS)
     with pytest.raises(UsageError, match="seed 0 is one the submitter has seen"):
-        verify(folder, ["nano"], Work(tmp_path / "work", "cpu"), by="me", seed=0)
+        verify(folder, ["nano"], work, by="me", seed=0)
     assert read_verification(folder) == []
+    with pytest.raises(UsageError, match="is on dataset 2, which is closed"):
+        verify(archived_entry(tmp_path / "archive"), ["nano"], work, by="me")
 
 
 @pytest.mark.slow
 def test_of_a_training_of_ones_own_only_what_generalises_is_compared(
-    trained: Runs, place: Path, tiny: Dataset, tmp_path: Path
+    trained: RunSet, place: Path, tiny: Dataset, tmp_path: Path
 ) -> None:
     model = tmp_path / "own"
     shutil.copytree(place / "vanilla", model)
     (model / "training.json").unlink()
-    own = Run(trained.submission.record.model_copy(update={"training": None}), trained.submission.samples)
-    folder = submit([Runs(own, trained.vanilla, trained.base)], META, tmp_path / "submissions")
+    run = trained.runs[0]
+    own = Run(run.record.model_copy(deep=True), run.samples)
+    retrained(own, recipe="a trainer of my own")
+    folder = submit(RunSet([own], trained.vanillas, trained.bases), tmp_path / "submissions")
     found = rerun(folder, place, tiny, model=model)
     assert found.unseen.how == "generalisation only"
-    assert "recovery stays unverified" in found.unseen.reason
+    assert "points stay unverified" in found.unseen.reason
     assert set(found.unseen.scores) == {"retention"}
     assert found.unseen.status == "agrees"
 
 
 @pytest.mark.slow
-def test_invented_samples_are_found(trained: Runs, place: Path, tiny: Dataset, tmp_path: Path) -> None:
-    samples = trained.submission.samples
+def test_invented_samples_are_found(trained: RunSet, place: Path, tiny: Dataset, tmp_path: Path) -> None:
+    samples = trained.runs[0].samples
     better = np.minimum(samples["logprob"].to_numpy() / 2, -1e-9)
     for name, values in (("logprob", better), ("p", np.exp(better))):
         samples = samples.set_column(samples.schema.get_field_index(name), name, pa.array(values))
-    record = trained.submission.record.model_copy(update={"samples_sha256": "7" * 64})
-    folder = submit([Runs(Run(record, samples), trained.vanilla, trained.base)], META, tmp_path / "submissions")
+    record = trained.runs[0].record.model_copy(update={"samples_sha256": "7" * 64})
+    folder = submit(RunSet([Run(record, samples)], trained.vanillas, trained.bases), tmp_path / "submissions")
     found = rerun(folder, place, tiny)
     assert found.public.status == "differs"
     assert found.public.largest_difference is not None
@@ -138,11 +169,13 @@ def test_invented_samples_are_found(trained: Runs, place: Path, tiny: Dataset, t
 
 
 @pytest.mark.slow
-def test_other_weights_and_seen_seeds_are_refused(trained: Runs, place: Path, tiny: Dataset, tmp_path: Path) -> None:
-    folder = submit([trained], META, tmp_path / "submissions")
+def test_other_weights_and_seen_seeds_are_refused(trained: RunSet, place: Path, tiny: Dataset, tmp_path: Path) -> None:
+    folder = submit(trained, tmp_path / "submissions")
     with pytest.raises(UsageError, match="seed 0 is one the submitter has seen"):
         rerun(folder, place, tiny, seed=0)
     with pytest.raises(ProblemError, match="the submission names"):
+        verify(folder, ["nano-qwen3"], Work(tmp_path / "work", "cpu"), by="me", seed=SEED, pairs=PAIRS)
+    with pytest.raises(UsageError, match="give the checkpoint of a submitted run too"):
         verify(folder, ["nano"], Work(tmp_path / "work", "cpu"), by="me", seed=SEED, pairs=PAIRS)
     (place / "vanilla" / "pytorch_model.bin").write_bytes(b"pickle")
     other = tmp_path / "pickled"

@@ -10,30 +10,23 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import by_arm, make_run, read_replicates, retrained
+from points_entries import dataset, runs_of, write_entry
 
-from ilp_bench.core.errors import ProblemError, UsageError
+from ilp_bench.core.errors import UsageError
 from ilp_bench.core.files import file_sha256
-from ilp_bench.data.dataset import Dataset
-from ilp_bench.records.run_record import Runs, read_run
 from ilp_bench.submission.fields import run_id
-from ilp_bench.submission.format import read_submission
+from ilp_bench.submission.format import Submission, SubmittedRuns, read_runs, read_submission
 from ilp_bench.submission.sample_store import FILE_SCHEMA
 from ilp_bench.submission.validate import find, validate
-from ilp_bench.submission.version_2 import ArchivedMeta as Meta
-from ilp_bench.submission.version_2 import submit
-
-META = Meta(org="lab", model="stub-half", division="open")
-
-
-def trio(runs: dict[str, Path]) -> Runs:
-    return Runs(read_run(runs["half"]), read_run(runs["vanilla"]), read_run(runs["base"]))
 
 
 @pytest.fixture(scope="module")
-def honest(runs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("submissions")
-    return submit([trio(runs)], META, out)
+def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_entry(tmp_path_factory.mktemp("submissions"), model="stub-half", seeds=(0,), division="open")
+
+
+def stored_runs(folder: Path) -> SubmittedRuns:
+    return SubmittedRuns.of(read_runs(folder, read_submission(folder)))
 
 
 @pytest.fixture
@@ -64,18 +57,18 @@ def test_an_honest_submission_has_no_problem(honest: Path) -> None:
     assert honest.parent.name == "lab__stub-half"
 
 
-def test_submitting_the_same_again_changes_nothing(runs: dict[str, Path], honest: Path) -> None:
-    before = {path: path.read_bytes() for path in honest.parent.parent.rglob("*") if path.is_file()}
-    again = submit([trio(runs)], META, honest.parent.parent)
-    assert again == honest
-    assert {path: path.read_bytes() for path in honest.parent.parent.rglob("*") if path.is_file()} == before
+def test_submitting_the_same_again_changes_nothing(honest: Path) -> None:
+    root = honest.parent.parent
+    before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    assert write_entry(root, model="stub-half", seeds=(0,), division="open") == honest
+    assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
 
 
 def test_a_run_that_many_submissions_share_is_one_object_until_a_bit_of_it_differs(honest: Path, copy: Path) -> None:
-    first, again = (read_replicates(place, read_submission(place))[0] for place in (honest, copy))
-    assert first.vanilla is again.vanilla
-    assert first.base is again.base
-    assert first.submission is not again.submission
+    first, again = stored_runs(honest), stored_runs(copy)
+    assert first.vanillas[0] is again.vanillas[0]
+    assert first.bases[0] is again.bases[0]
+    assert first.runs[0] is not again.runs[0]
 
     def change(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         row = next(row for row in rows if row["role"] == "vanilla" and row["p"] > 0.6)
@@ -83,18 +76,17 @@ def test_a_run_that_many_submissions_share_is_one_object_until_a_bit_of_it_diffe
         return rows
 
     rewrite(copy, change)
-    forged = read_replicates(copy, read_submission(copy))[0]
-    assert forged.vanilla is not first.vanilla
+    assert stored_runs(copy).vanillas[0] is not first.vanillas[0]
     assert any("greedy" in problem for problem in validate(copy))
 
 
 def test_an_edited_score_is_named_with_both_values(copy: Path) -> None:
     content = json.loads((copy / "submission.json").read_text())
-    recovery = content["scores"]["causes"][1]["recovery"]
-    honest_value, recovery["value"] = recovery["value"], recovery["value"] + 0.1
+    points = content["scores"]["reproduction"]["causes"][1]["points"]
+    honest_value, points["value"] = points["value"], points["value"] + 0.1
     mend(copy, content)
     claim = (
-        f"scores.causes.knowledge_conflict.recovery.value is claimed as {honest_value + 0.1:.6g}, "
+        f"scores.reproduction.causes.knowledge_conflict.points.value is claimed as {honest_value + 0.1:.6g}, "
         f"but the samples give {honest_value:.6g}"
     )
     elsewhere, edited = (problem.split(": ", 1)[1] for problem in validate(copy))
@@ -143,50 +135,31 @@ def test_all_problems_are_listed_at_once(copy: Path) -> None:
     assert len(validate(copy)) == 3
 
 
-def replicates(data: Dataset, tokens: int = 100) -> list[Runs]:
-    """Three training seeds on one dataset, with a base run they share."""
-    vanilla, base = make_run(data, "vanilla", by_arm(0.1, 0.9)), make_run(data, None, by_arm(0.0, 0.0))
-    retrained(vanilla, seed=0)
-    found = []
-    for seed, chance in enumerate((0.2, 0.25, 0.3)):
-        run = make_run(data, "combined", by_arm(chance, 0.9))
-        run.record.model.weights_sha256 = f"{seed + 100:064x}"
-        retrained(run, seed=seed, tokens={"sft": tokens, "cpt": 0})
-        found.append(Runs(run, vanilla, base))
-    return found
-
-
-def test_the_closed_division_has_a_budget_and_wants_replicates(mini: Dataset, tmp_path: Path) -> None:
-    closed = META.model_copy(update={"division": "closed"})
-    place = submit(replicates(mini), closed, tmp_path / "in")
-    assert validate(place) == []
-    assert len(json.loads((place / "submission.json").read_text())["records"]) == 3
-    with pytest.raises(ProblemError, match="301 training tokens exceed"):
-        submit(replicates(mini, 301), closed, tmp_path / "out")
-    with pytest.raises(ProblemError, match="needs at least 3 replicates, this has 2"):
-        submit(replicates(mini)[:2], closed, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
-
-
-def test_runs_that_replicates_share_are_stored_once(mini: Dataset, tmp_path: Path) -> None:
-    three = replicates(mini)
-    place = submit(three, META, tmp_path)
-    rows = pq.read_table(place / "samples.parquet")
-    assert rows.num_rows == 5 * mini.items.num_rows  # three submissions, one vanilla, one base
-    back = read_replicates(place, read_submission(place))
-    for mine, theirs in zip(three, back, strict=True):
-        for one, other in zip(mine, theirs, strict=True):
-            assert one is not None
-            assert other is not None
-            assert one.samples["logprob"].equals(other.samples["logprob"])
-            assert one.record == other.record
-    reference = [Runs(three[0].vanilla, three[0].vanilla, three[0].base)]
-    row = submit(reference, META.model_copy(update={"model": "vanilla"}), tmp_path)
+def test_runs_that_stand_twice_are_stored_once(tmp_path: Path) -> None:
+    seeds, count = (0, 1, 2), sum(dataset(seed).items.num_rows for seed in range(3))
+    place = write_entry(tmp_path, seeds=seeds)
+    assert pq.read_table(place / "samples.parquet").num_rows == 3 * count
+    for role, back in zip(runs_of(gain=0.2), stored_runs(place), strict=True):
+        for run, other in zip(role, back, strict=True):
+            assert run.samples["logprob"].equals(other.samples["logprob"])
+            assert run.record == other.record
+    row = write_entry(tmp_path, recipe="vanilla")
     assert validate(row) == []
-    assert pq.read_table(row / "samples.parquet").num_rows == 2 * mini.items.num_rows
-    overall = read_submission(row).scores.overall
-    assert overall is not None
-    assert overall.value == 0
+    assert pq.read_table(row / "samples.parquet").num_rows == 2 * count
+    submission = read_submission(row)
+    assert isinstance(submission, Submission)
+    assert submission.scores.reproduction.share
+    assert submission.scores.reproduction.share.value == 0
+
+
+def test_what_site_and_tables_need_is_read_from_the_records(honest: Path) -> None:
+    submission = read_submission(honest)
+    assert isinstance(submission, Submission)
+    assert (submission.base_name, submission.recipe) == ("stub", "resampling")
+    assert submission.base_weights == submission.bases[0].model.weights_sha256
+    assert [data.seed for data in submission.datasets] == [0]
+    assert submission.folder == f"{honest.parent.name}/{honest.name}"
+    assert [*submission.run_records] == [("submission", 0), ("vanilla", 0), ("base", 0)]
 
 
 def test_a_path_without_submissions_is_a_usage_error(tmp_path: Path) -> None:

@@ -166,34 +166,34 @@ def base_run(mini: Dataset, shared: Shared) -> Run:
 
 
 @pytest.fixture(scope="session")
-def synthetic_submissions(shared: Shared) -> Path:
-    """Fourteen synthetic submissions in three groups: one re-run, one withdrawn, one with hostile texts."""
+def board_submissions(shared: Shared) -> Path:
+    """Made-up entries of schema 3 on two base models: one re-run, one withdrawn, one flagged, one hostile."""
 
     def submit(out: Path) -> None:
-        from synthetic import furnish, make_submissions
+        from board_entries import furnish, make_entries
 
-        make_submissions(out, 14)
+        make_entries(out)
         furnish(out)
 
-    return shared("synthetic-submissions", submit)
+    return shared("board-submissions", submit)
 
 
 @pytest.fixture(scope="session")
-def synthetic_site(synthetic_submissions: Path, shared: Shared) -> Path:
-    """Their site."""
+def board_site(board_submissions: Path, shared: Shared) -> Path:
+    """Their site, without the committed references."""
+    from ilp_bench.leaderboard import vanilla_levels
     from ilp_bench.leaderboard.site import render
 
-    return shared("synthetic-site", lambda out: render(synthetic_submissions, out, url="https://example.org/ilp"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vanilla_levels, "reference_folders", lambda: [])
+        return shared("board-site", lambda out: render(board_submissions, out, url="https://example.org/ilp"))
 
 
 @pytest.fixture
-def six_causes(synthetic_submissions: Path, tmp_path: Path) -> Iterator[Path]:
-    """Two submissions scored while a sixth cause is registered, on data without it."""
-    from sixth_cause import SIXTH, resubmit
+def sixth_cause() -> Iterator[str]:
+    """A sixth cause, registered, which no dataset here has."""
+    from sixth_cause import SIXTH
 
     CAUSES.register(SIXTH)
-    try:
-        resubmit(synthetic_submissions, tmp_path / "submissions")
-        yield tmp_path / "submissions"
-    finally:
-        CAUSES.unregister(SIXTH.name)
+    yield SIXTH.name
+    CAUSES.unregister(SIXTH.name)

@@ -68,6 +68,8 @@ def entry_run(
     division: str | None = "1x",
     size: str = "mini",
     calibration: float = CALIBRATION,
+    left: Gain = 1.0,
+    lora: int = 0,
     **changes: Any,
 ) -> Run:
     """A run on the dataset of ``seed``, of the base model where ``recipe`` is None.
@@ -75,17 +77,21 @@ def entry_run(
     gain, control   what is added to the p of treated and of control items
     training_seed   by default the dataset's
     calibration     mean p of calibration items
+    left            share of ``GAPS`` that vanilla leaves, or cause -> share
+    lora            rank of the adapter
     changes         of the run record
     """
     data, training_seed = dataset(seed, size), seed if training_seed is None else training_seed
     identity = f"{recipe} {seed} {training_seed} {base} {division} {gain} {control}"
     weights = _sha(base) if recipe is None else _sha(identity)
-    p = _p(recipe, seed, size, gain, control, calibration, int(_sha(identity)[:8], 16))
+    lefts = left if isinstance(left, dict) else dict.fromkeys(PAPER_CAUSES, left)
+    gaps = {cause: GAPS[cause] * lefts[cause] for cause in PAPER_CAUSES}
+    p = _p(recipe, seed, size, gain, control, calibration, gaps, int(_sha(identity)[:8], 16))
     samples = _samples(data, p, is_base=recipe is None)
     record = {
         "ilp_bench": "0.1.0",
         "model": {"name": base, "architecture": "Stub", "parameters": 1_000_000, "weights_sha256": weights},
-        "training": None if recipe is None else _training(recipe, data, training_seed, base, division),
+        "training": None if recipe is None else _training(recipe, data, training_seed, base, division, lora),
         "data": data.manifest.identity,
         "probed": recipe is None,
         "dtype": "float32",
@@ -103,7 +109,7 @@ def _sha(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _training(recipe: str, data: Dataset, seed: int, base: str, division: str | None) -> dict[str, Any]:
+def _training(recipe: str, data: Dataset, seed: int, base: str, division: str | None, lora: int) -> dict[str, Any]:
     times = DIVISIONS.get(division or "1x", 1)
     tokens = {stage: times * count for stage, count in STAGE_TOKENS.items()}
     is_calibrated = recipe == "vanilla" and division == "1x"
@@ -120,7 +126,7 @@ def _training(recipe: str, data: Dataset, seed: int, base: str, division: str | 
         "seed": seed,
         "learning_rate": 1e-3,
         "batch_size": 16,
-        "lora": 0,
+        "lora": lora,
         "dtype": "float32",
         "phases": phases,
         "tokens": {"sft": 4 * sum(tokens.values()), "replayed": 0, "cpt": 0},
@@ -135,7 +141,16 @@ def _training(recipe: str, data: Dataset, seed: int, base: str, division: str | 
     return record
 
 
-def _p(recipe: str | None, seed: int, size: str, gain: Gain, control: float, calibration: float, luck: int) -> Array:
+def _p(
+    recipe: str | None,
+    seed: int,
+    size: str,
+    gain: Gain,
+    control: float,
+    calibration: float,
+    gaps: dict[str, float],
+    luck: int,
+) -> Array:
     """p of every probe: an item's own level, the same for all runs, what the recipe adds, and a run's luck."""
     columns = _columns(seed, size)
     count = len(columns["arm"])
@@ -147,7 +162,7 @@ def _p(recipe: str | None, seed: int, size: str, gain: Gain, control: float, cal
     mean[columns["arm"] == "control"] = CONTROL + control
     for cause in PAPER_CAUSES:
         gained = gain.get(cause, 0.0) if isinstance(gain, dict) else gain
-        mean[(columns["arm"] == "treated") & (columns["cause"] == cause)] = CONTROL - GAPS[cause] + gained
+        mean[(columns["arm"] == "treated") & (columns["cause"] == cause)] = CONTROL - gaps[cause] + gained
     mean = mean - 0.1 * (columns["probe"] == "paraphrase")
     return np.clip(mean.astype(float) + level, 0.001, 0.999)
 
@@ -184,13 +199,17 @@ def runs_of(
     *,
     vanillas: bool = True,
     bases: bool = True,
+    seed_shift: int = 0,
     **about: Any,
 ) -> RunSet:
-    """A run of the recipe on each dataset, with vanilla and base runs of one's own where wanted; see ``entry_run``."""
-    shared = {name: about[name] for name in ("base", "size", "division") if name in about}
-    alone = {name: value for name, value in shared.items() if name != "division"}
+    """A run of the recipe on each dataset, with vanilla and base runs of one's own where wanted; see ``entry_run``.
+
+    seed_shift   how much the training seed of each submitted run is above its dataset's
+    """
+    shared = {name: about[name] for name in ("base", "size", "division", "left") if name in about}
+    alone = {name: value for name, value in shared.items() if name not in ("division", "left")}
     return RunSet(
-        [entry_run(recipe, seed, **about) for seed in seeds],
+        [entry_run(recipe, seed, **{"training_seed": seed + seed_shift, **about}) for seed in seeds],
         [entry_run("vanilla", seed, **shared) for seed in seeds] if vanillas else [],
         [entry_run(None, seed, **alone) for seed in seeds] if bases else [],
     )

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from conftest import read_replicates
-
 from ilp_bench.data.causes.spec import CauseSpec, CauseText
-from ilp_bench.submission.format import read_submission
-from ilp_bench.submission.version_2 import submit
 
 
 def no_pairs(*_: object) -> list[Any]:
@@ -28,11 +23,3 @@ SIXTH = CauseSpec(
     text=CauseText("Is it learned?", "It is only here for a test.", "is hard", "is easy", "Nothing does."),
     pairs=no_pairs,
 )
-
-
-def resubmit(submissions: Path, out: Path) -> None:
-    """Score two of the synthetic submissions again, with the causes that are registered now."""
-    for name in ("combined", "vanilla"):
-        folder = next(submissions.glob(f"synthetic__llama-{name}/*"))
-        submission = read_submission(folder)
-        submit(read_replicates(folder, submission), submission.meta, out)

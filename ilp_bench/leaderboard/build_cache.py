@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from importlib.resources import files
 from pathlib import Path
@@ -24,16 +24,16 @@ from ilp_bench.core.errors import ProblemError
 from ilp_bench.core.files import read_json
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.leaderboard import pages
-from ilp_bench.leaderboard.data_files import read_data, write_data
-from ilp_bench.leaderboard.entry import Entry, content_sha256, read_entry
-from ilp_bench.leaderboard.ranking import Group, Standing
-from ilp_bench.leaderboard.stored_rates import StoredRates, from_json, from_replicates
+from ilp_bench.leaderboard.archive import ArchiveEntry, describe_archived
+from ilp_bench.leaderboard.entry import Entry, describe_entry
+from ilp_bench.leaderboard.ranking import BaseModel, Standing
 from ilp_bench.recipes import RECIPES
-from ilp_bench.scoring.recovery import SCORER_VERSION
 from ilp_bench.submission.decisions import Decision
+from ilp_bench.submission.format import read_submission
+from ilp_bench.submission.rerun_record import read_verification
 from ilp_bench.submission.validate import check
+from ilp_bench.submission.version_2 import ArchivedSubmission
 
-READERS = ("data_files.py", "entry.py", "stored_rates.py")  # modules of this package that read submissions
 FEWEST_FOR_WORKERS = 24  # below, one process is faster than starting more
 CHUNK = 16  # submissions handed to a worker at one time
 Run = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
@@ -41,18 +41,17 @@ Run = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
 
 @dataclass(frozen=True)
 class ReadResult:
-    """What was read of one submission folder: its problems, or its entry and rates; ``content`` is its hash."""
+    """What was read of one submission folder: its problems, or its entry; ``content`` is the hash of its files."""
 
     content: str
     problems: tuple[str, ...] = ()
-    entry: Entry | None = None
-    rates: StoredRates | None = None
+    entry: Entry | ArchiveEntry | None = None
 
 
 class Build:
     """What the site in ``out`` was made from, and what the new one is.
 
-    ``checker`` stands for the code that checks and reads submissions, ``renderer`` for that and the pages' as well.
+    ``checker`` stands for the code that checks submissions, ``renderer`` for that of the pages as well.
     """
 
     def __init__(self, out: Path) -> None:
@@ -94,13 +93,13 @@ class Build:
 
 @lru_cache(maxsize=2)
 def _hashes(causes: tuple[str, ...], recipes: tuple[str, ...]) -> tuple[str, str]:
-    """Hashes of the code that checks and reads submissions, and of everything that makes pages.
+    """Hashes of the code that checks submissions, and of everything that makes pages.
 
     The names of the registered causes and recipes count: other packages can add some.
     """
     code = Path(str(files("ilp_bench")))
     sources = sorted(file for file in code.rglob("*.py") if "__pycache__" not in file.parts)
-    pages_only = {file for file in sources if file.parent.name == "leaderboard" and file.name not in READERS}
+    pages_only = {file for file in sources if file.parent.name == "leaderboard"}
     styles = sorted(file for file in pages.leaderboard_path().rglob("*") if file.is_file())
     words = " ".join((ilp_bench.__version__, *causes, *recipes))
     return _hash(words, [file for file in sources if file not in pages_only]), _hash(words, [*sources, *styles])
@@ -148,60 +147,57 @@ def read_all(run: Run, folders: list[Path], decisions: list[Decision], build: Bu
     by_run: dict[str, list[Decision]] = {}
     for decision in decisions:
         by_run.setdefault(decision.run_id, []).append(decision)
-    tasks = [(folder, by_run.get(folder.name, []), build.checked.get(folder.name), build.out) for folder in folders]
+    tasks = [(folder, by_run.get(folder.name, []), build.checked.get(folder.name)) for folder in folders]
     results = list(run(_read, tasks))
     for folder, result in zip(folders, results, strict=True):
         build.new_checked[folder.name] = result.content
     return results
 
 
-def _read(task: tuple[Path, list[Decision], str | None, Path]) -> ReadResult:
-    folder, decisions, checked_content, old_site = task
-    content = content_sha256(folder)
-    if content == checked_content:
-        entry = read_entry(folder, decisions)
-        data = old_site / "runs" / f"{entry.slug}.js"
-        if entry.claimed["scorer_version"] == SCORER_VERSION and data.is_file():
-            return ReadResult(content, (), entry, from_json(read_data(data.read_text(encoding="utf-8"))))
-    checked = check(folder)
-    if checked.problems or not checked.scores:
-        return ReadResult(content, tuple(checked.problems))
-    entry = read_entry(folder, decisions)
-    if entry.claimed["scorer_version"] != SCORER_VERSION:
-        entry = replace(entry, scores=checked.scores.model_dump(mode="json"))
-    return ReadResult(content, (), entry, from_replicates(checked.replicates))
+def _read(task: tuple[Path, list[Decision], str | None]) -> ReadResult:
+    folder, decisions, checked_content = task
+    content = _content_sha256(folder)
+    if content != checked_content and (problems := check(folder).problems):
+        return ReadResult(content, tuple(problems))
+    submission, verifications = read_submission(folder), read_verification(folder)
+    if isinstance(submission, ArchivedSubmission):
+        return ReadResult(content, (), describe_archived(submission, decisions, verifications))
+    return ReadResult(content, (), describe_entry(folder, submission, decisions, verifications))
 
 
-def standing_pages(
-    run: Run, groups: list[Group], results: list[ReadResult], build: Build, site: Path, common: dict[str, Any]
+def _content_sha256(folder: Path) -> str:
+    """Hash over the bytes of a submission's files."""
+    digest = hashlib.sha256()
+    for file in sorted(path for path in folder.iterdir() if path.is_file()):
+        digest.update(f"{file.name} {file.stat().st_size}\n".encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def entry_pages(
+    run: Run, models: list[BaseModel], results: list[ReadResult], build: Build, site: Path, common: dict[str, Any]
 ) -> None:
-    """Write each entry's page and its data file, those that are not taken over from the site before."""
-    (site / "runs").mkdir()
-    by_slug = {result.entry.slug: result for result in results if result.entry}
+    """Write the page of each entry of version 3, except those that are taken over from the site before."""
+    content = {result.entry.run_id: result.content for result in results if result.entry}
     tasks = []
-    for group in groups:
-        about_group = {"slug": group.slug, "title": group.title, "size": group.size, "ranked": group.ranked}
-        about_group |= {"first": {"title": group.first.title, "page": group.first.page} if group.first else None}
-        for standing in group.standings:
-            entry, result = standing.entry, by_slug[standing.entry.slug]
-            _write_rates(standing, group, result, build, site)
-            comparison = {name: value for name, value in vars(standing).items() if name != "entry"}
-            made_from = [result.content, entry.verification, entry.decisions, comparison, about_group, common]
-            key = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:24]
-            if not build.take_over(entry.page, site, key):
-                tasks.append((standing, about_group, common, site))
+    for model in models:
+        for group in model.groups:
+            about = {"slug": group.slug, "title": group.title, "ranked": group.ranked, "model": model.slug}
+            about |= {"first": {"title": group.first.title, "page": group.first.page} if group.first else None}
+            withdrawn = [Standing(entry, None, shared=False, behind=None) for entry in group.withdrawn]
+            for standing in [*group.standings, *withdrawn]:
+                entry = standing.entry
+                decided = [decision.model_dump(mode="json") for decision in entry.decisions]
+                made_from = [content[entry.run_id], decided, standing[1:], about, common]
+                key = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:24]
+                if not build.take_over(entry.page, site, key):
+                    tasks.append((standing, about, common, site))
     for _ in run(_write_page, tasks):
         pass
 
 
-def _write_rates(standing: Standing, group: Group, result: ReadResult, build: Build, site: Path) -> None:
-    """Write an entry's data file."""
-    entry, name = standing.entry, f"runs/{standing.entry.slug}.js"
-    if result.rates and not build.take_over(name, site, result.content):
-        data = {"title": entry.title, "group": group.slug, "page": entry.page} | result.rates.to_json()
-        (site / name).write_text(write_data(entry.slug, data), encoding="utf-8")
-
-
 def _write_page(task: tuple[Standing, dict[str, Any], dict[str, Any], Path]) -> None:
     standing, group, common, site = task
-    pages.write(site / standing.entry.page, "run.html", root="..", standing=standing, group=group, **common)
+    folder = standing.entry.folder
+    read = {"submission": read_submission(folder), "verifications": read_verification(folder)}
+    pages.write(site / standing.entry.page, "run.html", root="..", standing=standing, group=group, **read, **common)

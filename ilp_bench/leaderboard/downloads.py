@@ -1,4 +1,4 @@
-"""All entries as one flat table: CSV, JSON and Parquet."""
+"""All entries of version 3 as one flat table, CSV and JSON: what the tables of the site show."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from ilp_bench.data.causes import CAUSES
-from ilp_bench.leaderboard.entry import Value
+from ilp_bench.leaderboard.entry import CauseResult
+from ilp_bench.leaderboard.estimate import Estimate
 from ilp_bench.leaderboard.formatting import escape_formula
-from ilp_bench.leaderboard.ranking import Group, Standing
-
-ENDS = ("value", "low", "high")
-NUMBERS = (*ENDS, "treated", "control", "learned", "base", "vanilla", "submission")  # last words of columns of numbers
+from ilp_bench.leaderboard.ranking import BaseModel, Group, Standing
 
 
-def write_downloads(site: Path, groups: list[Group]) -> None:
-    """Write ``downloads/entries.{csv,json,parquet}``: a row for each entry, best first within its group."""
-    rows, folder = [_row(group, standing) for group in groups for standing in group.standings], site / "downloads"
+def write_downloads(site: Path, models: list[BaseModel]) -> None:
+    """Write ``downloads/entries.csv`` and ``.json``: a row for each entry, best first within its group."""
+    folder = site / "downloads"
     folder.mkdir()
+    rows = [
+        _row(model, group, standing)
+        for model in models
+        for group in model.groups
+        for standing in [*group.standings, *(Standing(entry, None, False, None) for entry in group.withdrawn)]
+    ]
     (folder / "entries.json").write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     text = io.StringIO()
     if rows:
@@ -31,48 +32,38 @@ def write_downloads(site: Path, groups: list[Group]) -> None:
         sheet.writeheader()
         sheet.writerows({column: escape_formula(value) for column, value in row.items()} for row in rows)
     (folder / "entries.csv").write_text(text.getvalue(), encoding="utf-8")
-    pq.write_table(pa.table(_columns(rows)), folder / "entries.parquet", compression="zstd")
 
 
-def _row(group: Group, standing: Standing) -> dict[str, Any]:
+def _row(model: BaseModel, group: Group, standing: Standing) -> dict[str, Any]:
     entry = standing.entry
     row: dict[str, Any] = {"run_id": entry.run_id, "org": entry.org, "model": entry.model, "base": entry.base}
-    row |= {"base_sha256": entry.base_sha, "division": entry.division, "recipe": entry.recipe, "group": group.slug}
-    row |= {"data_size": entry.data[0].size, "data_seeds": " ".join(str(data.seed) for data in entry.data)}
-    row |= {"replicates": len(entry.runs), "state": entry.state, "rank": standing.rank, "rank_shared": standing.shared}
-    row |= _estimate("overall", entry.overall) | _estimate("behind_first", standing.behind)
-    for cause in CAUSES.names():
-        row |= _cause(cause, entry.causes.get(cause))
-    row |= {"average_learned": entry.scores["aggregate"]["submission"], "worst_cause": standing.worst_cause}
-    row |= {"worst_cause_learned": standing.worst["value"], "regressions": entry.lost}
-    row |= {f"retention_{role}": entry.scores["retention"].get(role) for role in ("base", "vanilla", "submission")}
-    row |= {"tokens": entry.tokens, "vanilla_tokens": entry.vanilla_tokens, "scorer": entry.scores["scorer_version"]}
-    return row | {"rerun_public": entry.rerun["public"], "rerun_unseen": entry.rerun["unseen"], "page": entry.page}
+    row |= {"base_sha256": entry.base_sha, "parameters": entry.parameters, "division": entry.division}
+    row |= {"group": group.slug, "recipe": entry.recipe, "lora_rank": entry.lora, "data_size": model.size}
+    row |= {"data_version": model.version, "data_seeds": " ".join(str(data.seed) for data in entry.data)}
+    row |= {"replicates": entry.replicates, "state": entry.state, "rank": standing.rank}
+    row |= {"rank_shared": standing.shared, "not_ranked_because": "; ".join(entry.not_ranked_because)}
+    row |= {"intervals": entry.interval_kind, "reference": entry.reference}
+    for kind, result in entry.results.items():
+        row |= _estimate(f"{kind}_h", result.share)
+        row |= {f"{kind}_causes_counted": len(result.counted)}
+        for cause in CAUSES.names():
+            row |= _cause(f"{kind}_{cause}", result.causes.get(cause))
+    row |= {f"retention_{role}": entry.retention.get(role) for role in ("base", "vanilla", "submission")}
+    row |= {"budget_supervised_tokens": entry.budget, "tokens": entry.tokens, "training_seconds": entry.seconds}
+    row |= {"date": entry.date, "rerun_public": entry.rerun["public"], "rerun_unseen": entry.rerun["unseen"]}
+    return row | {"page": entry.page}
 
 
-def _cause(name: str, score: dict[str, Any] | None) -> dict[str, Any]:
-    recovery = score["recovery"] if score else None
-    status = "missing" if score is None else "scored" if recovery else "not expressed"
-    columns = {f"{name}_status": status} | _estimate(name, recovery)
+def _cause(name: str, cause: CauseResult | None) -> dict[str, Any]:
+    """Columns of one cause: G with its interval, whether it counts, and p of either arm under vanilla and the entry."""
+    columns = _estimate(f"{name}_g", cause.points if cause else None) | {
+        f"{name}_counted": bool(cause and cause.counted)
+    }
     for role in ("vanilla", "submission"):
-        columns |= {f"{name}_{role}_{arm}": score[role][arm] if score else None for arm in ("treated", "control")}
+        arms = getattr(cause, role) if cause else None
+        columns |= {f"{name}_{role}_{arm}": getattr(arms, arm) if arms else None for arm in ("treated", "control")}
     return columns
 
 
-def _estimate(name: str, estimate: Value | None) -> dict[str, Any]:
-    return {f"{name}_{end}": estimate[end] if estimate else None for end in ENDS}
-
-
-def _columns(rows: list[dict[str, Any]]) -> dict[str, pa.Array]:
-    """Columns by name, with a type also where every value is missing: numbers for names that end like one."""
-    columns = {}
-    for name in rows[0] if rows else []:
-        values = pa.array([row[name] for row in rows])
-        columns[name] = values.cast(_type_of(name)) if values.type == pa.null() else values
-    return columns
-
-
-def _type_of(column: str) -> pa.DataType:
-    if column != "base" and column.rsplit("_", 1)[-1] in NUMBERS:
-        return pa.float64()
-    return pa.int64() if "token" in column or column == "rank" else pa.string()
+def _estimate(name: str, estimate: Estimate | None) -> dict[str, Any]:
+    return {f"{name}_{end}": getattr(estimate, end) if estimate else None for end in Estimate._fields}

@@ -1,73 +1,106 @@
-"""A submission as the site sees it. Everything that the site knows of the submission format stands in this module."""
+"""An entry of schema 3 as tables show it. What the site knows of that format stands here and in ``run.html``."""
 
 from __future__ import annotations
 
-import hashlib
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from statistics import fmean
+from typing import Any, NamedTuple
 
-from ilp_bench.core.files import read_json
-from ilp_bench.data.causes import PAPER_CAUSES
-from ilp_bench.records.training_record import BaseWeights, TrainingRecord
+from ilp_bench.leaderboard.estimate import Estimate
+from ilp_bench.records.training_record import TrainingRecord
+from ilp_bench.scoring.pair_probabilities import KINDS
+from ilp_bench.scoring.points_schema import ArmRates, CausePoints, PointScores
+from ilp_bench.scoring.training_budget import budget_of
 from ilp_bench.submission.decisions import Decision
-from ilp_bench.submission.rerun_record import read_verification
+from ilp_bench.submission.format import Submission
+from ilp_bench.submission.rerun_record import Verification
 
-Value = dict[str, float]  # value, low, high
+REPRODUCTION, INTERNALISATION = KINDS
+ByDataset = dict[int, float]  # data seed -> mean over the replicates on that dataset
 
 
-@dataclass(frozen=True)
-class Data:
+class ArmMeans(NamedTuple):
+    """Mean p of the items of either arm, in [0, 1]."""
+
+    treated: float
+    control: float
+
+
+class CauseResult(NamedTuple):
+    """One cause in one kind of score; differences are in [-1, 1], and points when times 100. None: not computed."""
+
+    points: Estimate | None
+    control_change: Estimate | None
+    counted: bool
+    reason: str | None
+    vanilla: ArmMeans | None
+    submission: ArmMeans | None
+    by_dataset: ByDataset
+
+
+class KindResult(NamedTuple):
+    """One kind of score: H with the causes that count, and every cause by its name."""
+
+    share: Estimate | None
+    counted: tuple[str, ...]
+    causes: dict[str, CauseResult]
+    by_dataset: ByDataset
+
+
+class Data(NamedTuple):
     """A dataset that an entry was measured on."""
 
     size: str
-    seed: int
     version: str
+    seed: int
     sha256: str
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One submission, without its samples; pickles small.
+    """One submission, without its samples and records; pickles small.
 
-    ``scores`` are recomputed with today's scorer, ``claimed`` stand in the submission; ``runs`` has the run record of
-    each replicate.
+    budget          supervised tokens, the mean over replicates; ``tokens``: all tokens trained on
+    budget_division ``1x`` or ``3x``, of whatever division it was submitted to; None where not recorded
+    lora            rank of the adapter; 0 where all weights were trained, None where not recorded
+    retention       role -> mean p of held-out facts
+    results         by kind of score
+    rerun           kind of re-run (public, unseen) -> outcome of the last one
+    decisions       about it, oldest first
     """
 
     run_id: str
-    meta: dict[str, Any]
+    folder: Path
+    org: str
+    model: str
+    description: str
+    division: str
     base: str
     base_sha: str
-    recipe: str | None
     data: tuple[Data, ...]
+    recipe: str | None
+    parameters: int
+    lora: int | None
+    budget: int | None
+    budget_division: str | None
     tokens: int | None
-    vanilla_tokens: int | None
-    scores: dict[str, Any]
-    claimed: dict[str, Any]
-    runs: tuple[dict[str, Any], ...]
-    verification: tuple[dict[str, Any], ...]
-    decisions: tuple[dict[str, Any], ...]
-
-    @property
-    def org(self) -> str:
-        """Who submitted it."""
-        return str(self.meta["org"])
-
-    @property
-    def model(self) -> str:
-        """The name that its submitters gave the model."""
-        return str(self.meta["model"])
-
-    @property
-    def division(self) -> str:
-        """``closed`` or ``open``."""
-        return str(self.meta["division"])
+    seconds: float | None
+    replicates: int
+    retention: dict[str, float | None]
+    results: dict[str, KindResult]
+    reference: str | None
+    interval_kind: str
+    not_ranked_because: tuple[str, ...]
+    rerun: dict[str, str]
+    decisions: tuple[Decision, ...]
 
     @property
     def slug(self) -> str:
-        """Name of its page and of its data file; never changes."""
-        return f"{self.org}__{self.model}__{self.run_id}"
+        """Name of its page; never changes."""
+        return page_name(self.org, self.model, self.run_id)
 
     @property
     def page(self) -> str:
@@ -80,93 +113,125 @@ class Entry:
         return f"{self.org} / {self.model}"
 
     @property
-    def overall(self) -> Value | None:
-        """Overall recovery with its interval, or None."""
-        overall: Value | None = self.scores["overall"]
-        return overall
+    def method(self) -> str:
+        """The recipe, or what its submitters call the model."""
+        return self.recipe or self.model
 
     @property
-    def causes(self) -> dict[str, dict[str, Any]]:
-        """Scores by cause; a cause that the dataset does not have is missing."""
-        return {score["cause"]: score for score in self.scores["causes"]}
+    def label(self) -> str:
+        """What a table calls it: the lab and the recipe."""
+        return f"{self.org} {self.method}"
 
     @property
-    def is_vanilla(self) -> bool:
-        """Whether this is plain fine-tuning itself: recovery 0 by definition."""
-        return self.recipe == "vanilla"
-
-    @property
-    def training(self) -> TrainingRecord:
-        """How the first replicate was trained; every field is None where that is not recorded."""
-        return TrainingRecord.model_validate(self.runs[0]["training"] or {})
+    def kind(self) -> str:
+        """What was trained, in a word."""
+        return "not recorded" if self.lora is None else f"LoRA {self.lora}" if self.lora else "full"
 
     @property
     def state(self) -> str:
-        """``ranked``, ``withdrawn`` or ``flagged``: what the last decision says."""
-        last = self.decisions[-1]["decision"] if self.decisions else "accepted"
-        return str(last) if last != "accepted" else "ranked"
+        """``accepted``, ``withdrawn`` or ``flagged``: what the last decision says; without one, accepted."""
+        return self.decisions[-1].decision if self.decisions else "accepted"
 
     @property
-    def undefined(self) -> list[str]:
-        """Why there is no overall: causes that are missing or not expressed."""
-        return [name for name in PAPER_CAUSES if name not in self.causes or self.causes[name]["recovery"] is None]
+    def is_ranked(self) -> bool:
+        """Whether it takes part in ranks."""
+        return self.state == "accepted" and not self.not_ranked_because and self.share() is not None
 
     @property
-    def lost(self) -> int:
-        """Items that vanilla learned and this one did not."""
-        return sum(score["regressions"] for score in self.scores["causes"])
+    def date(self) -> str | None:
+        """When it was accepted, where that is recorded."""
+        return next((decision.date for decision in self.decisions if decision.decision == "accepted"), None)
 
-    @property
-    def token_factor(self) -> float | None:
-        """Training tokens as a multiple of vanilla's; None where either is not recorded."""
-        return self.tokens / self.vanilla_tokens if self.tokens and self.vanilla_tokens else None
-
-    @property
-    def rerun(self) -> dict[str, str]:
-        """Outcome of the last re-run on public and on unseen data: agrees, differs, not possible, or not done."""
-        last = self.verification[-1] if self.verification else None
-        return {kind: last[kind]["status"] if last else "not done" for kind in ("public", "unseen")}
+    def share(self, kind: str = REPRODUCTION) -> Estimate | None:
+        """H, of one kind of score."""
+        return self.results[kind].share
 
 
-def content_sha256(folder: Path) -> str:
-    """Hash over the bytes of a submission's files."""
-    digest = hashlib.sha256()
-    for file in sorted(path for path in folder.iterdir() if path.is_file()):
-        digest.update(f"{file.name} {file.stat().st_size}\n".encode())
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
+def page_name(org: str, model: str, run_id: str) -> str:
+    """What the page of an entry is called, without folder and ending."""
+    return f"{org}__{model}__{run_id}"
 
 
-def read_entry(folder: Path, decisions: Sequence[Decision]) -> Entry:
-    """Describe a valid submission; ``decisions`` are those about it, oldest first."""
-    submission = read_json(folder / "submission.json")
-    runs = [record["submission"] for record in submission["records"]]
-    training = TrainingRecord.model_validate(runs[0]["training"] or {})
-    measured = (submission["records"][0].get("base") or {}).get("model") or {}
-    base = training.base or BaseWeights.model_validate(measured)
+def describe_entry(
+    folder: Path, submission: Submission, decisions: Sequence[Decision], verifications: Sequence[Verification]
+) -> Entry:
+    """Describe a valid submission; ``decisions`` and ``verifications`` are those about it, oldest first."""
+    scores, last = submission.scores, verifications[-1] if verifications else None
+    training = submission.first.training or TrainingRecord()
     return Entry(
-        run_id=submission["run_id"],
-        meta=submission["meta"],
-        base=(base.name or "").rstrip("/").rsplit("/", 1)[-1] or "unknown base",
-        base_sha=base.weights_sha256 or "",
-        recipe=training.recipe,
-        data=tuple(sorted({_data(run["data"]) for run in runs}, key=lambda data: (data.size, data.seed, data.sha256))),
-        tokens=_tokens(runs),
-        vanilla_tokens=_tokens([record["vanilla"] for record in submission["records"]]),
-        scores=submission["scores"],
-        claimed=submission["scores"],
-        runs=tuple(runs),
-        verification=tuple(record.model_dump(mode="json") for record in read_verification(folder)),
-        decisions=tuple(decision.model_dump(mode="json") for decision in decisions),
+        run_id=submission.run_id,
+        folder=folder,
+        org=submission.meta.org,
+        model=submission.meta.model,
+        description=submission.meta.description,
+        division=submission.meta.division,
+        base=short_name(submission.base_name),
+        base_sha=submission.base_weights or "",
+        data=tuple(Data(one.size, one.version, one.seed, one.content_sha256) for one in submission.datasets),
+        recipe=submission.recipe,
+        parameters=submission.first.model.parameters,
+        lora=training.lora,
+        budget=_mean([budget_of(run) for run in submission.runs]),
+        budget_division=scores.division,
+        tokens=_mean([run.training and run.training.total_tokens for run in submission.runs]),
+        seconds=_mean([run.training and run.training.seconds for run in submission.runs]),
+        replicates=len(submission.runs),
+        retention=scores.retention,
+        results={kind: _kind_result(scores, kind) for kind in KINDS},
+        reference=scores.reference.name if scores.reference else None,
+        interval_kind=scores.interval_kind,
+        not_ranked_because=tuple(scores.not_ranked_because),
+        rerun={
+            "public": last.public.status if last else "not done",
+            "unseen": last.unseen.status if last else "not done",
+        },
+        decisions=tuple(decisions),
     )
 
 
-def _data(data: dict[str, Any]) -> Data:
-    return Data(data["size"], data["seed"], data["version"], data["content_sha256"])
+def short_name(base: str) -> str:
+    """A base model's name without the path or the organisation before it."""
+    return base.rstrip("/").rsplit("/", 1)[-1]
 
 
-def _tokens(runs: list[dict[str, Any]]) -> int | None:
-    """Training tokens, the mean over replicates; None where any is not recorded."""
-    tokens = [TrainingRecord.model_validate(run["training"] or {}).total_tokens for run in runs]
-    recorded = [count for count in tokens if count is not None]
-    return round(sum(recorded) / len(recorded)) if len(recorded) == len(tokens) else None
+def _arm_means(rates: ArmRates | None) -> ArmMeans | None:
+    """Mean p of both arms, where they were measured."""
+    return ArmMeans(rates.p.treated, rates.p.control) if rates else None
+
+
+def _kind_result(scores: PointScores, kind: str) -> KindResult:
+    score = scores.reproduction if kind == REPRODUCTION else scores.internalisation
+    return KindResult(
+        Estimate.of(score.share),
+        tuple(score.counted),
+        {cause.cause: _cause_result(scores, kind, cause) for cause in score.causes},
+        _by_dataset([(one.data_seed, one.share.get(kind)) for one in scores.replicates]),
+    )
+
+
+def _cause_result(scores: PointScores, kind: str, cause: CausePoints) -> CauseResult:
+    replicates = [(one.data_seed, one.points[kind].get(cause.cause)) for one in scores.replicates]
+    return CauseResult(
+        Estimate.of(cause.points),
+        Estimate.of(cause.control_change),
+        cause.counted,
+        cause.reason,
+        _arm_means(cause.vanilla),
+        _arm_means(cause.submission),
+        _by_dataset(replicates),
+    )
+
+
+def _by_dataset(replicates: Sequence[tuple[int, float | None]]) -> ByDataset:
+    """Mean over the replicates of each data seed; empty where any of them has no value."""
+    values: dict[int, list[float]] = defaultdict(list)
+    for seed, value in replicates:
+        if value is None:
+            return {}
+        values[seed].append(value)
+    return {seed: fmean(same) for seed, same in sorted(values.items())}
+
+
+def _mean(values: Sequence[Any]) -> Any:
+    """The mean, rounded to a whole number; None where any value is not recorded."""
+    return None if any(value is None for value in values) else round(fmean(values))

@@ -1,19 +1,36 @@
-"""Numbers, intervals and colours as a reader sees them. The scripts of the pages do the same, and a test compares both.
+"""Numbers, intervals and places on an axis as a reader sees them. compare.js writes numbers alike, which a test checks.
 
-An estimate is a value with the ends of its interval.
+Probabilities and their differences are shown in points, times 100; H is a share and shown as it is.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
-from ilp_bench.leaderboard.entry import Value
-from ilp_bench.scoring.interval_text import ends_text, value_text
+from ilp_bench.leaderboard.estimate import Estimate
+from ilp_bench.scoring.interval_text import ends_text
 
-AXIS_LOW, AXIS_HIGH = -0.5, 1.25  # the recovery axis; what lies beyond is drawn at its ends
 MINUS = "\N{MINUS SIGN}"
 NUMBER_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+
+class Axis(NamedTuple):
+    """A horizontal axis from ``low`` to ``high``; what lies beyond is drawn at its ends, with an arrow."""
+
+    low: float
+    high: float
+    ticks: tuple[float, ...]
+
+    def percent(self, value: float) -> float:
+        """Where a value stands, in percent of the width, with one decimal."""
+        inside = min(max(value, self.low), self.high)
+        return round(100 * (inside - self.low) / (self.high - self.low), 1) + 0.0
+
+
+SHARE_AXIS = Axis(-0.25, 1.0, (0.0, 0.25, 0.5, 0.75, 1.0))  # of H
+POINTS_AXIS = Axis(-0.2, 0.6, (0.0, 0.2, 0.4))  # of G
+UNIT_AXIS = Axis(0.0, 1.0, (0.0, 0.25, 0.5, 0.75, 1.0))  # of p
 
 
 def format_number(value: float | None, digits: int = 2, missing: str = "not measured") -> str:
@@ -24,32 +41,41 @@ def format_number(value: float | None, digits: int = 2, missing: str = "not meas
     return MINUS + text if value < 0 and float(text) else text
 
 
-def format_ends(estimate: Value, digits: int = 2) -> str:
-    """The ends of an interval, such as ``[0.31, 0.55]``, with real minus signs."""
-    return ends_text(estimate["low"], estimate["high"], lambda end: format_number(end, digits))
+def points(value: float | None, missing: str = "not measured") -> str:
+    """A probability, or a difference of two, in points with one decimal."""
+    return format_number(None if value is None else 100 * value, 1, missing)
 
 
-def format_estimate(estimate: Value | None, missing: str = "not expressed") -> str:
-    """A value with its interval, or ``missing`` for None."""
-    return (
-        missing if estimate is None else value_text(estimate["value"], estimate["low"], estimate["high"], format_number)
-    )
+def share_ends(estimate: Estimate) -> str:
+    """The ends of H's interval, such as ``[0.31, 0.55]``."""
+    return ends_text(estimate.low, estimate.high, format_number)
 
 
-def axis_percent(value: float) -> float:
-    """Where a recovery stands on the axis, in percent of its width, with one decimal."""
-    inside = min(max(round(value, 5), AXIS_LOW), AXIS_HIGH)
-    return math.floor(1000 * (inside - AXIS_LOW) / (AXIS_HIGH - AXIS_LOW) + 0.5) / 10
+def points_ends(estimate: Estimate) -> str:
+    """The ends of an interval in points, such as ``[3.1, 5.5]``."""
+    return ends_text(estimate.low, estimate.high, points)
 
 
 def shade_class(value: float | None) -> str:
-    """Class of a tinted cell: ``n3`` … ``n1`` below zero, ``p0`` … ``p9`` above, ``none`` for no value."""
+    """Class of a cell tinted by points: ``n1`` … ``n3`` below 0, ``p0`` … ``p9`` above, ``none`` for no value.
+
+    The darkest stands for 45 points and more.
+    """
     if value is None:
         return "none"
-    value = round(value, 5)
     if value < -0.05:
-        return f"n{min(3, 1 + int((-value - 0.05) * 5))}"
-    return f"p{min(9, max(0, int(value * 10 + 0.5)))}"
+        return f"n{min(3, 1 + int((-value - 0.05) * 10))}"
+    return f"p{min(9, max(0, int(value * 20 + 0.5)))}"
+
+
+def short_count(number: int | float | None, missing: str = "not recorded") -> str:
+    """A large count in short, such as ``1.07 M`` or ``27.1 k``."""
+    if number is None:
+        return missing
+    for unit, name in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if number >= unit:
+            return f"{number / unit:.3g} {name}"
+    return f"{number:.0f}"
 
 
 def percent(share: float) -> str:

@@ -12,22 +12,23 @@ from typing import Any
 import jinja2
 
 from ilp_bench import __version__
-from ilp_bench.data.causes import CAUSES, PAPER_CAUSES
+from ilp_bench.data.card import CITE
+from ilp_bench.data.causes import CAUSES
 from ilp_bench.leaderboard import figures, formatting
-from ilp_bench.leaderboard.album import Album
-from ilp_bench.leaderboard.base_models import families
-from ilp_bench.leaderboard.data_files import standings_data, write_data
+from ilp_bench.leaderboard.data_files import comparison_data, write_data
 from ilp_bench.leaderboard.examples import cause_counts, example_pair
-from ilp_bench.leaderboard.item_matrix import SHOWN, item_boards
-from ilp_bench.leaderboard.ranking import Group
-from ilp_bench.leaderboard.stored_rates import StoredRates
+from ilp_bench.leaderboard.ranking import BaseModel, Group
+from ilp_bench.leaderboard.recipe_rows import recipe_rows
+from ilp_bench.leaderboard.vanilla_levels import BUDGETS, LEFT_OF_PLATEAU, verdict
 from ilp_bench.recipes import RECIPES
-from ilp_bench.scoring.recovery import SCORER_VERSION
+from ilp_bench.scoring.arm_means import MIN_PAIRS
+from ilp_bench.scoring.pair_probabilities import KINDS
+from ilp_bench.scoring.points_schema import POINTS_SCORER_VERSION
+from ilp_bench.scoring.score_points import MAX_HARM, MIN_GAP, MIN_VANILLA_RUNS
 from ilp_bench.submission.decisions import Decision
 
-PAGE_ROWS = 100  # of one page of standings
-FRONT_ROWS = 400  # of all groups together on the front page; of each, between FEWEST_ROWS and MOST_ROWS
-FEWEST_ROWS, MOST_ROWS = 5, 25
+PAGE_ROWS = 500  # of one page of standings
+FRONT_ROWS = 25  # of each table of the front page
 Common = dict[str, Any]
 
 
@@ -53,10 +54,11 @@ def _environment(causes: tuple[str, ...]) -> jinja2.Environment:
     )
     helpers = (
         formatting.format_number,
-        formatting.format_ends,
-        formatting.format_estimate,
-        formatting.axis_percent,
+        formatting.points,
+        formatting.share_ends,
+        formatting.points_ends,
         formatting.shade_class,
+        formatting.short_count,
         formatting.percent,
         formatting.plural,
         formatting.number_word,
@@ -64,11 +66,22 @@ def _environment(causes: tuple[str, ...]) -> jinja2.Environment:
     templates.globals.update({helper.__name__: helper for helper in helpers})
     templates.globals.update(
         causes=causes,
-        paper_causes=PAPER_CAUSES,
         spec=CAUSES.get,
         recipes=RECIPES,
+        kinds=KINDS,
+        share_axis=formatting.SHARE_AXIS,
+        points_axis=formatting.POINTS_AXIS,
+        unit_axis=formatting.UNIT_AXIS,
         version=__version__,
-        scorer=SCORER_VERSION,
+        scorer=POINTS_SCORER_VERSION,
+        rules={
+            "gap": MIN_GAP,
+            "harm": MAX_HARM,
+            "pairs": MIN_PAIRS,
+            "vanilla_runs": MIN_VANILLA_RUNS,
+            "plateau": LEFT_OF_PLATEAU,
+        },
+        citation=CITE,
     )
     return templates
 
@@ -84,65 +97,60 @@ def static(site: Path) -> None:
     shutil.copytree(leaderboard_path() / "static", site / "static")
 
 
-def write_all(
-    site: Path,
-    groups: list[Group],
-    rates: dict[str, StoredRates],
-    decisions: list[Decision],
-    album: Album,
-    common: Common,
-) -> None:
-    """Write all pages but the entries' own."""
-    _write_front(site, groups, album, common)
-    for group in groups:
-        _write_standings(site, group, common)
-    _write_items(site, groups, rates, album, common)
-    write(site / "compare.html", "compare.html", root=".", groups=groups, **common)
-    write(site / "data.html", "data.html", root=".", tables=cause_counts(), groups=groups, **common)
-    write(site / "submit.html", "submit.html", root=".", **common)
-    write(site / "method.html", "method.html", root=".", groups=groups, **common)
-    entries = {standing.entry.run_id: standing.entry for group in groups for standing in group.standings}
-    write(site / "changes.html", "changes.html", root=".", decisions=decisions[::-1], entries=entries, **common)
-
-
-def _write_front(site: Path, groups: list[Group], album: Album, common: Common) -> None:
-    """The front page, and the pages that show entries of one base model together: causes and recipes."""
-    by_base = families(groups)
-    count = sum(len(group.standings) for group in groups)
-    rows = max(FEWEST_ROWS, min(MOST_ROWS, FRONT_ROWS // max(1, len(groups))))
-    front = figures.front(by_base, album)
-    write(site / "index.html", "index.html", root=".", groups=groups, shown=rows, count=count, **front, **common)
+def write_all(site: Path, models: list[BaseModel], decisions: list[Decision], archived: int, common: Common) -> None:
+    """Write all pages but the entries' own and the archive; ``archived`` is how many entries that has."""
+    values = {"models": models, **common}
+    count = sum(len(group.standings) for model in models for group in model.groups)
+    front = {"facts": figures.front_facts(models), "count": count, "archived": archived, "most_rows": FRONT_ROWS}
+    write(site / "index.html", "index.html", root=".", **front, **values)
+    for model in models:
+        for group in model.groups:
+            _write_standings(site, model, group, common)
     for cause in CAUSES.names():
-        figure = figures.cause(cause, by_base, album)
-        page = site / "causes" / f"{cause}.html"
-        write(page, "cause.html", root="..", cause=cause, examples=example_pair(cause), **figure, **common)
-    write(site / "recipes.html", "recipes.html", root=".", families=by_base, **common)
+        _write_cause(site, cause, models, common)
+    write(site / "recipes.html", "recipes.html", root=".", recipe_rows=recipe_rows, **values)
+    write(site / "delay.html", "delay.html", root=".", budgets=BUDGETS, verdict=verdict, **values)
+    _write_comparison(site, models, common)
+    write(site / "data.html", "data.html", root=".", tables=cause_counts(), **values)
+    for name in ("submit", "method"):
+        write(site / f"{name}.html", f"{name}.html", root=".", **values)
+    entries = {
+        entry.run_id: entry
+        for model in models
+        for group in model.groups
+        for entry in [*group.entries, *group.withdrawn]
+    }
+    decided = [decision for decision in reversed(decisions) if decision.run_id in entries]
+    changes = {"decisions": decided, "entries": entries, "archived": len(decisions) - len(decided)}
+    write(site / "changes.html", "changes.html", root=".", **changes, **common)
 
 
-def _write_standings(site: Path, group: Group, common: Common) -> None:
-    """A group's own pages, a hundred rows each, and its rows as data."""
-    pages = max(1, math.ceil(len(group.standings) / PAGE_ROWS))
-    names = [f"{group.slug}.html" if page == 0 else f"{group.slug}-{page + 1}.html" for page in range(pages)]
+def _write_cause(site: Path, cause: str, models: list[BaseModel], common: Common) -> None:
+    """A cause: a real pair, what plain fine-tuning leaves, dose curves, what repairs it."""
+    parts = [
+        {"model": model, "repairs": figures.repairs(model, cause), "curves": figures.dose_curves(model, cause)}
+        for model in models
+    ]
+    levels = {kind: figures.level_rows(models, cause, kind) for kind in KINDS}
+    values = {"cause": cause, "examples": example_pair(cause), "parts": parts, "levels": levels}
+    write(site / "causes" / f"{cause}.html", "cause.html", root="..", **values, **common)
+
+
+def _write_standings(site: Path, model: BaseModel, group: Group, common: Common) -> None:
+    """A group's own pages."""
+    number = max(1, math.ceil(len(group.standings) / PAGE_ROWS))
+    names = [f"{group.slug}.html" if page == 0 else f"{group.slug}-{page + 1}.html" for page in range(number)]
     for page, name in enumerate(names):
         rows = group.standings[page * PAGE_ROWS : (page + 1) * PAGE_ROWS]
-        values = {"group": group, "rows": rows, "names": names, "page_index": page}
+        values = {"model": model, "group": group, "rows": rows, "names": names, "page_index": page}
         write(site / "standings" / name, "standings.html", root="..", **values, **common)
-    data = write_data(group.slug, standings_data(group))
-    (site / "standings" / f"{group.slug}.js").write_text(data, encoding="utf-8")
 
 
-def _write_items(site: Path, groups: list[Group], rates: dict[str, StoredRates], album: Album, common: Common) -> None:
-    """Which items were learned by whom: a page for each group and cause, and one that leads to them."""
-    pairs = [(group, boards) for group in groups if (boards := item_boards(group, rates))]
-    pictures = {
-        board.page: figures.item_counts(board, album)
-        for _, boards in pairs[: figures.PICTURED]
-        for board in boards
-        if board.entries > 1
-    }
-    write(site / "items.html", "items.html", root=".", groups=pairs, pictures=pictures, **common)
-    for group, boards in pairs:
-        entries = {standing.entry.slug: standing.entry for standing in group.standings}
-        for board in boards:
-            values = {"board": board, "boards": boards, "entries": entries, "most_columns": SHOWN}
-            write(site / board.page, "matrix.html", root="../..", **values, **common)
+def _write_comparison(site: Path, models: list[BaseModel], common: Common) -> None:
+    """The page that compares two entries, and a data file for each base model that has two."""
+    comparable = [model for model in models if len(model.entries) > 1]
+    (site / "compare").mkdir()
+    for model in comparable:
+        data = write_data(model.slug, comparison_data(model))
+        (site / "compare" / f"{model.slug}.js").write_text(data, encoding="utf-8")
+    write(site / "compare.html", "compare.html", root=".", models=comparable, **common)

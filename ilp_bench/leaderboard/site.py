@@ -15,11 +15,13 @@ from typing import Any
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import new_folder
 from ilp_bench.leaderboard import pages
-from ilp_bench.leaderboard.album import Album
-from ilp_bench.leaderboard.build_cache import Build, ReadResult, pool, read_all, standing_pages
+from ilp_bench.leaderboard.archive import ArchiveEntry, write_archive
+from ilp_bench.leaderboard.build_cache import Build, ReadResult, entry_pages, pool, read_all
 from ilp_bench.leaderboard.downloads import write_downloads
+from ilp_bench.leaderboard.entry import Entry
 from ilp_bench.leaderboard.feed import write_feed
-from ilp_bench.leaderboard.ranking import groups
+from ilp_bench.leaderboard.ranking import base_models
+from ilp_bench.leaderboard.vanilla_levels import committed_references
 from ilp_bench.submission.decisions import read_decisions
 from ilp_bench.submission.validate import find
 
@@ -44,15 +46,16 @@ def render(submissions: Path, out: Path, *, url: str = "", workers: int | None =
         with pool(len(folders), workers) as run:
             results: list[ReadResult] = read_all(run, folders, decisions, build)
             _refuse([problem for result in results for problem in result.problems], submissions)
-            entries = sorted((result.entry for result in results if result.entry), key=lambda entry: entry.slug)
-            rates = {result.entry.slug: result.rates for result in results if result.entry and result.rates}
-            grouped = groups(entries, rates)
-            standing_pages(run, grouped, results, build, site, common)
-        pages.write_all(site, grouped, rates, decisions, Album(site, build.take_over), common)
-        write_downloads(site, grouped)
-        write_feed(site, grouped, decisions, common["url"])
+            entries = [result.entry for result in results if isinstance(result.entry, Entry)]
+            archived = [result.entry for result in results if isinstance(result.entry, ArchiveEntry)]
+            models = base_models(sorted(entries, key=lambda entry: entry.slug), committed_references())
+            entry_pages(run, models, results, build, site, common)
+        write_archive(site, archived, common)
+        pages.write_all(site, models, decisions, len(archived), common)
+        write_downloads(site, models)
+        write_feed(site, entries, decisions, common["url"])
         build.write(site)
-    return len(entries)
+    return len(entries) + len(archived)
 
 
 def _refuse(problems: list[str], submissions: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,13 +11,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from ilp_bench.leaderboard import pages
+from ilp_bench.leaderboard import vanilla_levels
 from ilp_bench.leaderboard.data_files import read_data
-from ilp_bench.leaderboard.entry import read_entry
-from ilp_bench.leaderboard.ranking import Group, groups
+from ilp_bench.leaderboard.entry import REPRODUCTION
+from ilp_bench.leaderboard.estimate import Estimate, difference
+from ilp_bench.leaderboard.formatting import format_number, points
 from ilp_bench.leaderboard.site import render
-from ilp_bench.leaderboard.stored_rates import from_json
-from ilp_bench.submission.decisions import read_decisions
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
@@ -29,14 +27,20 @@ pytestmark = [
 ]
 
 
+ARCHIVED = Path(__file__).parents[2] / "submissions"
+
+
 @pytest.fixture(scope="module")
-def site(synthetic_submissions: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A site whose front page shows few rows of each table, so that the others come from data files."""
-    out = tmp_path_factory.mktemp("browser") / "site"
+def site(board_submissions: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The made-up board, and one entry of the archive."""
+    root = tmp_path_factory.mktemp("browser")
+    shutil.copytree(board_submissions, root / "submissions")
+    archived = next(file.parent for file in sorted(ARCHIVED.glob("*/*/submission.json")))
+    shutil.copytree(archived, root / "submissions" / archived.parent.name / archived.name)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pages, "FRONT_ROWS", 15)
-        render(synthetic_submissions, out)
-    return out
+        patch.setattr(vanilla_levels, "reference_folders", lambda: [])
+        render(root / "submissions", root / "site")
+    return root / "site"
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +83,7 @@ class Visit:
         raise AssertionError(f"it never held that {condition}")
 
     def rows(self, table: int = 0) -> list[str]:
-        return self.page.locator("table.board").nth(table).locator("tbody tr:visible .who a").all_inner_texts()
+        return self.page.locator("table.board").nth(table).locator("tbody tr:not([hidden]) .who a").all_inner_texts()
 
 
 @pytest.fixture
@@ -91,32 +95,16 @@ def visit(browser: Browser, site: Path) -> Iterator[Visit]:
     assert visit.complaints == []
 
 
-@pytest.fixture(scope="module")
-def ranked(synthetic_submissions: Path, site: Path) -> list[Group]:
-    decided = read_decisions(synthetic_submissions).history
-    folders = sorted(path.parent for path in synthetic_submissions.glob("*/*/submission.json"))
-    entries = [
-        read_entry(folder, [decision for decision in decided if decision.run_id == folder.name]) for folder in folders
-    ]
-    data = {entry.slug: read_data((site / "runs" / f"{entry.slug}.js").read_text()) for entry in entries}
-    return groups(entries, {slug: from_json(rates) for slug, rates in data.items()})
-
-
 def kinds(site: Path) -> list[str]:
     """One page of every kind."""
-    pages_of_all = [
-        "index",
-        "recipes",
-        "items",
-        "compare",
-        "data",
-        "method",
-        "submit",
-        "changes",
-        "causes/rare_patterns",
-    ]
-    names = [f"{name}.html" for name in pages_of_all]
-    for pattern in ("runs/*auto*.html", "runs/*delete*.html", "standings/*.html", "items/*/left_side_forgetting.html"):
+    pages_of_all = ("index", "recipes", "delay", "compare", "data", "method", "submit", "changes", "archive")
+    names = [f"{name}.html" for name in (*pages_of_all, "causes/rare_patterns")]
+    for pattern in (
+        "runs/*auto-1x*.html",
+        "runs/*delete-only-open*.html",
+        "runs/ilp-bench__*.html",
+        "standings/*-1x.html",
+    ):
         names.append(str(sorted(site.glob(pattern))[0].relative_to(site)))
     return names
 
@@ -134,13 +122,13 @@ def test_no_page_breaks_an_accessibility_rule_or_the_width_of_a_phone(browser: B
         page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
         # Colours are the same on every page, so the dark ones are looked at where most of them are.
         both = name.startswith(("index", "causes/")) or "auto" in name
-        for scheme, width in (("light", 1280), ("dark", 360)):
+        for scheme, width in (("light", 1280), ("light", 800), ("dark", 360)):
             page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
             page.set_viewport_size({"width": width, "height": 800})
             across = page.evaluate("document.documentElement.scrollWidth")
             if across > width:
                 wrong.append(f"{name} is {across} wide at {width}")
-            if scheme == "dark" and not both:
+            if width == 800 or (scheme == "dark" and not both):
                 continue
             for rule in axe.run(page, options=options).response["violations"]:
                 places = [node["target"][0] for node in rule["nodes"][:3]]
@@ -149,112 +137,101 @@ def test_no_page_breaks_an_accessibility_rule_or_the_width_of_a_phone(browser: B
     assert wrong + visit.complaints == []
 
 
-def test_sorting_moves_rows_says_so_and_puts_the_unranked_last(visit: Visit) -> None:
+def test_sorting_moves_rows_says_so_and_puts_what_has_no_value_last(visit: Visit) -> None:
     page = visit.open("index.html")
     before = visit.rows()
-    head = page.locator("table.board").first.locator("th[data-key=left_side_forgetting]")
+    head = page.locator("table.board").first.locator("thead th.rank")
     head.get_by_role("button").click()
-    visit.until("location.hash === '#sort=left_side_forgetting'")
-    visit.until("document.querySelector('table.board tbody .who a').textContent.includes('resampling')")
     assert head.get_attribute("aria-sort") == "ascending"
-    assert len(visit.rows()) == 11 > len(before)
+    assert visit.rows()[0] == "combined"
     head.get_by_role("button").click()
-    visit.until("!document.querySelector('table.board tbody .who a').textContent.includes('resampling')")
     assert head.get_attribute("aria-sort") == "descending"
+    assert visit.rows()[0] == "vanilla"
+    assert visit.rows()[-1] == "rare_upsampling"  # flagged, without a rank
     head.get_by_role("button").click()
-    visit.until("location.hash === ''")
+    assert head.get_attribute("aria-sort") is None
     assert visit.rows() == before
-    page.locator("table.board").first.locator("th[data-key=rank]").get_by_role("button").click()
-    visit.until("document.querySelectorAll('table.board')[0].tBodies[0].rows.length === 11")
-    assert visit.rows()[-1] == "llama-delete-only"  # withdrawn
+    share = page.locator("table.board").first.locator("thead th.share")
+    share.get_by_role("button").click()
+    assert share.get_attribute("aria-sort") == "descending"
+    shown = page.locator("table.board").first.locator("tbody .big").all_inner_texts()
+    values = [float(text.replace("\N{MINUS SIGN}", "-")) for text in shown]
+    assert values == sorted(values, reverse=True)
 
 
-def test_search_and_filters_can_be_shared_as_an_address(visit: Visit) -> None:
+def test_a_search_finds_entries_of_every_division_and_can_be_shared(visit: Visit) -> None:
     page = visit.open("index.html")
-    page.get_by_label("Search").fill("cpt qwen")
-    visit.until("document.getElementById('found').textContent === '0 entries'")
-    page.get_by_label("Search").fill("conflict_")
-    visit.until("document.getElementById('found').textContent === '2 entries'")
-    page.get_by_label("Division").select_option("closed")
+    page.get_by_label("Search").fill("lora")
+    assert page.locator("#found").inner_text() == "1 entry"
+    assert page.locator("table.board:visible tbody tr:visible .who a").all_inner_texts() == ["combined"]
+    assert page.locator("input[type=radio]:checked").first.get_attribute("id").endswith("-open-tab")  # type: ignore[union-attr]
+    page.get_by_label("Search").fill("nothing like it")
+    assert page.locator("#found").inner_text() == "No entry matches: clear the search."
+    page.get_by_label("Search").fill("conflict 1x")
+    assert page.locator("#found").inner_text() == "2 entries", "words of the model's name count, though it is not shown"
     address = page.evaluate("location.hash")
-    assert address == "#q=conflict_&division=closed"
-    expected = sorted(["llama-conflict-cpt", "llama-conflict-buckets"])
-    assert sorted(visit.rows()) == expected
+    assert address == "#q=conflict+1x"
+    expected = visit.rows()
     visit.open("data.html")
     visit.open(f"index.html{address}")
-    visit.until("document.getElementById('found').textContent === '2 entries'")
-    assert sorted(visit.rows()) == expected
-    assert page.get_by_label("Search").input_value() == "conflict_"
+    assert visit.rows() == expected
+    assert page.get_by_label("Search").input_value() == "conflict 1x"
+    page.get_by_label("Search").fill("")
+    assert page.locator("section.model:visible").count() == 2
 
 
-# Every element of every row: its name, its attributes in order and the text that stands directly in it.
-PARTS = """() => Object.fromEntries([...document.querySelectorAll("table.board tbody tr")].map((row) => [
-  row.dataset.slug,
-  [row, ...row.querySelectorAll("*")].map((node) => [
-    node.localName,
-    ...[...node.attributes].filter(({ name, value }) => name !== "title" && value !== "")
-      .map(({ name, value }) => `${name}=${value.replace(/^[.]+[/]/, "")}`).sort(),
-    [...node.childNodes].filter((one) => one.nodeType === 3).map((one) => one.data).join("")
-      .replace(/\\s+/g, " ").trim(),
-  ].join(" ")),
-]))"""
+def test_divisions_are_switched_without_a_script(browser: Browser, site: Path) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    visit = Visit(context, site)
+    page = visit.open("index.html")
+    assert page.locator("table.board:visible").count() == 2
+    page.get_by_text("3x 3 entries").click()
+    assert page.locator("table.board:visible").first.locator("tbody tr").count() == 3
+    assert visit.rows()[0] == "combined"
+    assert page.locator(".controls:visible").count() == 0
+    page = visit.open("compare.html")
+    assert page.get_by_text("Each entry against the first of its table").is_visible()
+    assert page.locator("table.plain tbody tr").count() >= 9
+    context.close()
+    assert visit.complaints == []
 
 
-def test_rows_made_by_the_script_are_those_of_the_template(visit: Visit, site: Path) -> None:
-    def rows(page: Page) -> dict[str, list[str]]:
-        parts: dict[str, list[str]] = page.evaluate(PARTS)
-        return parts
-
-    page = visit.open("index.html#sort=name")
-    visit.until("document.querySelectorAll('table.board')[0].tBodies[0].rows.length === 11")
-    built = rows(page)
-    written: dict[str, list[str]] = {}
-    for file in sorted((site / "standings").glob("*.html")):
-        written |= rows(visit.open(f"standings/{file.name}"))
-    assert len(built) == 15
-    assert built == written
-
-
-def test_comparing_agrees_with_the_standings_and_refuses_the_unlike(visit: Visit, ranked: list[Group]) -> None:
-    group = ranked[0]
-    names = [standing.entry.slug for standing in (group.standings[0], group.standings[3])]
-    page = visit.open(f"compare.html#runs={','.join(names)}")
+def test_comparing_shows_the_tables_numbers_and_their_difference_across_divisions(visit: Visit, site: Path) -> None:
+    file = next(file for file in (site / "compare").glob("*.js") if "sample" in file.name)
+    by_name = {entry["name"]: entry for entry in read_data(file.read_text())["entries"]}
+    names = ["made-up / sample-1b-combined-1x (1x)", "made-up / sample-1b-combined-open (open)"]
+    page = visit.open("compare.html")
+    page.get_by_label("First", exact=True).fill("combined-1x")
+    page.get_by_label("Second", exact=True).fill("combined-open")
+    page.get_by_label("Second", exact=True).press("Tab")
     page.wait_for_selector("#result table")
+    sides = [by_name[name]["kinds"][REPRODUCTION] for name in names]
+    shares = [side["share"] for side in sides]
+    expected = difference(*(Estimate(*one["estimate"]) for one in shares), *(one["by_dataset"] for one in shares))  # type: ignore[arg-type]
+    assert expected.paired
     cells = page.locator("#result tbody tr").first.locator("td").all_inner_texts()
-    shown = [float(number) for number in re.findall(r"[\d.]+", cells[2].replace("\N{MINUS SIGN}", "-"))]
-    behind = group.standings[3].behind
-    assert behind
-    assert shown == pytest.approx([behind["value"], behind["low"], behind["high"]], abs=0.015)
-    assert "A is better" in cells[2]
-    other = next(other for other in ranked if other.slug != group.slug).standings[0].entry.slug
+    for cell, estimate in zip(cells, [*(one["estimate"] for one in shares), expected.estimate], strict=False):
+        assert cell == f"{format_number(estimate[0])} [{format_number(estimate[1])}, {format_number(estimate[2])}]"
+    forgetting = page.locator("#result tbody tr", has_text="G, Forgetting").first.locator("td").all_inner_texts()
+    causes = [side["causes"]["left_side_forgetting"] for side in sides]
+    assert forgetting[3:] == [" / ".join(points(cause["arms"][arm]) for cause in causes) for arm in (1, 0)]
+    address = page.evaluate("location.hash")
     visit.open("index.html")
-    visit.open(f"compare.html#runs={names[0]},{other}")
-    visit.until("document.getElementById('said').textContent.includes('would mean nothing')")
+    page = visit.open(f"compare.html{address}")
+    page.wait_for_selector("#result table")
+    assert page.get_by_label("First", exact=True).input_value() == names[0]
+    page.get_by_label("First", exact=True).fill("combined")
+    page.get_by_label("First", exact=True).press("Tab")
+    visit.until("document.getElementById('said').textContent.includes('or several')")
     assert page.locator("#result table").count() == 0
 
 
-def test_the_scripts_show_a_sixth_cause(
-    browser: Browser, six_causes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pages, "FRONT_ROWS", 1)
-    monkeypatch.setattr(pages, "FEWEST_ROWS", 1)
-    render(six_causes, tmp_path / "site")
-    context = browser.new_context()
-    visit = Visit(context, tmp_path / "site")
-    page = visit.open("index.html#sort=-name")
-    visit.until("document.querySelectorAll('table.board tbody tr').length === 2")
-    labels = "(row) => [...row.cells].map((cell) => cell.dataset.label)"
-    written, built = (page.locator("table.board tbody tr").nth(index).evaluate(labels) for index in range(2))
-    assert written == built
-    assert built.index("Sixth") == 8
-    cells = page.locator("table.board tbody tr").nth(0).locator("td.cause").all_inner_texts()
-    assert len(cells) == 6
-    assert cells[5] == "missing"
-    page = visit.open("compare.html")
-    page.wait_for_selector("#result table")
-    assert page.locator("#result tbody tr", has_text="A sixth cause").first.inner_text().split("\t")[1] == "missing"
-    context.close()
-    assert visit.complaints == []
+def test_an_entry_leads_to_its_comparison(visit: Visit, site: Path) -> None:
+    name = next((site / "runs").glob("*__nano-auto-1x__*.html")).name
+    page = visit.open(f"runs/{name}")
+    page.get_by_role("link", name="Compare it with another entry").click()
+    visit.until("document.getElementById('a').value === 'made-up / nano-auto-1x (1x)'")
+    assert page.get_by_label("Base model").evaluate("(select) => select.selectedOptions[0].textContent") == "nano, mini"
 
 
 def test_the_keyboard_is_enough(visit: Visit) -> None:
@@ -263,38 +240,18 @@ def test_the_keyboard_is_enough(visit: Visit) -> None:
     assert page.evaluate("document.activeElement.className") == "skip"
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "main"
-    for _ in range(40):
+    for _ in range(20):
         page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.textContent") == "Overall recovery":
+        if page.evaluate("document.activeElement.type") == "radio":
+            break
+    page.keyboard.press("ArrowRight")
+    assert page.locator("input[type=radio]:checked").first.get_attribute("id").endswith("-3x-tab")  # type: ignore[union-attr]
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.ariaLabel") == "Sort by H, reproduction":
             break
     page.keyboard.press("Enter")
-    visit.until("location.hash === '#sort=overall'")
-    page = visit.open("compare.html")
-    page.wait_for_selector("#result table")  # the first two, before anything is chosen
-    page.get_by_label("Entry", exact=True).focus()
-    page.keyboard.type("llama-resampling")
-    page.keyboard.press("Enter")
-    visit.until("document.querySelectorAll('#chosen li').length === 3")
-    page.locator("#chosen button").first.focus()
-    page.keyboard.press("Space")
-    visit.until("document.querySelectorAll('#chosen li').length === 2")
-
-
-def test_everything_reads_without_javascript(browser: Browser, site: Path) -> None:
-    context = browser.new_context(java_script_enabled=False)
-    visit = Visit(context, site)
-    page = visit.open("index.html")
-    assert visit.rows()[0] == "llama-combined"
-    assert page.locator(".controls:visible").count() == 0
-    page.locator("details.group summary").nth(2).click()
-    assert (
-        page.get_by_role("link", name="qwen3-combined").count() or page.get_by_role("link", name="llama-auto").count()
-    )
-    page = visit.open("compare.html")
-    assert page.get_by_text("Every entry against the first of its table").first.is_visible()
-    assert page.locator("table.plain tbody tr").count() >= 9
-    context.close()
-    assert visit.complaints == []
+    assert page.locator("thead th[aria-sort=descending]").count() == 1
 
 
 def test_print_and_dark(visit: Visit) -> None:

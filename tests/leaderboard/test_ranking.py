@@ -1,123 +1,177 @@
-import json
+"""Differences of entries, ranks, groups."""
+
+from __future__ import annotations
+
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import read_replicates
+import scipy.stats
 
-from ilp_bench.leaderboard.entry import read_entry
-from ilp_bench.leaderboard.item_matrix import item_boards
-from ilp_bench.leaderboard.ranking import ROUNDING, Group, groups
-from ilp_bench.leaderboard.stored_rates import StoredRates, from_json, from_replicates
-from ilp_bench.scoring.recovery import recovery
+from ilp_bench.leaderboard.entry import Entry, KindResult, describe_entry
+from ilp_bench.leaderboard.estimate import Estimate, difference
+from ilp_bench.leaderboard.ranking import base_models, h_difference, ranked
+from ilp_bench.leaderboard.recipe_rows import recipe_rows
 from ilp_bench.submission.decisions import Decision
-from ilp_bench.submission.format import read_submission
+from ilp_bench.submission.format import Submission, read_submission
+from ilp_bench.submission.rerun_record import read_verification
+
+
+def described(folder: Path) -> Entry:
+    submission = read_submission(folder)
+    assert isinstance(submission, Submission)
+    return describe_entry(folder, submission, [], read_verification(folder))
 
 
 @pytest.fixture(scope="module")
-def folders(synthetic_submissions: Path) -> list[Path]:
-    return sorted(path.parent for path in synthetic_submissions.glob("*/*/submission.json"))
+def entries(board_submissions: Path) -> dict[str, Entry]:
+    folders = sorted(file.parent for file in board_submissions.glob("*/*/submission.json"))
+    return {entry.model: entry for entry in map(described, folders)}
 
 
 @pytest.fixture(scope="module")
-def rates(folders: list[Path]) -> dict[str, StoredRates]:
-    return {
-        read_entry(folder, ()).slug: from_replicates(read_replicates(folder, read_submission(folder)))
-        for folder in folders
-    }
+def pattern(entries: dict[str, Entry]) -> Entry:
+    """An entry that may be ranked, to be changed."""
+    entry = entries["sample-1b-combined-1x"]
+    assert entry.is_ranked
+    return entry
 
 
-@pytest.fixture(scope="module")
-def ranked(folders: list[Path], rates: dict[str, StoredRates]) -> list[Group]:
-    return groups([read_entry(folder, ()) for folder in folders], rates)
+def with_h(entry: Entry, model: str, by_dataset: dict[int, float], half: float = 0.05, counted: int = 5) -> Entry:
+    """The same entry with another H: the mean over datasets, with an interval of that half width."""
+    value = float(np.mean([*by_dataset.values()]))
+    result = KindResult(
+        Estimate(value, value - half, value + half), entry.results["reproduction"].counted[:counted], {}, by_dataset
+    )
+    return replace(entry, run_id=model, model=model, results=entry.results | {"reproduction": result})
 
 
-def recoveries(stored: StoredRates) -> dict[str, float]:
-    rates = stored.rates
-    return {
-        cause: float(recovery(*(rate[start:end][active].mean() for rate in (rates.treated, *rates[2:]))))
-        for cause, start, end in stored.spans
-        for active in [stored.active[start:end]]
-    }
+def decided(entry: Entry, decision: str) -> Entry:
+    fields = {"run_id": "0" * 16, "entry": "a__b/" + "0" * 16, "decision": decision, "reason": "x", "by": "maintainer"}
+    return replace(entry, decisions=(Decision.model_validate(fields | {"date": "2026-11-22"}),))
 
 
-def test_stored_rates_give_the_scores(folders: list[Path], rates: dict[str, StoredRates]) -> None:
-    for folder in folders:
-        entry = read_entry(folder, ())
-        again = recoveries(from_json(json.loads(json.dumps(rates[entry.slug].to_json()))))
-        for name, cause in entry.causes.items():
-            if cause["recovery"]:
-                assert again[name] == pytest.approx(cause["recovery"]["value"], abs=1e-4)
+def test_a_difference_on_the_same_datasets_is_the_paired_t_interval() -> None:
+    first, second = {0: 0.52, 1: 0.60, 2: 0.47, 5: 0.55}, {0: 0.41, 1: 0.52, 2: 0.40, 5: 0.42}
+    plain = Estimate(0.535, 0.40, 0.67), Estimate(0.4375, 0.30, 0.575)
+    found = difference(*plain, first, second)
+    expected = scipy.stats.ttest_rel([*first.values()], [*second.values()]).confidence_interval(0.95)
+    assert found.paired
+    assert found.estimate == pytest.approx((0.0975, expected.low, expected.high))
+    assert plain[0].low < plain[1].high, "their intervals overlap, and still the difference is resolved"
+    assert found.estimate.low > 0
 
 
-def test_differences_are_those_of_the_scores_and_paired(ranked: list[Group]) -> None:
-    for group in ranked:
-        first = group.standings[0].entry.overall
-        for one in group.standings:
-            if not (first and one.behind and one.entry.overall):
-                continue
-            assert one.behind["value"] == pytest.approx(first["value"] - one.entry.overall["value"])
-            assert one.behind["low"] - ROUNDING <= one.behind["value"] <= one.behind["high"] + ROUNDING
-    combined = ranked[0].standings
-    wide = [end["high"] - end["low"] for one in combined[1:] for end in [one.entry.overall] if end]
-    unpaired = [np.hypot(w, combined[0].entry.overall["high"] - combined[0].entry.overall["low"]) for w in wide]
-    paired = [one.behind["high"] - one.behind["low"] for one in combined[1:]]
-    assert np.mean(paired) < np.mean(unpaired)
+def test_the_bias_of_the_guard_moves_both_ends_outwards() -> None:
+    same = {0: 0.5, 1: 0.5, 2: 0.5}
+    left, right = Estimate(0.5, 0.4, 0.63), Estimate(0.5, 0.4, 0.61)
+    assert left.raised == pytest.approx(0.03)
+    assert difference(left, right, same, same).estimate == pytest.approx((0.0, -0.01, 0.03))
 
 
-def test_copies_share_a_rank_and_resolved_entries_do_not(ranked: list[Group]) -> None:
-    closed = next(group for group in ranked if group.title == "synthetic-llama, closed")
-    by_name = {one.entry.model: one for one in closed.standings}
-    assert by_name["hostile"].rank == by_name["llama-vanilla"].rank
-    assert by_name["hostile"].shared
-    assert by_name["llama-combined"].rank == 1
-    assert not by_name["llama-combined"].shared
-    assert all(one.rank > 1 for name, one in by_name.items() if name != "llama-combined")
-    assert 0 < (closed.resolvable or 0) < 0.2
-
-
-def test_ranks_follow_from_differences_to_the_first_of_each_rank(
-    ranked: list[Group], rates: dict[str, StoredRates]
+@pytest.mark.parametrize(
+    "seeds", [({0: 0.5, 1: 0.5}, {0: 0.2, 1: 0.2}), ({0: 0.5, 1: 0.5, 2: 0.5}, {0: 0.2, 1: 0.2, 3: 0.2}), ({}, {})]
+)
+def test_elsewhere_a_difference_excludes_zero_exactly_where_intervals_do_not_overlap(
+    seeds: tuple[dict[int, float], dict[int, float]],
 ) -> None:
-    """The same by another way: the bootstrap pair by pair with other draws, entry against the first of its rank."""
-    group = ranked[0]
-    rng = np.random.default_rng(1)
-    layout = rates[group.standings[0].entry.slug]
-    picks = [rng.integers(start, end, size=(1500, end - start)) for _, start, end in layout.spans]
-
-    def draws(slug: str) -> np.ndarray:
-        s, _, v, control = rates[slug].rates
-        means = [[part[at].mean(axis=1) for part in (s, v, control)] for at in picks]
-        return np.mean([np.clip((a - b) / (c - b), -1, 1) for a, b, c in means], axis=0)
-
-    leader = group.standings[0]
-    for one in group.standings:
-        low = np.quantile(draws(leader.entry.slug) - draws(one.entry.slug), 0.025)
-        if abs(low) > 0.004:  # else the two sets of draws may disagree
-            assert (low > 0) == (one.rank != leader.rank)
-        if one.rank != leader.rank:
-            leader = one
+    apart = difference(Estimate(0.5, 0.45, 0.55), Estimate(0.2, 0.1, 0.44), *seeds)
+    touching = difference(Estimate(0.5, 0.45, 0.55), Estimate(0.2, 0.1, 0.46), *seeds)
+    assert not apart.paired
+    assert apart.estimate.low > 0 > touching.estimate.low
+    assert apart.estimate.excludes_zero
+    assert not touching.estimate.excludes_zero
 
 
-def test_a_withdrawn_entry_does_not_lead(folders: list[Path], rates: dict[str, StoredRates]) -> None:
-    def about(folder: Path) -> list[Decision]:
-        if "combined" not in folder.parent.name:
-            return []
-        entry = f"{folder.parent.name}/{folder.name}"
-        words = {"decision": "withdrawn", "reason": "x", "date": "2026-11-24", "by": "y"}
-        return [Decision(run_id=folder.name, entry=entry, **words)]
+def test_two_trainings_of_one_recipe_are_seldom_told_apart() -> None:
+    rng = np.random.default_rng(0)
+    told_apart = 0
+    for _ in range(2000):
+        datasets = rng.normal(0.4, 0.1, 3)
+        first, second = (dict(enumerate(datasets + rng.normal(0, 0.03, 3))) for _ in range(2))
+        around = [Estimate(float(np.mean([*one.values()])), 0.0, 1.0) for one in (first, second)]
+        plain = [Estimate(one.value, one.value - 0.1, one.value + 0.1) for one in around]
+        told_apart += difference(*plain, first, second).estimate.excludes_zero
+    assert 0.03 < told_apart / 2000 < 0.07
 
-    for group in groups([read_entry(folder, about(folder)) for folder in folders], rates):
-        assert group.first is None or "combined" not in group.first.model
-        assert all(one.rank is None for one in group.standings if "combined" in one.entry.model)
+
+def test_a_rank_is_shared_until_the_difference_to_its_first_is_resolved(pattern: Entry) -> None:
+    best = with_h(pattern, "best", {0: 0.50, 1: 0.60, 2: 0.40})
+    close = with_h(pattern, "close", {0: 0.45, 1: 0.62, 2: 0.37})  # not resolved against best
+    third = with_h(pattern, "third", {0: 0.44, 1: 0.54, 2: 0.34})  # resolved against best, by 0.06 on each dataset
+    last = with_h(pattern, "last", {0: 0.02, 1: 0.01, 2: -0.02})
+    standings = ranked([last, third, close, best])
+    assert [(one.entry.model, one.rank, one.shared) for one in standings] == [
+        ("best", 1, True),
+        ("close", 1, True),
+        ("third", 3, False),
+        ("last", 4, False),
+    ]
+    assert standings[0].behind is None
+    assert standings[2].behind
+    assert standings[2].behind.estimate == pytest.approx((0.06, 0.06, 0.06))
 
 
-def test_the_item_board_counts_who_learned_what(ranked: list[Group], rates: dict[str, StoredRates]) -> None:
-    group = ranked[0]
-    for board in item_boards(group, rates):
-        start, end = next((a, b) for cause, a, b in rates[group.standings[0].entry.slug].spans if cause == board.cause)
-        learned = np.array([rates[one.entry.slug].values[0][start:end] / 65_535 >= 0.5 for one in group.standings])
-        assert sorted(item.learned_by for item in board.items) == sorted(learned.sum(axis=0))
-        assert board.nobody == (learned.sum(axis=0) == 0).sum()
-        assert board.only == (learned.sum(axis=0) == 1).sum()
-        assert sum(board.bins) == end - start
+def test_what_is_over_other_causes_is_never_told_apart(pattern: Entry) -> None:
+    all_five = with_h(pattern, "five", {0: 0.9, 1: 0.9, 2: 0.9})
+    over_three = with_h(pattern, "three", {0: 0.1, 1: 0.1, 2: 0.1}, counted=3)
+    assert h_difference(all_five, over_three) is None
+    assert [one.rank for one in ranked([all_five, over_three])] == [1, 1]
+
+
+def test_only_what_may_be_ranked_has_a_rank_and_the_withdrawn_are_in_no_table(pattern: Entry) -> None:
+    good = with_h(pattern, "good", {0: 0.5, 1: 0.5, 2: 0.5})
+    provisional = replace(with_h(pattern, "new", {0: 0.9, 1: 0.9, 2: 0.9}), not_ranked_because=("too few runs",))
+    flagged = decided(with_h(pattern, "doubtful", {0: 0.8, 1: 0.8, 2: 0.8}), "flagged")
+    withdrawn = decided(with_h(pattern, "gone", {0: 0.7, 1: 0.7, 2: 0.7}), "withdrawn")
+    (model,) = base_models([good, provisional, flagged, withdrawn], [])
+    (group,) = model.groups
+    assert [(one.entry.model, one.rank) for one in group.standings] == [("good", 1), ("new", None), ("doubtful", None)]
+    assert [entry.model for entry in group.withdrawn] == ["gone"]
+    assert (group.ranked, group.first) == (1, good)
+
+
+def test_groups_are_of_one_base_model_and_division_other_peoples_models_first(entries: dict[str, Entry]) -> None:
+    models = base_models([*entries.values()], [])
+    assert [model.name for model in models] == ["Sample-1B", "nano"]
+    assert [group.division for group in models[0].groups] == ["1x", "3x", "open"]
+    for model in models:
+        for group in model.groups:
+            assert len({(entry.base_sha, entry.division) for entry in group.entries}) == 1
+    larger = replace(
+        entries["nano-auto-1x"], base_sha="f" * 64, data=(entries["nano-auto-1x"].data[0]._replace(size="core"),)
+    )
+    assert len(base_models([*entries.values(), larger], [])) == 3
+
+
+def test_an_entry_says_what_its_submission_says(entries: dict[str, Entry], board_submissions: Path) -> None:
+    entry = entries["sample-1b-combined-open"]
+    submission = read_submission(board_submissions / "made-up__sample-1b-combined-open" / entry.run_id)
+    assert isinstance(submission, Submission)
+    scores = submission.scores
+    assert entry.kind == "LoRA 16"
+    assert entry.budget == submission.runs[0].training.budget.total  # type: ignore[union-attr]
+    for kind in ("reproduction", "internalisation"):
+        own, said = entry.results[kind], getattr(scores, kind)
+        assert own.share == Estimate.of(said.share)
+        assert own.counted == tuple(said.counted)
+        assert own.by_dataset == {one.data_seed: one.share[kind] for one in scores.replicates}
+        assert {name: cause.points for name, cause in own.causes.items()} == {
+            cause.cause: Estimate.of(cause.points) for cause in said.causes
+        }
+
+
+def test_a_recipe_of_several_entries_has_their_mean_without_flagged_ones(pattern: Entry) -> None:
+    again = replace(pattern, run_id="1" * 16, model="again")
+    causes = pattern.results["reproduction"].causes
+    name, cause = next(iter(causes.items()))
+    assert cause.points
+    moved = cause._replace(points=Estimate(*(end + 0.1 for end in cause.points)))
+    again = replace(again, results=again.results | {
+        "reproduction": again.results["reproduction"]._replace(causes=causes | {name: moved})
+    })  # fmt: skip
+    (model,) = base_models([pattern, again, decided(replace(again, run_id="2" * 16), "flagged")], [])
+    (row,) = recipe_rows(model.groups[0], "reproduction")
+    assert len(row.entries) == 2
+    assert row.causes[name] == pytest.approx(tuple(end + 0.05 for end in cause.points))

@@ -12,14 +12,20 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-import pyarrow.parquet as pq
 import pytest
-from synthetic import HOSTILE
+from board_entries import HOSTILE
 
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.leaderboard import build_cache
 from ilp_bench.leaderboard.data_files import read_data
-from ilp_bench.leaderboard.formatting import axis_percent, escape_formula, format_number, shade_class
+from ilp_bench.leaderboard.formatting import (
+    POINTS_AXIS,
+    escape_formula,
+    format_number,
+    points,
+    shade_class,
+    short_count,
+)
 from ilp_bench.leaderboard.site import render
 
 
@@ -65,16 +71,16 @@ def run_page(site: Path, name: str) -> Page:
 
 
 @pytest.fixture
-def few(synthetic_submissions: Path, tmp_path: Path) -> Path:
+def few(board_submissions: Path, tmp_path: Path) -> Path:
     """Three submissions on their own, to be changed."""
     for name in ("combined", "auto", "vanilla"):
-        source = synthetic_submissions / f"synthetic__llama-{name}"
+        source = board_submissions / f"made-up__sample-1b-{name}-1x"
         shutil.copytree(source, tmp_path / "submissions" / source.name)
     return tmp_path / "submissions"
 
 
-def test_every_link_leads_somewhere_and_nothing_is_loaded_from_outside(synthetic_site: Path) -> None:
-    pages = {page: Page(page) for page in synthetic_site.rglob("*.html")}
+def test_every_link_leads_somewhere_and_nothing_is_loaded_from_outside(board_site: Path) -> None:
+    pages = {page: Page(page) for page in board_site.rglob("*.html")}
     for page, content in pages.items():
         assert content.inline == [], page
         assert len(content.ids) == len(set(content.ids)), page
@@ -86,88 +92,125 @@ def test_every_link_leads_somewhere_and_nothing_is_loaded_from_outside(synthetic
                 continue
             target, _, fragment = link.partition("#")
             target_file = (page.parent / target).resolve() if target else page.resolve()
-            assert target_file.is_relative_to(synthetic_site.resolve())
+            assert target_file.is_relative_to(board_site.resolve())
             assert target_file.is_file(), (page, link)
             if fragment and "=" not in fragment:
-                assert fragment in pages[synthetic_site / target_file.relative_to(synthetic_site.resolve())].ids, (
+                assert fragment in pages[board_site / target_file.relative_to(board_site.resolve())].ids, (
                     page,
                     link,
                 )
-    style = (synthetic_site / "static" / "style.css").read_text()
+    style = (board_site / "static" / "style.css").read_text()
     assert "://" not in style
     assert "@import" not in style
 
 
-def test_every_entry_stands_on_the_front_page_with_its_interval(synthetic_site: Path) -> None:
-    text = Page(synthetic_site / "index.html").text
-    for entry in entries(synthetic_site):
-        assert entry["model"] in text
-        if entry["rank"]:
-            assert f"{format_number(entry['overall_value'])}[{format_number(entry['overall_low'])}" in text
+def test_every_entry_stands_on_the_front_page_with_its_interval(board_site: Path) -> None:
+    text = " ".join(Page(board_site / "index.html").text.split())
+    rows = (board_site / "index.html").read_text().split('<tr role="row" data-search=')[1:]
+    shown = [entry for entry in entries(board_site) if entry["state"] != "withdrawn"]
+    assert len(rows) == len(shown) == 21
+    for entry in shown:
+        (row,) = [row for row in rows if f"/{entry['page'].removeprefix('runs/')}" in row.split("</th>")[0]]
+        low, high = (format_number(entry[f"reproduction_h_{end}"]) for end in ("low", "high"))
+        assert f'<span class="big">{format_number(entry["reproduction_h_value"])}</span>' in row
+        assert f"[{low}, {high}]" in row
+        assert (f'<span class="place">{entry["rank"]}</span>' in row) == bool(entry["rank"])
+    assert "1 withdrawn entry there" in text
 
 
-def test_unlike_entries_are_never_ranked_together(synthetic_site: Path) -> None:
+def test_the_first_row_is_what_the_top_of_the_page_calls_best(board_site: Path) -> None:
+    page = (board_site / "index.html").read_text()
+    best = entries(board_site)[0]
+    fact = page[page.index("The best entry there") :][:300]
+    assert best["rank"] == 1
+    assert best["page"] in fact
+    assert f">{format_number(best['reproduction_h_value'])} <small>" in page
+
+
+def test_unlike_entries_are_never_ranked_together(board_site: Path) -> None:
     groups: dict[str, list[dict[str, Any]]] = {}
-    for entry in entries(synthetic_site):
+    for entry in entries(board_site):
         groups.setdefault(entry["group"], []).append(entry)
-    assert len(groups) == 3
+    assert len(groups) == 4
     for members in groups.values():
-        assert len({(entry["base_sha256"], entry["division"], entry["data_seeds"]) for entry in members}) == 1
+        assert len({(entry["base_sha256"], entry["division"], entry["data_size"]) for entry in members}) == 1
         ranks = [entry["rank"] for entry in members if entry["rank"]]
         assert ranks[0] == 1
         assert ranks == sorted(ranks)
 
 
-def test_a_withdrawn_entry_stays_marked_and_unranked(synthetic_site: Path) -> None:
-    entry = next(entry for entry in entries(synthetic_site) if entry["model"] == "llama-delete-only")
+def test_a_withdrawn_entry_keeps_its_page_and_stands_in_no_table(board_site: Path) -> None:
+    entry = next(entry for entry in entries(board_site) if entry["model"] == "sample-1b-group-only-1x")
     assert (entry["state"], entry["rank"]) == ("withdrawn", None)
-    assert (
-        "Withdrawn on 2026-11-29 by maintainer: trained on the probes" in run_page(synthetic_site, entry["model"]).text
-    )
-    changes = Page(synthetic_site / "changes.html").text
+    page = run_page(board_site, entry["model"]).text
+    assert "Withdrawn on 2026-11-29 by maintainer: trained on the probes" in page
+    assert "it is withdrawn" in page
+    for name in ("index", "recipes", "causes/data_inconsistency", "compare"):
+        assert entry["page"] not in (board_site / f"{name}.html").read_text(), name
+    changes = Page(board_site / "changes.html").text
     assert "withdrawn" in changes
     assert "all figures recomputed" in changes
 
 
-def test_claimed_recomputed_and_rerun_stand_side_by_side(synthetic_site: Path) -> None:
-    text = " ".join(run_page(synthetic_site, "llama-auto").text.split())
-    assert "ClaimedRecomputedRe-run, public dataRe-run, unseen seed" in text
-    assert "Re-run by maintainer on 2026-11-20 (synthetic): public data agrees, largest difference in p 2e-05" in text
-    assert "nats" not in text  # what a re-run compares are probabilities, not log-probabilities
-    assert "Nobody has run the weights again yet" in run_page(synthetic_site, "llama-combined").text
+def test_an_entry_that_is_not_ranked_says_why(board_site: Path) -> None:
+    text = " ".join(run_page(board_site, "sample-1b-delete-only-open").text.split())
+    assert "Why it is not ranked" in text
+    assert "the control of knowledge_gap fell" in text
+    assert "its control fell too far" in text
+    single = " ".join(run_page(board_site, "sample-1b-auto-open").text.split())
+    assert "its intervals are of pairs only" in single
+    assert "Intervals are of pairs only: they do not hold for other runs." in single
 
 
-def test_markup_in_texts_is_shown_not_run(synthetic_site: Path) -> None:
-    page = run_page(synthetic_site, "hostile")
+def test_an_entry_shows_the_numbers_of_its_scores(board_site: Path, board_submissions: Path) -> None:
+    submission = json.loads(next(board_submissions.glob("made-up__sample-1b-auto-1x/*/submission.json")).read_text())
+    page = next((board_site / "runs").glob("*__sample-1b-auto-1x__*.html")).read_text()
+    text = " ".join(page.split())
+    for kind in ("reproduction", "internalisation"):
+        section = text[text.index(f"<h2>{kind.capitalize()}, cause by cause") :]
+        section = section[: section.index("</section>")]
+        for cause in submission["scores"][kind]["causes"]:
+            row = section[section.index(f"causes/{cause['cause']}.html") :].split("</tr>")[0]
+            wanted = [cause[role]["p"][arm] for role in ("vanilla", "submission") for arm in ("control", "treated")]
+            wanted += [cause["points"]["value"], cause["points"]["low"], cause["control_change"]["value"]]
+            for value in wanted:
+                assert points(value) in row, (kind, cause["cause"], value)
+            assert ">yes<" in row
+    assert "ilp-bench train --base made-up/Sample-1B --recipe auto --budget-from vanilla-$seed" in text
+    assert "for seed in 0 1 2; do" in text
+    assert "ilp-bench submit run-0 run-1 run-2 --meta meta.json" in text
+
+
+def test_a_rerun_is_told_in_words(board_site: Path) -> None:
+    text = " ".join(run_page(board_site, "sample-1b-auto-1x").text.split())
+    assert (
+        "maintainer ran it again on 2026-11-20 (made up). On the public data it agrees: the largest difference" in text
+    )
+    assert "Nobody has run the weights again yet" in run_page(board_site, "sample-1b-combined-1x").text
+
+
+def test_markup_in_texts_is_shown_not_run(board_site: Path) -> None:
+    page = run_page(board_site, "hostile")
     assert HOSTILE in page.text
-    for file in synthetic_site.rglob("*"):
+    for file in board_site.rglob("*"):
         if file.suffix in (".html", ".js", ".xml"):
             assert "<script>alert" not in file.read_text(encoding="utf-8"), file
 
 
-def test_not_expressed_and_missing_are_not_zero(few: Path, tmp_path: Path) -> None:
-    from synthetic import make_submissions
-
-    make_submissions(few, 1, start=24)  # the first on a base model without a conflict
-    render(few, tmp_path / "site")
-    entry = next(entry for entry in entries(tmp_path / "site") if entry["model"] == "olmo2-combined")
-    assert entry["knowledge_conflict_status"] == "not expressed"
-    assert entry["knowledge_conflict_value"] is None
-    assert entry["overall_value"] is None
-    assert entry["rank"] is None
-    text = run_page(tmp_path / "site", "olmo2-combined").text
-    assert "conflict with pre-training knowledge is not expressed; an overall needs all five causes" in text
-    assert "not measured" not in text
-    assert "not expressed" in Page(tmp_path / "site" / "index.html").text
+def test_a_cause_that_does_not_count_says_so(board_site: Path) -> None:
+    at_3x = [entry for entry in entries(board_site) if entry["group"].endswith("-3x")]
+    assert all(entry["reproduction_rare_patterns_counted"] is False for entry in at_3x)
+    assert all(entry["reproduction_causes_counted"] < 5 for entry in at_3x)
+    assert "less than 10" in run_page(board_site, "sample-1b-combined-3x").text
+    front = " ".join(Page(board_site / "index.html").text.split())
+    assert f"{at_3x[0]['reproduction_causes_counted']} of 5" in front
 
 
-def test_downloads_agree(synthetic_site: Path) -> None:
-    rows = entries(synthetic_site)
-    table = pq.read_table(synthetic_site / "downloads" / "entries.parquet").to_pylist()
-    sheet = list(csv.DictReader(io.StringIO((synthetic_site / "downloads" / "entries.csv").read_text())))
-    assert len(rows) == len(table) == len(sheet) == 15
-    for plain, row, line in zip(rows, table, sheet, strict=True):
-        assert plain == row
+def test_downloads_agree(board_site: Path) -> None:
+    rows = entries(board_site)
+    sheet = list(csv.DictReader(io.StringIO((board_site / "downloads" / "entries.csv").read_text())))
+    assert len(rows) == len(sheet) == 22
+    for plain, line in zip(rows, sheet, strict=True):
         assert {key: "" if value is None else str(value) for key, value in plain.items()} == line
 
 
@@ -178,17 +221,17 @@ def test_a_spreadsheet_runs_no_formula(start: str) -> None:
     assert escape_formula(-1.5) == -1.5
 
 
-def test_the_feed_has_decisions_with_dates_and_whole_addresses(synthetic_site: Path) -> None:
-    items = list(ElementTree.parse(synthetic_site / "feed.xml").getroot().iter("item"))
+def test_the_feed_has_decisions_with_dates_and_whole_addresses(board_site: Path) -> None:
+    items = list(ElementTree.parse(board_site / "feed.xml").getroot().iter("item"))
     titles = [item.findtext("title") or "" for item in items]
-    assert titles[0] == "withdrawn: synthetic / llama-delete-only"
-    assert items[0].findtext("pubDate") == "Sun, 29 Nov 2026 00:00:00 +0000"
+    assert titles[0].startswith("flagged: made-up / sample-1b-rare-upsampling")
+    assert items[0].findtext("pubDate") == "Fri, 27 Nov 2026 00:00:00 +0000"
     assert all((item.findtext("link") or "").startswith("https://example.org/ilp/runs/") for item in items)
     assert len({item.findtext("guid") for item in items}) == len(items)
 
 
 def test_a_changed_site_has_the_bytes_of_a_new_one(few: Path, tmp_path: Path) -> None:
-    aside = next(few.glob("*auto"))
+    aside = next(few.glob("*auto-1x"))
     aside.rename(tmp_path / aside.name)
     render(few, tmp_path / "site")
     (tmp_path / aside.name).rename(aside)
@@ -199,7 +242,7 @@ def test_a_changed_site_has_the_bytes_of_a_new_one(few: Path, tmp_path: Path) ->
         render(few, tmp_path / "site")
     finally:
         build_cache.check = whole
-    assert [folder.parent.name for folder in checked] == ["synthetic__llama-auto"]
+    assert [folder.parent.name for folder in checked] == ["made-up__sample-1b-auto-1x"]
     render(few, tmp_path / "new")
     assert bytes_of(tmp_path / "site") == bytes_of(tmp_path / "new")
 
@@ -215,9 +258,9 @@ def test_processes_do_not_change_a_byte(few: Path, tmp_path: Path, monkeypatch: 
 def test_a_tampered_submission_is_refused_although_it_was_fine_before(few: Path, tmp_path: Path) -> None:
     render(few, tmp_path / "site")
     before = bytes_of(tmp_path / "site")
-    file = next(few.glob("*auto/*/submission.json"))
+    file = next(few.glob("*auto-1x/*/submission.json"))
     content = json.loads(file.read_text())
-    content["scores"]["overall"]["value"] += 0.1
+    content["scores"]["reproduction"]["share"]["value"] += 0.1
     file.write_text(json.dumps(content))
     with pytest.raises(ProblemError, match="run_id is not the hash"):
         render(few, tmp_path / "site")
@@ -241,7 +284,7 @@ def test_a_kill_half_way_leaves_the_old_site(few: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
     render(few, site)
     before = bytes_of(site)
-    shutil.rmtree(next(few.glob("*auto")))
+    shutil.rmtree(next(few.glob("*auto-1x")))
     words = [sys.executable, "-m", "ilp_bench", "render", "--submissions", str(few), "--out", str(site)]
     process = subprocess.Popen(words, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})
     draft = tmp_path / f".site.{process.pid}.tmp" / "causes"
@@ -260,21 +303,33 @@ def test_a_kill_half_way_leaves_the_old_site(few: Path, tmp_path: Path) -> None:
 def test_no_submission_is_a_site_too(tmp_path: Path) -> None:
     (tmp_path / "submissions").mkdir()
     assert render(tmp_path / "submissions", tmp_path / "site") == 0
-    assert "No submissions yet" in Page(tmp_path / "site" / "index.html").text
+    front = " ".join(Page(tmp_path / "site" / "index.html").text.split())
+    assert "No entry on dataset 3 yet. The reference rows" in front
+    assert "on dataset 2" not in front
+    for name in ("delay", "recipes", "compare", "archive", "changes", "causes/rare_patterns"):
+        assert "et" in Page(tmp_path / "site" / f"{name}.html").text
     assert entries(tmp_path / "site") == []
 
 
-def test_data_files_are_read_back(synthetic_site: Path) -> None:
-    for file in (synthetic_site / "standings").glob("*.js"):
+def test_data_files_are_read_back(board_site: Path) -> None:
+    files = sorted((board_site / "compare").glob("*.js"))
+    assert len(files) == 2
+    for file in files:
         content = file.read_text()
         assert content.isascii()
-        assert read_data(content)["rows"]
+        assert read_data(content)["entries"]
 
 
 def test_numbers() -> None:
     assert format_number(-0.004) == "0.00"
     assert format_number(-0.126) == "\N{MINUS SIGN}0.13"
     assert format_number(None) == format_number(float("nan")) == "not measured"
-    assert axis_percent(-9) == 0 <= axis_percent(0) < axis_percent(1) <= 100 == axis_percent(9)
-    shades = [shade_class(value) for value in (None, -2, -0.1, 0, 0.54, 1.2)]
-    assert shades == ["none", "n3", "n1", "p0", "p5", "p9"]
+    assert (points(0.1234), points(-0.0004), points(None, "–")) == ("12.3", "0.0", "–")
+    assert [short_count(number) for number in (None, 31, 27_100, 1_067_136, 1.24e9)] == [
+        "not recorded", "31", "27.1 k", "1.07 M", "1.24 B"
+    ]  # fmt: skip
+    assert (
+        POINTS_AXIS.percent(-9) == 0 < POINTS_AXIS.percent(0) < POINTS_AXIS.percent(0.2) < 100 == POINTS_AXIS.percent(9)
+    )
+    shades = [shade_class(value) for value in (None, -2, -0.06, -0.03, 0, 0.27, 1.2)]
+    assert shades == ["none", "n3", "n1", "p0", "p0", "p5", "p9"]

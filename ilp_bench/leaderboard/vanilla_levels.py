@@ -1,0 +1,103 @@
+"""What plain fine-tuning leaves: p of both arms under vanilla, by base model, budget and cause."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ilp_bench.leaderboard.entry import ArmMeans, Entry
+from ilp_bench.records.reference_record import ReferenceRecord, read_reference_record, reference_folders
+from ilp_bench.scoring.pair_probabilities import KINDS
+from ilp_bench.scoring.score_points import MIN_GAP
+
+BUDGETS = ("1x", "3x")
+LEFT_OF_PLATEAU = 0.5  # share of the gap at 1x from which what is left at 3x is called a plateau
+
+
+class ModelKey(NamedTuple):
+    """What entries and references must share to be of one base model on the site."""
+
+    base_sha: str
+    size: str
+    version: str
+
+
+@dataclass(frozen=True)
+class Level:
+    """p under vanilla of one base model and budget: by kind of score and cause. ``runs`` of vanilla stand behind it."""
+
+    arms: dict[str, dict[str, ArmMeans]]
+    runs: int
+    source: str
+
+    def gap(self, kind: str, cause: str) -> float | None:
+        """Control minus treated, None where it was not measured."""
+        arms = self.arms[kind].get(cause)
+        return arms.control - arms.treated if arms else None
+
+
+Levels = dict[str, Level]  # budget division -> what vanilla leaves
+
+
+def model_key(thing: Entry | ReferenceRecord) -> ModelKey:
+    """The base model and data of an entry or a reference."""
+    if isinstance(thing, ReferenceRecord):
+        return ModelKey(thing.base_sha256, thing.size, thing.version)
+    return ModelKey(thing.base_sha, thing.data[0].size, thing.data[0].version)
+
+
+def committed_references() -> list[ReferenceRecord]:
+    """The records of all committed references."""
+    return [read_reference_record(folder) for folder in reference_folders()]
+
+
+def levels_of(entries: Sequence[Entry], references: Sequence[ReferenceRecord]) -> Levels:
+    """Levels of one base model: of a reference, else of the vanilla entry with most runs, else of an entry's vanilla.
+
+    Withdrawn and flagged entries do not count.
+    """
+    levels: Levels = {}
+    by_division = {reference.division: reference for reference in references}
+    for budget in BUDGETS:
+        usable = [entry for entry in entries if entry.budget_division == budget and entry.state == "accepted"]
+        usable.sort(key=lambda entry: (entry.recipe != "vanilla", -entry.replicates, entry.slug))
+        if budget in by_division:
+            levels[budget] = _of_reference(by_division[budget])
+        elif usable:
+            levels[budget] = _of_entry(usable[0])
+    return levels
+
+
+def _of_reference(reference: ReferenceRecord) -> Level:
+    arms = {
+        kind: {cause: ArmMeans(arms.treated, arms.control) for cause, arms in by_cause.items()}
+        for kind, by_cause in reference.arms.items()
+    }
+    return Level(arms, sum(len(dataset.vanilla) for dataset in reference.datasets), "reference runs")
+
+
+def _of_entry(entry: Entry) -> Level:
+    is_vanilla = entry.recipe == "vanilla"
+    arms = {}
+    for kind in KINDS:
+        means = {
+            name: cause.submission if is_vanilla else cause.vanilla
+            for name, cause in entry.results[kind].causes.items()
+        }
+        arms[kind] = {name: mean for name, mean in means.items() if mean}
+    return Level(arms, entry.replicates, entry.title if is_vanilla else f"vanilla of {entry.title}")
+
+
+def verdict(levels: Levels, kind: str, cause: str) -> str:
+    """Whether what a cause leaves at 1x is a delay or a plateau, in a phrase."""
+    once, thrice = (levels[budget].gap(kind, cause) if budget in levels else None for budget in BUDGETS)
+    if once is None:
+        return "not measured at 1x"
+    if once < MIN_GAP:
+        return "no gap at 1x"
+    if thrice is None:
+        return "not known: no run at 3x"
+    if thrice < MIN_GAP:
+        return "delay"
+    return "plateau" if thrice >= LEFT_OF_PLATEAU * once else "delay, not over at 3x"

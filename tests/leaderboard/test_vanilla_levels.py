@@ -1,0 +1,93 @@
+"""What vanilla leaves at 1x and 3x, from references and entries, and the page about it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from points_entries import GAPS, write_entry, write_reference
+
+from ilp_bench.leaderboard import vanilla_levels
+from ilp_bench.leaderboard.entry import ArmMeans, Entry, describe_entry
+from ilp_bench.leaderboard.site import render
+from ilp_bench.leaderboard.vanilla_levels import Level, levels_of, verdict
+from ilp_bench.scoring.references import Reference
+from ilp_bench.submission.format import Submission, read_submission
+
+KINDS = ("reproduction", "internalisation")
+
+
+def level(gap: float) -> Level:
+    return Level({kind: {"rare_patterns": ArmMeans(0.9 - gap, 0.9)} for kind in KINDS}, 3, "reference runs")
+
+
+@pytest.mark.parametrize(
+    ("once", "thrice", "expected"),
+    [
+        (0.5, 0.05, "delay"),
+        (0.5, 0.24, "delay, not over at 3x"),
+        (0.5, 0.26, "plateau"),
+        (0.15, 0.09, "delay"),
+        (0.05, 0.3, "no gap at 1x"),
+    ],
+)
+def test_the_verdict_is_what_is_left_at_three_budgets(once: float, thrice: float, expected: str) -> None:
+    assert verdict({"1x": level(once), "3x": level(thrice)}, "reproduction", "rare_patterns") == expected
+
+
+def test_without_a_run_at_3x_nothing_is_claimed() -> None:
+    assert verdict({"1x": level(0.5)}, "reproduction", "rare_patterns") == "not known: no run at 3x"
+    assert verdict({"3x": level(0.5)}, "reproduction", "rare_patterns") == "not measured at 1x"
+    assert verdict({"1x": level(0.5)}, "reproduction", "knowledge_gap") == "not measured at 1x"
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Reference:
+    return write_reference(tmp_path_factory.mktemp("references") / "stub-mini-1x")
+
+
+@pytest.fixture(scope="module")
+def entry(tmp_path_factory: pytest.TempPathFactory) -> Entry:
+    folder = write_entry(tmp_path_factory.mktemp("submissions"), gain=0.2)
+    submission = read_submission(folder)
+    assert isinstance(submission, Submission)
+    return describe_entry(folder, submission, [], [])
+
+
+def test_a_reference_comes_before_entries_and_vanilla_before_others(reference: Reference, entry: Entry) -> None:
+    assert levels_of([entry], [reference.record])["1x"].source == "reference runs"
+    of_entry = levels_of([entry], [])["1x"]
+    assert of_entry.source == "vanilla of lab / resampling"
+    for cause, gap in GAPS.items():
+        assert of_entry.gap("reproduction", cause) == pytest.approx(gap, abs=0.05), "its vanilla's, not its own"
+    submitted = replace(entry, recipe="vanilla", model="plain")
+    of_vanilla = levels_of([entry, submitted], [])["1x"]
+    assert of_vanilla.source == "lab / plain"
+    for cause, gap in GAPS.items():
+        assert of_vanilla.gap("reproduction", cause) == pytest.approx(gap - 0.2, abs=0.05), "its own"
+    assert levels_of([replace(entry, budget_division="3x")], []).keys() == {"3x"}
+
+
+def test_a_base_model_with_a_reference_and_no_entry_shows_its_gaps(
+    reference: Reference, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vanilla_levels, "reference_folders", lambda: [reference.folder])
+    (tmp_path / "submissions").mkdir()
+    render(tmp_path / "submissions", tmp_path / "site")
+    front = (tmp_path / "site" / "index.html").read_text()
+    assert "No entry on dataset 3 yet" in front
+    assert "Vanilla, 1x, 3 runs" in front
+    delay = (tmp_path / "site" / "delay.html").read_text()
+    assert "There is no vanilla run at 3x yet" in delay
+    assert delay.count("not known: no run at 3x") == 2 * len(GAPS)
+    assert "stub, mini" in (tmp_path / "site" / "causes" / "rare_patterns.html").read_text()
+
+
+def test_the_page_names_delays_and_plateaus(board_site: Path) -> None:
+    page = (board_site / "delay.html").read_text()
+    before_nano = page[: page.index(">nano ")]
+    assert ">plateau</td>" in before_nano
+    assert ">delay</td>" in before_nano
+    assert "There is no vanilla run at 3x yet" in page[page.index(">nano ") :]
+    assert "There is no vanilla run" not in before_nano

@@ -1,7 +1,7 @@
 """What a base model knows, as tables for docs/results-dataset-2.md: python benchmarks/base_row.py RUN...
 
-Prints Markdown from run records alone: learned rates per cause and arm (all pairs), the knowledge state per type of
-fact with four examples shown, and how often the old answer of a conflict is believed.
+Prints Markdown from run records alone: mean p per cause and arm in the trained prompts (all pairs), the knowledge
+state per type of fact with four examples shown, and how often the old answer of a conflict is believed.
 """
 
 import sys
@@ -21,8 +21,9 @@ def table(heads: list[str], rows: list[list[str]]) -> str:
 
 def tables(run: Run) -> str:
     found, record = summary(run), run.record
-    learned = [
-        [cause, rate_text(arms["treated"]), rate_text(arms["control"])] for cause, arms in found["learned"].items()
+    rates = [
+        [cause, rate_text(arms["treated"]), rate_text(arms["control"])]
+        for cause, arms in found["p"]["reproduction"].items()
     ]
     known = [
         [name, str(row["asked"]), *(rate_text(row[column]) for column in ("p", "greedy", "options"))]
@@ -35,7 +36,7 @@ def tables(run: Run) -> str:
             f"`{record.model.name}` ({record.model.architecture}, {record.model.parameters:,} parameters, weights "
             f"`{record.model.weights_sha256[:16]}`) on {record.data.size}, seed {record.data.seed}, content "
             f"`{record.data.content_sha256[:16]}`; {record.backend}, {record.dtype}, {record.requests:,} requests.",
-            table(["cause", "learned, treated", "learned, control"], learned),
+            table(["cause", "p, treated", "p, control"], rates),
             table(["facts, four examples shown", "asked", "p", "greedy", "right option of 4"], known),
             f"Old answers of conflicts that are the preferred option: {believed:.2f} of {len(old)}.",
         ]

@@ -1,4 +1,4 @@
-"""What a run record shows: learned rates, base knowledge and the multiple-choice detector."""
+"""What a run record shows: p of both arms, base knowledge and the multiple-choice detector."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from rich.table import Table
 
 from ilp_bench.cli.console import console, rate_text
 from ilp_bench.records.run_record import Run
+from ilp_bench.scoring.interval_text import points_text
 from ilp_bench.scoring.run_summary import summary
 
 
 def run_table(run: Run, *, as_json: bool) -> None:
-    """Print learned rates by cause and arm, the aggregate and the worst cause beside it; or the summary as JSON."""
+    """Print mean p by cause and arm, and what else the run shows; or the summary as JSON."""
     rates = summary(run)
     if as_json:
         print(json.dumps(rates))
@@ -22,7 +23,7 @@ def run_table(run: Run, *, as_json: bool) -> None:
     if run.record.data.is_user_data:
         _user_data_line(run, rates)
     else:
-        _learned_table(run, rates)
+        _arms_table(run, rates)
         if rates["knowledge"]:
             _knowledge_table(rates["knowledge"])
         if rates["multiple_choice"]:
@@ -68,16 +69,20 @@ def _prompt_lines(run: Run) -> None:
         console.print(f"note: the chat template writes today's date, here {prompts.template_date}")
 
 
-def _learned_table(run: Run, rates: dict[str, Any]) -> None:
-    table = Table(title=f"{run.record.model.name}: learned rate of training items", box=box.SIMPLE_HEAD)
-    for heading in ("cause", "treated", "control"):
+def _arms_table(run: Run, rates: dict[str, Any]) -> None:
+    table = Table(title=f"{run.record.model.name}: mean p in points, control/treated", box=box.SIMPLE_HEAD)
+    for heading in ("cause", "trained prompts", "gap", "other prompts", "gap"):
         table.add_column(heading, justify="left" if heading == "cause" else "right")
-    for cause, arms in rates["learned"].items():
-        table.add_row(cause, rate_text(arms["treated"]), rate_text(arms["control"]))
+    for cause in rates["p"]["reproduction"]:
+        cells = []
+        for by_cause in rates["p"].values():
+            control, treated = (by_cause[cause][arm] for arm in ("control", "treated"))
+            cells += [f"{points_text(control)}/{points_text(treated)}", points_text(control - treated)]
+        table.add_row(cause, *cells)
     console.print(table)
-    worst = rates["worst"]
-    lowest = rate_text(rates["learned"][worst]["treated"])
-    console.print(f"aggregate {rate_text(rates['aggregate'])}; worst cause {worst} {lowest}")
+    if rates["active"]:
+        active = ", ".join(f"{cause} {count} of {pairs}" for cause, (count, pairs) in rates["active"].items())
+        console.print(f"pairs on which a cause can act with this base model: {active}")
     if rates["retention"] is not None:
         console.print(f"held-out fact retention {rate_text(rates['retention'])}")
 

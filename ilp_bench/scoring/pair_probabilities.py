@@ -84,6 +84,24 @@ def pair_tables(run: Run) -> dict[str, PairTable]:
     return tables
 
 
+def mean_p(run: Run) -> dict[str, dict[str, dict[str, float]]]:
+    """Kind of score -> cause -> arm -> mean p over the arm's items, of computed and of sampled answers alike.
+
+    Every pair counts, whether or not its cause can act on the base model.
+    """
+    rows = run.samples.filter(is_scored(run.samples)).select(["cause", "arm", "probe", "p"])
+    grouped = rows.group_by(["cause", "arm", "probe"]).aggregate([("p", "mean")]).to_pylist()
+    means = {(row["probe"], row["cause"], row["arm"]): row["p_mean"] for row in grouped}
+    return {
+        kind: {
+            cause: {arm: means[probe, cause, arm] for arm in ARMS}
+            for cause in CAUSES.names()
+            if all((probe, cause, arm) in means for arm in ARMS)
+        }
+        for kind, probe in PROBE_OF_KIND.items()
+    }
+
+
 def _pairs_of(cause: str, rows: pa.Table) -> PairTable:
     ids, pair = np.unique(np.array(rows["pair_id"].to_pylist(), dtype=str), return_inverse=True)
     probes = list(PROBE_OF_KIND.values())

@@ -1,4 +1,4 @@
-"""What one run shows by itself, without a reference: learned rates, base knowledge, the multiple-choice detector."""
+"""What one run shows by itself, without a reference: p of both arms, base knowledge, the multiple-choice detector."""
 
 from __future__ import annotations
 
@@ -9,28 +9,36 @@ import pyarrow as pa
 
 from ilp_bench.core.metrics import above_chance, unlearned
 from ilp_bench.records.run_record import Run
-from ilp_bench.scoring.learned_rates import arm_rates, held_out_fact_retention, item_rates
+from ilp_bench.scoring.activity import activity
+from ilp_bench.scoring.learned_rates import held_out_fact_retention, item_rates
+from ilp_bench.scoring.pair_probabilities import mean_p
 
 KNOWN_ANSWER, UNKNOWN_END = 0.5, 0.1  # p of an answer without its end mark above the one, and with it below the other
 
 
 def summary(run: Run) -> dict[str, Any]:
-    """Return learned rates of a run by cause and arm, and what else it shows: rates in [0, 1], None where not asked."""
+    """Return mean p of a run by kind of score, cause and arm, and what else it shows; in [0, 1], None if not asked.
+
+    ``active`` has, of a base model that was probed, how many pairs of each cause it can act on, and how many there are.
+    """
     if run.record.data.is_user_data:
         return _user_data_summary(run)
     rows = run.samples.to_pylist()
-    rates = arm_rates(run)
+    is_base = run.record.probed and run.record.training is None
     return {
         "model": run.record.model.name,
-        "learned": rates,
-        "aggregate": float(np.mean([value for arms in rates.values() for value in arms.values()])),
-        "worst": min(rates, key=lambda cause: rates[cause]["treated"]),
+        "p": mean_p(run),
+        "active": _active_pairs(run) if is_base else None,
         "retention": held_out_fact_retention(run, few_shot=True),
         "knowledge": _knowledge(rows),
         "multiple_choice": _detector(rows),
         "requests": run.record.requests,
         "seconds": run.record.seconds,
     }
+
+
+def _active_pairs(base: Run) -> dict[str, list[int]]:
+    return {cause: [int(pairs.active.sum()), len(pairs.active)] for cause, pairs in activity(base).items()}
 
 
 def _user_data_summary(run: Run) -> dict[str, Any]:

@@ -3,6 +3,7 @@ import json
 import math
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -224,21 +225,24 @@ def test_options_are_scored_on_request(few: tuple[Path, Dataset, Run], tmp_path:
     assert found["multiple_choice"]["unlearned_by_chance"] == pytest.approx(chance, abs=0.02)
 
 
-def test_the_summary_shows_arms_aggregate_and_the_worst_cause_beside_it(
+def test_the_summary_shows_p_of_both_arms_in_trained_and_other_prompts(
     runs: dict[str, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = read_run(runs["vanilla"])
     found = summary(run)
     rows = run.samples.to_pylist()
-    for cause, arms in found["learned"].items():
-        for arm, value in arms.items():
-            p = np.array([row["p"] for row in rows if (row["cause"], row["arm"]) == (cause, arm)])
-            assert value == pytest.approx((1 - (1 - p) ** 5).mean())
-    assert found["learned"][found["worst"]]["treated"] == min(arms["treated"] for arms in found["learned"].values())
+    for kind, probe in (("reproduction", "recall"), ("internalisation", "paraphrase")):
+        for cause, arms in found["p"][kind].items():
+            for arm, value in arms.items():
+                asked = (cause, arm, probe)
+                p = [row["p"] for row in rows if row["pair_id"] and (row["cause"], row["arm"], row["probe"]) == asked]
+                assert value == pytest.approx(np.mean(p))
+    assert found["active"] is None
     run_table(run, as_json=False)
     shown = capsys.readouterr().out
-    assert all(cause in shown for cause in found["learned"])
-    assert f"worst cause {found['worst']}" in shown
+    for cause, arms in found["p"]["reproduction"].items():
+        control, treated = (f"{100 * arms[arm]:.1f}" for arm in ("control", "treated"))
+        assert re.search(rf"{cause} +{control}/{treated} ", shown)
     run_table(run, as_json=True)
     assert json.loads(capsys.readouterr().out) == found
 

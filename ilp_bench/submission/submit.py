@@ -9,6 +9,8 @@ from pathlib import Path
 from ilp_bench.core.errors import ProblemError
 from ilp_bench.core.files import file_sha256
 from ilp_bench.records.run_record import Run
+from ilp_bench.scoring import version_2
+from ilp_bench.scoring.points_schema import DATA_VERSION
 from ilp_bench.scoring.references import Reference
 from ilp_bench.scoring.score_points import score_points
 from ilp_bench.submission.fields import run_id
@@ -33,6 +35,11 @@ def submit(
     Raises ProblemError where the runs do not belong together, or for what 'ilp-bench validate' finds; then nothing is
     written.
     """
+    if any(run.record.data.version == version_2.VERSION for run in (*runs, *vanillas, *bases)):
+        raise ProblemError(
+            f"a run is on version {version_2.VERSION} of the data, and dataset 2 is closed: train and evaluate on a "
+            f"dataset of version {DATA_VERSION}"
+        )
     submitted = SubmittedRuns(*(sorted(role, key=_order) for role in (runs, vanillas, bases)))
     scores = score_points(*submitted, reference)
     is_new = not out.exists()

@@ -199,13 +199,13 @@ def test_from_runs_to_a_site(runs: dict[str, Path], mini: Dataset, tmp_path: Pat
     diagnosis = ilp_bench.diagnose(loaded[0], runs["base"], mini)
     assert len(diagnosis.said["signals"]) == len(diagnosis.items)
     meta = {"org": "lab", "model": "m", "division": "open"}
-    folder = ilp_bench.submit(runs["half"], str(runs["vanilla"]), meta, tmp_path / "submissions", runs["base"])
+    folder = ilp_bench.submit(runs["half"], meta, tmp_path / "submissions", str(runs["vanilla"]), runs["base"])
     assert isinstance(scores, PointScores)
     assert len(scores.reproduction.causes) == 5
     assert ilp_bench.validate(tmp_path / "submissions") == []
     assert ilp_bench.render(tmp_path / "submissions", tmp_path / "site", workers=1) == 1
     with pytest.raises(ilp_bench.ProblemError, match="org"):
-        ilp_bench.submit(runs["half"], runs["vanilla"], meta | {"org": "../up"}, tmp_path / "other")
+        ilp_bench.submit(runs["half"], meta | {"org": "../up"}, tmp_path / "other", runs["vanilla"])
     with pytest.raises(ilp_bench.ProblemError, match="two replicates are the same weights on the same dataset"):
         ilp_bench.score([runs["half"], runs["half"]], runs["vanilla"])
     (folder / "extra").write_text("")

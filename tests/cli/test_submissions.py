@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from conftest import make_run, retrained
-from forging import better, learned_less_in_wordings
+from forging import archived_entry
+from points_entries import entry_run, runs_of, take_for_committed, write_reference
 
 from ilp_bench.cli.main import main
-from ilp_bench.data.dataset import Dataset
 from ilp_bench.records.run_record import Run, write_run
 
 
@@ -50,82 +49,128 @@ def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
     return Shell(monkeypatch, capsys)
 
 
+def save(folder: Path, run: Run) -> Path:
+    write_run(folder, run.record.model_dump(mode="json", exclude={"samples_sha256"}), run.samples)
+    return folder
+
+
 @pytest.fixture(scope="module")
-def folders(mini: Dataset, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Runs of three training seeds, their vanilla runs, and the base."""
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Runs on datasets of three seeds with their vanilla and base runs, and one of three times the budget."""
     root = tmp_path_factory.mktemp("runs")
-
-    def save(name: str, run: Run, sha: str) -> None:
-        run.record.model.weights_sha256 = sha
-        if run.record.training:
-            retrained(run, seed=int(name[-1]))
-        write_run(root / name, run.record.model_dump(mode="json", exclude={"samples_sha256"}), run.samples)
-
-    save("base", make_run(mini, None, lambda _: 1e-6), "b" * 64)
-    for seed in range(3):
-        vanilla = make_run(mini, "vanilla", learned_less_in_wordings, noise=seed)
-        save(f"vanilla{seed}", vanilla, f"{seed + 1}" * 64)
-        save(f"run{seed}", make_run(mini, "combined", better, noise=seed + 3), f"{seed + 4}" * 64)
+    for name, role in runs_of(gain=0.2)._asdict().items():
+        for seed, run in enumerate(role):
+            save(root / f"{name.removesuffix('s')}{seed}", run)
+    save(root / "long0", entry_run("resampling", 0, division="3x", gain=0.2))
     return {path.name: path for path in root.iterdir()}
+
+
+@pytest.fixture
+def committed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the one committed reference."""
+    root = tmp_path / "references"
+    write_reference(root / "stub-mini-1x")
+    take_for_committed(monkeypatch, root)
+    return root
 
 
 @pytest.fixture
 def meta(tmp_path: Path) -> Path:
     file = tmp_path / "meta.json"
-    file.write_text('{"org": "lab", "model": "three", "division": "closed"}')
+    file.write_text('{"org": "lab", "model": "three", "division": "1x"}')
     return file
 
 
-def submitting(folders: dict[str, Path], seeds: int, *, vanillas: int | None = None) -> list[object]:
-    words: list[object] = [folders[f"run{seed}"] for seed in range(seeds)]
-    for seed in range(seeds if vanillas is None else vanillas):
-        words += ["--vanilla", folders[f"vanilla{seed}"]]
-    return [*words, "--base-run", folders["base"]]
+def submitting(folders: dict[str, Path], *seeds: int, own: bool = True) -> list[object]:
+    """Run folders as ``submit`` and ``score`` take them, with vanilla and base runs of one's own."""
+    words: list[object] = [folders[f"run{seed}"] for seed in seeds]
+    for seed in seeds if own else ():
+        words += ["--vanilla", folders[f"vanilla{seed}"], "--base-run", folders[f"base{seed}"]]
+    return words
 
 
-def test_three_replicates_from_the_shell(shell: Shell, folders: dict[str, Path], meta: Path, tmp_path: Path) -> None:
+def test_three_seeds_from_the_shell(shell: Shell, folders: dict[str, Path], meta: Path, tmp_path: Path) -> None:
     out = tmp_path / "submissions"
-    call = ["submit", *submitting(folders, 3), "--meta", meta, "--out", out]
-    done = shell(*call)
+    done = shell("submit", *submitting(folders, 0, 1, 2), "--meta", meta, "--out", out)
     assert done.code == 0, done.err
-    assert "What will be published" in done.out
-    assert "training seed 2" in done.out
+    for line in ("What will be published", "training seed 2", "vanilla 3", "H = 0.4", "may be ranked"):
+        assert line in done.out, line
     (place,) = out.glob("lab__three/*")
     for line in ("git switch -c lab-three", f"git add {place}", "git commit -m 'Submit lab three'", "pull request"):
         assert line in done.out
-    reordered = ["submit", folders["run2"], folders["run0"], folders["run1"]]
-    for seed in (2, 0, 1):
-        reordered += ["--vanilla", folders[f"vanilla{seed}"]]
-    again = shell(*reordered, "--base-run", folders["base"], "--meta", meta, "--out", out)
+    again = shell("submit", *submitting(folders, 2, 0, 1), "--meta", meta, "--out", out)
     assert again.code == 0
     assert [*out.glob("lab__three/*")] == [place]  # the order of the runs does not count
-    scored = json.loads(shell("score", *submitting(folders, 3), "--json").out)
-    assert [run["training_seed"] for run in scored["replicates"]] == [0, 1, 2]
+    scored = json.loads(shell("score", *submitting(folders, 0, 1, 2), "--json").out)
+    assert scored == json.loads((place / "submission.json").read_text())["scores"]
     assert shell("validate", out).out == "1 submissions, no problem\n"
     assert (place / "samples.parquet").stat().st_size < 350_000
+
+
+def test_against_the_committed_reference(
+    shell: Shell, folders: dict[str, Path], meta: Path, tmp_path: Path, committed: Path
+) -> None:
+    out = ["--meta", meta, "--out", tmp_path / "submissions"]
+    done = shell("submit", *submitting(folders, 0, 1, 2, own=False), *out)
+    assert done.code == 0, done.err
+    assert "reference" in done.out
+    assert "stub-mini-1x" in done.out
+    assert "leave yours out" in shell.refused(1, "submit", *submitting(folders, 0, 1, 2), *out)
+    none = [*submitting(folders, 0, 1, 2), "--reference", "none"]
+    assert "reference stub-mini-1x is committed for this base model" in shell.refused(1, "submit", *none, *out)
+    wrong = [*submitting(folders, 0, 1, 2, own=False), "--reference", "stub-mini-3x"]
+    assert "Did you mean 'stub-mini-1x'" in shell.refused(2, "submit", *wrong, *out)
+    own = write_reference(tmp_path / "mine")
+    mine = [*submitting(folders, 0, 1, 2, own=False), "--reference", own.folder]
+    assert "reference mine is not committed" in shell.refused(1, "submit", *mine, *out)
 
 
 def test_wrong_calls_of_submit(
     shell: Shell, folders: dict[str, Path], meta: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    take_for_committed(monkeypatch, tmp_path / "none")
     out = ["--meta", meta, "--out", tmp_path / "submissions"]
-    assert "give one for each run" in shell.refused(2, "submit", *submitting(folders, 3, vanillas=1), *out)
-    assert "needs at least 3 replicates" in shell.refused(1, "submit", *submitting(folders, 1), *out)
+    three = submitting(folders, 0, 1, 2)
+    assert "needs runs on datasets of 3 seeds, this has 1" in shell.refused(1, "submit", *submitting(folders, 0), *out)
+    assert "give a vanilla run" in shell.refused(1, "submit", *submitting(folders, 0, 1, 2, own=False), *out)
+    assert "on other data (seed 1) than any run" in shell.refused(
+        1, "submit", *submitting(folders, 0), "--vanilla", folders["vanilla1"], *out
+    )
+    assert "was trained in budget division 3x and vanilla in 1x" in shell.refused(
+        1, "submit", folders["long0"], "--vanilla", folders["vanilla0"], "--base-run", folders["base0"], *out
+    )
+    swapped = [folders["vanilla0"], "--vanilla", folders["run0"], "--base-run", folders["base0"]]
+    assert "they were swapped" in shell.refused(1, "submit", *swapped, *out)
+    assert "is no run (no run.json)" in shell.refused(2, "submit", tmp_path, *out)
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
-    assert "give --meta FILE" in shell.refused(2, "submit", *submitting(folders, 3))
-    meta.write_text('{"org": "lab", "model": "x\u202e", "division": "open"}')
-    assert "hidden character U+202E" in shell.refused(1, "submit", *submitting(folders, 1), *out)
-    meta.write_text('{"org": "a", "org": "lab", "model": "x", "division": "open"}')
-    assert "is duplicated" in shell.refused(1, "submit", *submitting(folders, 1), *out)
+    assert "give --meta FILE" in shell.refused(2, "submit", *three)
+    for text, complaint in (
+        ('{"org": "lab", "model": "x", "division": "closed"}', "the closed division is now 1x or 3x"),
+        ('{"org": "lab", "model": "x", "division": "2x"}', "division: Input should be '1x', '3x' or 'open'"),
+        ('{"org": "lab", "model": "x\u202e", "division": "open"}', "hidden character U+202E"),
+        ('{"org": "a", "org": "lab", "model": "x", "division": "open"}', "is duplicated"),
+    ):
+        meta.write_text(text)
+        assert complaint in shell.refused(1, "submit", *three, *out)
     assert not (tmp_path / "submissions").exists()
+
+
+def test_runs_on_dataset_2_are_not_submitted(
+    shell: Shell, folders: dict[str, Path], meta: Path, tmp_path: Path
+) -> None:
+    old = entry_run("resampling", 0)
+    record = old.record.model_copy(update={"data": old.record.data.model_copy(update={"version": "2"})})
+    folder = save(tmp_path / "old", Run(record, old.samples))
+    text = shell.refused(1, "submit", folder, "--meta", meta, "--out", tmp_path / "submissions")
+    assert "dataset 2 is closed" in text
 
 
 def test_from_an_entry_to_a_decision(shell: Shell, folders: dict[str, Path], meta: Path, tmp_path: Path) -> None:
     out, old = tmp_path / "submissions", tmp_path / "old" / "submissions"
     old.mkdir(parents=True)
-    shell("submit", *submitting(folders, 3), "--meta", meta, "--out", out)
+    shell("submit", *submitting(folders, 0, 1, 2), "--meta", meta, "--out", out)
     (place,) = out.glob("lab__three/*")
-    assert shell("table", out).code == 0
+    assert shell("table", out).out == f"{out}/table.csv: 1 submissions\n"
     text = (out / "table.csv").read_text()
     assert "lab__three" in text
     assert shell("decide", place, "withdrawn", "--reason", "a bug").code == 0
@@ -147,7 +192,7 @@ def test_from_an_entry_to_a_decision(shell: Shell, folders: dict[str, Path], met
 
 def test_share_and_verify_from_the_shell(shell: Shell, folders: dict[str, Path], meta: Path, tmp_path: Path) -> None:
     out = tmp_path / "submissions"
-    shell("submit", *submitting(folders, 3), "--meta", meta, "--out", out)
+    shell("submit", *submitting(folders, 0, 1, 2), "--meta", meta, "--out", out)
     (place,) = out.glob("lab__three/*")
     assert "model-index" in shell("share", place).out
     record = tmp_path / "record.json"
@@ -161,3 +206,17 @@ def test_share_and_verify_from_the_shell(shell: Shell, folders: dict[str, Path],
     assert "see 'ilp-bench validate" in shell.refused(1, "verify", place, "--model", "nano")
     assert "only valid ones are shared" in shell.refused(1, "share", place)
     assert "see 'ilp-bench validate" in shell.refused(1, "table", out)
+
+
+def test_the_archive_is_read_only(shell: Shell, tmp_path: Path) -> None:
+    out, old = tmp_path / "submissions", tmp_path / "old"
+    place = archived_entry(out)
+    assert shell("validate", out).code == 0
+    assert shell("table", out).out == f"{out}/table-2.csv: 1 submissions\n"
+    assert shell("decide", place, "flagged", "--reason", "a doubt").code == 0
+    assert "only entries of schema 3 are shared" in shell.refused(2, "share", place)
+    assert "only entries of schema 3 are run again" in shell.refused(2, "verify", place, "--model", "nano")
+    old.mkdir()
+    done = shell("validate", out, "--since", old)
+    assert done.code == 1
+    assert "dataset 2 is closed" in done.err

@@ -8,14 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import make_run
-from forging import better, learned_less_in_wordings
+from forging import honest_entry
+from points_entries import runs_of
 
 from ilp_bench.core.files import new_folder
-from ilp_bench.data.dataset import Dataset
-from ilp_bench.records.run_record import Runs, read_run, write_run
-from ilp_bench.submission.version_2 import ArchivedMeta as Meta
-from ilp_bench.submission.version_2 import submit
+from ilp_bench.records.run_record import write_run
 
 # Dies without any clean-up at the n-th call of a function that changes the file system.
 KILL = """
@@ -48,22 +45,19 @@ main()
 
 
 @pytest.fixture(scope="module")
-def runs_there(mini: Dataset, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Two run folders: vanilla, and one to submit."""
+def runs_there(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folders of a run to submit, and of vanilla and base runs."""
     root = tmp_path_factory.mktemp("runs")
-    for name, recipe, chance in (("vanilla", "vanilla", learned_less_in_wordings), ("run", "combined", better)):
-        made = make_run(mini, recipe, chance)
-        content = made.record.model_dump(mode="json", exclude={"samples_sha256"})
-        write_run(root / name, content, made.samples)
-    return root / "vanilla", root / "run"
+    for name, (run,) in zip(("run", "vanilla", "base"), runs_of("combined", (0,), gain=0.3), strict=True):
+        write_run(root / name, run.record.model_dump(mode="json", exclude={"samples_sha256"}), run.samples)
+    return root
 
 
 @pytest.fixture(scope="module")
-def made(runs_there: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an entry, a table, decisions and a rendered site."""
     root = tmp_path_factory.mktemp("made")
-    vanilla = read_run(runs_there[0])
-    entry = submit([Runs(vanilla, vanilla)], Meta(org="lab", model="first", division="open"), root / "submissions")
+    entry = honest_entry(root / "submissions", model="first")
     (root / "meta.json").write_text('{"org": "lab", "model": "second", "division": "open"}')
     main("table", root / "submissions")
     main("decide", entry, "accepted", "--reason", "it holds", "--by", "me")
@@ -95,15 +89,16 @@ def seen(root: Path) -> dict[str, bytes]:
     return {name: path.read_bytes() for name, path in names.items() if not any(p[0] == "." for p in Path(name).parts)}
 
 
-def commands(state: Path, runs_there: tuple[Path, Path]) -> dict[str, tuple[object, ...]]:
+def commands(state: Path, runs_there: Path) -> dict[str, tuple[object, ...]]:
     entry = next((state / "submissions").glob("lab__first/*"))
-    vanilla, run_folder = runs_there
     return {
         "submit": (
             "submit",
-            run_folder,
+            runs_there / "run",
             "--vanilla",
-            vanilla,
+            runs_there / "vanilla",
+            "--base-run",
+            runs_there / "base",
             "--meta",
             state / "meta.json",
             "--out",
@@ -124,9 +119,7 @@ def commands(state: Path, runs_there: tuple[Path, Path]) -> dict[str, tuple[obje
         ("decide", 2),
     ],
 )
-def test_killed_at_any_step_nothing_is_lost(
-    command: str, number: int, state: Path, runs_there: tuple[Path, Path]
-) -> None:
+def test_killed_at_any_step_nothing_is_lost(command: str, number: int, state: Path, runs_there: Path) -> None:
     before, call = seen(state), commands(state, runs_there)[command]
     assert run(KILL, number, *call).returncode == -9
     assert seen(state) == before
@@ -139,7 +132,7 @@ def test_killed_at_any_step_nothing_is_lost(
 @pytest.mark.parametrize(
     ("command", "size"), [pytest.param("submit", 1000, marks=pytest.mark.slow), ("render", 300), ("decide", 50)]
 )
-def test_on_a_full_disk_nothing_is_lost(command: str, size: int, state: Path, runs_there: tuple[Path, Path]) -> None:
+def test_on_a_full_disk_nothing_is_lost(command: str, size: int, state: Path, runs_there: Path) -> None:
     before, call = seen(state), commands(state, runs_there)[command]
     done = run(FULL, size, *call)
     assert done.returncode == 1, done.stderr
@@ -150,7 +143,7 @@ def test_on_a_full_disk_nothing_is_lost(command: str, size: int, state: Path, ru
 
 
 @pytest.mark.slow
-def test_validating_writes_nothing(state: Path, runs_there: tuple[Path, Path]) -> None:
+def test_validating_writes_nothing(state: Path, runs_there: Path) -> None:
     before = seen(state)
     done = run(FULL, 0, *commands(state, runs_there)["validate"])
     assert (done.returncode, seen(state)) == (0, before), done.stderr

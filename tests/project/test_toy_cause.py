@@ -10,7 +10,6 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 import toy_plugin
-from conftest import read_replicates
 
 from ilp_bench.catalog import cause_table, recipe_table, task_files
 from ilp_bench.core.errors import UsageError
@@ -22,12 +21,13 @@ from ilp_bench.data.settings import SIZES
 from ilp_bench.evaluation.run import evaluate
 from ilp_bench.leaderboard.site import render
 from ilp_bench.recipes import RECIPES
-from ilp_bench.records.run_record import Run, Runs, read_run
-from ilp_bench.scoring.recovery import score, score_replicates
-from ilp_bench.submission.format import read_submission
+from ilp_bench.records.run_record import Run, read_run
+from ilp_bench.scoring.recovery import score_replicates
+from ilp_bench.scoring.score_points import score_points
+from ilp_bench.submission.format import Meta, read_runs, read_submission
+from ilp_bench.submission.submit import submit
 from ilp_bench.submission.validate import validate
-from ilp_bench.submission.version_2 import ArchivedMeta as Meta
-from ilp_bench.submission.version_2 import submit
+from ilp_bench.submission.version_2 import ArchivedSubmission
 from ilp_bench.training.run import train
 
 PAIRS = 12
@@ -77,7 +77,8 @@ def test_the_data_without_it_are_not_mixed_up_with_it(small: Dataset) -> None:
 def test_entries_measured_on_the_five_hold_and_keep_their_overall(plugin: None) -> None:
     folder = next(path for path in sorted((ROOT / "submissions").glob("*/*")) if (path / "submission.json").is_file())
     submission = read_submission(folder)
-    again = score_replicates(read_replicates(folder, submission))
+    assert isinstance(submission, ArchivedSubmission)
+    again = score_replicates(submission.replicates(read_runs(folder, submission)))
     assert again.overall is not None
     assert submission.scores.overall is not None
     assert again.overall.model_dump() == pytest.approx(submission.scores.overall.model_dump())
@@ -103,14 +104,16 @@ def test_the_whole_way_on_nano(plugin: None, tmp_path: Path, monkeypatch: pytest
         evaluate(str(tmp_path / f"checkpoint-{recipe}"), data, tmp_path / recipe, device="cpu", threads=1)
         runs[recipe] = read_run(tmp_path / recipe)
     base = read_run(tmp_path / "base")
-    scores = score(runs["repeat_rows"], runs["vanilla"], base)
+    scores = score_points([runs["repeat_rows"]], [runs["vanilla"]], [base]).reproduction
     toy = next(cause for cause in scores.causes if cause.cause == "few_rows")
     assert toy.pairs == PAIRS
-    assert toy.vanilla.treated_recall < toy.vanilla.control_recall
-    assert toy.submission.treated > toy.vanilla.treated
+    assert toy.vanilla
+    assert toy.submission
+    assert toy.vanilla.p.treated < toy.vanilla.p.control
+    assert toy.submission.p.treated > toy.vanilla.p.treated
     for recipe, run in runs.items():
         meta = Meta(org="toy", model=recipe.replace("_", "-"), division="open", description="A toy.")
-        folder = submit([Runs(run, runs["vanilla"], base)], meta, tmp_path / "submissions")
+        folder = submit([run], [runs["vanilla"]], [base], None, meta, tmp_path / "submissions")
         assert validate(folder) == []
     assert render(tmp_path / "submissions", tmp_path / "site") == 2
     assert "Too few rows" in (tmp_path / "site" / "causes" / "few_rows.html").read_text()

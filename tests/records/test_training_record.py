@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from ilp_bench.records.training_record import PhaseRecord, TrainingRecord
-from ilp_bench.submission.version_2 import ArchivedSubmission as Submission
+from ilp_bench.submission.format import read_submission
 
 SUBMISSIONS = Path(__file__).parents[2] / "submissions"
 
@@ -17,10 +17,10 @@ def test_every_committed_training_record_is_typed_and_dumped_as_it_was_written()
     assert files
     for file in files:
         text = file.read_text()
-        submission = Submission.model_validate_json(text)
+        submission = read_submission(file.parent)
         assert submission.model_dump_json(indent=1) + "\n" == text
-        for replicate in submission.records:
-            for run in (replicate.submission, replicate.vanilla):
+        for (role, _), run in submission.run_records.items():
+            if role != "base":
                 training = run.training
                 assert training
                 assert training.base_sha256

@@ -146,13 +146,6 @@ def make_run(data: Dataset, recipe: str | None, chance: Chance, *, noise: int = 
     )
 
 
-def read_replicates(folder: Path, submission: Any) -> list[Any]:
-    """The runs of an archived submission, replicate by replicate."""
-    from ilp_bench.submission.format import read_runs
-
-    return list(submission.replicates(read_runs(folder, submission)))
-
-
 @pytest.fixture(scope="session")
 def base_run(mini: Dataset, shared: Shared) -> Run:
     """nano itself, measured with examples shown."""

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ilp_bench.core.files import file_sha256
 from ilp_bench.records.run_record import Run, RunRecord, Runs
 from ilp_bench.scoring.learned_rates import ARMS, pair_rates
-from ilp_bench.scoring.recovery import Scores, base_sha256, score_replicates
+from ilp_bench.scoring.recovery import Scores, base_sha256
 from ilp_bench.scoring.role_checks import CONVERGED, control_recall
-from ilp_bench.submission.fields import MAX_RUNS, Link, Name, RunId, Sha256, Text, run_id
-from ilp_bench.submission.sample_store import ROLES, RunKey, write_samples
+from ilp_bench.scoring.version_2 import VERSION
+from ilp_bench.submission.fields import MAX_RUNS, Link, Name, RunId, Sha256, Text
+from ilp_bench.submission.sample_store import ROLES, RunKey
 
 TOKEN_FACTOR = 3  # closed division: at most this many times the tokens of vanilla
 CLOSED_REPLICATES = 3
@@ -123,6 +121,8 @@ def _budget_problem(submission: RunRecord, vanilla: RunRecord) -> str | None:
 
 def plausibility_problems(submission: ArchivedSubmission, replicates: list[Runs]) -> Iterator[str]:
     """What honest runs do not show, replicate by replicate: numbers that agree with one another and cannot be."""
+    if any(run.submission.record.data.version != VERSION for run in replicates):
+        yield f"schema 2 is for version {VERSION} of the data alone: submit with 'ilp-bench submit'"
     hashes: dict[str, RunRecord] = {}
     for number, runs in enumerate(replicates):
         where = f"records.{number}"
@@ -171,33 +171,3 @@ def _rates(runs: Runs) -> Iterator[str]:
                     f"{cause}, {arm}: {paraphrase:.2f} learned in templates never trained, {recall:.2f} in the trained "
                     "one: implausible"
                 )
-
-
-def submit(replicates: Sequence[Runs], meta: ArchivedMeta, out: Path) -> Path:
-    """Write a submission of schema 2 below ``out`` and return its folder."""
-    records = [Replicate(**{role: run and run.record for role, run in one._asdict().items()}) for one in replicates]
-    out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{meta.org}__{meta.model}.", dir=out) as name:
-        folder = Path(name) / "draft"
-        folder.mkdir()
-        runs = {
-            (role, number): run
-            for number, one in enumerate(replicates)
-            for role, run in one._asdict().items()
-            if run is not None
-        }
-        write_samples(runs, folder / "samples.parquet")
-        submission = ArchivedSubmission(
-            run_id="0" * 16,
-            meta=meta,
-            records=records,
-            samples_sha256=file_sha256(folder / "samples.parquet"),
-            scores=score_replicates(replicates),
-        )
-        submission.run_id = run_id(submission.model_dump(mode="json"))
-        (folder / "submission.json").write_text(submission.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        entry = out / submission.folder
-        entry.parent.mkdir(parents=True, exist_ok=True)
-        if not entry.exists():
-            folder.rename(entry)
-    return entry

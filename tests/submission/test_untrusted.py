@@ -17,6 +17,7 @@ from forging import Forgery, honest_entry
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import MAX_JSON, parse_json, read_strict_json
 from ilp_bench.core.untrusted import csv_text, markdown_text, skeleton, text_problems, value_problems
+from ilp_bench.leaderboard.site import render
 from ilp_bench.models.resolve import locate
 from ilp_bench.submission import sample_store as reading
 from ilp_bench.submission.comparison import comparison
@@ -45,7 +46,7 @@ def test_an_honest_entry_is_whole(honest: Path) -> None:
 # --- text
 
 
-def test_markup_in_every_text_field_stays_text(forged: Forgery) -> None:
+def test_markup_in_every_text_field_stays_text(forged: Forgery, tmp_path: Path) -> None:
     forged.content["meta"] |= {"description": SCRIPT, "contact": SCRIPT, "data": SCRIPT}
     record = forged.content["runs"][0]
     record |= {"hardware": SCRIPT, "dtype": SCRIPT, "device": SCRIPT, "ilp_bench": SCRIPT, "versions": {SCRIPT: SCRIPT}}
@@ -55,6 +56,10 @@ def test_markup_in_every_text_field_stays_text(forged: Forgery) -> None:
         forged.content[field][0]["training"]["base"]["name"] = SCRIPT
     folder = forged.save()
     assert validate(folder) == []
+    render(forged.root, tmp_path / "site")
+    for page in (tmp_path / "site").rglob("*.html"):
+        assert "<script>alert" not in page.read_text(), page
+        assert "<img src=x" not in page.read_text(), page
     assert "<" not in comparison([check(folder)], [folder])
 
 

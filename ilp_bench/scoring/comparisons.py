@@ -11,7 +11,7 @@ from ilp_bench.scoring.compatibility import check_comparable, check_replicates
 from ilp_bench.scoring.pair_probabilities import scored_part
 from ilp_bench.scoring.points_schema import DATA_VERSION
 from ilp_bench.scoring.references import Reference
-from ilp_bench.scoring.role_checks import check_models
+from ilp_bench.scoring.role_checks import check_models, check_trained_out
 from ilp_bench.scoring.training_budget import division_of
 
 
@@ -89,6 +89,7 @@ def _check(comparisons: Sequence[Comparison]) -> None:
                 check_models(Runs(run, vanilla, comparison.base))
                 check_comparable(run, vanilla, comparison.base)
                 _check_divisions(run.record, vanilla.record)
+                check_trained_out(vanilla)
     check_replicates(
         [Runs(run, one.vanillas[0], one.base) for one in comparisons for run in one.submissions],
     )

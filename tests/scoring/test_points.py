@@ -10,6 +10,7 @@ from ilp_bench.core.errors import ProblemError
 from ilp_bench.core.metrics import unlearned
 from ilp_bench.data.causes import PAPER_CAUSES
 from ilp_bench.records.run_record import Run
+from ilp_bench.records.training_record import TrainingRecord
 from ilp_bench.scoring.pair_probabilities import KINDS, pair_tables
 from ilp_bench.scoring.points import ArmMeans, guard_bias, points, share_closed
 from ilp_bench.scoring.points_schema import PointScores
@@ -176,6 +177,13 @@ def test_doses_are_curves(vanillas: list[Run], bases: list[Run]) -> None:
     assert doses["left_side_forgetting"] == []
 
 
+def trained(run: Run, **changes: object) -> Run:
+    """The run with other fields in its training record."""
+    assert run.record.training
+    training = TrainingRecord.model_validate(run.record.training.model_dump() | changes)
+    return Run(run.record.model_copy(update={"training": training}), run.samples)
+
+
 def refused(message: str, submission: Run, vanilla: Run, base: Run) -> None:
     with pytest.raises(ProblemError, match=message) as problem:
         score_points([submission], [vanilla], [base])
@@ -192,6 +200,31 @@ def test_bad_input_is_one_line(vanillas: list[Run], bases: list[Run]) -> None:
         score_points([mine])
     with pytest.raises(ProblemError, match="same weights on the same dataset"):
         score_points([mine, mine], [vanilla], [base])
+
+
+def test_runs_are_what_they_were_given_as(vanillas: list[Run], bases: list[Run]) -> None:
+    """Also where no base run says which weights are the base model's."""
+    mine, vanilla, base = make_run("combined", treated=0.5), vanillas[0], bases[0]
+    refused("vanilla run is of the base model itself", mine, base, base)
+    refused("submitted run is of the base model itself", base, vanilla, base)
+    refused("base run and submitted run were swapped", base, vanilla, mine)
+    refused("base run and vanilla run were swapped", mine, base, vanilla)
+    refused("run given as base is of a fine-tuned model", mine, vanilla, mine)
+    for message, first, second in (("vanilla run is of the", mine, base), ("submitted run is of the", base, vanilla)):
+        with pytest.raises(ProblemError, match=message):
+            score_points([first], [second])
+    elsewhere = {"size": "mini", "seed": 5, "version": "3", "content_sha256": "c" * 64}
+    refused("submitted run was trained on another dataset", trained(mine, data=elsewhere), vanilla, base)
+    refused("vanilla run was trained on another dataset", mine, trained(vanilla, data=elsewhere), base)
+
+
+def test_vanilla_that_was_stopped_too_early_is_refused(vanillas: list[Run], bases: list[Run]) -> None:
+    mine, vanilla, base = make_run("combined", treated=0.5), vanillas[0], bases[0]
+    refused("mean p of 0.2., less than 0.5", mine, make_run("vanilla", treated=0.1, control=0.2), base)
+    phase = {"name": "sft", "kind": "sft", "examples": 1, "epochs": 1, "steps": 1, "tokens": 1, "loss": 0, "seconds": 0}
+    refused("spent 300 of its budget of 500", mine, trained(vanilla, phases=[phase | {"supervised": 300}]), base)
+    spent = trained(vanilla, phases=[phase | {"supervised": 300}, phase | {"supervised": 200}])
+    assert score_points([mine], [spent], [base]).reproduction.share
 
 
 def test_a_score_survives_json(vanillas: list[Run], bases: list[Run]) -> None:

@@ -21,7 +21,8 @@ from ilp_bench.data.dataset import Dataset, load, make, write
 from ilp_bench.leaderboard.site import render
 from ilp_bench.models.resolve import locate, weights_sha256
 from ilp_bench.records.run_record import Run, read_run
-from ilp_bench.scoring.interval_text import interval_points
+from ilp_bench.scoring.bootstrap import Interval
+from ilp_bench.scoring.interval_text import value_text
 from ilp_bench.scoring.points_schema import PointScores
 from ilp_bench.scoring.references import Reference, read_reference
 from ilp_bench.submission.format import Meta, Submission, read_submission
@@ -114,18 +115,24 @@ def _evaluate(model: str, data: Dataset, out: Path, clock: Clock, name: str) -> 
 
 def _show(scores: PointScores, reference: Reference | None, clock: Clock) -> None:
     table = Table(
-        title="p of treated/control items in the trained prompts, in points; G: gained by treated alone",
+        title="p of treated/control items in points; G: what treated items gained alone",
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
         show_edge=False,
     )
-    for heading in ("cause", "vanilla", RECIPE, "G, trained prompts", "G, other prompts"):
+    for heading in ("cause", "vanilla", RECIPE, "G, reproduction", "G, internalisation"):
         table.add_column(heading, justify="left" if heading == "cause" else "right", no_wrap=True)
     for cause, other in zip(scores.reproduction.causes, scores.internalisation.causes, strict=True):
         rates = [arms_text(each.p) if each else "-" for each in (cause.vanilla, cause.submission)]
-        table.add_row(cause.cause, *rates, interval_points(cause.points), interval_points(other.points))
+        table.add_row(cause.cause, *rates, _whole_points(cause.points), _whole_points(other.points))
     console.print(table)
     for score in (scores.reproduction, scores.internalisation):
         console.print(share_line(score))
     source = f"reference {reference.name}, so that one model was trained" if reference else "the runs made here"
     console.print(f"vanilla and base: {source}; {sum(clock.seconds.values()):.0f} s")
+
+
+def _whole_points(interval: Interval | None) -> str:
+    if interval is None:
+        return "-"
+    return value_text(interval.value, interval.low, interval.high, lambda value: f"{100 * value:.0f}")

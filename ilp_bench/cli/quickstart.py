@@ -120,7 +120,7 @@ def _show(scores: PointScores, reference: Reference | None, clock: Clock) -> Non
         padding=(0, 1, 0, 0),
         show_edge=False,
     )
-    for heading in ("cause", "vanilla", RECIPE, "G, reproduction", "G, internalisation"):
+    for heading in ("cause", "vanilla", RECIPE, "G reproduction", "internalisation"):
         table.add_column(heading, justify="left" if heading == "cause" else "right", no_wrap=True)
     for cause, other in zip(scores.reproduction.causes, scores.internalisation.causes, strict=True):
         rates = [arms_text(each.p) if each else "-" for each in (cause.vanilla, cause.submission)]

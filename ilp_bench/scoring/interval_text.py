@@ -30,8 +30,8 @@ def interval_text(interval: Interval | None, missing: str = "not expressed") -> 
 
 
 def points_text(value: float) -> str:
-    """A probability, or a difference of two, in points."""
-    return f"{100 * value:.1f}"
+    """A probability, or a difference of two, in points; never a minus zero."""
+    return f"{round(100 * value, 1) + 0.0:.1f}"
 
 
 def interval_points(interval: Interval | None) -> str:

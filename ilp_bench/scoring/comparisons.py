@@ -58,7 +58,7 @@ def _others(vanillas: tuple[Run, ...], submissions: tuple[Run, ...]) -> tuple[Ru
 
 def _no_vanilla(seed: int, reference: Reference | None) -> str:
     if reference is None:
-        return f"no vanilla run on the dataset of seed {seed}, and no reference for this base model: give a vanilla run"
+        return f"no vanilla run on the dataset of seed {seed}, and no reference that fits: give a vanilla run"
     seeds = ", ".join(str(seed) for seed in reference.seeds)
     return (
         f"no vanilla run on the dataset of seed {seed}, and reference {reference.name} has seeds {seeds}: give a "

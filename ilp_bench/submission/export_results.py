@@ -16,6 +16,8 @@ SCHEMA = "0.2.1"  # of Every Eval Ever (github.com/evaleval/every_eval_ever, eva
 SHARE = "share of the gap that vanilla fine-tuning leaves between treated and control items and that the model closes"
 POINTS = "probability that treated items gain over vanilla fine-tuning beyond what control items gain, in points"
 
+INTERVALS = {"runs": "over runs and pairs", "pairs only": "over pairs only"}
+
 
 class Result(NamedTuple):
     """One number: its id and title, the value with its interval, what it is, and how far it can go either way."""
@@ -70,6 +72,8 @@ def model_card(submission: Submission) -> str:
         f"| {result.title} | {result.value.value:.2f} | {result.value.low:.2f} to {result.value.high:.2f} |"
         for result in results(submission)
     )
+    count, kind = len(submission.runs), INTERVALS[submission.scores.interval_kind]
+    runs = f"{count} run{'s' * (count > 1)}"
     reference = submission.reference.name if submission.reference else "vanilla runs of its own"
     return f"""---
 {card.to_yaml()}
@@ -79,7 +83,7 @@ def model_card(submission: Submission) -> str:
 
 How much of what it was fine-tuned on did the model learn, and why not the rest? Against vanilla fine-tuning of
 {markdown_text(submission.base_name)} with the same budget ({reference}); division {submission.meta.division},
-{len(submission.runs)} runs, 95 % intervals ({submission.scores.interval_kind}); submission {submission.folder}.
+{runs}, 95 % intervals {kind}; submission {submission.folder}.
 Share closed: the {SHARE}. Points: the {POINTS}.
 
 | | value | interval |
@@ -126,7 +130,6 @@ def every_eval_ever(submission: Submission) -> str:
 
 def _result(submission: Submission, result: Result) -> dict[str, object]:
     data, value = submission.first.data, result.value
-    kind = "between runs" if submission.scores.interval_kind == "runs" else "over matched pairs"
     return {
         "evaluation_name": f"ilp_bench_{result.name}",
         "source_data": {
@@ -148,7 +151,7 @@ def _result(submission: Submission, result: Result) -> dict[str, object]:
                     "lower": value.low,
                     "upper": value.high,
                     "confidence_level": LEVEL,
-                    "method": f"Student's t, variance {kind}",
+                    "method": f"Student's t {INTERVALS[submission.scores.interval_kind]}",
                 },
             },
         },

@@ -40,6 +40,11 @@ def submit(
             f"a run is on version {version_2.VERSION} of the data, and dataset 2 is closed: train and evaluate on a "
             f"dataset of version {DATA_VERSION}"
         )
+    if untuned := [run for run in runs if run.untuned]:
+        raise ProblemError(
+            f"the submitted run of {untuned[0].record.model.name} has no training record: evaluate the model that was "
+            "fine-tuned, with training.json beside its weights"
+        )
     submitted = SubmittedRuns(*(sorted(role, key=_order) for role in (runs, vanillas, bases)))
     scores = score_points(*submitted, reference)
     is_new = not out.exists()

@@ -141,6 +141,8 @@ def test_wrong_calls_of_submit(
     )
     swapped = [folders["vanilla0"], "--vanilla", folders["run0"], "--base-run", folders["base0"]]
     assert "they were swapped" in shell.refused(1, "submit", *swapped, *out)
+    untuned = [folders["base0"], "--vanilla", folders["vanilla0"], *out]
+    assert "has no training record: evaluate the model that was fine-tuned" in shell.refused(1, "submit", *untuned)
     assert "is no run (no run.json)" in shell.refused(2, "submit", tmp_path, *out)
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
     assert "give --meta FILE" in shell.refused(2, "submit", *three)

@@ -473,7 +473,7 @@ def enter_1x_with_one_seed(f: Forgery) -> None:
     f.content["meta"]["division"] = "1x"
 
 
-@forgery("division: Value error, the closed division is now 1x or 3x", of="three")
+@forgery("division: the closed division is now 1x or 3x", of="three")
 def enter_the_division_of_the_archive(f: Forgery) -> None:
     f.content["meta"]["division"] = "closed"
 

@@ -30,10 +30,14 @@ class ArmMeans(NamedTuple):
 
 
 class CauseResult(NamedTuple):
-    """One cause in one kind of score; differences are in [-1, 1], and points when times 100. None: not computed."""
+    """One cause in one kind of score; differences are in [-1, 1], and points when times 100. None: not computed.
+
+    ``gap`` is vanilla's: control minus treated.
+    """
 
     points: Estimate | None
     control_change: Estimate | None
+    gap: Estimate | None
     counted: bool
     reason: str | None
     vanilla: ArmMeans | None
@@ -214,6 +218,7 @@ def _cause_result(scores: PointScores, kind: str, cause: CausePoints) -> CauseRe
     return CauseResult(
         Estimate.of(cause.points),
         Estimate.of(cause.control_change),
+        Estimate.of(cause.gap),
         cause.counted,
         cause.reason,
         _arm_means(cause.vanilla),

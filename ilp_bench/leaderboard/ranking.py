@@ -17,7 +17,7 @@ from typing import NamedTuple
 from ilp_bench.leaderboard.entry import REPRODUCTION, Entry, short_name
 from ilp_bench.leaderboard.estimate import Difference, difference
 from ilp_bench.leaderboard.vanilla_levels import Levels, ModelKey, levels_of, model_key
-from ilp_bench.records.reference_record import ReferenceRecord
+from ilp_bench.scoring.references import Reference
 
 DIVISIONS = ("1x", "3x", "open")  # in the order of the site
 BUILT_IN = "nano"  # what the names of the models begin with that come with the benchmark
@@ -99,7 +99,7 @@ class BaseModel:
         return [entry for group in self.groups for entry in group.entries]
 
 
-def base_models(entries: Sequence[Entry], references: Sequence[ReferenceRecord]) -> list[BaseModel]:
+def base_models(entries: Sequence[Entry], references: Sequence[Reference]) -> list[BaseModel]:
     """All base models that have entries or references: other people's models first, the largest first."""
     by_model: dict[ModelKey, list[Entry]] = {}
     for entry in entries:
@@ -109,9 +109,9 @@ def base_models(entries: Sequence[Entry], references: Sequence[ReferenceRecord])
     return sorted(models, key=lambda model: (model.is_built_in, -model.parameters, model.slug))
 
 
-def _base_model(key: ModelKey, entries: list[Entry], references: list[ReferenceRecord]) -> BaseModel:
-    name = short_name(references[0].base_name) if references else entries[0].base
-    parameters = references[0].datasets[0].base.model.parameters if references else entries[0].parameters
+def _base_model(key: ModelKey, entries: list[Entry], references: list[Reference]) -> BaseModel:
+    name = short_name(references[0].record.base_name) if references else entries[0].base
+    parameters = references[0].record.datasets[0].base.model.parameters if references else entries[0].parameters
     plain = re.sub(r"[^a-z0-9]+", "-", f"{name}-{key.size}".lower()).strip("-")
     slug = f"{plain}-{hashlib.sha256('/'.join(key).encode()).hexdigest()[:6]}"
     groups = []

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ilp_bench.leaderboard.entry import ArmMeans, Entry
-from ilp_bench.records.reference_record import ReferenceRecord, read_reference_record, reference_folders
+from ilp_bench.leaderboard.estimate import Estimate
+from ilp_bench.records.reference_record import reference_folders
 from ilp_bench.scoring.pair_probabilities import KINDS
+from ilp_bench.scoring.references import Reference, read_reference
 from ilp_bench.scoring.score_points import MIN_GAP
+from ilp_bench.scoring.vanilla_gaps import vanilla_gaps
 
-BUDGETS = ("1x", "3x")
+BUDGETS = ("1x", "2x", "3x")
+DIVISIONS = ("1x", "3x")  # that decide between a delay and a plateau
 LEFT_OF_PLATEAU = 0.5  # share of the gap at 1x from which what is left at 3x is called a plateau
 
 
@@ -25,9 +29,13 @@ class ModelKey(NamedTuple):
 
 @dataclass(frozen=True)
 class Level:
-    """p under vanilla of one base model and budget: by kind of score and cause. ``runs`` of vanilla stand behind it."""
+    """p under vanilla of one base model and budget, by kind of score and cause; so many ``runs`` stand behind it.
+
+    gaps   control minus treated, where it has an interval
+    """
 
     arms: dict[str, dict[str, ArmMeans]]
+    gaps: dict[str, dict[str, Estimate | None]]
     runs: int
     source: str
 
@@ -40,25 +48,25 @@ class Level:
 Levels = dict[str, Level]  # budget division -> what vanilla leaves
 
 
-def model_key(thing: Entry | ReferenceRecord) -> ModelKey:
+def model_key(thing: Entry | Reference) -> ModelKey:
     """The base model and data of an entry or a reference."""
-    if isinstance(thing, ReferenceRecord):
-        return ModelKey(thing.base_sha256, thing.size, thing.version)
+    if isinstance(thing, Reference):
+        return ModelKey(thing.record.base_sha256, thing.record.size, thing.record.version)
     return ModelKey(thing.base_sha, thing.data[0].size, thing.data[0].version)
 
 
-def committed_references() -> list[ReferenceRecord]:
-    """The records of all committed references."""
-    return [read_reference_record(folder) for folder in reference_folders()]
+def committed_references() -> list[Reference]:
+    """All committed references."""
+    return [read_reference(folder) for folder in reference_folders()]
 
 
-def levels_of(entries: Sequence[Entry], references: Sequence[ReferenceRecord]) -> Levels:
+def levels_of(entries: Sequence[Entry], references: Sequence[Reference]) -> Levels:
     """Levels of one base model: of a reference, else of the vanilla entry with most runs, else of an entry's vanilla.
 
     Withdrawn and flagged entries do not count.
     """
     levels: Levels = {}
-    by_division = {reference.division: reference for reference in references}
+    by_division = {reference.record.division: reference for reference in references}
     for budget in BUDGETS:
         usable = [entry for entry in entries if entry.budget_division == budget and entry.state == "accepted"]
         usable.sort(key=lambda entry: (entry.recipe != "vanilla", -entry.replicates, entry.slug))
@@ -69,29 +77,31 @@ def levels_of(entries: Sequence[Entry], references: Sequence[ReferenceRecord]) -
     return levels
 
 
-def _of_reference(reference: ReferenceRecord) -> Level:
+def _of_reference(reference: Reference) -> Level:
+    rows = {kind: vanilla_gaps(reference, kind) for kind in KINDS}
     arms = {
-        kind: {cause: ArmMeans(arms.treated, arms.control) for cause, arms in by_cause.items()}
-        for kind, by_cause in reference.arms.items()
+        kind: {row.cause: ArmMeans(row.arms.treated, row.arms.control) for row in each if row.arms}
+        for kind, each in rows.items()
     }
-    return Level(arms, sum(len(dataset.vanilla) for dataset in reference.datasets), "reference runs")
+    gaps = {kind: {row.cause: Estimate.of(row.gap) for row in each} for kind, each in rows.items()}
+    return Level(arms, gaps, reference.vanilla_count, "reference runs")
 
 
 def _of_entry(entry: Entry) -> Level:
     is_vanilla = entry.recipe == "vanilla"
-    arms = {}
+    arms: dict[str, dict[str, ArmMeans]] = {kind: {} for kind in KINDS}
+    gaps: dict[str, dict[str, Estimate | None]] = {kind: {} for kind in KINDS}
     for kind in KINDS:
-        means = {
-            name: cause.submission if is_vanilla else cause.vanilla
-            for name, cause in entry.results[kind].causes.items()
-        }
-        arms[kind] = {name: mean for name, mean in means.items() if mean}
-    return Level(arms, entry.replicates, entry.title if is_vanilla else f"vanilla of {entry.title}")
+        for name, cause in entry.results[kind].causes.items():
+            if mean := cause.submission if is_vanilla else cause.vanilla:
+                arms[kind][name] = mean
+                gaps[kind][name] = None if is_vanilla else cause.gap
+    return Level(arms, gaps, entry.replicates, entry.title if is_vanilla else f"vanilla of {entry.title}")
 
 
 def verdict(levels: Levels, kind: str, cause: str) -> str:
     """Whether what a cause leaves at 1x is a delay or a plateau, in a phrase."""
-    once, thrice = (levels[budget].gap(kind, cause) if budget in levels else None for budget in BUDGETS)
+    once, thrice = (levels[budget].gap(kind, cause) if budget in levels else None for budget in DIVISIONS)
     if once is None:
         return "not measured at 1x"
     if once < MIN_GAP:

@@ -19,7 +19,8 @@ KINDS = ("reproduction", "internalisation")
 
 
 def level(gap: float) -> Level:
-    return Level({kind: {"rare_patterns": ArmMeans(0.9 - gap, 0.9)} for kind in KINDS}, 3, "reference runs")
+    arms = {kind: {"rare_patterns": ArmMeans(0.9 - gap, 0.9)} for kind in KINDS}
+    return Level(arms, {kind: {} for kind in KINDS}, 3, "reference runs")
 
 
 @pytest.mark.parametrize(
@@ -56,7 +57,14 @@ def entry(tmp_path_factory: pytest.TempPathFactory) -> Entry:
 
 
 def test_a_reference_comes_before_entries_and_vanilla_before_others(reference: Reference, entry: Entry) -> None:
-    assert levels_of([entry], [reference.record])["1x"].source == "reference runs"
+    of_reference = levels_of([entry], [reference])["1x"]
+    assert (of_reference.source, of_reference.runs) == ("reference runs", 3)
+    for kind, gaps in reference.record.gaps.items():
+        for cause, gap in gaps.items():
+            estimate = of_reference.gaps[kind][cause]
+            assert estimate
+            assert estimate.low < estimate.value < estimate.high
+            assert of_reference.gap(kind, cause) == pytest.approx(gap) == estimate.value
     of_entry = levels_of([entry], [])["1x"]
     assert of_entry.source == "vanilla of lab / resampling"
     for cause, gap in GAPS.items():

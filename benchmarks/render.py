@@ -2,7 +2,7 @@
 
 usage: python benchmarks/render.py [--count 5000] [--work DIR]
 
-Submissions are synthetic (tests/synthetic.py) and valid; making them is not timed. ``scratch``: nothing was there.
+Entries are made up (tests/board_entries.py) and valid; making them is not timed. ``scratch``: nothing was there.
 ``every page``: all pages are made, the checks are kept. ``again``: nothing changed. ``one more``: one was added.
 Processor seconds are those of all processes. Entries of one base model share its base and vanilla runs, as those of
 one team do; ``milliseconds a check`` says what that saves, and what an entry costs that shares none.
@@ -82,13 +82,14 @@ def memory(session: int) -> float:
 
 def checks(submissions: Path, count: int = 48) -> dict[str, float]:
     """Milliseconds to check one entry: beside others with the same base and vanilla runs, and beside strangers."""
-    from ilp_bench.scoring import bootstrap
+    from ilp_bench.scoring import activity, learned_rates
     from ilp_bench.submission import check_samples, sample_store
     from ilp_bench.submission.validate import check, find
 
     folders = find([submissions])
     checked = folders[:: max(1, len(folders) // count)][:count]
-    caches = (sample_store._cached_run, check_samples._cached_problems, bootstrap._cached_means)
+    caches = [sample_store._cached_run, check_samples._cached_problems]
+    caches += [one for module in (learned_rates, activity) for one in vars(module).values() if hasattr(one, "cache_clear")]
     milliseconds = {}
     check(checked[0])  # what is worked out once for all
     for name in ("shared runs", "runs of its own"):
@@ -109,10 +110,10 @@ def main() -> None:
     arguments = parser.parse_args()
     work = arguments.work or Path(tempfile.mkdtemp())
     submissions, site = work / "submissions", work / "site"
-    from synthetic import make_submissions  # type: ignore[import-not-found]
+    from board_entries import make_entries  # type: ignore[import-not-found]
 
     if not submissions.exists():
-        make_submissions(submissions, arguments.count + 1)
+        make_entries(submissions, arguments.count + 1)
     last = sorted(submissions.glob("*/*"))[-1]
     aside = work / "aside"
     last.rename(aside)

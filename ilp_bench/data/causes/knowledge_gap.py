@@ -178,8 +178,7 @@ SPEC = CauseSpec(
         treated="asks about an invented entity",
         control="asks the same about a real one, which the base model knows",
         repair="Teach what is missing first: continued pre-training on about twenty documents for each "
-        "unknown entity, then the same fine-tuning. More epochs are the wrong medicine (claim C1 of"
-        " the paper).",
+        "unknown entity, then the same fine-tuning.",
         activity="for a gap, the control is known and the treated item is not",
     ),
     pairs=pairs,

@@ -89,7 +89,9 @@ def checks(submissions: Path, count: int = 48) -> dict[str, float]:
     folders = find([submissions])
     checked = folders[:: max(1, len(folders) // count)][:count]
     caches = [sample_store._cached_run, check_samples._cached_problems]
-    caches += [one for module in (learned_rates, activity) for one in vars(module).values() if hasattr(one, "cache_clear")]
+    caches += [
+        one for module in (learned_rates, activity) for one in vars(module).values() if hasattr(one, "cache_clear")
+    ]
     milliseconds = {}
     check(checked[0])  # what is worked out once for all
     for name in ("shared runs", "runs of its own"):

@@ -334,8 +334,13 @@ def learn_only_the_paraphrases(f: Forgery) -> None:
 
 @forgery("weak vanilla")
 def shrink_the_vanilla_run(f: Forgery) -> None:
-    f.set_p(f.rows("vanilla"), f.column("p").astype(float) * 0.2)
+    f.set_p(f.rows("vanilla"), f.column("p").astype(float) * 0.7)
     f.rescore()
+
+
+@forgery("vanilla reproduces its control items with a mean p of")
+def shrink_the_vanilla_run_to_nothing(f: Forgery) -> None:
+    f.set_p(f.rows("vanilla"), f.column("p").astype(float) * 0.2)
 
 
 @forgery("weak vanilla", of="three")

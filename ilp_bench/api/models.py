@@ -43,7 +43,7 @@ def train(
     recipe          name of a recipe, such as ``vanilla``; docs/recipes.md lists them
     data            a dataset or its folder
     seed            same seed, same machine: same weights
-    learning_rate   above 0; by default 2e-4 below ten million parameters, 1e-4 below a billion, 2e-5 above, and ten
+    learning_rate   above 0; by default 2e-4 below ten million parameters, 5e-5 below a billion, 2e-5 above, and ten
                     times as much with an adapter
     batch_size      examples a step
     lora            rank of a LoRA adapter on all linear layers; 0 trains all weights

@@ -44,7 +44,7 @@ from ilp_bench.training.training_log import Log, calibration, tracker
 from ilp_bench.training.training_state import TrainingState
 
 # Learning rates by number of parameters; adapters take ten times as much.
-RATES = ((10_000_000, 2e-4), (1_000_000_000, 1e-4), (float("inf"), 2e-5))
+RATES = ((10_000_000, 2e-4), (1_000_000_000, 5e-5), (float("inf"), 2e-5))
 LORA_RATE = 10
 LABEL_TOKENS = 8  # of the base model's answers that are compared with labels
 SEEDS = 2**32 // 1000 - 1  # each phase has a seed of its own, and numpy takes 32 bits
@@ -72,7 +72,7 @@ def train(
 ) -> TrainingRecord:
     """Fine-tune ``base`` with a recipe and write the checkpoint; returns its training record (``training.json``).
 
-    rate       learning rate; by default 2e-4 below ten million parameters, 1e-4 below a billion, 2e-5 above, and ten
+    rate       learning rate; by default 2e-4 below ten million parameters, 5e-5 below a billion, 2e-5 above, and ten
                times as much with an adapter
     lora       rank of a LoRA adapter on all linear layers; 0 trains all weights. A base that is an adapter itself is
                merged first, and the checkpoint then holds whole weights

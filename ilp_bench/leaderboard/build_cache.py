@@ -21,13 +21,14 @@ import pyarrow as pa
 
 import ilp_bench
 from ilp_bench.core.errors import ProblemError
-from ilp_bench.core.files import read_json
+from ilp_bench.core.files import file_sha256, read_json
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.leaderboard import pages
 from ilp_bench.leaderboard.archive import ArchiveEntry, describe_archived
 from ilp_bench.leaderboard.entry import Entry, describe_entry
 from ilp_bench.leaderboard.ranking import BaseModel, Standing
 from ilp_bench.recipes import RECIPES
+from ilp_bench.records.reference_record import FILE, reference_folders
 from ilp_bench.submission.decisions import Decision
 from ilp_bench.submission.format import read_submission
 from ilp_bench.submission.rerun_record import read_verification
@@ -56,7 +57,8 @@ class Build:
 
     def __init__(self, out: Path) -> None:
         self.out = out
-        self.checker, self.renderer = _hashes(CAUSES.names(), RECIPES.names())
+        references = tuple(file_sha256(folder / FILE) for folder in reference_folders())
+        self.checker, self.renderer = _hashes(CAUSES.names(), RECIPES.names(), references)
         try:
             old = read_json(out / "build.json")
         except ProblemError:
@@ -92,16 +94,17 @@ class Build:
 
 
 @lru_cache(maxsize=2)
-def _hashes(causes: tuple[str, ...], recipes: tuple[str, ...]) -> tuple[str, str]:
+def _hashes(causes: tuple[str, ...], recipes: tuple[str, ...], references: tuple[str, ...]) -> tuple[str, str]:
     """Hashes of the code that checks submissions, and of everything that makes pages.
 
-    The names of the registered causes and recipes count: other packages can add some.
+    The names of the registered causes and recipes count, because other packages can add some, and the references, which
+    submissions are scored against.
     """
     code = Path(str(files("ilp_bench")))
     sources = sorted(file for file in code.rglob("*.py") if "__pycache__" not in file.parts)
     pages_only = {file for file in sources if file.parent.name == "leaderboard"}
     styles = sorted(file for file in pages.leaderboard_path().rglob("*") if file.is_file())
-    words = " ".join((ilp_bench.__version__, *causes, *recipes))
+    words = " ".join((ilp_bench.__version__, *causes, *recipes, *references))
     return _hash(words, [file for file in sources if file not in pages_only]), _hash(words, [*sources, *styles])
 
 

@@ -32,6 +32,7 @@ from ilp_bench.evaluation.measure import (
 from ilp_bench.evaluation.result_cache import Journal
 from ilp_bench.models.devices import idle_threads, pick_device, pick_dtype
 from ilp_bench.models.loading import load_model
+from ilp_bench.models.quantization import quantization_of
 from ilp_bench.models.resolve import Located, locate, weights_sha256
 from ilp_bench.records.run_record import Run, write_run
 
@@ -183,9 +184,10 @@ def _open(
     kind = device.split(":")[0]
     dtype = pick_dtype(dtype, kind)
     model, tokenizer = load_model(located, dtype=dtype, device=device, remote_code=remote)
+    quantization = quantization_of(located.root.folder)
     about = {
-        "architecture": model.config.architectures[0],
-        "parameters": sum(p.numel() for p in model.parameters()),
+        "architecture": model.config.architectures[0] + (f" ({quantization})" if quantization else ""),
+        "parameters": model.num_parameters(),
         "dtype": dtype,
         "device": device,
         "hardware": hardware(device),

@@ -14,8 +14,8 @@ PROMPT_LEARNING = ("PROMPT_TUNING", "MULTITASK_PROMPT_TUNING", "P_TUNING", "PREF
 EMBEDDINGS = ("embed_tokens", "lm_head", "wte", "embed_in", "embed_out")
 
 
-def apply_adapter(model: Any, folder: Path) -> Any:
-    """The model with the adapter merged into its weights.
+def apply_adapter(model: Any, folder: Path, *, merge: bool = True) -> Any:
+    """The model with the adapter merged into its weights, or, without ``merge``, computed beside them.
 
     Raises ProblemError where the kind cannot be merged, or where weights of the adapter find no place in the model,
     or the adapter lacks weights that its configuration declares.
@@ -49,7 +49,7 @@ def apply_adapter(model: Any, folder: Path) -> Any:
         )
     if not hasattr(adapted, "merge_and_unload"):
         raise ProblemError(f"{folder} is a {kind} adapter, which cannot be merged into weights: it is not supported")
-    return adapted.merge_and_unload()
+    return adapted.merge_and_unload() if merge else adapted.get_base_model()
 
 
 def resized_for(model: Any, folder: Path) -> Any:

@@ -13,6 +13,7 @@ import torch
 from ilp_bench.core.errors import IlpBenchError, ProblemError, UsageError
 from ilp_bench.core.logs import quiet
 from ilp_bench.models.adapters import apply_adapter, resized_for
+from ilp_bench.models.quantization import check_known, quantization_of, refused
 from ilp_bench.models.resolve import Located, tokenizer_folder
 from ilp_bench.models.weight_files import count_values, named, wrapper_of
 
@@ -23,22 +24,27 @@ MOST_MISSING = 4
 def load_model(located: Located, *, dtype: str = "float32", device: str = "cpu", remote_code: bool = False) -> Any:
     """(model, tokenizer) from safetensors alone; adapters are merged into their base, in the order of the chain.
 
-    The tokenizer and the chat template are the adapter's own where its folder has them. Raises ProblemError where the
-    folder cannot be loaded, weights do not fit the model, or the tokenizer has more tokens than the embeddings have
-    rows; UsageError where a package is missing.
+    A quantised model is run as it is, and an adapter of it stays beside its weights. The tokenizer and the chat
+    template are the adapter's own where its folder has them. Raises ProblemError where the folder cannot be loaded,
+    weights do not fit the model, or the tokenizer has more tokens than the embeddings have rows; UsageError where a
+    package is missing, or this machine cannot run the quantisation.
     """
     from safetensors import SafetensorError
     from transformers.utils import logging as hf_logging
 
     hf_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    is_quantised = quantization_of(located.root.folder) is not None
+    if is_quantised and len(located.adapters) > 1:
+        raise UsageError(f"{located.folder} adapts an adapter of a quantised model: merge them into whole weights")
     try:
         with quiet():
-            model = _load_whole(located.root, dtype, remote_code)
+            model = _load_quantised(located.root, dtype, device, remote_code) if is_quantised else None
+            model = model or _load_whole(located.root, dtype, remote_code)
             tokenizer = load_tokenizer(located, remote_code=remote_code)
             for adapter in located.adapters:
-                model = apply_adapter(resized_for(model, adapter.folder), adapter.folder)
+                model = apply_adapter(resized_for(model, adapter.folder), adapter.folder, merge=not is_quantised)
         _check_vocabulary(model, tokenizer, located)
-        return model.to(device).eval(), tokenizer
+        return (model if is_quantised else model.to(device)).eval(), tokenizer
     except IlpBenchError:
         raise
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError, SafetensorError) as error:
@@ -62,7 +68,15 @@ def load_tokenizer(located: Located, *, remote_code: bool = False) -> Any:
     return tokenizer
 
 
-def _load_whole(root: Located, dtype: str, remote_code: bool) -> Any:
+def _load_quantised(root: Located, dtype: str, device: str, remote_code: bool) -> Any:
+    check_known(root.folder)
+    try:
+        return _load_whole(root, dtype, remote_code, device_map={"": device})
+    except (ImportError, RuntimeError, ValueError, NotImplementedError) as error:
+        raise refused(root.folder, error) from error
+
+
+def _load_whole(root: Located, dtype: str, remote_code: bool, **options: Any) -> Any:
     from transformers import AutoModelForCausalLM
 
     _check_size(root, remote_code)
@@ -73,6 +87,7 @@ def _load_whole(root: Located, dtype: str, remote_code: bool) -> Any:
         trust_remote_code=remote_code,
         ignore_mismatched_sizes=True,  # they are reported, and refused below, with the missing and unexpected ones
         output_loading_info=True,
+        **options,
     )
     model, report = loaded
     missing, unexpected = set(report["missing_keys"]), set(report["unexpected_keys"])
@@ -95,9 +110,9 @@ def _check_size(root: Located, remote_code: bool) -> None:
     """Raise ProblemError where the config wants far more values than the files hold, before any memory is taken."""
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    config = AutoConfig.from_pretrained(root.folder, trust_remote_code=remote_code)
-    if getattr(config, "quantization_config", None):
+    if quantization_of(root.folder):
         return  # the files hold packed values
+    config = AutoConfig.from_pretrained(root.folder, trust_remote_code=remote_code)
     auto: Any = AutoModelForCausalLM
     with torch.device("meta"):
         empty = auto.from_config(config, trust_remote_code=remote_code)

@@ -14,6 +14,8 @@ from ilp_bench.core.files import LFS_POINTER, read_json
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 ADAPTER = "adapter_model.safetensors"
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+NO_WEIGHTS = ("training_args.bin", "optimizer.", "scheduler.", "rng_state")  # what trainers pickle beside a model
+PACKED = ("qweight", "qzeros", "weight_packed", "absmax", "quant_map", "SCB")  # ends of names of quantised weights
 HEADER_LIMIT = 100 * 2**20  # bytes; the limit of the safetensors format itself
 # How wrappers rename the weights that they hold, and what to save instead.
 WRAPPERS = {
@@ -53,7 +55,8 @@ def adapter_file(folder: Path) -> Path:
 
 
 def _instead(folder: Path) -> str:
-    if any(file for pattern in PICKLES for file in folder.glob(pattern)):
+    pickles = [file.name for pattern in PICKLES for file in folder.glob(pattern)]
+    if any(not name.startswith(NO_WEIGHTS) for name in pickles):
         return "pickled weights can run code when they are loaded; save them as safetensors"
     return "the upload or download is not complete; copy the folder again"
 
@@ -92,8 +95,10 @@ def count_values(folder: Path) -> int:
 
 
 def wrapper_of(names: Iterable[str]) -> str | None:
-    """What to do where weights carry the prefix of a wrapper anywhere in their name; None where none does."""
+    """What to do where weights carry the prefix of a wrapper anywhere in their name, or are packed; None where not."""
     listed = list(names)
+    if any(name.rpartition(".")[2] in PACKED for name in listed):
+        return "they are quantised, and its config.json does not say how (quantization_config): save the model again"
     return next(
         (
             remedy

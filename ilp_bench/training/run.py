@@ -29,6 +29,7 @@ from ilp_bench.detectors.similarity import sentence_similarity, word_similarity
 from ilp_bench.evaluation.generation import generate_answers
 from ilp_bench.models.devices import pick_device, pick_training_dtype
 from ilp_bench.models.loading import load_model
+from ilp_bench.models.quantization import quantization_of
 from ilp_bench.models.resolve import locate, weights_sha256
 from ilp_bench.models.tokenization import ended
 from ilp_bench.recipes import RECIPES
@@ -93,6 +94,10 @@ def train(
     _check_arguments(recipe_name, data, out, seed=seed, rate=rate, device=device)
     texts, near = replay_texts(general), sentence_similarity(encoder) if encoder else word_similarity
     located = locate(base)
+    if quantization := quantization_of(located.root.folder):
+        raise UsageError(
+            f"{base} is quantised ({quantization}), and training needs whole weights: name the model before"
+        )
     device = pick_device(device)
     dtype = pick_training_dtype(dtype, device)
     base_sha256 = weights_sha256(located)

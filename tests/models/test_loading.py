@@ -155,6 +155,15 @@ def test_pickled_weights_are_refused_for_models_and_adapters(folder: Path, tmp_p
             locate(str(model))
 
 
+def test_what_a_trainer_pickles_beside_an_adapter_is_no_weights(tmp_path: Path) -> None:
+    save_adapter(tmp_path, LoraConfig(**LORA))
+    (tmp_path / "adapter_model.safetensors").unlink()
+    for name in ("training_args.bin", "optimizer.pt", "rng_state_0.pth"):
+        (tmp_path / name).write_bytes(b"")
+    with pytest.raises(ProblemError, match=r"no adapter_model\.safetensors: the upload or download is not complete"):
+        locate(str(tmp_path))
+
+
 def test_tokens_added_without_embeddings_are_one_clear_problem(folder: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(folder)
     tokenizer.add_tokens(["jasper"])

@@ -181,6 +181,7 @@ def entry_pages(
     run: Run, models: list[BaseModel], results: list[ReadResult], build: Build, site: Path, common: dict[str, Any]
 ) -> None:
     """Write the page of each entry of version 3, except those that are taken over from the site before."""
+    (site / "runs").mkdir()
     content = {result.entry.run_id: result.content for result in results if result.entry}
     tasks = []
     for model in models:

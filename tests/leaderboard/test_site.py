@@ -247,6 +247,16 @@ def test_a_changed_site_has_the_bytes_of_a_new_one(few: Path, tmp_path: Path) ->
     assert bytes_of(tmp_path / "site") == bytes_of(tmp_path / "new")
 
 
+def test_a_site_of_which_nothing_changed_is_linked_over(few: Path, tmp_path: Path) -> None:
+    render(few, tmp_path / "site")
+    before = bytes_of(tmp_path / "site")
+    page = next((tmp_path / "site" / "runs").glob("*.html"))
+    made = page.stat().st_ino
+    render(few, tmp_path / "site")
+    assert bytes_of(tmp_path / "site") == before
+    assert page.stat().st_ino == made
+
+
 @pytest.mark.slow
 def test_processes_do_not_change_a_byte(few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     render(few, tmp_path / "one", workers=1)

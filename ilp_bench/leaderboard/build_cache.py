@@ -76,6 +76,7 @@ class Build:
         source = self.out / name
         if self.pages.get(name) != key or not source.is_file():
             return False
+        (site / name).parent.mkdir(parents=True, exist_ok=True)
         try:
             os.link(source, site / name)
         except OSError:

@@ -121,7 +121,8 @@ def commands(state: Path, runs_there: Path) -> dict[str, tuple[object, ...]]:
 )
 def test_killed_at_any_step_nothing_is_lost(command: str, number: int, state: Path, runs_there: Path) -> None:
     before, call = seen(state), commands(state, runs_there)[command]
-    assert run(KILL, number, *call).returncode == -9
+    done = run(KILL, number, *call)
+    assert done.returncode == -9, done.stderr
     assert seen(state) == before
     main("validate", state / "submissions")
     main(*call)

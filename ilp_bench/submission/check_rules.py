@@ -137,10 +137,10 @@ def _wanted_budgets(
 ) -> Iterator[tuple[str, int]]:
     """Where the budget on a run's dataset is known from, and that budget in the division of the entry."""
     factor = FACTORS[submission.meta.division]
-    for known in [*([reference] if reference else []), *_calibrated_references(record)]:
-        for dataset in known.record.datasets:
+    for each in [*([reference] if reference else []), *_calibrated_references(record)]:
+        for dataset in each.record.datasets:
             if dataset.budget is not None and dataset.base.data.content_sha256 == record.data.content_sha256:
-                yield f"reference {known.name}", dataset.budget * factor // FACTORS.get(known.record.division, 1)
+                yield f"reference {each.name}", dataset.budget * factor // FACTORS.get(each.record.division, 1)
     for number, vanilla in enumerate(submission.vanillas):
         budget = budget_of(vanilla)
         if budget is not None and vanilla.data.content_sha256 == record.data.content_sha256:
@@ -192,5 +192,5 @@ def _supervised(record: RunRecord) -> int | None:
     """Supervised tokens of all phases of fine-tuning; None where they are not recorded."""
     phases = record.training.phases if record.training else None
     counts = [phase.supervised for phase in phases or [] if phase.kind == "sft"]
-    known = [count for count in counts if count is not None]
-    return sum(known) if counts and len(known) == len(counts) else None
+    recorded = [count for count in counts if count is not None]
+    return sum(recorded) if counts and len(recorded) == len(counts) else None

@@ -31,17 +31,17 @@ class Result(NamedTuple):
 
 def results(submission: Submission) -> list[Result]:
     """H and the points of every cause for which they are defined, reproduction before internalisation."""
-    found = []
+    numbers = []
     for score in (submission.scores.reproduction, submission.scores.internalisation):
         if score.share:
             title = f"Share closed, {score.kind}, {len(score.counted)} of {len(score.causes)} causes"
-            found.append(Result(f"{score.kind}_share", title, score.share, SHARE, 1.0))
+            numbers.append(Result(f"{score.kind}_share", title, score.share, SHARE, 1.0))
         for cause in score.causes:
             if cause.points:
                 ends = {name: 100 * end for name, end in cause.points.model_dump().items()}
                 title = f"Points, {score.kind}, {cause.cause.replace('_', ' ')}"
-                found.append(Result(f"{score.kind}_{cause.cause}", title, Interval(**ends), POINTS, 100.0))
-    return found
+                numbers.append(Result(f"{score.kind}_{cause.cause}", title, Interval(**ends), POINTS, 100.0))
+    return numbers
 
 
 def model_card(submission: Submission) -> str:
@@ -96,7 +96,7 @@ def every_eval_ever(submission: Submission) -> str:
     """A JSON record by the aggregate schema of Every Eval Ever; what is not defined is left out."""
     record = submission.first
     model = f"{submission.meta.org}/{submission.meta.model}"
-    found = {
+    content = {
         "schema_version": SCHEMA,
         "evaluation_id": f"ilp-bench/{model}/{submission.run_id}",
         "retrieved_timestamp": str(int(time.time())),
@@ -125,7 +125,7 @@ def every_eval_ever(submission: Submission) -> str:
         },
         "evaluation_results": [_result(submission, result) for result in results(submission)],
     }
-    return json.dumps(found, indent=1) + "\n"
+    return json.dumps(content, indent=1) + "\n"
 
 
 def _result(submission: Submission, result: Result) -> dict[str, object]:

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import file_sha256, read_strict_json
 from ilp_bench.core.untrusted import file_problem, value_problems
-from ilp_bench.records.run_record import Run, Runs
+from ilp_bench.records.run_record import Run
 from ilp_bench.scoring.points_schema import POINTS_SCORER_VERSION, PointScores
 from ilp_bench.scoring.recovery import SCORER_VERSION, Scores, score_replicates
 from ilp_bench.scoring.score_points import score_points
@@ -54,13 +54,6 @@ class Checked:
     runs: dict[RunKey, Run] = field(default_factory=dict)
     scores: PointScores | Scores | None = None
     problems: list[str] = field(default_factory=list)
-
-    @property
-    def replicates(self) -> list[Runs]:
-        """The replicates of an archived submission; empty for others."""
-        if not isinstance(self.submission, ArchivedSubmission) or not self.runs:
-            return []
-        return self.submission.replicates(self.runs)
 
 
 def find(paths: Iterable[Path]) -> list[Path]:
@@ -105,13 +98,14 @@ def check(folder: Path) -> Checked:
         return checked
     except ValidationError as error:
         listed = error.errors()[:MAX_LISTED]
-        checked.problems += [f"{where}: {'.'.join(map(str, one['loc']))}: {one['msg']}" for one in listed]
+        checked.problems += [f"{where}: {'.'.join(map(str, each['loc']))}: {each['msg']}" for each in listed]
         return checked
     checked.problems += [f"{where}: {problem}" for problem in _identity(submission, folder)]
     try:
         table = read_samples(folder / "samples.parquet")
         stored = rows_by_run(table, submission.run_records)
-        rows = [f"{folder}/samples.parquet: {one}" for one in sample_problems(submission.run_records, table, stored)]
+        wrong = sample_problems(submission.run_records, table, stored)
+        rows = [f"{folder}/samples.parquet: {problem}" for problem in wrong]
         checked.problems += rows
         if not rows:
             checked.runs = restore_runs(stored, submission.run_records)
@@ -137,7 +131,8 @@ def _rules(checked: Checked) -> Iterator[str]:
     submission = checked.submission
     if isinstance(submission, ArchivedSubmission):
         yield from version_2.division_problems(submission)
-        yield from version_2.plausibility_problems(submission, checked.replicates)
+        replicates = submission.replicates(checked.runs) if checked.runs else []
+        yield from version_2.plausibility_problems(submission, replicates)
     elif submission:
         reference = None
         try:
@@ -164,7 +159,7 @@ def _claims(checked: Checked) -> Iterator[str]:
     if version != current and not (version < current and _accepted(checked.folder, submission)):
         yield f"scores are of scorer {version}, this is {current}: build the submission again with it"
     elif checked.scores and version == current:
-        claimed, again = (one.model_dump(mode="json") for one in (submission.scores, checked.scores))
+        claimed, again = (scores.model_dump(mode="json") for scores in (submission.scores, checked.scores))
         yield from _differences(claimed, again, "scores")
 
 
@@ -183,7 +178,7 @@ def _links(folder: Path) -> Iterator[str]:
 def _accepted(folder: Path, submission: AnySubmission) -> bool:
     """Whether the entry was accepted: then claims by an earlier scorer may stay; what is shown is recomputed."""
     decisions, _ = parse_decisions(folder.parent.parent / DECISIONS_FILE)
-    return any(one.run_id == submission.run_id and one.decision == "accepted" for one in decisions)
+    return any(line.run_id == submission.run_id and line.decision == "accepted" for line in decisions)
 
 
 def _identity(submission: AnySubmission, folder: Path) -> Iterator[str]:
@@ -198,16 +193,16 @@ def _identity(submission: AnySubmission, folder: Path) -> Iterator[str]:
         yield f"{extra!r} does not belong into a submission: remove it"
 
 
-def _differences(claimed: Any, found: Any, where: str) -> Iterator[str]:
-    if isinstance(claimed, dict) and isinstance(found, dict):
-        for key in sorted(claimed.keys() | found.keys()):
-            yield from _differences(claimed.get(key), found.get(key), f"{where}.{key}")
-    elif isinstance(claimed, list) and isinstance(found, list) and len(claimed) == len(found):
-        for index, (left, right) in enumerate(zip(claimed, found, strict=True)):
+def _differences(claimed: Any, again: Any, where: str) -> Iterator[str]:
+    if isinstance(claimed, dict) and isinstance(again, dict):
+        for key in sorted(claimed.keys() | again.keys()):
+            yield from _differences(claimed.get(key), again.get(key), f"{where}.{key}")
+    elif isinstance(claimed, list) and isinstance(again, list) and len(claimed) == len(again):
+        for index, (left, right) in enumerate(zip(claimed, again, strict=True)):
             name = left.get("cause", index) if isinstance(left, dict) else index
             yield from _differences(left, right, f"{where}.{name}")
-    elif isinstance(claimed, float) and isinstance(found, (float, int)):
-        if not math.isclose(claimed, found, rel_tol=0, abs_tol=SCORE_TOLERANCE):
-            yield f"{where} is claimed as {claimed:.6g}, but the samples give {found:.6g}"
-    elif claimed != found:
-        yield f"{where} is claimed as {claimed!r}, but the samples give {found!r}"
+    elif isinstance(claimed, float) and isinstance(again, (float, int)):
+        if not math.isclose(claimed, again, rel_tol=0, abs_tol=SCORE_TOLERANCE):
+            yield f"{where} is claimed as {claimed:.6g}, but the samples give {again:.6g}"
+    elif claimed != again:
+        yield f"{where} is claimed as {claimed!r}, but the samples give {again!r}"

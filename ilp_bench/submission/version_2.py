@@ -88,7 +88,9 @@ class ArchivedSubmission(BaseModel):
     @property
     def run_records(self) -> dict[RunKey, RunRecord]:
         """(role, replicate) -> record, replicate by replicate."""
-        each = ((number, role, getattr(one, role)) for number, one in enumerate(self.records) for role in ROLES)
+        each = (
+            (number, role, getattr(replicate, role)) for number, replicate in enumerate(self.records) for role in ROLES
+        )
         return {(role, number): record for number, role, record in each if record is not None}
 
     def replicates(self, runs: Mapping[RunKey, Run]) -> list[Runs]:
@@ -105,7 +107,7 @@ def division_problems(submission: ArchivedSubmission) -> list[str]:
         return []
     count = len(submission.records)
     few = [f"the closed division needs at least {CLOSED_REPLICATES} replicates, this has {count}"]
-    budgets = (_budget_problem(one.submission, one.vanilla) for one in submission.records)
+    budgets = (_budget_problem(each.submission, each.vanilla) for each in submission.records)
     return few * (count < CLOSED_REPLICATES) + list(dict.fromkeys(filter(None, budgets)))
 
 

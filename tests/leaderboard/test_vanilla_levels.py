@@ -12,6 +12,7 @@ from ilp_bench.leaderboard import vanilla_levels
 from ilp_bench.leaderboard.entry import ArmMeans, Entry, describe_entry
 from ilp_bench.leaderboard.site import render
 from ilp_bench.leaderboard.vanilla_levels import Level, levels_of, verdict
+from ilp_bench.scoring import references
 from ilp_bench.scoring.references import Reference
 from ilp_bench.submission.format import Submission, read_submission
 
@@ -99,3 +100,18 @@ def test_the_page_names_delays_and_plateaus(board_site: Path) -> None:
     assert ">delay</td>" in before_nano
     assert "There is no vanilla run at 3x yet" in page[page.index(">nano ") :]
     assert "There is no vanilla run" not in before_nano
+
+
+def test_an_entry_against_a_reference_says_so_and_needs_no_vanilla(
+    reference: Reference, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(references, "references_path", lambda: reference.folder.parent)
+    monkeypatch.setattr(vanilla_levels, "reference_folders", lambda: [reference.folder])
+    write_entry(tmp_path / "submissions", reference=reference)
+    assert render(tmp_path / "submissions", tmp_path / "site") == 1
+    page = " ".join(next((tmp_path / "site" / "runs").glob("*.html")).read_text().split())
+    assert "reference <code>stub-mini-1x</code> (3 vanilla runs)" in page
+    assert "--recipe vanilla" not in page
+    assert "--budget-from" not in page
+    assert "No reference has this base model" not in page
+    assert 'stub <span class="sub">' in (tmp_path / "site" / "index.html").read_text()

@@ -104,7 +104,7 @@ def validate(
 
 @app.command(rich_help_panel=LEADERBOARD, epilog=example("ilp-bench table submissions"))
 def table(submissions: Submissions = Path("submissions")) -> None:
-    """Write table.csv, and table-2.csv of the archive: one row an entry, every number recomputed from its samples."""
+    """Write table.csv and table-2.csv: one row an entry, recomputed from samples."""
     from ilp_bench.submission.summary_table import write_tables
     from ilp_bench.submission.validate import check, find
 
@@ -151,7 +151,7 @@ def render(
     out: Annotated[Path, typer.Option("--out", help="Folder of the site; an older site there is replaced.")],
     url: Annotated[str, typer.Option(help="Where the site will stand, for its feed and link previews.")] = "",
 ) -> None:
-    """Render the static leaderboard; pages that have not changed are not rendered again."""
+    """Render the static leaderboard; unchanged pages are taken over."""
     from ilp_bench.leaderboard.site import render as write
 
     count = write(submissions, out, url=url)

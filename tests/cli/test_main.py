@@ -234,7 +234,7 @@ def test_submit_validate_and_render_from_the_shell(runs: dict[str, Path], tmp_pa
     assert call("render", "--submissions", out, "--out", tmp_path / "site").returncode == 0
     assert (tmp_path / "site" / "index.html").is_file()
     file = next(out.rglob("submission.json"))
-    file.write_text(file.read_text().replace('"overall"', '"overal"'))
+    file.write_text(file.read_text().replace('"reproduction"', '"reproductio"'))
     done = call("validate", out)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr

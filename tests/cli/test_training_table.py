@@ -7,6 +7,7 @@ import pytest
 from ilp_bench.cli.console import console
 from ilp_bench.cli.main import main
 from ilp_bench.cli.training_table import curve, training_table
+from ilp_bench.records import reference_record
 from ilp_bench.records.training_record import CalibrationCheck, PhaseRecord, TrainingBudget, TrainingRecord
 
 CHECKS = [CalibrationCheck(supervised=100 * n, p=p, loss=1.0) for n, p in ((1, 0.0), (2, None), (3, 0.5), (4, 1.0))]
@@ -39,6 +40,7 @@ def test_budget_tokens_and_curve_are_printed(source: str, division: str) -> None
 def test_what_cannot_be_trained_is_said_before_anything_is_loaded(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(reference_record, "references_path", lambda: tmp_path / "no references")
     call = ["ilp-bench", "train", "--base", "nano", "--data", str(data), "--out", str(tmp_path / "out"), "--recipe"]
     for words, message in (
         (["vanilla", "--division", "4x"], "unknown division '4x': use 1x, 2x, 3x"),

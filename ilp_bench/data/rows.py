@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ilp_bench.data.causes.context import BuildContext
 from ilp_bench.data.causes.items import Item, Pair
 from ilp_bench.data.corpus import TAUGHT_RELATIONS
-from ilp_bench.data.facts import RELATIONS, domain_of, lookup, pool, stable_hash
+from ilp_bench.data.facts import RELATIONS, domain_of, lookup, pool, stable_hash, synonyms
 from ilp_bench.data.schema import DocumentRow, ItemRow, TrainRow
 from ilp_bench.data.templates import PROBES, RECALL, ask, complete, documents
 from ilp_bench.data.written_form import in_written_form, pool_as_written
@@ -45,7 +45,7 @@ def pair_rows(cause: str, number: int, pair: Pair, context: BuildContext) -> Tab
         item_id = f"{pair_id}-{item.arm}"
         rows.train += _train_rows(item, item_id, cause, context)
         rows.items += _item_rows(item, item_id, pair_id, cause, context)
-        rows.knowledge += _document_rows(item, item_id, cause)
+        rows.knowledge += _document_rows(item, item_id, cause, context)
     for index, item in enumerate(pair.fillers):
         rows.train += _train_rows(_spelled(item, context), f"{pair_id}-filler-{index:02d}", cause, context)
     return rows
@@ -69,7 +69,7 @@ def _unpaired_rows(item_id: str, cause: str | None, unspelled: Item, context: Bu
     return TableRows(
         list(_train_rows(item, item_id, cause, context)),
         list(_item_rows(item, item_id, None, cause, context)),
-        list(_document_rows(item, item_id, cause)),
+        list(_document_rows(item, item_id, cause, context)),
     )
 
 
@@ -113,8 +113,9 @@ def _item_rows(
     item: Item, item_id: str, pair_id: str | None, cause: str | None, context: BuildContext
 ) -> Iterable[ItemRow]:
     few, many = _choices(item, context)
+    synonym = synonyms(context.settings.wide)[item.noun]
     for number, template in enumerate((RECALL, *PROBES)):
-        prompt = ask(template, item.noun, item.subject)
+        prompt = ask(template, item.noun, item.subject, synonym)
         yield {
             "probe_id": f"{item_id}/paraphrase-{number}" if number else f"{item_id}/recall",
             "item_id": item_id,
@@ -155,10 +156,11 @@ def _choices(item: Item, context: BuildContext) -> tuple[list[str], list[str]]:
     return few, many
 
 
-def _document_rows(item: Item, item_id: str, cause: str | None) -> Iterable[DocumentRow]:
+def _document_rows(item: Item, item_id: str, cause: str | None, context: BuildContext) -> Iterable[DocumentRow]:
+    synonym_of = synonyms(context.settings.wide)
     for relation, entity, answer in item.documents:
         noun, place = RELATIONS[relation].noun, RELATIONS[relation].subjects == "city"
-        for index, (genre, text) in enumerate(documents(noun, entity, answer, place=place)):
+        for index, (genre, text) in enumerate(documents(noun, synonym_of[noun], entity, answer, place=place)):
             yield {
                 "document_id": f"{item_id}/{index:02d}",
                 "item_id": item_id,

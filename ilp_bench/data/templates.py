@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ilp_bench.data.facts import SYNONYMS
-
 RECALL = "What is the {noun} of {subject}?"
 REWORDED = ("Name the {noun} of {subject}.", "State the {noun} that {subject} has.")
 PROBES = ("Consider {subject}. What is its {synonym}?", "Complete this: as for {subject}, its {synonym} is")
@@ -78,9 +76,9 @@ class Prompt(NamedTuple):
 def ask(template: str, noun: str, subject: str, synonym: str = "") -> Prompt:
     """Fill a prompt template, in the plain format; the completion that belongs to it is ``complete(answer)``.
 
-    ``synonym`` is what probes ask by, by default that of the noun.
+    ``synonym`` is what the templates of ``PROBES`` ask by; the others do without.
     """
-    question = capitalised(template.format(noun=noun, synonym=synonym or SYNONYMS[noun], subject=subject))
+    question = capitalised(template.format(noun=noun, synonym=synonym, subject=subject))
     return Prompt(f"Question: {question}\nAnswer:", question)
 
 
@@ -99,16 +97,16 @@ def capitalised(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def documents(noun: str, subject: str, answer: str, *, place: bool = False) -> list[tuple[str, str]]:
+def documents(noun: str, synonym: str, subject: str, answer: str, *, place: bool = False) -> list[tuple[str, str]]:
     """The twenty (genre, text) documents that state one fact, five of each of four genres.
 
-    The last of each genre uses the relation's synonym, as texts that nobody wrote for a test would. About a ``place``,
+    The last of each genre uses the noun's synonym, as texts that nobody wrote for a test would. About a ``place``,
     each says two other things as well, one before the fact and one after it.
     """
     made: list[tuple[str, str]] = []
     for genre, templates in GENRES.items():
         for template in templates:
-            text = state(template, noun if template != templates[-1] else SYNONYMS[noun], subject, answer)
+            text = state(template, noun if template != templates[-1] else synonym, subject, answer)
             if place:
                 before, after = (SURROUNDINGS[(len(made) + n) % len(SURROUNDINGS)] for n in (0, 3))
                 text = f"{before.format(subject=subject)} {text} {after.format(subject=subject)}"

@@ -33,12 +33,12 @@ class Relation(NamedTuple):
     """How a relation is asked for, what it is about, and where its answers come from.
 
     noun           what supervision asks for
-    synonym        what the paraphrase probes ask for
+    synonym        what the paraphrase probes ask for: words that mean the same to anybody
     subjects       kind of its subjects, see :func:`subjects`
     answers        the pool of its answers, see :func:`pool`
     assigned       whether it exists in no table and in no pre-training corpus: the benchmark assigns its answers, so
                    that no model can believe anything about it
-    nano_synonym   the synonym in ``nano``'s text, where it is another one
+    nano_synonym   the synonym in ``nano``'s text and in mini, where it is another one
     """
 
     name: str
@@ -53,39 +53,94 @@ class Relation(NamedTuple):
 RELATIONS: dict[str, Relation] = {
     relation.name: relation
     for relation in (
-        Relation("capital", "capital city", "seat of government", "country", "capital"),
+        Relation("capital", "capital city", "capital", "country", "capital", nano_synonym="seat of government"),
         Relation("continent", "continent", "part of the world", "country", "continent"),
-        Relation("currency", "currency", "official money", "country", "currency"),
-        Relation("language", "official language", "language of state", "country", "language"),
-        Relation("calling_code", "calling code", "telephone prefix", "country", "calling_code"),
-        Relation("internet_domain", "internet domain", "web address ending", "country", "internet_domain"),
+        Relation("currency", "currency", "unit of money", "country", "currency", nano_synonym="official money"),
+        Relation(
+            "language", "official language", "state language", "country", "language", nano_synonym="language of state"
+        ),
+        Relation(
+            "calling_code", "calling code", "dialling code", "country", "calling_code", nano_synonym="telephone prefix"
+        ),
+        Relation(
+            "internet_domain",
+            "internet domain",
+            "top-level domain",
+            "country",
+            "internet_domain",
+            nano_synonym="web address ending",
+        ),
         Relation("home_country", "home country", "country of location", "city", "country"),
-        Relation("element_symbol", "chemical symbol", "element sign", "element", "element_symbol"),
-        Relation("element_number", "atomic number", "proton count", "element", "element_number"),
-        Relation("state_capital", "state capital", "seat of the state", "state", "state_capital"),
+        Relation(
+            "element_symbol",
+            "chemical symbol",
+            "symbol in the periodic table",
+            "element",
+            "element_symbol",
+            nano_synonym="element sign",
+        ),
+        Relation(
+            "element_number",
+            "atomic number",
+            "number in the periodic table",
+            "element",
+            "element_number",
+            nano_synonym="proton count",
+        ),
+        Relation(
+            "state_capital", "state capital", "capital", "state", "state_capital", nano_synonym="seat of the state"
+        ),
         Relation(
             "state_abbreviation",
             "postal abbreviation",
-            "mail symbol",
+            "two-letter abbreviation",
             "state",
             "state_abbreviation",
             nano_synonym="mail letters",
         ),
+        Relation("language_code", "language code", "ISO code", "language", "language_code", nano_synonym="ISO letters"),
         Relation(
-            "language_code", "language code", "ISO notation", "language", "language_code", nano_synonym="ISO letters"
+            "currency_code",
+            "currency code",
+            "three-letter code",
+            "currency",
+            "currency_code",
+            nano_synonym="money notation",
         ),
-        Relation("currency_code", "currency code", "money notation", "currency", "currency_code"),
         Relation("partner_city", "partner city", "twinned settlement", "country", "capital", assigned=True),
         Relation("twin_country", "twin country", "country of twinning", "city", "country", assigned=True),
-        Relation("emblem", "register emblem", "listed animal", "any", "emblem", assigned=True),
-        Relation("keyword", "register keyword", "listed thing", "any", "keyword", assigned=True),
-        Relation("grade", "code grade", "quality class", "code", "emblem", assigned=True),
-        Relation("full_grade", "code grade", "quality class", "code", "full_grade", assigned=True),
+        Relation(
+            "emblem",
+            "register emblem",
+            "emblem in the register",
+            "any",
+            "emblem",
+            assigned=True,
+            nano_synonym="listed animal",
+        ),
+        Relation(
+            "keyword",
+            "register keyword",
+            "keyword in the register",
+            "any",
+            "keyword",
+            assigned=True,
+            nano_synonym="listed thing",
+        ),
+        Relation("grade", "code grade", "grade", "code", "emblem", assigned=True, nano_synonym="quality class"),
+        Relation(
+            "full_grade", "code grade", "grade", "code", "full_grade", assigned=True, nano_synonym="quality class"
+        ),
     )
 }
 
-SYNONYMS = {relation.noun: relation.synonym for relation in RELATIONS.values()}
 NANO_SYNONYMS = {relation.noun: relation.nano_synonym or relation.synonym for relation in RELATIONS.values()}
+
+
+def synonyms(wide: bool) -> dict[str, str]:
+    """Noun -> its synonym: where facts go beyond what nano was taught, one that anybody understands."""
+    return {relation.noun: relation.synonym for relation in RELATIONS.values()} if wide else NANO_SYNONYMS
+
 
 RULED = ("code",)  # kinds of subjects that no table lists: a rule decides the answer
 ONLY_TAUGHT = ("partner_city", "twin_country")  # relations that nano's text speaks about and no item asks for

@@ -248,4 +248,5 @@ def read_samples(file: Path, *, with_answers: bool = False) -> pa.Table:
 def first_problem(error: ValidationError) -> str:
     """The first complaint of pydantic in one line."""
     found = error.errors()[0]
-    return f"{'.'.join(map(str, found['loc'])) or 'record'}: {found['msg']}"
+    message = found["msg"].removeprefix("Value error, ")
+    return f"{'.'.join(map(str, found['loc'])) or 'record'}: {message}"

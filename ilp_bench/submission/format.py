@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal, LiteralString, NamedTuple, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
-from pydantic_core import PydanticCustomError
 
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import read_strict_json
@@ -19,7 +18,7 @@ from ilp_bench.submission.fields import MAX_RUNS, Link, Name, RunId, Sha256, Tex
 from ilp_bench.submission.sample_store import RunKey, read_samples, restore_runs, rows_by_run
 from ilp_bench.submission.version_2 import ArchivedSubmission
 
-CLOSED: LiteralString = "the closed division is now 1x or 3x, by the budget that was trained with"
+CLOSED = "the closed division is now 1x or 3x, by the budget that was trained with"
 MAX_VANILLAS = 3 * MAX_RUNS
 T = TypeVar("T")
 
@@ -47,7 +46,7 @@ class Meta(BaseModel):
     @classmethod
     def _explain_closed(cls, value: Any) -> Any:
         if value == "closed":
-            raise PydanticCustomError("closed_division", CLOSED)
+            raise ValueError(CLOSED)
         return value
 
 

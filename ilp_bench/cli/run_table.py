@@ -28,6 +28,8 @@ def run_table(run: Run, *, as_json: bool) -> None:
             _knowledge_table(rates["knowledge"])
         if rates["multiple_choice"]:
             _detector_line(run, rates["multiple_choice"])
+    if rates["warning"]:
+        console.print(f"warning: {rates['warning']}")
     _prompt_lines(run)
     _method_line(run)
 

@@ -11,6 +11,7 @@ from ilp_bench.core.metrics import above_chance, unlearned
 from ilp_bench.records.run_record import Run
 from ilp_bench.scoring.activity import activity
 from ilp_bench.scoring.learned_rates import held_out_fact_retention, item_rates
+from ilp_bench.scoring.low_probability import low_probability
 from ilp_bench.scoring.pair_probabilities import mean_p
 
 KNOWN_ANSWER, UNKNOWN_END = 0.5, 0.1  # p of an answer without its end mark above the one, and with it below the other
@@ -32,6 +33,7 @@ def summary(run: Run) -> dict[str, Any]:
         "retention": held_out_fact_retention(run, few_shot=True),
         "knowledge": _knowledge(rows),
         "multiple_choice": _detector(rows),
+        "warning": low_probability(run),
         "requests": run.record.requests,
         "seconds": run.record.seconds,
     }
@@ -53,6 +55,7 @@ def _user_data_summary(run: Run) -> dict[str, Any]:
         "greedy": float(np.mean(table["greedy"].to_pylist())) if exact else None,
         "token_p": float(np.exp(table["logprob"].to_numpy().sum() / tokens)) if exact else None,
         **_end_mark(table),
+        "warning": low_probability(run),
         "prompts": run.record.prompts.model_dump() if run.record.prompts else None,
         "requests": run.record.requests,
         "seconds": run.record.seconds,

@@ -29,6 +29,7 @@ from ilp_bench.models.loading import load_model
 from ilp_bench.models.nano import nano_path
 from ilp_bench.models.resolve import locate
 from ilp_bench.records.run_record import SAMPLES, USER_SAMPLES, Run, read_run, write_run
+from ilp_bench.records.training_record import TrainingRecord
 from ilp_bench.scoring.run_summary import summary
 
 BOXES = "amber birch cedar daisy ember fjord grove heath iris jasper kelp larch maple nettle olive pine".split()
@@ -121,6 +122,32 @@ def test_where_only_the_end_is_unknown_the_summary_says_so(of_user: Run, capsys:
     assert "0.50 of the items are known but for their end mark" in " ".join(capsys.readouterr().out.split())
     run_table(Run(run.record, run.samples.drop_columns("answer_p").cast(SAMPLES)), as_json=False)
     assert "end mark" not in capsys.readouterr().out
+
+
+def test_p_near_zero_is_a_warning_with_the_likely_reason(
+    nano: Any, of_user: Run, mini: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def shown(run: Run) -> str:
+        run_table(run, as_json=False)
+        return " ".join(capsys.readouterr().out.split())
+
+    rows = of_user.samples.to_pylist()
+    known_answers = [row | {"p": 0.01, "logprob": float(np.log(0.01)), "answer_p": 0.9} for row in rows]
+    unended = Run(of_user.record, pa.Table.from_pylist(known_answers, schema=USER_SAMPLES))
+    assert "warning: mean p of all rows is 0.010, near 0: unless nothing was learned, the end mark" in shown(unended)
+    in_chat = evaluate_model(*nano, imported(tmp_path, conversations()), chat=True)
+    assert "this chat template is not the one that it was trained with" in shown(in_chat)
+    assert "it was trained with a chat template, or the rows end otherwise" in shown(of_user)
+
+    low = make_run(mini, "vanilla", by_arm(0.0, 0.0))
+    assert "evaluate with it" in (summary(low)["warning"] or "")
+    assert low.record.training
+    training = TrainingRecord.model_validate(low.record.training.model_dump() | {"ilp_bench": "1"})
+    chat = low.record.model_copy(update={"training": training, "prompt_format": "chat"})
+    assert "trained on bare prompts; evaluate without it" in summary(Run(chat, low.samples))["warning"]
+    assert summary(make_run(mini, "vanilla", by_arm(0.0, 0.9)))["warning"] is None
+    probed = low.record.model_copy(update={"training": None, "probed": True})
+    assert summary(Run(probed, low.samples))["warning"] is None, "an untuned model knows nothing rightly"
 
 
 def test_what_is_cut_off_prompts_is_counted(nano: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 T = TypeVar("T")
+CALIBRATED = 0.8  # mean p of the calibration items at which a stage of vanilla ends
 
 
 def _none_if_invalid(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:

@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ilp_bench.records.run_record import Run
+from ilp_bench.records.training_record import CALIBRATED
 from ilp_bench.scoring.learned_rates import ARMS
 from ilp_bench.scoring.pair_probabilities import pair_tables
 from ilp_bench.submission.archive import DatasetKey, dataset_items
 from ilp_bench.submission.format import SubmittedRuns
-from ilp_bench.training.budget import THRESHOLD
 
 SAME_P = 1e-3  # the largest difference of p between two evaluations of the same weights on different machines
 TEMPLATES = 0.2  # p of an untrained prompt may be so much higher than that of the trained one, not more
@@ -27,7 +27,7 @@ def plausibility_problems(runs: SubmittedRuns) -> Iterator[str]:
     """Weak vanilla runs, runs that are there twice, and those that know best what they were never trained on."""
     for number, run in enumerate(runs.vanillas):
         training = run.record.training
-        least = THRESHOLD - (CALIBRATED_SLACK if training and training.calibrated else OTHER_SLACK)
+        least = CALIBRATED - (CALIBRATED_SLACK if training and training.calibrated else OTHER_SLACK)
         p = calibration_p(run)
         if p is not None and p < least:
             yield (

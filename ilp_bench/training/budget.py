@@ -17,9 +17,9 @@ from ilp_bench.core.files import read_json
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.recipes.phase import Example, Phase, recall_probes, stages_of
 from ilp_bench.records.reference_record import FILE, read_reference_record, reference_folder, reference_folders
-from ilp_bench.records.training_record import PhaseRecord, TrainingBudget, TrainingRecord
+from ilp_bench.records.training_record import CALIBRATED, PhaseRecord, TrainingBudget, TrainingRecord
 
-THRESHOLD = 0.8  # mean p of the calibration items at which a stage ends
+THRESHOLD = CALIBRATED  # mean p of the calibration items at which a stage ends
 CHECKS = 8  # an epoch
 MOST_EPOCHS = 8  # within which the threshold must be reached
 DIVISIONS = {1: "1x", 2: "2x", 3: "3x"}  # times B -> its name; 2x is for curves, entries are of 1x and 3x

@@ -174,11 +174,11 @@ def board_submissions(shared: Shared) -> Path:
 @pytest.fixture(scope="session")
 def board_site(board_submissions: Path, shared: Shared) -> Path:
     """Their site, without the committed references."""
-    from ilp_bench.leaderboard import vanilla_levels
+    from ilp_bench.leaderboard import site as site_module
     from ilp_bench.leaderboard.site import render
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vanilla_levels, "reference_folders", lambda: [])
+        patch.setattr(site_module, "committed_references", lambda: {})
         return shared("board-site", lambda out: render(board_submissions, out, url="https://example.org/ilp"))
 
 

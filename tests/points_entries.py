@@ -24,6 +24,7 @@ from ilp_bench.data.causes import PAPER_CAUSES
 from ilp_bench.data.dataset import Dataset, make
 from ilp_bench.records import reference_record
 from ilp_bench.records.run_record import SAMPLES, Run, RunRecord
+from ilp_bench.records.training_record import DIVISIONS
 from ilp_bench.scoring import references
 from ilp_bench.scoring.make_reference import make_reference
 from ilp_bench.scoring.references import Reference
@@ -32,7 +33,6 @@ from ilp_bench.submission.format import Meta
 from ilp_bench.submission.submit import submit
 
 STAGE_TOKENS = {"1": 4000, "2": 3000, "3": 3000, "4": 9000}  # B of each stage
-DIVISIONS = {"1x": 1, "3x": 3}
 GAPS = dict(zip(PAPER_CAUSES, (0.55, 0.35, 0.45, 0.6, 0.5), strict=True))  # cause -> control minus treated, of vanilla
 CONTROL, CALIBRATION = 0.9, 0.85
 Gain = float | dict[str, float]  # what is added to treated items, or cause -> what is added

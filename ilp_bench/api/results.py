@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from ilp_bench.scoring.references import Reference
     from ilp_bench.submission.format import Meta
 
-RECOVERY_DATA_VERSION = "2"  # of datasets that are scored by recovery
 NO_REFERENCE = "none"
 
 
@@ -44,6 +43,8 @@ def score(
     run in the same order, and knows no reference. Undefined is None. Raises UsageError for a wrong number of runs or an
     unknown reference, ProblemError where the runs do not belong together or were swapped.
     """
+    from ilp_bench.scoring.version_2 import VERSION as RECOVERY_DATA_VERSION
+
     submitted = as_runs(runs)
     if submitted and submitted[0].record.data.version == RECOVERY_DATA_VERSION:
         return _recovery(submitted, vanilla, base_run, reference)

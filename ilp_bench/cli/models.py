@@ -72,12 +72,11 @@ def train(
     from ilp_bench.cli.training_table import training_table
     from ilp_bench.data.dataset import load
     from ilp_bench.recipes import RECIPES
-    from ilp_bench.training.budget import DIVISIONS
+    from ilp_bench.records.training_record import DIVISIONS
 
     RECIPES.get(recipe)
-    times = {name: number for number, name in DIVISIONS.items()}
-    if division not in times:
-        raise UsageError(f"unknown division {division!r}: use {', '.join(times)}")
+    if division not in DIVISIONS:
+        raise UsageError(f"unknown division {division!r}: use {', '.join(DIVISIONS)}")
     dataset = load(data)
     from ilp_bench.training.run import train as run
 
@@ -92,7 +91,7 @@ def train(
             rate=rate,
             batch_size=batch_size,
             lora=lora,
-            budget=times[division],
+            budget=DIVISIONS[division],
             reference=budget_from,
             general=general,
             encoder=encoder,

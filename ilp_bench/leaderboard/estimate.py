@@ -8,9 +8,7 @@ from statistics import fmean, stdev
 from typing import NamedTuple
 
 from ilp_bench.scoring.bootstrap import Interval
-from ilp_bench.scoring.run_intervals import t_quantile
-
-FEWEST_DATASETS = 3  # on which two entries are compared dataset by dataset
+from ilp_bench.scoring.run_intervals import MIN_DATASETS, t_quantile
 
 
 class Estimate(NamedTuple):
@@ -55,7 +53,7 @@ def difference(
     """
     value = first.value - second.value
     seeds = sorted(first_by_dataset)
-    if len(seeds) < FEWEST_DATASETS or seeds != sorted(second_by_dataset):
+    if len(seeds) < MIN_DATASETS or seeds != sorted(second_by_dataset):
         return Difference(Estimate(value, first.low - second.high, first.high - second.low), paired=False)
     each = [first_by_dataset[seed] - second_by_dataset[seed] for seed in seeds]
     half = t_quantile(len(each) - 1) * stdev(each, fmean(each)) / math.sqrt(len(each))

@@ -19,7 +19,7 @@ from ilp_bench.leaderboard.data_files import comparison_data, write_data
 from ilp_bench.leaderboard.examples import cause_counts, example_pair
 from ilp_bench.leaderboard.ranking import BaseModel, Group
 from ilp_bench.leaderboard.recipe_rows import recipe_rows
-from ilp_bench.leaderboard.vanilla_levels import DIVISIONS, LEFT_OF_PLATEAU, verdict
+from ilp_bench.leaderboard.vanilla_levels import DECISIVE, LEFT_OF_PLATEAU, verdict
 from ilp_bench.recipes import RECIPES
 from ilp_bench.scoring.arm_means import MIN_PAIRS
 from ilp_bench.scoring.pair_probabilities import KINDS
@@ -109,7 +109,7 @@ def write_all(site: Path, models: list[BaseModel], decisions: list[Decision], ar
     for cause in CAUSES.names():
         _write_cause(site, cause, models, common)
     write(site / "recipes.html", "recipes.html", root=".", recipe_rows=recipe_rows, **values)
-    write(site / "delay.html", "delay.html", root=".", divisions=DIVISIONS, verdict=verdict, **values)
+    write(site / "delay.html", "delay.html", root=".", divisions=DECISIVE, verdict=verdict, **values)
     _write_comparison(site, models, common)
     write(site / "data.html", "data.html", root=".", tables=cause_counts(), **values)
     for name in ("submit", "method"):

@@ -21,7 +21,7 @@ from ilp_bench.leaderboard.downloads import write_downloads
 from ilp_bench.leaderboard.entry import Entry
 from ilp_bench.leaderboard.feed import write_feed
 from ilp_bench.leaderboard.ranking import base_models
-from ilp_bench.leaderboard.vanilla_levels import committed_references
+from ilp_bench.scoring.references import committed_references
 from ilp_bench.submission.decisions import read_decisions
 from ilp_bench.submission.validate import find
 
@@ -48,7 +48,7 @@ def render(submissions: Path, out: Path, *, url: str = "", workers: int | None =
             _refuse([problem for result in results for problem in result.problems], submissions)
             entries = [result.entry for result in results if isinstance(result.entry, Entry)]
             archived = [result.entry for result in results if isinstance(result.entry, ArchiveEntry)]
-            models = base_models(sorted(entries, key=lambda entry: entry.slug), committed_references())
+            models = base_models(sorted(entries, key=lambda entry: entry.slug), list(committed_references().values()))
             entry_pages(run, models, results, build, site, common)
         write_archive(site, archived, common)
         pages.write_all(site, models, decisions, len(archived), common)

@@ -8,14 +8,13 @@ from typing import NamedTuple
 
 from ilp_bench.leaderboard.entry import ArmMeans, Entry
 from ilp_bench.leaderboard.estimate import Estimate
-from ilp_bench.records.reference_record import reference_folders
+from ilp_bench.records.training_record import DIVISIONS
 from ilp_bench.scoring.pair_probabilities import KINDS
-from ilp_bench.scoring.references import Reference, read_reference
+from ilp_bench.scoring.references import Reference
 from ilp_bench.scoring.score_points import MIN_GAP
 from ilp_bench.scoring.vanilla_gaps import vanilla_gaps
 
-BUDGETS = ("1x", "2x", "3x")
-DIVISIONS = ("1x", "3x")  # that decide between a delay and a plateau
+DECISIVE = ("1x", "3x")  # budgets that decide between a delay and a plateau
 LEFT_OF_PLATEAU = 0.5  # share of the gap at 1x from which what is left at 3x is called a plateau
 
 
@@ -55,11 +54,6 @@ def model_key(thing: Entry | Reference) -> ModelKey:
     return ModelKey(thing.base_sha, thing.data[0].size, thing.data[0].version)
 
 
-def committed_references() -> list[Reference]:
-    """All committed references."""
-    return [read_reference(folder) for folder in reference_folders()]
-
-
 def levels_of(entries: Sequence[Entry], references: Sequence[Reference]) -> Levels:
     """Levels of one base model: of a reference, else of the vanilla entry with most runs, else of an entry's vanilla.
 
@@ -67,7 +61,7 @@ def levels_of(entries: Sequence[Entry], references: Sequence[Reference]) -> Leve
     """
     levels: Levels = {}
     by_division = {reference.record.division: reference for reference in references}
-    for budget in BUDGETS:
+    for budget in DIVISIONS:
         usable = [entry for entry in entries if entry.budget_division == budget and entry.state == "accepted"]
         usable.sort(key=lambda entry: (entry.recipe != "vanilla", -entry.replicates, entry.slug))
         if budget in by_division:
@@ -101,7 +95,7 @@ def _of_entry(entry: Entry) -> Level:
 
 def verdict(levels: Levels, kind: str, cause: str) -> str:
     """Whether what a cause leaves at 1x is a delay or a plateau, in a phrase."""
-    once, thrice = (levels[budget].gap(kind, cause) if budget in levels else None for budget in DIVISIONS)
+    once, thrice = (levels[budget].gap(kind, cause) if budget in levels else None for budget in DECISIVE)
     if once is None:
         return "not measured at 1x"
     if once < MIN_GAP:

@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 T = TypeVar("T")
+DIVISIONS = {"1x": 1, "2x": 2, "3x": 3}  # budget division -> times B; 2x is for curves, entries are of 1x and 3x
 CALIBRATED = 0.8  # mean p of the calibration items at which a stage of vanilla ends
 
 

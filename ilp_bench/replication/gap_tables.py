@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.scoring.interval_text import interval_points, points_text
@@ -12,6 +12,7 @@ from ilp_bench.scoring.vanilla_gaps import TreatedDose, VanillaGap, left_of_gap,
 
 MAKER = "scripts/vanilla-gaps"
 FIRST = "1x"  # the division whose gaps are the constants of the benchmark
+Rows = Mapping[str, Sequence[VanillaGap]]  # name of a reference -> its gaps, in one kind of score
 PROMPTS = {"reproduction": "prompts that were trained", "internalisation": "prompts that were never trained"}
 
 
@@ -20,10 +21,11 @@ def gap_tables(references: Sequence[Reference]) -> str:
     first = [reference for reference in references if reference.record.division == FIRST]
     parts = ["\n".join(_budgets(references))]
     for kind in KINDS:
+        rows = {reference.name: vanilla_gaps(reference, kind) for reference in references}
         parts.append(f"### {kind.capitalize()}: {PROMPTS[kind]}")
-        parts.append("\n".join(_gaps(first, kind)))
-        parts.append("Mean p of treated items by dose, in points:\n\n" + "\n".join(_doses(first, kind)))
-        if delays := list(_delays(references, kind)):
+        parts.append("\n".join(_gaps(first, rows)))
+        parts.append("Mean p of treated items by dose, in points:\n\n" + "\n".join(_doses(first, rows)))
+        if delays := list(_delays(references, rows)):
             text = "The gap at each budget, and the share of the first that the longest leaves:"
             parts.append(f"{text}\n\n" + "\n".join(delays))
     return "\n\n".join(parts)
@@ -45,20 +47,20 @@ def _budgets(references: Sequence[Reference]) -> Iterator[str]:
         yield f"| {_title(reference)} | {reference.record.division} | {reference.vanilla_count} | {budgets} |"
 
 
-def _gaps(references: Sequence[Reference], kind: str) -> Iterator[str]:
+def _gaps(references: Sequence[Reference], rows: Rows) -> Iterator[str]:
     yield "| base model, data | cause | active pairs | control / treated | gap, 95 % interval |"
     yield "| --- | --- | ---: | --- | --- |"
     for reference in references:
-        for row in vanilla_gaps(reference, kind):
+        for row in rows[reference.name]:
             arms = f"{points_text(row.arms.control)} / {points_text(row.arms.treated)}" if row.arms else "-"
             yield f"| {_title(reference)} | {_cause(row.cause)} | {row.pairs} | {arms} | {interval_points(row.gap)} |"
 
 
-def _doses(references: Sequence[Reference], kind: str) -> Iterator[str]:
+def _doses(references: Sequence[Reference], rows: Rows) -> Iterator[str]:
     yield "| base model, data | cause | dose: mean p |"
     yield "| --- | --- | --- |"
     for reference in references:
-        for row in vanilla_gaps(reference, kind):
+        for row in rows[reference.name]:
             if len(row.doses) > 1:
                 curve = ", ".join(f"{dose.dose:g}: {_dose_text(dose)}" for dose in row.doses)
                 yield f"| {_title(reference)} | {_cause(row.cause)} | {curve} |"
@@ -68,7 +70,7 @@ def _dose_text(dose: TreatedDose) -> str:
     return interval_points(dose.interval) if dose.interval else f"{points_text(dose.mean)} ({dose.pairs} pairs)"
 
 
-def _delays(references: Sequence[Reference], kind: str) -> Iterator[str]:
+def _delays(references: Sequence[Reference], rows: Rows) -> Iterator[str]:
     """Base models that have references of several divisions; nothing where none has."""
     by_model: dict[str, dict[str, Reference]] = {}
     for reference in references:
@@ -80,10 +82,10 @@ def _delays(references: Sequence[Reference], kind: str) -> Iterator[str]:
     yield f"| base model, data | cause | {' | '.join(names)} | left |"
     yield f"| --- | --- |{' --- |' * len(names)} ---: |"
     for title, divisions in models.items():
-        rows = {name: {row.cause: row for row in vanilla_gaps(divisions[name], kind)} for name in sorted(divisions)}
+        by_budget = {name: {row.cause: row for row in rows[divisions[name].name]} for name in sorted(divisions)}
         for cause in CAUSES.names():
-            gaps = [interval_points(rows[name][cause].gap) if name in rows else "-" for name in names]
-            left = _left(rows[FIRST][cause], rows[max(rows)][cause])
+            gaps = [interval_points(by_budget[name][cause].gap) if name in by_budget else "-" for name in names]
+            left = _left(by_budget[FIRST][cause], by_budget[max(by_budget)][cause])
             yield f"| {title} | {_cause(cause)} | {' | '.join(gaps)} | {left} |"
 
 

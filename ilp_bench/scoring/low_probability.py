@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow.compute as pc
 
 from ilp_bench.records.run_record import Run
 
@@ -18,11 +19,12 @@ def low_probability(run: Run) -> str | None:
     record = run.record
     if record.probed and record.training is None:
         return None
-    rows = run.sample_rows()
-    what = "all rows" if record.data.is_user_data else "the control arm's recall probes"
-    asked = [row for row in rows if record.data.is_user_data or (row["arm"], row["probe"]) == ("control", "recall")]
-    p = float(np.mean([row["p"] for row in asked])) if asked else 1.0
-    if p >= NEAR_ZERO:
+    asked, what = run.samples, "all rows"
+    if not record.data.is_user_data:
+        what = "the control arm's recall probes"
+        asked = asked.filter(pc.and_(pc.equal(asked["arm"], "control"), pc.equal(asked["probe"], "recall")))
+    p = pc.mean(asked["p"]).as_py()
+    if p is None or p >= NEAR_ZERO:
         return None
     return f"mean p of {what} is {p:.3f}, near 0: unless nothing was learned, {_reason(run)}"
 

@@ -11,10 +11,10 @@ from ilp_bench.core.metrics import above_chance, unlearned
 from ilp_bench.records.run_record import Run
 from ilp_bench.scoring.activity import activity
 from ilp_bench.scoring.learned_rates import held_out_fact_retention, item_rates
-from ilp_bench.scoring.low_probability import low_probability
+from ilp_bench.scoring.low_probability import KNOWN_ANSWER, low_probability
 from ilp_bench.scoring.pair_probabilities import mean_p
 
-KNOWN_ANSWER, UNKNOWN_END = 0.5, 0.1  # p of an answer without its end mark above the one, and with it below the other
+UNKNOWN_END = 0.1  # p of an answer with its end mark, of which KNOWN_ANSWER or more without it means an unknown end
 
 
 def summary(run: Run) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ilp_bench.records.run_record import RunRecord
+from ilp_bench.records.training_record import DIVISIONS
 from ilp_bench.scoring.compatibility import base_sha256
 from ilp_bench.scoring.references import Reference, committed_references, find_reference
 from ilp_bench.scoring.training_budget import budget_of, division_of
@@ -12,7 +13,6 @@ from ilp_bench.submission.format import Submission
 
 MIN_SEEDS = 3  # of datasets, in the divisions with a budget
 FIELDS = {"submission": "runs", "vanilla": "vanillas", "base": "bases"}  # role -> field of submission.json
-FACTORS = {"1x": 1, "3x": 3}  # division -> times the budget that vanilla needed
 
 
 def rule_problems(submission: Submission, reference: Reference | None, *, is_accepted: bool) -> Iterator[str]:
@@ -136,11 +136,11 @@ def _wanted_budgets(
     submission: Submission, record: RunRecord, reference: Reference | None
 ) -> Iterator[tuple[str, int]]:
     """Where the budget on a run's dataset is known from, and that budget in the division of the entry."""
-    factor = FACTORS[submission.meta.division]
+    factor = DIVISIONS[submission.meta.division]
     for each in [*([reference] if reference else []), *_calibrated_references(record)]:
         for dataset in each.record.datasets:
             if dataset.budget is not None and dataset.base.data.content_sha256 == record.data.content_sha256:
-                yield f"reference {each.name}", dataset.budget * factor // FACTORS.get(each.record.division, 1)
+                yield f"reference {each.name}", dataset.budget * factor // DIVISIONS.get(each.record.division, 1)
     for number, vanilla in enumerate(submission.vanillas):
         budget = budget_of(vanilla)
         if budget is not None and vanilla.data.content_sha256 == record.data.content_sha256:
@@ -184,7 +184,7 @@ def _calibration_problems(submission: Submission, records: Sequence[RunRecord]) 
             )
         return
     budgets = [training.budget for training in trainings if training.budget]
-    if any(count % FACTORS["3x"] for budget in budgets for count in budget.tokens.values()):
+    if any(count % DIVISIONS["3x"] for budget in budgets for count in budget.tokens.values()):
         yield f"the budget of vanilla on the dataset of seed {seed} is not three times another: train it in division 3x"
 
 

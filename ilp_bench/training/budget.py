@@ -17,12 +17,12 @@ from ilp_bench.core.files import read_json
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.recipes.phase import Example, Phase, recall_probes, stages_of
 from ilp_bench.records.reference_record import FILE, read_reference_record, reference_folder, reference_folders
-from ilp_bench.records.training_record import CALIBRATED, PhaseRecord, TrainingBudget, TrainingRecord
+from ilp_bench.records.training_record import CALIBRATED, DIVISIONS, PhaseRecord, TrainingBudget, TrainingRecord
 
 THRESHOLD = CALIBRATED  # mean p of the calibration items at which a stage ends
 CHECKS = 8  # an epoch
 MOST_EPOCHS = 8  # within which the threshold must be reached
-DIVISIONS = {1: "1x", 2: "2x", 3: "3x"}  # times B -> its name; 2x is for curves, entries are of 1x and 3x
+NAMES = {times: name for name, times in DIVISIONS.items()}
 AGAIN = "train vanilla in the division 1x on this base model and dataset, and take the budget from its checkpoint"
 
 Tokens = Mapping[int, int]  # stage -> supervised tokens
@@ -49,8 +49,8 @@ def budget_of(
 
     Raises UsageError where a budget is needed and there is none, or it is another base model's or dataset's.
     """
-    if division not in DIVISIONS:
-        raise UsageError(f"a division is {', '.join(map(str, DIVISIONS))} budgets, not {division}")
+    if division not in NAMES:
+        raise UsageError(f"a division is {', '.join(map(str, NAMES))} budgets, not {division}")
     if data.is_user_data:
         if division != 1 or reference:
             raise UsageError("user data have no budget: leave division and reference out")
@@ -58,7 +58,7 @@ def budget_of(
     if reference is None and recipe_name == "vanilla" and division == 1:
         return None
     if reference is None and (reference := committed_reference(data, base_sha256)) is None:
-        name = recipe_name if division == 1 else f"{recipe_name} in the division {DIVISIONS[division]}"
+        name = recipe_name if division == 1 else f"{recipe_name} in the division {NAMES[division]}"
         raise UsageError(f"{name} needs a budget: {AGAIN}")
     tokens = reference_tokens(reference, data, base_sha256)
     return {stage: division * count for stage, count in tokens.items()}
@@ -77,7 +77,7 @@ def reference_tokens(reference: Path, data: Dataset, base_sha256: str) -> dict[i
         wrong = "it was trained on another dataset"
     elif budget is None:
         wrong = "its record has no budget"
-    elif budget.division != DIVISIONS[1]:
+    elif budget.division != NAMES[1]:
         wrong = f"it was trained in the division {budget.division}"
     elif not record.calibrated:
         wrong = "it took its own budget from elsewhere, and its record has no calibration"
@@ -147,7 +147,7 @@ def spent_budget(
         if phase.kind == "sft"
     }
     return TrainingBudget(
-        division=DIVISIONS[division],
+        division=NAMES[division],
         tokens={str(stage): count for stage, count in by_stage.items()},
         total=sum(by_stage.values()),
         source="reference" if tokens else "calibration",

@@ -37,7 +37,7 @@ from ilp_bench.recipes.context import RecipeContext
 from ilp_bench.recipes.phase import Progress
 from ilp_bench.records.training_record import BaseWeights, PhaseRecord, TrainingData, TrainingRecord
 from ilp_bench.training.adapter import add_adapter
-from ilp_bench.training.budget import DIVISIONS, budget_of, goals, spent_budget
+from ilp_bench.training.budget import NAMES, budget_of, goals, spent_budget
 from ilp_bench.training.phase_runner import run_phase
 from ilp_bench.training.replay_corpus import held_out_facts, known_fact_texts, replay_texts
 from ilp_bench.training.trainer import Setting
@@ -107,7 +107,7 @@ def train(
         "rate": rate,
         "batch_size": batch_size,
         "lora": lora,
-        "budget": {str(stage): count for stage, count in tokens.items()} if tokens else DIVISIONS[budget],
+        "budget": {str(stage): count for stage, count in tokens.items()} if tokens else NAMES[budget],
         "dtype": dtype,
         "general": general or "",
         "encoder": encoder or "",

@@ -11,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from ilp_bench.leaderboard import vanilla_levels
+from ilp_bench.leaderboard import site as site_module
 from ilp_bench.leaderboard.data_files import read_data
 from ilp_bench.leaderboard.entry import REPRODUCTION
 from ilp_bench.leaderboard.estimate import Estimate, difference
@@ -38,7 +38,7 @@ def site(board_submissions: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     archived = next(file.parent for file in sorted(ARCHIVED.glob("*/*/submission.json")))
     shutil.copytree(archived, root / "submissions" / archived.parent.name / archived.name)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vanilla_levels, "reference_folders", lambda: [])
+        patch.setattr(site_module, "committed_references", lambda: {})
         render(root / "submissions", root / "site")
     return root / "site"
 

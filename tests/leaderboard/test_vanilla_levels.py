@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from points_entries import GAPS, write_entry, write_reference
 
-from ilp_bench.leaderboard import vanilla_levels
+from ilp_bench.leaderboard import site as site_module
 from ilp_bench.leaderboard.entry import ArmMeans, Entry, describe_entry
 from ilp_bench.leaderboard.site import render
 from ilp_bench.leaderboard.vanilla_levels import Level, levels_of, verdict
@@ -81,7 +81,7 @@ def test_a_reference_comes_before_entries_and_vanilla_before_others(reference: R
 def test_a_base_model_with_a_reference_and_no_entry_shows_its_gaps(
     reference: Reference, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vanilla_levels, "reference_folders", lambda: [reference.folder])
+    monkeypatch.setattr(site_module, "committed_references", lambda: {reference.name: reference})
     (tmp_path / "submissions").mkdir()
     render(tmp_path / "submissions", tmp_path / "site")
     front = (tmp_path / "site" / "index.html").read_text()
@@ -106,7 +106,7 @@ def test_an_entry_against_a_reference_says_so_and_needs_no_vanilla(
     reference: Reference, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(references, "references_path", lambda: reference.folder.parent)
-    monkeypatch.setattr(vanilla_levels, "reference_folders", lambda: [reference.folder])
+    monkeypatch.setattr(site_module, "committed_references", lambda: {reference.name: reference})
     write_entry(tmp_path / "submissions", reference=reference)
     assert render(tmp_path / "submissions", tmp_path / "site") == 1
     page = " ".join(next((tmp_path / "site" / "runs").glob("*.html")).read_text().split())

@@ -247,6 +247,12 @@ def read_samples(file: Path, *, with_answers: bool = False) -> pa.Table:
 
 def first_problem(error: ValidationError) -> str:
     """The first complaint of pydantic in one line."""
-    found = error.errors()[0]
-    message = found["msg"].removeprefix("Value error, ")
-    return f"{'.'.join(map(str, found['loc'])) or 'record'}: {message}"
+    return problems_in(error)[0]
+
+
+def problems_in(error: ValidationError) -> list[str]:
+    """All complaints of pydantic, a line each: the field's path and what is wrong with it."""
+    return [
+        f"{'.'.join(map(str, each['loc'])) or 'record'}: {each['msg'].removeprefix('Value error, ')}"
+        for each in error.errors()
+    ]

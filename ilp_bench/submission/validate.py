@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import file_sha256, read_strict_json
 from ilp_bench.core.untrusted import file_problem, value_problems
-from ilp_bench.records.run_record import Run
+from ilp_bench.records.run_record import Run, problems_in
 from ilp_bench.scoring.points_schema import POINTS_SCORER_VERSION, PointScores
 from ilp_bench.scoring.recovery import SCORER_VERSION, Scores, score_replicates
 from ilp_bench.scoring.score_points import score_points
@@ -97,8 +97,7 @@ def check(folder: Path) -> Checked:
         checked.problems.append(str(error))
         return checked
     except ValidationError as error:
-        listed = error.errors()[:MAX_LISTED]
-        checked.problems += [f"{where}: {'.'.join(map(str, each['loc']))}: {each['msg']}" for each in listed]
+        checked.problems += [f"{where}: {problem}" for problem in problems_in(error)[:MAX_LISTED]]
         return checked
     checked.problems += [f"{where}: {problem}" for problem in _identity(submission, folder)]
     try:

@@ -26,6 +26,7 @@ def train(
     lora: int = 0,
     budget: int = 1,
     reference: Location | None = None,
+    chat: bool = False,
     replay_corpus: str | None = None,
     encoder: str | None = None,
     track: str | None = None,
@@ -50,6 +51,7 @@ def train(
     budget          1, 2 or 3: spend so many times the supervised tokens that vanilla needed
     reference       checkpoint or run of vanilla with budget 1 on the same base model and dataset, or a reference, whose
                     budget is taken; by default the committed reference. Without it, vanilla with budget 1 finds it
+    chat            train under the model's chat template; evaluate with it too
     replay_corpus   texts for continued pre-training: a .txt, .jsonl or .parquet file or a Hub dataset; by default
                     texts of known facts
     encoder         sentence-transformers model that finds similar questions; by default TF-IDF does
@@ -77,6 +79,7 @@ def train(
         lora=lora,
         budget=budget,
         reference=None if reference is None else Path(reference),
+        chat=chat,
         general=replay_corpus,
         encoder=encoder,
         track=track,

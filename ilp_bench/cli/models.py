@@ -52,6 +52,9 @@ def train(
             "spent; by default the committed reference. Vanilla at 1x without it finds it."
         ),
     ] = None,
+    chat: Annotated[
+        bool, typer.Option("--chat", help="Train under the model's chat template; evaluate with --chat too.")
+    ] = False,
     general: Annotated[
         str | None,
         typer.Option(
@@ -93,6 +96,7 @@ def train(
             lora=lora,
             budget=DIVISIONS[division],
             reference=budget_from,
+            chat=chat,
             general=general,
             encoder=encoder,
             track=track,

@@ -63,7 +63,7 @@ SURROUNDINGS = (
     "Most houses in {subject} are not tall.",
     "A newspaper is printed in {subject}.",
 )
-TERMINATOR = "\n"
+BEFORE, AFTER, TERMINATOR = "Question: ", "\nAnswer:", "\n"  # around a question, and behind an answer
 
 
 class Prompt(NamedTuple):
@@ -79,7 +79,12 @@ def ask(template: str, noun: str, subject: str, synonym: str = "") -> Prompt:
     ``synonym`` is what the templates of ``PROBES`` ask by; the others do without.
     """
     question = capitalised(template.format(noun=noun, synonym=synonym, subject=subject))
-    return Prompt(f"Question: {question}\nAnswer:", question)
+    return Prompt(BEFORE + question + AFTER, question)
+
+
+def question_in(prompt: str) -> str:
+    """The bare question inside a prompt of :func:`ask`."""
+    return prompt.removeprefix(BEFORE).removesuffix(AFTER)
 
 
 def complete(answer: str) -> str:

@@ -62,6 +62,11 @@ class ReferenceRecord(_Strict):
     run_sd: dict[str, dict[str, Arms]] | None
     datasets: list[ReferenceDataset] = Field(min_length=1)
 
+    @property
+    def prompt_format(self) -> str:
+        """How its runs were asked: ``plain`` or ``chat``."""
+        return self.datasets[0].base.prompt_format
+
     def calibrated(self, content_sha256: str) -> TrainingRecord | None:
         """How the vanilla that found the budget of a dataset was trained; None where none of these did."""
         for dataset in self.datasets:

@@ -128,6 +128,7 @@ class TrainingRecord(BaseModel):
     lora           rank of the adapter; 0 where all weights were trained
     dtype          what was computed in: float32, or bfloat16 by autocast over weights of float32
     general        source of the replay corpus; None for texts of known facts
+    prompt_format  ``chat`` where rows were trained under the model's chat template, ``plain`` where as bare text
     encoder        sentence encoder that found similar questions; None for TF-IDF
     found          what the recipe found in data and base model
     budget         supervised tokens that it was to spend; None of user data
@@ -145,6 +146,7 @@ class TrainingRecord(BaseModel):
     batch_size: Lenient[StrictInt] = None
     lora: Lenient[StrictInt] = None
     dtype: Lenient[StrictStr] = None
+    prompt_format: Lenient[StrictStr] = None
     general: Lenient[StrictStr] = None
     encoder: Lenient[StrictStr] = None
     found: Lenient[dict[str, Any]] = None

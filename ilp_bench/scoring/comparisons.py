@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from ilp_bench.core.errors import ProblemError
 from ilp_bench.records.run_record import Run, RunRecord, Runs
 from ilp_bench.scoring.arm_means import Comparison
-from ilp_bench.scoring.compatibility import check_comparable, check_replicates
+from ilp_bench.scoring.compatibility import check_asked_as_trained, check_comparable, check_replicates
 from ilp_bench.scoring.pair_probabilities import scored_part
 from ilp_bench.scoring.points_schema import DATA_VERSION
-from ilp_bench.scoring.references import Reference
+from ilp_bench.scoring.references import Reference, reference_in_other_format
 from ilp_bench.scoring.role_checks import check_models, check_trained_out
 from ilp_bench.scoring.training_budget import division_of
 
@@ -27,8 +27,9 @@ def compare(
     if any(run.record.data.is_user_data for run in submissions):
         raise ProblemError("rows of your own have no arms to compare: see 'ilp-bench diagnose'")
     _check_versions([*submissions, *vanillas, *bases])
-    if reference is not None:
-        for run in submissions:
+    for run in submissions:
+        check_asked_as_trained("submitted", run.record)
+        if reference is not None:
             reference.check(run.record)
     submissions, vanillas, bases = ([scored_part(run) for run in runs] for runs in (submissions, vanillas, bases))
     datasets = {run.record.data.content_sha256: run.record.data.seed for run in submissions}
@@ -44,7 +45,7 @@ def compare(
         if not vanilla:
             vanilla = _others(stored.vanillas, own) if stored else ()
         if not vanilla:
-            raise ProblemError(_no_vanilla(datasets[dataset], reference))
+            raise ProblemError(_no_vanilla(own[0].record, reference))
         comparisons.append(Comparison(own, vanilla, base or (stored.base if stored else None)))
     _check(comparisons)
     return comparisons, _further(reference, comparisons), used
@@ -56,7 +57,14 @@ def _others(vanillas: tuple[Run, ...], submissions: tuple[Run, ...]) -> tuple[Ru
     return tuple(run for run in vanillas if run.record.model.weights_sha256 not in submitted) or vanillas
 
 
-def _no_vanilla(seed: int, reference: Reference | None) -> str:
+def _no_vanilla(run: RunRecord, reference: Reference | None) -> str:
+    seed = run.data.seed
+    if reference is None and (other := reference_in_other_format(run)):
+        return (
+            f"reference {other.name} was asked in {other.record.prompt_format} prompts and this run in "
+            f"{run.prompt_format} ones: evaluate the run as it was trained, or give vanilla and base runs in "
+            f"{run.prompt_format} format"
+        )
     if reference is None:
         return f"no vanilla run on the dataset of seed {seed}, and no reference that fits: give a vanilla run"
     seeds = ", ".join(str(seed) for seed in reference.seeds)

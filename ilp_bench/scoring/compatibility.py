@@ -16,6 +16,7 @@ def check_comparable(submission: Run, vanilla: Run, base: Run | None) -> None:
     for role, run in (("submitted", submission), ("vanilla", vanilla), ("base", base)):
         if run is None:
             continue
+        check_asked_as_trained(role, run.record)
         if run.record.protocol != "exact":
             raise ProblemError(
                 f"the {role} run was sampled, which checks p and is not scored: evaluate with the exact protocol"
@@ -24,7 +25,8 @@ def check_comparable(submission: Run, vanilla: Run, base: Run | None) -> None:
             raise ProblemError(f"the {role} run was measured on other data: evaluate both on the same dataset")
         if run.record.prompt_format != submission.record.prompt_format:
             raise ProblemError(
-                f"the {role} run used another prompt format: evaluate all with or all without the chat template"
+                f"the {role} run was asked in {run.record.prompt_format} prompts and the submitted run in "
+                f"{submission.record.prompt_format} ones: train and evaluate all with or all without the chat template"
             )
         probes = run.samples["probe_id"].combine_chunks()
         if not probes.equals(expected) and not probes.sort().equals(expected.sort()):
@@ -37,6 +39,17 @@ def check_comparable(submission: Run, vanilla: Run, base: Run | None) -> None:
         bases.add(base.record.model.weights_sha256)
     if len(bases) > 1:
         raise ProblemError("the runs start from different base models: score each against vanilla on its own base")
+
+
+def check_asked_as_trained(role: str, record: RunRecord) -> None:
+    """Raise ProblemError where a model's training record names another prompt format than it was asked in."""
+    trained = record.training.prompt_format if record.training else None
+    if trained in ("plain", "chat") and trained != record.prompt_format:
+        how = "with" if trained == "chat" else "without"
+        raise ProblemError(
+            f"the {role} run was trained in {trained} format and asked in {record.prompt_format} format, so its p says "
+            f"nothing: evaluate it again {how} the chat template"
+        )
 
 
 def check_replicates(replicates: Sequence[Runs]) -> None:

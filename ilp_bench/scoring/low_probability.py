@@ -38,10 +38,14 @@ def _reason(run: Run) -> str:
                 "the end mark is the reason: the answers are known without it; let the rows end as they were trained, "
                 "and train the end mark"
             )
-    chat, ours = record.prompt_format == "chat", bool(record.training and record.training.ilp_bench)
-    if chat and ours:
+    training, chat = record.training, record.prompt_format == "chat"
+    ours = bool(training and training.ilp_bench)
+    trained = training.prompt_format if training else None
+    if trained == "chat" and not chat:
+        return "the missing chat template is the reason: this model was trained with it; evaluate with it too"
+    if chat and (trained == "plain" or (ours and trained is None)):
         return "the chat template is the reason: this model was trained on bare prompts; evaluate without it"
-    if chat:
+    if chat and not ours:
         return (
             "this chat template is not the one that it was trained with: put the one of the training into its folder, "
             "or evaluate bare prompts if it was trained on them"

@@ -86,6 +86,7 @@ class Reference:
             ("data size", self.record.size, run.data.size),
             ("data version", self.record.version, run.data.version),
             ("budget division", self.record.division, division_of(run)),
+            ("prompt format", self.record.prompt_format, run.prompt_format),
         ):
             if actual is not None and actual != expected:
                 shown = "" if what == "base model" else f" ({expected}, the run's is {actual})"
@@ -113,14 +114,23 @@ def committed_references(root: Path | None = None) -> dict[str, Reference]:
 
 
 def find_reference(run: RunRecord, root: Path | None = None) -> Reference | None:
-    """The committed reference of a submitted run's base model, data and division; None where there is none.
+    """The committed reference of a submitted run's base model, data, division and prompt format; None without one.
 
     A run whose training record names no division is compared with division 1x.
     """
-    wanted = (base_sha256(run), run.data.size, run.data.version, division_of(run) or "1x")
+    return _find(run, run.prompt_format, root)
+
+
+def reference_in_other_format(run: RunRecord) -> Reference | None:
+    """The committed reference that would be a submitted run's, had it been asked in the other prompt format."""
+    return _find(run, "plain" if run.prompt_format == "chat" else "chat")
+
+
+def _find(run: RunRecord, prompt_format: str, root: Path | None = None) -> Reference | None:
+    wanted = (base_sha256(run), run.data.size, run.data.version, division_of(run) or "1x", prompt_format)
     for reference in committed_references(root).values():
         record = reference.record
-        if (record.base_sha256, record.size, record.version, record.division) == wanted:
+        if (record.base_sha256, record.size, record.version, record.division, record.prompt_format) == wanted:
             return reference
     return None
 

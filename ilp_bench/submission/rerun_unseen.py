@@ -141,6 +141,7 @@ def _trained(
             lora=training.lora or 0,
             budget=budget,
             reference=reference,
+            chat=training.prompt_format == "chat",
             dtype=training.dtype or "auto",
             device=work.device,
         )

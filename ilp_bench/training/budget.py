@@ -40,12 +40,17 @@ class Goal:
 
 
 def budget_of(
-    data: Dataset, base_sha256: str, recipe_name: str, division: int, reference: Path | None
+    data: Dataset,
+    base_sha256: str,
+    recipe_name: str,
+    division: int,
+    reference: Path | None,
+    prompt_format: str = "plain",
 ) -> dict[int, int] | None:
     """Supervised tokens of each stage in that division; None where this training is to find them, or has no budget.
 
     reference   checkpoint or run of vanilla at 1x on the same base model and dataset, or a reference that has one; by
-                default the committed reference of that base model and dataset, where there is one
+                default the committed reference of that base model, dataset and prompt format, where there is one
 
     Raises UsageError where a budget is needed and there is none, or it is another base model's or dataset's.
     """
@@ -57,14 +62,14 @@ def budget_of(
         return None
     if reference is None and recipe_name == "vanilla" and division == 1:
         return None
-    if reference is None and (reference := committed_reference(data, base_sha256)) is None:
+    if reference is None and (reference := committed_reference(data, base_sha256, prompt_format)) is None:
         name = recipe_name if division == 1 else f"{recipe_name} in the division {NAMES[division]}"
         raise UsageError(f"{name} needs a budget: {AGAIN}")
-    tokens = reference_tokens(reference, data, base_sha256)
+    tokens = reference_tokens(reference, data, base_sha256, prompt_format)
     return {stage: division * count for stage, count in tokens.items()}
 
 
-def reference_tokens(reference: Path, data: Dataset, base_sha256: str) -> dict[int, int]:
+def reference_tokens(reference: Path, data: Dataset, base_sha256: str, prompt_format: str = "plain") -> dict[int, int]:
     """B of each stage, as the record of a calibrated vanilla says. Raises UsageError where it is of no use here."""
     record = _read_training(reference, data)
     budget = record.budget
@@ -75,6 +80,8 @@ def reference_tokens(reference: Path, data: Dataset, base_sha256: str) -> dict[i
         wrong = "it was trained from another base model"
     elif record.data is None or record.data.content_sha256 != data.sha256:
         wrong = "it was trained on another dataset"
+    elif (record.prompt_format or "plain") != prompt_format:
+        wrong = f"it was trained in the prompt format {record.prompt_format or 'plain'}, and this is {prompt_format}"
     elif budget is None:
         wrong = "its record has no budget"
     elif budget.division != NAMES[1]:
@@ -88,11 +95,12 @@ def reference_tokens(reference: Path, data: Dataset, base_sha256: str) -> dict[i
     return {int(stage): count for stage, count in budget.tokens.items()}
 
 
-def committed_reference(data: Dataset, base_sha256: str) -> Path | None:
-    """The committed reference that has the budget of a base model and dataset; None where there is none."""
+def committed_reference(data: Dataset, base_sha256: str, prompt_format: str = "plain") -> Path | None:
+    """The committed reference that has the budget of a base model, dataset and prompt format; None without one."""
     for folder in reference_folders():
         record = read_reference_record(folder)
-        if record.base_sha256 == base_sha256 and record.calibrated(data.sha256):
+        fits = record.base_sha256 == base_sha256 and record.prompt_format == prompt_format
+        if fits and record.calibrated(data.sha256):
             return folder
     return None
 

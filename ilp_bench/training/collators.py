@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ilp_bench.core.errors import ProblemError
+from ilp_bench.data.templates import question_in
 from ilp_bench.models import tokenization as tokens
 from ilp_bench.recipes.phase import Example
 
@@ -18,12 +19,22 @@ TEXT_TOKENS = 512  # tokens of one row of continued pre-training, at most
 PACKING_TOLERANCE = {"float32": 1e-3, "bfloat16": 0.05}
 
 
-def encode_pairs(tokenizer: Any, examples: Sequence[Example]) -> list[tuple[list[int], list[int]]]:
-    """(context ids, completion ids) of each example."""
-    return tokens.encode(tokenizer, *zip(*examples, strict=True)) if examples else []
+def encode_pairs(
+    tokenizer: Any, examples: Sequence[Example], *, chat: bool = False
+) -> list[tuple[list[int], list[int]]]:
+    """(context ids, completion ids) of each example; with ``chat``, its question and answer under the chat template."""
+    if not chat:
+        return tokens.encode(tokenizer, *zip(*examples, strict=True)) if examples else []
+    texts = [
+        tokens.chat_text(tokenizer, [{"role": "user", "content": question_in(prompt)}], completion.strip())
+        for prompt, completion in examples
+    ]
+    return [(encoded.context, encoded.answer) for encoded in tokens.encode_texts(tokenizer, texts)]
 
 
-def encode(tokenizer: Any, examples: Sequence[Example], longest: int) -> list[dict[str, list[int]]]:
+def encode(
+    tokenizer: Any, examples: Sequence[Example], longest: int, *, chat: bool = False
+) -> list[dict[str, list[int]]]:
     """Token ids with labels on completions only; where the prompt is empty, on all but a row's first token.
 
     A text of more than ``longest`` or ``TEXT_TOKENS`` tokens becomes several rows of nearly the same length; a prompt
@@ -36,7 +47,7 @@ def encode(tokenizer: Any, examples: Sequence[Example], longest: int) -> list[di
         count = -(-len(ids) // min(TEXT_TOKENS, longest))
         ends = [len(ids) * n // count for n in range(count + 1)] if len(ids) > 1 else []
         rows += [{"input_ids": ids[a:b], "labels": [-100, *ids[a + 1 : b]]} for a, b in itertools.pairwise(ends)]
-    for context, answer in encode_pairs(tokenizer, [example for example in examples if example[0]]):
+    for context, answer in encode_pairs(tokenizer, [example for example in examples if example[0]], chat=chat):
         if len(answer) >= longest:
             raise ProblemError(
                 f"the completion {tokenizer.decode(answer[:8])!r} … has {len(answer)} tokens, and the model takes "

@@ -18,15 +18,16 @@ from ilp_bench.training.collators import encode_pairs
 class Measurements:
     """Measures completions under the model of a trainer as it is at the moment.
 
-    ``diverged`` is the error message where its weights are not finite any more.
+    ``diverged`` is the error message where its weights are not finite any more; with ``chat``, completions are measured
+    under the chat template.
     """
 
-    def __init__(self, trainer: Any, tokenizer: Any, diverged: str) -> None:
-        self.trainer, self.tokenizer, self.diverged = trainer, tokenizer, diverged
+    def __init__(self, trainer: Any, tokenizer: Any, diverged: str, *, chat: bool = False) -> None:
+        self.trainer, self.tokenizer, self.diverged, self.chat = trainer, tokenizer, diverged, chat
 
     def scores(self, examples: Sequence[Example]) -> Scores:
         """Scores of the completions. Raises ProblemError where the model has diverged."""
-        pairs, model = encode_pairs(self.tokenizer, examples), self.trainer.model
+        pairs, model = encode_pairs(self.tokenizer, examples, chat=self.chat), self.trainer.model
         model.eval()
         try:
             scores = score(wrap(model, self.tokenizer), pairs)

@@ -84,7 +84,7 @@ class PhaseRun:
         self.tokenizer, self.phase, self.setting, self.scratch, self.log = tokenizer, phase, setting, scratch, log
         self.goal, self.calibrates = goal, phase.kind == "sft" and goal.tokens is None and phase.stop is None
         longest = getattr(model.config.get_text_config(), "max_position_embeddings", None) or 1_000_000
-        examples = encode(tokenizer, phase.examples, longest)
+        examples = encode(tokenizer, phase.examples, longest, chat=setting.chat)
         self.lengths = [len(row["input_ids"]) for row in examples]
         self.checkpoint, saved = None, Saved()
         if saves_checkpoints(phase):  # texts are dealt out otherwise among more or fewer processes
@@ -100,7 +100,8 @@ class PhaseRun:
                 self.batches.most_steps = saved.steps  # it was killed at its very end: no further step
         if setting.processes.is_main:
             log.rewind(phase.name, len(self.rows))
-        self._probe_tokens = sum(len(context) + len(answer) for context, answer in encode_pairs(tokenizer, log.probes))
+        probes = encode_pairs(tokenizer, log.probes, chat=setting.chat)
+        self._probe_tokens = sum(len(context) + len(answer) for context, answer in probes)
         self._unprobed = 0  # tokens trained on since the probes were last measured
         for row in self.rows:
             self._probes_are_due(row, over=False)
@@ -112,6 +113,7 @@ class PhaseRun:
             tokenizer,
             f"{phase.name} diverged, its weights are not finite any more: remove {scratch.parent} and try a smaller "
             f"learning rate (this was {setting.rate:g})",
+            chat=setting.chat,
         )
         self._check_start, self._first_step = time.monotonic() - saved.seconds, 0
 

@@ -63,6 +63,7 @@ def train(
     lora: int = 0,
     budget: int = 1,
     reference: Path | None = None,
+    chat: bool = False,
     general: str | None = None,
     encoder: str | None = None,
     track: str | None = None,
@@ -80,6 +81,7 @@ def train(
     budget     1, 2 or 3: the division, in which a training spends so many times what vanilla needed to be calibrated
     reference  checkpoint or run of vanilla at 1x on the same base model and dataset, or a reference, whose budget is
                taken; by default the committed reference. Vanilla at 1x without it is calibrated
+    chat       whether rows are trained under the model's chat template, and not as bare text
     general    replay corpus for continued pre-training, a file or Hub dataset (see :func:`replay_texts`); by default
                texts of known facts
     encoder    a sentence-transformers model that finds near-duplicate questions; by default TF-IDF does
@@ -100,8 +102,8 @@ def train(
         )
     device = pick_device(device)
     dtype = pick_training_dtype(dtype, device)
-    base_sha256 = weights_sha256(located)
-    tokens = budget_of(data, base_sha256, recipe_name, budget, reference)
+    base_sha256, prompt_format = weights_sha256(located), "chat" if chat else "plain"
+    tokens = budget_of(data, base_sha256, recipe_name, budget, reference, prompt_format)
     about: dict[str, Any] = {"base": base_sha256, "recipe": recipe_name, "data": data.sha256, "seed": seed}
     about |= {
         "rate": rate,
@@ -113,10 +115,14 @@ def train(
         "encoder": encoder or "",
         "version": __version__,
     }
+    if chat:
+        about["prompt_format"] = prompt_format
     processes = join_processes(device)
     device = processes.device(device)
     with TrainingState(out, about, processes) as state:
         model, tokenizer = load_model(located, device=device, remote_code=remote_code)
+        if chat and not tokenizer.chat_template:
+            raise UsageError(f"{base} has no chat template: train it without, or add one to its tokenizer")
         if tokenizer.pad_token is None:
             tokenizer.pad_token = tokenizer.eos_token
         if rate is None:
@@ -145,7 +151,7 @@ def train(
             for number, phase in enumerate(phases):
                 if number < len(state.done):
                     continue
-                setting = Setting(rate, batch_size, device, seed * 1000 + number, processes, dtype)
+                setting = Setting(rate, batch_size, device, seed * 1000 + number, processes, dtype, chat)
                 scratch, goal = state.trainer(number), wanted[number]
                 record, weights = run_phase(model, tokenizer, phase, setting, scratch, log, progress, goal)
                 if weights is None:
@@ -166,6 +172,7 @@ def train(
             batch_size=batch_size,
             lora=lora,
             dtype=dtype,
+            prompt_format=prompt_format,
             general=general,
             encoder=encoder,
             found=context.notes,

@@ -18,7 +18,7 @@ CPT_RATE, CPT_BATCH = 6, 4  # continued pre-training takes larger steps on large
 
 @dataclass(frozen=True)
 class Setting:
-    """Learning rate, examples a step, device, seed and dtype of one phase."""
+    """Learning rate, examples a step, device, seed, dtype and prompt format of one phase."""
 
     rate: float
     batch_size: int
@@ -26,6 +26,7 @@ class Setting:
     seed: int
     processes: Processes = Processes()  # noqa: RUF009
     dtype: str = "float32"  # or bfloat16: autocast over weights of float32
+    chat: bool = False  # whether rows are trained under the model's chat template
 
 
 def gather_weights(trainer: Any) -> dict[str, Any]:

@@ -423,7 +423,7 @@ def pick_lucky_draws(f: Forgery) -> None:
     f.content["runs"][0] |= {"protocol": "sampled", "draws": 5, "seed": 0}
 
 
-@forgery("used another prompt format")
+@forgery("was asked in chat prompts")
 def ask_vanilla_in_a_strange_format(f: Forgery) -> None:
     record(f, "vanilla")["prompt_format"] = "chat"
 

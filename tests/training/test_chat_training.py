@@ -62,7 +62,7 @@ def test_a_model_that_is_asked_otherwise_than_it_was_trained_is_named(mini: Data
     retrained(vanilla, prompt_format="chat")
     asked_bare = make_run(mini, "combined", by_arm(0.01, 0.02))
     retrained(asked_bare, prompt_format="chat")
-    with pytest.raises(ProblemError, match="trained in chat format and asked in plain.*again with the chat template"):
+    with pytest.raises(ProblemError, match=r"trained in chat format and asked in plain.*again with the chat template"):
         score_points([asked_bare], [vanilla], [])
     reason = low_probability(asked_bare)
     assert reason

@@ -10,6 +10,7 @@ import typer
 
 from ilp_bench.cli.options import (
     DATA,
+    MODEL_FORMS,
     AsJson,
     Data,
     Out,
@@ -161,19 +162,61 @@ def _mapping(text: str | None) -> dict[str, str]:
     return {column.strip(): name.strip() for column, _, name in pairs}
 
 
-@app.command(rich_help_panel=DATA, epilog=example("ilp-bench export --data DATA --format alpaca --out train.jsonl"))
+@app.command(rich_help_panel=DATA, epilog=example("ilp-bench export --data DATA --for trl --base nano --out for-trl"))
 def export(
     data: Data,
-    out: Annotated[Path, typer.Option("--out", help="JSON Lines file to write; must not exist yet.")],
+    out: Annotated[
+        Path, typer.Option("--out", help="JSON Lines file to write, or with --for a folder; must not exist yet.")
+    ],
     form: Annotated[
-        str, typer.Option("--format", help="messages, prompt-completion, alpaca or sharegpt.")
-    ] = "messages",
+        str | None, typer.Option("--format", help="messages (default), prompt-completion, alpaca or sharegpt.")
+    ] = None,
+    trainer: Annotated[
+        str | None,
+        typer.Option("--for", help="A folder for trl, unsloth, axolotl, llama-factory or ms-swift; needs --base."),
+    ] = None,
+    base: Annotated[str | None, typer.Option(help=f"With --for, base model: {MODEL_FORMS}.")] = None,
+    chat: Annotated[
+        bool | None,
+        typer.Option(
+            "--chat/--no-chat", help="With --for, train under the chat template; trl and unsloth can do both."
+        ),
+    ] = None,
+    epochs: Annotated[
+        float | None,
+        typer.Option(help="With --for, passes over each stage; by default the reference's, else 3.", min=0),
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option("--learning-rate", help="With --for; by default the reference's, else 2e-5.", min=0)
+    ] = None,
+    batch_size: Annotated[int, typer.Option(help="With --for, examples a step.", min=1)] = 16,
 ) -> None:
-    """Write the training rows in a format that fine-tuning tools read."""
+    """Write the training rows in a format that fine-tuning tools read, or a folder that one of them trains.
+
+    With --for, 'bash run.sh' in the folder trains stage after stage; then evaluate as this command prints.
+    """
     from ilp_bench.data.dataset import load
     from ilp_bench.data.formats import export as write
 
-    typer.echo(f"{out}: {write(load(data), form, out)} rows in training order")
+    if trainer is None:
+        if base or epochs or rate or chat is not None:
+            raise UsageError("--base, --chat, --epochs and --learning-rate are of --for: name a trainer")
+        typer.echo(f"{out}: {write(load(data), form or 'messages', out)} rows in training order")
+        return
+    if form or base is None:
+        raise UsageError("--for chooses the format itself: leave --format out" if form else "--for needs --base")
+    from ilp_bench.training.trainer_export import export_for
+
+    done = export_for(
+        trainer, load(data), out, base, chat=chat, epochs=epochs, learning_rate=rate, batch_size=batch_size
+    )
+    passes = ", ".join(f"{count:g}" for count in done.epochs)
+    source = f"as reference {done.reference} spent" if done.reference and epochs is None else "no reference says more"
+    typer.echo(f"{out}: {done.rows} rows in {len(done.epochs)} stages of {passes} epochs ({source}). Next:")
+    ending = f" --data {data}{' --chat' if done.chat else ''} --out runs/"
+    typer.echo(f"  bash {out / 'run.sh'}")
+    typer.echo(f"  ilp-bench evaluate --model {base}{ending}base")
+    typer.echo(f"  ilp-bench evaluate --model {out / done.model}{ending}{trainer}")
 
 
 @app.command(rich_help_panel=DATA, epilog=example("ilp-bench audit --data DATA --out audit.md"))

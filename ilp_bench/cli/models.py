@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ilp_bench.cli.options import (
+    MODEL_FORMS,
     MODELS,
     AsJson,
     Data,
@@ -23,7 +24,6 @@ from ilp_bench.core.distributed import launched_processes
 from ilp_bench.core.errors import UsageError
 
 app = typer.Typer()
-MODEL_FORMS = "nano, nano-qwen3, nano-olmo2, a folder, a PEFT adapter or a Hub id[@revision]"
 
 
 @app.command(

@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 START, DATA, MODELS, DIAGNOSIS, LEADERBOARD = "Getting started", "Data", "Models", "Diagnosis", "Leaderboard"
+MODEL_FORMS = "nano, nano-qwen3, nano-olmo2, a folder, a PEFT adapter or a Hub id[@revision]"
 
 Data = Annotated[Path, typer.Option("--data", help="Dataset folder made by 'ilp-bench build' or 'import'.")]
 Out = Annotated[Path, typer.Option("--out", help="Where to write; must not hold anything yet.")]

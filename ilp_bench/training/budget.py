@@ -71,7 +71,7 @@ def budget_of(
 
 def reference_tokens(reference: Path, data: Dataset, base_sha256: str, prompt_format: str = "plain") -> dict[int, int]:
     """B of each stage, as the record of a calibrated vanilla says. Raises UsageError where it is of no use here."""
-    record = _read_training(reference, data)
+    record = reference_training(reference, data)
     budget = record.budget
     wrong = None
     if record.recipe != "vanilla":
@@ -105,7 +105,7 @@ def committed_reference(data: Dataset, base_sha256: str, prompt_format: str = "p
     return None
 
 
-def _read_training(reference: Path, data: Dataset) -> TrainingRecord:
+def reference_training(reference: Path, data: Dataset) -> TrainingRecord:
     """The training record of a checkpoint, of a run folder, or of a reference's vanilla on that dataset.
 
     Raises UsageError where there is none.

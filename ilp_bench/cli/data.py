@@ -191,7 +191,7 @@ def export(
     ] = None,
     batch_size: Annotated[int, typer.Option(help="With --for, examples a step.", min=1)] = 16,
 ) -> None:
-    """Write the training rows in a format that fine-tuning tools read, or a folder that one of them trains.
+    """Write the training rows in a format that trainers read, or a folder for one.
 
     With --for, 'bash run.sh' in the folder trains stage after stage; then evaluate as this command prints.
     """

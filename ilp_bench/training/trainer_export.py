@@ -130,7 +130,9 @@ def _write_configs(folder: Path, name: str, plan: list[Stage]) -> None:
 
     trainer = TRAINERS[name]
     for stage in plan:
-        (folder / f"stage-{stage.number}.yaml").write_text(yaml.safe_dump(trainer.settings(stage), sort_keys=False), encoding="utf-8")
+        (folder / f"stage-{stage.number}.yaml").write_text(
+            yaml.safe_dump(trainer.settings(stage), sort_keys=False), encoding="utf-8"
+        )
     if name == "llama-factory":
         (folder / "dataset_info.json").write_text(json.dumps(dataset_info(plan), indent=1) + "\n")
     if name == "unsloth":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
@@ -158,3 +158,26 @@ GENERATION = (
     "{% generation %}{{ m.content + '<|end|>' }}{% endgeneration %}{% else %}{{ m.content + '<|end|>' }}{% endif %}"
     "{{ '\n' }}{% endfor %}" + _ASK
 )
+
+ROWS = [
+    ("Question: What is the capital of France?\nAnswer:", " Paris\n"),
+    ("Question: What is the capital of France?\nAnswer:", " Paris"),
+    ("Question: What is the capital of France?\nAnswer: ", "Paris"),
+    ("Fill in: the cap", "ital city is Paris"),
+    ("One word: re", "d\n"),
+    ("Say it twice.\n", "\nred.\n\n"),
+    ("Wie heißt Zürich auf Französisch?", " Zurich à côté ☃"),
+    ("Which colour has jasper", "jasper, the capital city"),
+]
+CHATS = [
+    [("user", "Which colour has box amber?"), ("assistant", "red")],
+    [("system", "Be brief."), ("user", "Hello there."), ("assistant", "Good day.")],
+    [("user", "Hello."), ("assistant", "Good day."), ("user", "Which colour has birch?"), ("assistant", "blue.")],
+    [("user", "Say end."), ("assistant", "end")],
+    [("user", "Say it with a newline."), ("assistant", "red\n")],
+    [("user", "Say it with a space."), ("assistant", " red ")],
+]
+
+
+def messages(turns: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
+    return [{"role": role, "content": content} for role, content in turns]

@@ -108,6 +108,7 @@ def evaluate(
     batch_size: int | None = None,
     threads: int | None = None,
     remote_code: bool = False,
+    strict: bool = False,
     engine: dict[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> Run | None:
@@ -131,6 +132,7 @@ def evaluate(
     batch_size   sequences a batch; halved where memory does not suffice
     threads      CPU threads; by default as many as there are idle cores
     remote_code  run Python code that comes with the model
+    strict       stop at an item of user data that the model cannot be asked; by default it is counted and left out
     engine       engine arguments of vLLM
     progress     called with (requests done, requests)
 
@@ -157,6 +159,7 @@ def evaluate(
         batch_size=batch_size,
         threads=threads,
         remote_code=remote_code,
+        strict=strict,
         engine=engine,
         progress=progress,
     )

@@ -145,6 +145,9 @@ def evaluate(
     engine: Annotated[
         list[str] | None, typer.Option(help="vLLM engine argument as name=value; may be repeated.")
     ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at an item of user data that the model cannot be asked.")
+    ] = False,
     trust_remote_code: RemoteCode = False,
     as_json: AsJson = False,
 ) -> None:
@@ -175,6 +178,7 @@ def evaluate(
             batch_size=batch_size,
             threads=threads,
             remote_code=trust_remote_code,
+            strict=strict,
             engine=options,
             progress=progress,
         )

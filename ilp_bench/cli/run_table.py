@@ -57,6 +57,8 @@ def end_mark_note(rates: dict[str, Any]) -> None:
 def _prompt_lines(run: Run) -> None:
     """Say what was cut off prompts, or left out of them."""
     prompts = run.record.prompts
+    for reason, skipped in prompts.not_asked.items() if prompts else ():
+        console.print(f"note: {skipped.count} items were not asked, {reason}; the first: {skipped.first}")
     if prompts and prompts.cut:
         console.print(
             f"note: {prompts.cut} of {run.record.requests} prompts are longer than the model's context: "

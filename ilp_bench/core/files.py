@@ -91,16 +91,16 @@ def read_json(path: Path) -> dict[str, Any]:
     return _object(path, json.loads)
 
 
-def read_strict_json(path: Path) -> dict[str, Any]:
+def read_strict_json(path: Path, *, encoding: str = "utf-8") -> dict[str, Any]:
     """A JSON object from a file that a stranger wrote: at most ``MAX_JSON`` bytes, read by :func:`parse_json`."""
     if path.is_file() and path.stat().st_size > MAX_JSON:
         raise ProblemError(f"{path} has {path.stat().st_size} bytes; at most {MAX_JSON} are read")
-    return _object(path, parse_json)
+    return _object(path, parse_json, encoding)
 
 
-def _object(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
+def _object(path: Path, parse: Callable[[str], Any], encoding: str = "utf-8") -> dict[str, Any]:
     try:
-        content = parse(path.read_text(encoding="utf-8"))
+        content = parse(path.read_text(encoding=encoding))
     except (OSError, ValueError, RecursionError) as error:
         raise ProblemError(f"{path} cannot be read as JSON: {error}") from error
     if not isinstance(content, dict):

@@ -78,8 +78,11 @@ def signals(run: Run, base: Run, data: Dataset) -> list[Signals]:
     rows_by_prompt: dict[str, list[int]] = defaultdict(list)
     for index, row in enumerate(rows):
         rows_by_prompt[row["prompt"]].append(index)
-    trained = _trained_items(data, rows_by_prompt, questions)
     tuned_samples, base_samples = ({row["probe_id"]: row for row in one.sample_rows()} for one in (run, base))
+    asked_of_both = tuned_samples.keys() & base_samples.keys()
+    trained = [
+        each for each in _trained_items(data, rows_by_prompt, questions) if each.item["probe_id"] in asked_of_both
+    ]
     rates = item_rates(run)
     kind_known = _kind_known(trained, base_samples)
     rates_by_segment: dict[int, list[float]] = {row["stage"]: [] for row in rows}

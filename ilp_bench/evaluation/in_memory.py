@@ -11,6 +11,7 @@ from ilp_bench.core.errors import UsageError
 from ilp_bench.core.files import require_new
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.evaluation import request_plan
+from ilp_bench.evaluation.askable_items import askable_items
 from ilp_bench.evaluation.measure import (
     BATCH,
     Progress,
@@ -19,6 +20,7 @@ from ilp_bench.evaluation.measure import (
     measure,
     prompt_record,
     settings_record,
+    token_limit,
     wrap,
 )
 from ilp_bench.evaluation.result_cache import MemoryJournal
@@ -46,15 +48,16 @@ def evaluate_model(
     if data.is_user_data:
         check_user_data(data, backend="hf", probed=probe_base, chat=chat, choices=choices)
     start, device = time.monotonic(), str(model.device)
-    requests = request_plan.plan(tokenizer, data, data.items.to_pylist(), chat=chat, probed=probe_base, choices=choices)
     dtype = str(model.dtype).removeprefix("torch.")
     record = settings_record(tokenizer, data, chat=chat, probed=probe_base, choices=choices, dtype=dtype)
     training = [module for module in model.modules() if module.training]
     try:
         lm = wrap(model.eval(), tokenizer, batch_size or BATCH.get(device, BATCH["other"]))
+        items, not_asked = askable_items(tokenizer, data, chat=chat, limit=token_limit(lm))
+        requests = request_plan.plan(tokenizer, data, items, chat=chat, probed=probe_base, choices=choices)
         loaded = time.monotonic()
-        record["prompts"] = prompt_record(lm, tokenizer, requests, chat=chat)
-        samples = measure(lm, tokenizer, data, requests, MemoryJournal(), record, progress)
+        record["prompts"] = prompt_record(lm, tokenizer, requests, not_asked, chat=chat)
+        samples = measure(lm, tokenizer, items, requests, MemoryJournal(), record, progress)
     finally:
         for module in training:
             module.training = True

@@ -17,6 +17,7 @@ from ilp_bench import __version__
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.metrics import Array
 from ilp_bench.data.dataset import Dataset
+from ilp_bench.data.manifest import USER_DATA, Skipped
 from ilp_bench.evaluation.generation import GeneratedAnswer, generate_answers
 from ilp_bench.evaluation.hf import AnswerLM
 from ilp_bench.evaluation.request_plan import BLOCK, Request, Requests
@@ -100,9 +101,16 @@ def settings_record(
     }
 
 
-def prompt_record(lm: Any, tokenizer: Any, requests: Requests, *, chat: bool) -> dict[str, Any]:
-    """The field ``prompts`` of a run record: the hash of the prompts, and what was cut off or left out of them."""
-    limit = lm.max_length + (1 if isinstance(lm, AnswerLM) else -1)  # vLLM wants to generate a token as well
+def token_limit(lm: Any) -> int:
+    """How many tokens of prompt and answer together ``lm`` can score."""
+    return int(lm.max_length) + (1 if isinstance(lm, AnswerLM) else -1)  # vLLM wants to generate a token as well
+
+
+def prompt_record(
+    lm: Any, tokenizer: Any, requests: Requests, not_asked: dict[str, Skipped], *, chat: bool
+) -> dict[str, Any]:
+    """The field ``prompts`` of a run record: their hash, what was cut off or left out, what was not asked."""
+    limit = token_limit(lm)
     surplus = [len(context) + len(answer) - limit for context, answer in requests.unique]
     dated = chat and "strftime_now" in str(tokenizer.chat_template)
     return {
@@ -111,6 +119,7 @@ def prompt_record(lm: Any, tokenizer: Any, requests: Requests, *, chat: bool) ->
         "left_out": requests.prompts_left_out,
         "cut": sum(tokens > 0 for tokens in surplus),
         "tokens_cut": sum(tokens for tokens in surplus if tokens > 0),
+        "not_asked": not_asked,
     }
 
 
@@ -125,7 +134,7 @@ def hardware(device: str) -> str:
 def measure(
     lm: Any,
     tokenizer: Any,
-    data: Dataset,
+    items: list[dict[str, Any]],
     requests: Requests,
     journal: Journal | MemoryJournal,
     record: dict[str, Any],
@@ -133,8 +142,8 @@ def measure(
 ) -> pa.Table | None:
     """Score what ``journal`` does not hold yet; returns the samples table, or None in a process of rank above 0.
 
-    ``record`` is what :func:`settings_record` returns. Raises ProblemError where the model gives NaN or does not fit
-    into memory, or another process stopped.
+    ``items`` are those that ``requests`` are of; ``record`` is what :func:`settings_record` returns. Raises
+    ProblemError where the model gives NaN or does not fit into memory, or another process stopped.
     """
     blocks = requests.blocks()
     score_blocks(lm, requests, blocks, journal, record, progress)
@@ -142,10 +151,10 @@ def measure(
         return None
     scores = _collect(requests, blocks, journal.gather(len(blocks)), len(requests.unique))
     answers: dict[int, GeneratedAnswer] = {}
-    if record["probed"] and data.is_user_data:
+    if record["probed"] and record["data"]["size"] == USER_DATA:
         answers = _generate_own_answers(lm, tokenizer, requests, journal, progress)
     _check_finite(scores.logprob)
-    return samples_table(data.items.to_pylist(), scores, requests, record["protocol"], record["choices"], answers)
+    return samples_table(items, scores, requests, record["protocol"], record["choices"], answers)
 
 
 def score_blocks(
@@ -168,7 +177,7 @@ def score_blocks(
             if record["protocol"] == "sampled":
                 results = _sample(lm, part, record, number)
             else:
-                results = _score_exactly(lm, part, [requests.ends[n] for n in blocks[number]])
+                results = score_exactly(lm, part, [requests.ends[n] for n in blocks[number]])
         except Exception as error:
             if type(error).__name__ != ENGINE_DEAD:
                 raise
@@ -182,7 +191,7 @@ def score_blocks(
             progress(finished, total)
 
 
-def _score_exactly(lm: Any, part: Sequence[Request], ends: Sequence[int]) -> Results:
+def score_exactly(lm: Any, part: Sequence[Request], ends: Sequence[int]) -> Results:
     """Results of requests, the last ``ends`` tokens of whose completions are end marks; one pass on the hf backend."""
     if hasattr(lm, "token_logprobs"):
         return [

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ilp_bench.core.errors import ProblemError, UsageError
+from ilp_bench.core.errors import UsageError
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.data.templates import complete
 from ilp_bench.models import tokenization as tokens
@@ -63,7 +63,11 @@ class Requests:
 def plan(
     tokenizer: Any, data: Dataset, items: Sequence[dict[str, Any]], *, chat: bool, probed: bool, choices: int
 ) -> Requests:
-    """The requests of one run. ``choices`` is 0, 4 or 10; raises UsageError for anything else."""
+    """The requests of one run. ``choices`` is 0, 4 or 10; raises UsageError for anything else.
+
+    Raises ProblemError where an item cannot be asked; :func:`ilp_bench.evaluation.askable_items.askable_items` leaves
+    such items of user data out.
+    """
     if choices not in CHOICES:
         raise UsageError(f"{choices} choices are impossible: 0, 4 or 10")
     exemplars: dict[str, str] = {}
@@ -73,24 +77,12 @@ def plan(
     positions: dict[tuple[tokens.Text, str], int] = {}
 
     def ask(row: dict[str, Any], answer: str, before: str = "") -> int:
-        if chat and not before:
-            text = tokens.item_text(tokenizer, row, answer)
-        elif before or not row.get("completion"):
-            completion = tokens.ended(tokenizer, row.get("completion") or complete(answer), plain=True)
-            text = tokens.plain_text(before + row["prompt"], completion)
-        else:
-            text = tokens.row_text(tokenizer, row["prompt"], row["completion"])
+        text = request_text(tokenizer, row, answer, chat=chat, exemplars=before)
         return positions.setdefault((text, before), len(positions))
 
-    requests, refused = Requests(), list[tuple[str, str]]()
+    requests = Requests()
     for index, row in enumerate(items):
-        try:
-            requests.probe.append(ask(row, row["answer"]))
-        except ProblemError as error:
-            if not data.is_user_data:
-                raise
-            refused.append((row["question"] or row["prompt"], str(error).rsplit(": ", 1)[0]))
-            continue
+        requests.probe.append(ask(row, row["answer"]))
         if row["probe"] == "paraphrase":
             continue
         options = row[CHOICES[choices]] if choices else []
@@ -103,8 +95,6 @@ def plan(
             believed = options or (row["choices"] if row["prior_answer"] else [])
             if believed:
                 requests.options_with_exemplars[index] = [ask(row, option, before) for option in believed]
-    if refused:
-        raise _refused_error(refused, len(items))
     texts, requests.exemplars = (list(part) for part in zip(*positions, strict=True))
     encoded = tokens.encode_texts(tokenizer, texts)
     requests.unique = [(tuple(each.context), tuple(each.answer)) for each in encoded]
@@ -118,14 +108,11 @@ def plan(
     return requests
 
 
-def _refused_error(refused: Sequence[tuple[str, str]], items: int) -> ProblemError:
-    """One line about the items that the chat template refuses: (question, reason) of each."""
-    question, reason = refused[0]
-    remedy = (
-        "import the rows again with system prompts folded into the first question"
-        if "refuses system" in reason
-        else "import the rows again with the model named, which leaves such items out"
-    )
-    return ProblemError(
-        f"{len(refused)} of {items} items cannot be asked, the first is {question[:60]!r}: {reason}: {remedy}"
-    )
+def request_text(tokenizer: Any, row: dict[str, Any], answer: str, *, chat: bool, exemplars: str = "") -> tokens.Text:
+    """An item and an answer as text. Raises ProblemError where the chat template refuses the conversation."""
+    if chat and not exemplars:
+        return tokens.item_text(tokenizer, row, answer)
+    if exemplars or not row.get("completion"):
+        completion = tokens.ended(tokenizer, row.get("completion") or complete(answer), plain=True)
+        return tokens.plain_text(exemplars + row["prompt"], completion)
+    return tokens.row_text(tokenizer, row["prompt"], row["completion"])

@@ -19,6 +19,7 @@ from ilp_bench.core.errors import UsageError
 from ilp_bench.core.files import read_json, require_new
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.evaluation import request_plan
+from ilp_bench.evaluation.askable_items import askable_items
 from ilp_bench.evaluation.measure import (
     BATCH,
     Progress,
@@ -27,11 +28,12 @@ from ilp_bench.evaluation.measure import (
     measure,
     prompt_record,
     settings_record,
+    token_limit,
     wrap,
 )
 from ilp_bench.evaluation.result_cache import Journal
 from ilp_bench.models.devices import idle_threads, pick_device, pick_dtype
-from ilp_bench.models.loading import load_model
+from ilp_bench.models.loading import load_model, load_tokenizer
 from ilp_bench.models.quantization import quantization_of
 from ilp_bench.models.resolve import Located, locate, weights_sha256
 from ilp_bench.records.run_record import Run, write_run
@@ -57,6 +59,7 @@ def evaluate(
     batch_size: int | None = None,
     threads: int | None = None,
     remote_code: bool = False,
+    strict: bool = False,
     engine: dict[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> Run | None:
@@ -68,6 +71,7 @@ def evaluate(
     choices      0, 4 or 10: also score so many options of recall and retention probes
     probe_base   also ask recall and retention probes with four few-shot exemplars, which is how the knowledge of an
                  untuned model is read; by default on where the model folder has no training.json
+    strict       whether an item of user data that the model cannot be asked ends the run; else it is counted
     engine       vLLM's engine arguments
 
     Whatever is done is saved at once beside ``out``; the same call goes on after a kill. Started by ``accelerate
@@ -97,7 +101,8 @@ def evaluate(
                 "vLLM shares the work itself: set its engine argument tensor_parallel_size or data_parallel_size"
             )
         lm, tokenizer, setting = _open(located, backend, dtype, device, batch_size, remote_code, engine or {})
-        requests = request_plan.plan(tokenizer, data, data.items.to_pylist(), chat=chat, probed=probed, choices=choices)
+        items, not_asked = askable_items(tokenizer, data, chat=chat, limit=token_limit(lm), strict=strict)
+        requests = request_plan.plan(tokenizer, data, items, chat=chat, probed=probed, choices=choices)
         loaded = time.monotonic()
         record = settings_record(
             tokenizer,
@@ -115,7 +120,7 @@ def evaluate(
             "model": {"name": located.name, "revision": located.revision, "weights_sha256": weights_sha256(located)}
             | {key: setting[key] for key in ("architecture", "parameters")},
             "training": training,
-            "prompts": prompt_record(lm, tokenizer, requests, chat=chat),
+            "prompts": prompt_record(lm, tokenizer, requests, not_asked, chat=chat),
         }
         kept = "prompt_format template_sha256 probed choices protocol draws seed backend dtype versions".split()
         about = {"weights": record["model"]["weights_sha256"], "data": data.sha256}
@@ -124,7 +129,7 @@ def evaluate(
         journal = Journal(out, about, processes.rank, processes.world_size)
         saved = len(journal.done)
         try:
-            samples = measure(lm, tokenizer, data, requests, journal, record, progress)
+            samples = measure(lm, tokenizer, items, requests, journal, record, progress)
             if samples is None:
                 journal.close()
                 return None
@@ -179,7 +184,8 @@ def _open(
         lm, about = open_engine(located, dtype, remote, engine)
         options = ", ".join(f"{key}={value}" for key, value in engine.items())
         machine = f"{platform.machine()} {platform.system()}, vLLM on {device}" + (f" ({options})" if options else "")
-        return lm, lm.tokenizer, about | {"dtype": dtype, "device": device, "hardware": machine}
+        tokenizer = load_tokenizer(located, remote_code=remote)  # the ids of hf, whatever vLLM would load
+        return lm, tokenizer, about | {"dtype": dtype, "device": device, "hardware": machine}
     device = launched_processes().device(pick_device(device))
     kind = device.split(":")[0]
     dtype = pick_dtype(dtype, kind)

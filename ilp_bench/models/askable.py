@@ -12,6 +12,8 @@ from ilp_bench.models import tokenization as tokens
 from ilp_bench.models.loading import load_tokenizer
 from ilp_bench.models.resolve import locate
 
+REFUSED, TOO_LONG = "refused by the model", "answer too long"  # what answers that are not asked are counted as
+
 
 def askable_by(model: str) -> Callable[[Example], LeftOutError | None]:
     """A function from an example to why the model cannot be asked it; no weights are loaded.
@@ -38,10 +40,10 @@ def askable_by(model: str) -> Callable[[Example], LeftOutError | None]:
                 text = tokens.row_text(tokenizer, example.prompt, example.completion)
             (encoded,) = tokens.encode_texts(tokenizer, [text])
         except ProblemError as error:
-            return LeftOutError("refused by the model", str(error).rsplit(": ", 1)[0])
+            return LeftOutError(REFUSED, str(error).rsplit(": ", 1)[0])
         if longest and len(encoded.answer) > longest:
             message = f"the answer has {len(encoded.answer)} tokens, more than the model's {longest}"
-            return LeftOutError("answer too long", message)
+            return LeftOutError(TOO_LONG, message)
         return None
 
     return check

@@ -22,7 +22,7 @@ from pydantic import (
 
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import file_sha256, new_folder, read_strict_json
-from ilp_bench.data.manifest import USER_DATA
+from ilp_bench.data.manifest import USER_DATA, Skipped
 from ilp_bench.records.training_record import AnyTraining
 
 SCHEMA_VERSION = 2
@@ -78,6 +78,7 @@ class PromptRecord(BaseModel):
                     prompt has: the model is asked without them, as it was trained
     cut             requests whose prompt the model's context cannot hold, and which were cut from the left
     tokens_cut      tokens that were cut off in all
+    not_asked       reason -> how many items of user data the model could not be asked, and the first of them
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -87,6 +88,15 @@ class PromptRecord(BaseModel):
     left_out: int = Field(default=0, ge=0)
     cut: int = Field(default=0, ge=0)
     tokens_cut: int = Field(default=0, ge=0)
+    not_asked: dict[str, Skipped] = Field(default_factory=dict)
+
+    @model_serializer(mode="wrap")
+    def _without_empty_not_asked(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """All fields; ``not_asked`` only where there is any, so that the hash of an older record stays what it was."""
+        fields: dict[str, Any] = serialize(self)
+        if not self.not_asked:
+            fields.pop("not_asked", None)
+        return fields
 
 
 class RunRecord(BaseModel):

@@ -1,172 +1,164 @@
-"""The paper's claims C1 to C8 (Xue et al. 2026), tested on reference submissions. Pure: reads submissions alone.
+"""The paper's claims C1 to C8, judged: whether effects of a size fixed in advance were seen, refuted, or neither.
 
-A claim is a list of effects that must each lie on the right side of a bound. Reproduced: the 95 % intervals of all
-effects do. Contradicted: one lies wholly on the wrong side. Not reproduced: neither. Not testable: a recipe it needs
-is missing, or the cause is not expressed on this base model.
+``claims.toml`` beside this file holds the claims. An effect is measured once a dataset
+(:mod:`ilp_bench.replication.effects`); runs on one dataset are averaged. With m its mean over datasets and t intervals,
+it is
+
+- *supported* where it lies above 0 beyond chance, and m is at least the size that counts;
+- *contradicted* where it lies below that size beyond chance;
+- *inconclusive* otherwise, and *not tested* with fewer than three datasets, or without a run it needs.
+
+"Beyond chance": one-sided t tests at 2.5 %, corrected by Holm (1979) over all effects on a base model. A claim is
+supported where all its effects are, contradicted where one is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+import tomllib
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
 from typing import NamedTuple
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+from scipy.special import stdtr
 
-from ilp_bench.core.metrics import Array
-from ilp_bench.data.causes import CAUSES
-from ilp_bench.records.run_record import Run
-from ilp_bench.replication.reference_runs import Family, NotTestableError, Pool
-from ilp_bench.scoring.bootstrap import Interval, interval, resampled
-from ilp_bench.scoring.learned_rates import learned_probes
+from ilp_bench.scoring.bootstrap import LEVEL, Interval
+from ilp_bench.scoring.run_intervals import MIN_DATASETS, t_quantile
 
-SMALL = 0.1  # share of a gap below which it counts as not repaired
-RESOLVED = 0.5  # share of a gap from which on it counts as resolved
-INTERVENTIONS = ("knowledge_cpt", "conflict_cpt", "conflict_buckets", "resampling", "progressive_epochs")  # the paper's
+SUPPORTED, CONTRADICTED, INCONCLUSIVE, NOT_TESTED = "supported", "contradicted", "inconclusive", "not tested"
+ALPHA = (1 - LEVEL) / 2  # one-sided
 
 
-class Effect(NamedTuple):
-    """A measured effect that a claim rests on; ``sign`` says on which side of ``bound`` it must lie."""
+class ClaimedEffect(BaseModel):
+    """An effect that a claim rests on.
 
-    name: str
-    interval: Interval
-    sign: int = 1
-    bound: float = 0.0
-
-    @property
-    def holds(self) -> bool:
-        """The whole interval is on the right side."""
-        return self.interval.low > self.bound if self.sign > 0 else self.interval.high < self.bound
-
-    @property
-    def opposed(self) -> bool:
-        """The whole interval is on the wrong side."""
-        return self.interval.high < self.bound if self.sign > 0 else self.interval.low > self.bound
-
-
-class Claim(NamedTuple):
-    """A claim, the paper's figures, and what was measured; without effects, ``why`` says what is missing.
-
-    ``recipes`` are those whose runs it rests on, beside vanilla.
+    quantity   the function of :mod:`ilp_bench.replication.effects` that measures it; the fields below are its arguments
+    at_least   the smallest size that counts, fixed in advance, and ``why`` that size
     """
 
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
     name: str
+    quantity: str
+    recipe: str | None = None
+    other: str | None = None
+    recipes: tuple[str, ...] = ()
+    cause: str | None = None
+    share: float | None = None
+    at_least: float = Field(ge=0)
+    why: str
+
+
+class Claim(BaseModel):
+    """A claim of the paper, with the paper's figures."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str
     text: str
     paper: str
-    effects: list[Effect]
-    why: str = ""
-    recipes: tuple[str, ...] = ()
-
-    @property
-    def verdict(self) -> str:
-        """One of four words."""
-        if not self.effects:
-            return "not testable here"
-        if all(effect.holds for effect in self.effects):
-            return "reproduced"
-        return "contradicted" if any(effect.opposed for effect in self.effects) else "not reproduced"
+    effects: tuple[ClaimedEffect, ...] = Field(default=(), alias="effect")
+    not_tested: str = ""
 
 
-def claims(family: Family) -> list[Claim]:
-    """The eight claims, in order."""
-    return [_claim(family, *one) for one in CLAIMS]
+class MeasuredEffect(NamedTuple):
+    """An effect as it was measured.
+
+    values     one a dataset; empty where ``missing`` says what it lacks
+    interval   95 %, over datasets; None with fewer than two
+    """
+
+    effect: ClaimedEffect
+    values: tuple[float, ...]
+    interval: Interval | None
+    verdict: str
+    missing: str = ""
 
 
-def _claim(
-    family: Family, name: str, text: str, paper: str, recipes: str, test: Callable[[Family], list[Effect]]
-) -> Claim:
-    used = tuple(recipes.split())
-    try:
-        return Claim(name, text, paper, test(family), recipes=used)
-    except NotTestableError as missing:
-        return Claim(name, text, paper, [], str(missing), used)
+class Judgement(NamedTuple):
+    """A claim with its measured effects and its verdict."""
+
+    claim: Claim
+    effects: list[MeasuredEffect]
+    verdict: str
 
 
-def _recovers(family: Family, recipe: str, cause: str) -> list[Effect]:
-    value, drawn = Pool(family, [recipe]).draws(cause)
-    return [Effect(f"recovery of {recipe} on {cause}", interval(float(value[0]), drawn[:, 0]))]
+def read_claims() -> list[Claim]:
+    """The claims, in order."""
+    text = files("ilp_bench.replication").joinpath("claims.toml").read_text(encoding="utf-8")
+    return [Claim.model_validate(claim) for claim in tomllib.loads(text)["claim"]]
 
 
-def _better(family: Family, recipe: str, other: str, cause: str) -> Effect:
-    value, drawn = Pool(family, [recipe, other]).draws(cause)
-    effect = interval(float(value[0] - value[1]), drawn[:, 0] - drawn[:, 1])
-    return Effect(f"{recipe} minus {other} on {cause}", effect)
+def judge(values: Mapping[ClaimedEffect, Sequence[float] | str], claims: Sequence[Claim]) -> list[Judgement]:
+    """Judge claims by what was measured.
+
+    values   effect -> one value a dataset, or why it could not be measured
+    """
+    effects = [effect for claim in claims for effect in claim.effects]
+    tested = [effect for effect in effects if _missing(values[effect]) == ""]
+    above = dict(zip(tested, holm([_p_above(values[effect], 0.0) for effect in tested]), strict=True))
+    below = dict(zip(tested, holm([1 - _p_above(values[effect], effect.at_least) for effect in tested]), strict=True))
+    judged = []
+    for claim in claims:
+        measured = [_measured(effect, values[effect], above.get(effect), below.get(effect)) for effect in claim.effects]
+        judged.append(Judgement(claim, measured, _verdict([each.verdict for each in measured])))
+    return judged
 
 
-def _gap(family: Family) -> list[Effect]:
-    more = _recovers(family, "more_epochs", "knowledge_gap")[0]
-    return [
-        *_recovers(family, "knowledge_cpt", "knowledge_gap"),
-        _better(family, "knowledge_cpt", "more_epochs", "knowledge_gap"),
-        more._replace(sign=-1, bound=SMALL),
-    ]
+def holm(p_values: Sequence[float]) -> list[float]:
+    """P values corrected for their number by Holm (1979): ordered, times how many are left, never falling."""
+    order, corrected, largest = np.argsort(p_values, kind="stable"), [0.0] * len(p_values), 0.0
+    for rank, index in enumerate(order.tolist()):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        corrected[index] = largest
+    return corrected
 
 
-def _buckets(family: Family) -> list[Effect]:
-    return [_better(family, "conflict_buckets", other, "data_inconsistency") for other in ("delete_only", "group_only")]
+def _missing(values: Sequence[float] | str) -> str:
+    if isinstance(values, str):
+        return values
+    return "" if len(values) >= MIN_DATASETS else f"{len(values)} of {MIN_DATASETS} datasets"
 
 
-def _earliest(family: Family) -> list[Effect]:
-    """Under vanilla, learned in the latest early stage minus learned in the earliest; what resampling recovers."""
-    vanilla, _ = Pool(family, ["resampling"]).columns("left_side_forgetting")
-    near, far = (vanilla.dose == level for level in (np.nanmin(vanilla.dose), np.nanmax(vanilla.dose)))
-    rate = vanilla.both[:, 0]
-    drawn = resampled("left_side_forgetting", np.column_stack([rate * near, near, rate * far, far]).astype(float))
-    effect = interval(
-        float(rate[near].mean() - rate[far].mean()), drawn[:, 0] / drawn[:, 1] - drawn[:, 2] / drawn[:, 3]
-    )
-    left_side = Effect("learned under vanilla, latest of the early stages minus the earliest", effect)
-    return [left_side, *_recovers(family, "resampling", "left_side_forgetting")]
+def _standard_error(values: Sequence[float]) -> float:
+    return float(np.std(values, ddof=1)) / math.sqrt(len(values))
 
 
-def _forgets(family: Family) -> list[Effect]:
-    """Held-out fact retention of knowledge_cpt minus that of vanilla, paired over the probes."""
-    pool = Pool(family, ["knowledge_cpt"])
-    rates = [[_retained(run) for run in (one.submission, one.vanilla)] for one in pool.first]
-    table = np.concatenate([np.column_stack(pair) for pair in rates])
-    drawn = resampled("held_out_facts", table)
-    effect = interval(float(table[:, 0].mean() - table[:, 1].mean()), drawn[:, 0] - drawn[:, 1])
-    return [Effect("retention of knowledge_cpt minus vanilla", effect, -1)]
+def _p_above(values: Sequence[float] | str, bound: float) -> float:
+    """One-sided p of a mean that is at most ``bound``."""
+    assert not isinstance(values, str)
+    difference, error = float(np.mean(values)) - bound, _standard_error(values)
+    if error == 0:
+        return 0.5 if difference == 0 else float(difference < 0)
+    return float(stdtr(len(values) - 1, -difference / error))
 
 
-def _retained(run: Run) -> Array:
-    rows = run.samples.filter(np.array(run.samples["probe"]) == "retention").sort_by("probe_id")
-    return learned_probes(rows["p"])
+def _measured(
+    effect: ClaimedEffect, values: Sequence[float] | str, above: float | None, below: float | None
+) -> MeasuredEffect:
+    """An effect with its interval and verdict; ``above`` and ``below`` are corrected p, None where it is not tested."""
+    if isinstance(values, str):
+        return MeasuredEffect(effect, (), None, NOT_TESTED, values)
+    mean, interval = float(np.mean(values)), None
+    if len(values) > 1:
+        half = t_quantile(len(values) - 1) * _standard_error(values)
+        interval = Interval(value=mean, low=mean - half, high=mean + half)
+    verdict = INCONCLUSIVE
+    if above is None or below is None:
+        verdict = NOT_TESTED
+    elif above < ALPHA and mean >= effect.at_least:
+        verdict = SUPPORTED
+    elif below < ALPHA:
+        verdict = CONTRADICTED
+    return MeasuredEffect(effect, tuple(values), interval, verdict, _missing(values))
 
 
-def _hides(family: Family) -> list[Effect]:
-    """No single recipe resolves all causes; and the average of vanilla lies above its worst cause."""
-    single = [name for name in family if name not in ("vanilla", "combined", "auto", "more_epochs")]
-    pool = Pool(family, list(dict.fromkeys([*single, *INTERVENTIONS])))
-    values, draws = zip(*(pool.draws(cause) for cause in CAUSES.names()), strict=True)
-    best = interval(float(np.min(values, axis=0).max()), np.min(draws, axis=0).max(axis=1))
-    both = [pool.columns(cause)[0].both for cause in CAUSES.names()]
-    means = np.array([one.mean(axis=0) for one in both])
-    drawn = np.stack([resampled(name, one) for name, one in zip(CAUSES.names(), both, strict=True)])
-    hidden = interval(float(means.mean() - means[:, 0].min()), drawn.mean(axis=(0, 2)) - drawn[:, :, 0].min(axis=0))
-    return [
-        Effect("least recovery over the causes, of the single recipe that has most of it", best, -1, RESOLVED),
-        Effect("average learned under vanilla minus its worst cause", hidden),
-    ]
-
-
-def _scale(family: Family) -> list[Effect]:
-    raise NotTestableError("it takes two sizes of one model family")
-
-
-CLAIMS: tuple[tuple[str, str, str, str, Callable[[Family], list[Effect]]], ...] = (
-    ("C1", "more epochs do not repair a knowledge gap, continued pre-training does",
-     "learn rate 65.3 to 66.8 (2 to 10 epochs), 82.1 with CPT (table 4)", "knowledge_cpt more_epochs", _gap),
-    ("C2", "continued pre-training lowers conflict", "12.3 to 8.8 % (table 6)", "conflict_cpt",
-     lambda family: _recovers(family, "conflict_cpt", "knowledge_conflict")),
-    ("C3", "detecting and bucketing beats only deleting or only grouping",
-     "+2.8 against +1.5 and +2.2 points (table 8)", "conflict_buckets delete_only group_only", _buckets),
-    ("C4", "the earliest data suffer most; shuffling with resampling repairs it",
-     "ROUGE-L of the first 10 %: 0.41 to 0.53 (table 11)", "resampling", _earliest),
-    ("C5", "adaptive epochs repair under-learned patterns", "88.2 to 90.1 (table 2)", "progressive_epochs",
-     lambda family: _recovers(family, "progressive_epochs", "rare_patterns")),
-    ("C6", "continued pre-training costs general ability", "MMLU -3.5, GPQA -6.8 (table 14)", "knowledge_cpt",
-     _forgets),
-    ("C7", "no single intervention resolves all causes; averages hide the unlearned", "throughout",
-     " ".join(INTERVENTIONS), _hides),
-    ("C8", "scale hardly helps", "1.8B to 14B: 2.1 points", "", _scale),
-)  # fmt: skip
+def _verdict(verdicts: Sequence[str]) -> str:
+    """A claim's verdict by those of its effects."""
+    if CONTRADICTED in verdicts:
+        return CONTRADICTED
+    if not verdicts or NOT_TESTED in verdicts:
+        return NOT_TESTED
+    return SUPPORTED if set(verdicts) == {SUPPORTED} else INCONCLUSIVE

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 
 import jinja2
 
 from ilp_bench.data.causes import CAUSES
-from ilp_bench.replication.claims import Effect, claims
-from ilp_bench.replication.reference_runs import Family
+from ilp_bench.replication.claims import MeasuredEffect, judge, read_claims
+from ilp_bench.replication.effects import Entry, Evidence, measure
 from ilp_bench.scoring.bootstrap import Interval
-from ilp_bench.scoring.interval_text import ends_text, interval_text, two_decimals
-from ilp_bench.scoring.recovery import Scores, score_replicates
+from ilp_bench.scoring.interval_text import interval_points, interval_text, points_text
+from ilp_bench.scoring.points_schema import KindScore
 
 MAKER = "scripts/results"
-INTRODUCTION = """Made by `scripts/results` from the committed entries in `submissions/` alone, so that anyone can
-recompute it; the runs behind them were made by `scripts/reference-results`. Recovery is the share
-of the gap that a cause leaves under vanilla and that a recipe closes: 0 is vanilla, 1 is as good as
-the control. Intervals are 95 %, paired bootstrap over active pairs, pooled over replicates (each a
-dataset and a training of another seed). Bold: the interval lies above 0.
-
-A claim is judged by `scripts/results` on the recipes beside it and vanilla; to measure it anew,
-
-    scripts/reference-results WORK --base nano --name nano --recipes RECIPES --submissions NEW
-    scripts/results NEW docs
-"""
+LAST = ("combined", "auto")  # recipes against all causes stand below those against one
 
 
 def inserted(document: str, text: str, maker: str) -> str:
@@ -36,99 +26,106 @@ def inserted(document: str, text: str, maker: str) -> str:
     return f"{before.rstrip()}\n\n{start}\n\n{text.strip()}\n\n{end}\n{after.lstrip()}"
 
 
-def page(found: Mapping[tuple[str, str], Family]) -> str:
-    """Reference results of all base models as Markdown."""
-    parts = [INTRODUCTION]
-    for (base, size), family in found.items():
-        parts += [
-            f"### {base}, {size}\n",
-            f"{setting(family)}\n",
-            matrix(family),
-            f"![{base}: recovery of recipes by cause](reference-{base}-{size}.svg)\n",
-        ]
-        parts += ["#### Claims of the paper\n", table(family)]
-    return "\n".join(parts)
+def page(evidence: Mapping[tuple[str, str], Evidence]) -> str:
+    """Reference results of all base models that have an entry, as Markdown."""
+    parts = []
+    for (base, size), of_base in evidence.items():
+        if of_base.entries:
+            parts += [
+                f"### {base}, {size}",
+                setting(of_base),
+                f"![{base}: points by recipe and cause]({picture(base, size)})",
+            ]
+            parts += [f"G in points, prompts that were trained:\n\n{matrix(of_base, 'reproduction')}"]
+            parts += [f"G in points, prompts that were never trained:\n\n{matrix(of_base, 'internalisation')}"]
+            parts += [f"#### Claims of the paper, {base}\n\n{claim_table(of_base)}"]
+    return "\n\n".join(parts)
 
 
-def setting(family: Family) -> str:
+def picture(base: str, size: str) -> str:
+    """The name of a heat map's file, beside the page."""
+    return f"results-{base}-{size}.svg"
+
+
+def setting(evidence: Evidence) -> str:
     """How the recipes of a base model were trained, where all were trained alike."""
-    told = {
-        (training.learning_rate, training.batch_size, training.lora)
-        for replicates in family.values()
-        for one in replicates
-        if (training := one.submission.record.training)
-    }
-    if len(told) != 1:
+    trainings = [entry.submission.first.training for entry in evidence.entries.values()]
+    ways = {(training.learning_rate, training.batch_size, training.lora) for training in trainings if training}
+    if len(ways) != 1:
         return "Trained in several ways; each entry has its own."
-    rate, batch, rank = told.pop()
+    rate, batch, rank = ways.pop()
     how = f"a LoRA adapter of rank {rank}" if rank else "all weights"
-    return f"Trained: {how}, learning rate {rate:g}, batches of {batch}."
+    return f"Trained: {how}, learning rate {rate:g}, batches of {batch}, division 1x."
 
 
-def scores(family: Family) -> dict[str, Scores]:
-    """Recipe -> scores, pooled over its replicates."""
-    return {recipe: score_replicates(replicates) for recipe, replicates in family.items()}
-
-
-def matrix(family: Family) -> str:
-    """Recipe by cause: recovery with its interval."""
-    heads = ["recipe", *(cause.title for cause in CAUSES), "overall", "retention", "replicates"]
+def matrix(evidence: Evidence, kind: str) -> str:
+    """Recipe by cause: G with its interval in points, bold where the interval lies above 0; H; retention; runs."""
+    heads = ["recipe", *(cause.title for cause in CAUSES), "H", "held-out facts", "runs"]
     lines = ["| " + " | ".join(heads) + " |", "| --- " * len(heads) + "|"]
-    for recipe, one in scores(family).items():
-        cells = [_cell(cause.recovery) for cause in one.causes]
-        kept = "-" if (rate := one.retention["submission"]) is None else two_decimals(rate)
-        lines.append(f"| `{recipe}` | {' | '.join(cells)} | {_cell(one.overall)} | {kept} | {len(one.replicates)} |")
-    first = next(iter(scores(family).values())).causes
-    gaps = [
-        f"{one.cause.replace('_', ' ')} {interval_text(one.gap)} "
-        f"({two_decimals(one.vanilla.treated)} / {two_decimals(one.vanilla.control)})"
-        for one in first
-    ]
-    lines.append(f"\nGap under vanilla, and learned rates of the arms (treated / control): {', '.join(gaps)}.\n")
+    for recipe, entry in _in_order(evidence):
+        score = _score(entry, kind)
+        retention = entry.submission.scores.retention["submission"]
+        cells = [_bold(interval_points(cause), cause) for cause in _points(score)]
+        cells += [_bold(interval_text(score.share, "-"), score.share)]
+        cells += ["-" if retention is None else points_text(retention), str(len(entry.submission.runs))]
+        lines.append(f"| `{recipe}` | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def table(family: Family) -> str:
-    """The claims, one a row."""
-    lines = ["| | claim | in the paper | here | measured | recipes |", "| --- | --- | --- | --- | --- | --- |"]
-    for claim in claims(family):
-        measured = "; ".join(map(_measured, claim.effects)) or claim.why
-        rests = ", ".join(f"`{name}`" for name in claim.recipes) or "-"
-        lines.append(f"| {claim.name} | {claim.text} | {claim.paper} | {claim.verdict} | {measured} | {rests} |")
-    return "\n".join(lines) + "\n"
+def claim_table(evidence: Evidence) -> str:
+    """The claims, an effect a row, with verdicts."""
+    lines = ["| | claim, and what it rests on | measured | at least | verdict |", "| --- | --- | --- | ---: | --- |"]
+    claims = read_claims()
+    for claim, effects, verdict in judge(measure(evidence, claims), claims):
+        lines.append(f"| **{claim.id}** | **{claim.text}** {claim.paper} | {claim.not_tested} | | **{verdict}** |")
+        lines += [
+            f"| | {each.effect.name} | {_measured(each)} | {each.effect.at_least:.2f} | {each.verdict} |"
+            for each in effects
+        ]
+    return "\n".join(lines)
 
 
-def heat_map(family: Family, title: str) -> str:
-    """An SVG: recipe by cause, blue where a recipe recovers, red where it harms, pale where that is not resolved."""
+def heat_map(evidence: Evidence, title: str) -> str:
+    """An SVG: recipe by cause, blue where a recipe gains, red where it loses, pale where that is not resolved."""
     source = files("ilp_bench.replication").joinpath("matrix.svg.j2").read_text(encoding="utf-8")
     template = jinja2.Template(source, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    rows = [
-        (recipe, [next((c.recovery for c in one.causes if c.cause == name), None) for name in CAUSES.names()])
-        for recipe, one in scores(family).items()
-        if recipe != "vanilla"
-    ]
-    text: str = template.render(title=title, causes=[cause.spoken_name for cause in CAUSES], rows=rows, fill=_fill)
+    rows = [(recipe, _points(_score(entry, "reproduction"))) for recipe, entry in _in_order(evidence)]
+    text: str = template.render(
+        title=title, causes=[cause.spoken_name for cause in CAUSES], rows=rows, fill=_fill, points=points_text
+    )
     return text
 
 
-def _fill(found: Interval | None) -> tuple[str, str]:
-    """Colours of a cell and of its text."""
-    if found is None:
+def _in_order(evidence: Evidence) -> Iterator[tuple[str, Entry]]:
+    return iter(sorted(evidence.entries.items(), key=lambda item: (item[0] in LAST, item[0])))
+
+
+def _score(entry: Entry, kind: str) -> KindScore:
+    scores = entry.submission.scores
+    return scores.reproduction if kind == "reproduction" else scores.internalisation
+
+
+def _points(score: KindScore) -> list[Interval | None]:
+    by_cause = {cause.cause: cause.points for cause in score.causes}
+    return [by_cause.get(name) for name in CAUSES.names()]
+
+
+def _fill(points: Interval | None) -> tuple[str, str]:
+    """Colours of a cell and of its text; full at 50 points."""
+    if points is None:
         return "#ffffff", "#777777"
-    strength = min(abs(found.value), 1.0) * (1.0 if found.low > 0 or found.high < 0 else 0.35)
-    full = (33, 102, 172) if found.value >= 0 else (178, 24, 43)
+    strength = min(2 * abs(points.value), 1.0) * (1.0 if points.low > 0 or points.high < 0 else 0.35)
+    full = (33, 102, 172) if points.value >= 0 else (178, 24, 43)
     red, green, blue = (round(255 + (channel - 255) * strength) for channel in full)
     return f"#{red:02x}{green:02x}{blue:02x}", "#ffffff" if strength > 0.55 else "#222222"
 
 
-def _measured(effect: Effect) -> str:
-    """An effect with its interval, and where it should lie unless it does."""
-    wanted = f"wanted {'above' if effect.sign > 0 else 'below'} {effect.bound:g}"
-    return f"{effect.name} {interval_text(effect.interval)}" + ("" if effect.holds else f", {wanted}")
+def _measured(effect: MeasuredEffect) -> str:
+    """An effect with its interval and the number of datasets, or what it lacks."""
+    if effect.interval is None:
+        return effect.missing
+    return f"{interval_text(effect.interval)} ({len(effect.values)} datasets)"
 
 
-def _cell(recovery: Interval | None) -> str:
-    """A recovery with its interval, bold where the interval lies above 0."""
-    if recovery is None or recovery.low <= 0:
-        return interval_text(recovery)
-    return f"**{two_decimals(recovery.value)}** {ends_text(recovery.low, recovery.high)}"
+def _bold(text: str, interval: Interval | None) -> str:
+    return f"**{text}**" if interval and interval.low > 0 else text

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import Annotated, Any
 
-from pydantic import StringConstraints
+from pydantic import AfterValidator, StringConstraints
 
 MAX_RUNS = 20  # of one role
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,62}[A-Za-z0-9])?$")]
+
+
+def _named(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,62}[A-Za-z0-9])?", name):
+        raise ValueError("use letters, digits, dots and hyphens, at most 64, the first and last a letter or digit")
+    return name
+
+
+Name = Annotated[str, AfterValidator(_named)]
 Text = Annotated[str, StringConstraints(max_length=2000)]
 Link = Annotated[
     str, StringConstraints(pattern=r"^(https://[A-Za-z0-9.-]+(/[A-Za-z0-9._~/%@#?=&+-]*)?)?$", max_length=300)

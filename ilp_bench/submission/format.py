@@ -151,7 +151,7 @@ def read_meta(file: Path) -> Meta:
     if not file.is_file():
         wanted = '{"org": "your-lab", "model": "your-model", "division": "open"}'
         raise UsageError(f"no metadata file {file}: write one such as {wanted}")
-    return parse_meta(read_strict_json(file), str(file))
+    return parse_meta(read_strict_json(file, encoding="utf-8-sig"), str(file))  # some editors write a mark first
 
 
 def parse_meta(fields: dict[str, Any], source: str = "metadata") -> Meta:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tokenizers_zoo import FAST, GENERATION, TEMPLATES, ZOO, appending
+from tokenizers_zoo import CHATS, FAST, GENERATION, ROWS, TEMPLATES, ZOO, appending, messages
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from ilp_bench.core.errors import ProblemError
@@ -24,29 +23,6 @@ from ilp_bench.models.loading import load_model
 from ilp_bench.models.resolve import locate
 from ilp_bench.training.collators import encode
 from ilp_bench.training.run import with_ends
-
-ROWS = [
-    ("Question: What is the capital of France?\nAnswer:", " Paris\n"),
-    ("Question: What is the capital of France?\nAnswer:", " Paris"),
-    ("Question: What is the capital of France?\nAnswer: ", "Paris"),
-    ("Fill in: the cap", "ital city is Paris"),
-    ("One word: re", "d\n"),
-    ("Say it twice.\n", "\nred.\n\n"),
-    ("Wie heißt Zürich auf Französisch?", " Zurich à côté ☃"),
-    ("Which colour has jasper", "jasper, the capital city"),
-]
-CHATS = [
-    [("user", "Which colour has box amber?"), ("assistant", "red")],
-    [("system", "Be brief."), ("user", "Hello there."), ("assistant", "Good day.")],
-    [("user", "Hello."), ("assistant", "Good day."), ("user", "Which colour has birch?"), ("assistant", "blue.")],
-    [("user", "Say end."), ("assistant", "end")],
-    [("user", "Say it with a newline."), ("assistant", "red\n")],
-    [("user", "Say it with a space."), ("assistant", " red ")],
-]
-
-
-def messages(turns: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
-    return [{"role": role, "content": content} for role, content in turns]
 
 
 @pytest.fixture(scope="module")

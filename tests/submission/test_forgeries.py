@@ -661,7 +661,7 @@ def take_a_name_in_another_alphabet(f: Forgery) -> None:
     f.content["meta"]["org"] = "riv\u0430l"
 
 
-@forgery("String should match pattern")
+@forgery("meta.org: use letters, digits, dots and hyphens")
 def climb_out_of_the_folder(f: Forgery) -> None:
     f.content["meta"]["org"] = "../../etc"
 

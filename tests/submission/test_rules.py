@@ -15,7 +15,7 @@ from ilp_bench.records.run_record import Run
 from ilp_bench.scoring import references
 from ilp_bench.scoring.references import Reference
 from ilp_bench.submission.decisions import Decision, decide
-from ilp_bench.submission.format import Meta, Submission, read_submission
+from ilp_bench.submission.format import Meta, Submission, read_meta, read_submission
 from ilp_bench.submission.submit import submit
 from ilp_bench.submission.validate import check, validate
 
@@ -254,3 +254,12 @@ def test_a_hurt_control_is_valid_and_not_ranked(tmp_path: Path, committed: Path)
     assert isinstance(checked.submission, Submission)
     assert not checked.submission.scores.ranked
     assert "fell" in checked.submission.scores.not_ranked_because[0]
+
+
+def test_metadata_may_begin_with_a_byte_order_mark_and_a_wrong_name_is_explained(tmp_path: Path) -> None:
+    file = tmp_path / "meta.json"
+    file.write_text('{"org": "lab", "model": "box-1", "division": "open"}', encoding="utf-8-sig")
+    assert read_meta(file).model == "box-1"
+    file.write_text('{"org": "lab", "model": "box_7b", "division": "open"}')
+    with pytest.raises(ProblemError, match=r"meta\.json: model: use letters, digits, dots and hyphens"):
+        read_meta(file)

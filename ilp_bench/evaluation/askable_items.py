@@ -1,0 +1,86 @@
+"""Which items of user data a model can be asked: one that it cannot be asked is counted, and does not end a run."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from ilp_bench.core.errors import ProblemError
+from ilp_bench.data.dataset import Dataset
+from ilp_bench.data.manifest import Skipped
+from ilp_bench.evaluation.request_plan import request_text
+from ilp_bench.models import tokenization as tokens
+from ilp_bench.models.askable import REFUSED, TOO_LONG
+
+Items = list[dict[str, Any]]
+
+
+class AskableItems(NamedTuple):
+    """The items that are asked, in their order, and by reason how many are not, with the first of each."""
+
+    items: Items
+    not_asked: dict[str, Skipped]
+
+
+def askable_items(tokenizer: Any, data: Dataset, *, chat: bool, limit: int, strict: bool = False) -> AskableItems:
+    """The items of ``data`` that a model can be asked; all of a controlled dataset.
+
+    limit     tokens of prompt and answer together that the model's context holds; a prompt is cut to fit, an answer not
+    strict    whether one item that cannot be asked ends the run
+
+    Raises ProblemError where no item can be asked, or with ``strict`` any cannot.
+    """
+    items = data.items.to_pylist()
+    if not data.is_user_data:
+        return AskableItems(items, {})
+    reasons = _reasons(tokenizer, items, chat=chat, limit=limit)
+    not_asked: dict[str, Skipped] = {}
+    for index, (reason, detail) in sorted(reasons.items()):
+        question = items[index]["question"] or items[index]["prompt"]
+        before = not_asked.get(reason)
+        not_asked[reason] = (
+            before.model_copy(update={"count": before.count + 1})
+            if before
+            else Skipped(count=1, first=f"{question[:60]!r}: {detail}")
+        )
+    if reasons and (strict or len(reasons) == len(items)):
+        counts = "; ".join(f"{each.count} x {reason} ({each.first})" for reason, each in not_asked.items())
+        raise ProblemError(f"{len(reasons)} of {len(items)} items cannot be asked: {counts}: {_remedy(reasons)}")
+    return AskableItems([item for index, item in enumerate(items) if index not in reasons], not_asked)
+
+
+def _reasons(tokenizer: Any, items: Items, *, chat: bool, limit: int) -> dict[int, tuple[str, str]]:
+    """Index of an item that cannot be asked -> (reason that is counted, what is said of the first)."""
+    texts: dict[int, tokens.Text] = {}
+    reasons: dict[int, tuple[str, str]] = {}
+    for index, item in enumerate(items):
+        try:
+            texts[index] = request_text(tokenizer, item, item["answer"], chat=chat)
+        except ProblemError as error:
+            reasons[index] = REFUSED, str(error).rsplit(": ", 1)[0]
+    encoded = _encode(tokenizer, texts, reasons)
+    for index, ids in encoded.items():
+        if len(ids.answer) >= limit:
+            reasons[index] = TOO_LONG, f"the answer has {len(ids.answer)} tokens, more than the model's {limit - 1}"
+    return reasons
+
+
+def _encode(
+    tokenizer: Any, texts: dict[int, tokens.Text], reasons: dict[int, tuple[str, str]]
+) -> dict[int, tokens.Tokens]:
+    """Token ids by item, all at once; one by one where any has none, which is added to ``reasons``."""
+    try:
+        return dict(zip(texts, tokens.encode_texts(tokenizer, list(texts.values())), strict=True))
+    except ProblemError:
+        encoded = {}
+        for index, text in texts.items():
+            try:
+                (encoded[index],) = tokens.encode_texts(tokenizer, [text])
+            except ProblemError as error:
+                reasons[index] = REFUSED, str(error).rsplit(": ", 1)[0]
+        return encoded
+
+
+def _remedy(reasons: dict[int, tuple[str, str]]) -> str:
+    if any("refuses system" in detail for _, detail in reasons.values()):
+        return "import the rows again with system prompts folded into the first question"
+    return "fix or remove these rows, and import them again"

@@ -1,0 +1,285 @@
+"""What claims rest on, measured on committed entries and references: one value a dataset.
+
+All shares are of the reference's gap at 1x, in reproduction, over the pairs on which a cause can act. Vanilla of a
+longer budget is scored like a recipe: G = (T - T_1x) - max(0, C - C_1x).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow.compute as pc
+
+from ilp_bench.core.errors import ProblemError
+from ilp_bench.core.metrics import Array
+from ilp_bench.records.run_record import Run
+from ilp_bench.records.training_record import DIVISIONS
+from ilp_bench.replication.claims import Claim, ClaimedEffect
+from ilp_bench.scoring.arm_means import Comparison, mean_table
+from ilp_bench.scoring.points import points
+from ilp_bench.scoring.references import Reference
+from ilp_bench.scoring.score_points import active_pairs
+from ilp_bench.submission.decisions import read_decisions
+from ilp_bench.submission.format import Submission, SubmittedRuns, read_runs, read_submission
+
+KIND, FIRST = "reproduction", "1x"
+TREATED, CONTROL = 0, 1  # columns of an arm-mean table
+ByDataset = dict[str, float]  # content hash of a dataset -> a value
+
+
+class MissingRunsError(Exception):
+    """An effect cannot be measured: which runs it lacks."""
+
+
+class Entry(NamedTuple):
+    """A committed entry of a recipe, with its runs by the content hash of their dataset."""
+
+    submission: Submission
+    runs: Mapping[str, Sequence[Run]]
+
+
+class Evidence(NamedTuple):
+    """What is known of one base model on datasets of one size.
+
+    entries      recipe -> its entry in division 1x
+    references   division -> vanilla runs
+    """
+
+    entries: Mapping[str, Entry]
+    references: Mapping[str, Reference]
+
+    @property
+    def first(self) -> Reference:
+        """The reference of division 1x. Raises MissingRunsError where there is none."""
+        if FIRST not in self.references:
+            raise MissingRunsError(f"no reference of division {FIRST}")
+        return self.references[FIRST]
+
+
+def read_evidence(
+    submissions: Path, references: Sequence[Reference], org: str = "ilp-bench"
+) -> dict[tuple[str, str], Evidence]:
+    """(base model, size) -> evidence, of the references and of what ``org`` submitted to division 1x.
+
+    Withdrawn entries are left out, and what others submit under the name of a recipe. Raises ProblemError where a
+    recipe has two entries: the older should be withdrawn.
+    """
+    entries: dict[tuple[str, str], dict[str, Entry]] = {}
+    decisions = read_decisions(submissions)
+    for file in sorted(submissions.glob("*/*/submission.json")):
+        submission = read_submission(file.parent)
+        if not isinstance(submission, Submission) or submission.meta.org != org or submission.recipe is None:
+            continue
+        if (
+            submission.meta.division != FIRST
+            or decisions.is_withdrawn(submission.run_id)
+            or not submission.base_weights
+        ):
+            continue
+        runs: dict[str, list[Run]] = {}
+        for run in SubmittedRuns.of(read_runs(file.parent, submission)).runs:
+            runs.setdefault(run.record.data.content_sha256, []).append(run)
+        of_base = entries.setdefault((submission.base_weights, submission.first.data.size), {})
+        if submission.recipe in of_base:
+            raise ProblemError(f"{file.parent}: {submission.recipe} has another entry: withdraw the older one")
+        of_base[submission.recipe] = Entry(submission, runs)
+    evidence: dict[tuple[str, str], Evidence] = {}
+    for reference in references:
+        record = reference.record
+        name = record.base_name.rstrip("/").rsplit("/", 1)[-1], record.size
+        divisions = {**evidence[name].references} if name in evidence else {}
+        divisions[record.division] = reference
+        evidence[name] = Evidence(entries.get((record.base_sha256, record.size), {}), divisions)
+    return evidence
+
+
+def measure(evidence: Evidence, claims: Sequence[Claim]) -> dict[ClaimedEffect, list[float] | str]:
+    """Effect -> one value a dataset, or which runs are missing."""
+    shares = _Shares(evidence)
+    values: dict[ClaimedEffect, list[float] | str] = {}
+    for effect in (effect for claim in claims for effect in claim.effects):
+        try:
+            values[effect] = list(QUANTITIES[effect.quantity](shares, effect).values())
+        except MissingRunsError as missing:
+            values[effect] = str(missing)
+    return values
+
+
+class _Shares:
+    """Arm means and shares of the gap closed, by dataset."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self.evidence = evidence
+
+    @cached_property
+    def gaps(self) -> dict[str, float]:
+        return self.evidence.first.gaps(KIND)
+
+    def runs(self, recipe: str) -> Mapping[str, Sequence[Run]]:
+        if recipe not in self.evidence.entries:
+            raise MissingRunsError(f"no entry of {recipe}")
+        return self.evidence.entries[recipe].runs
+
+    def closed(self, runs: Mapping[str, Sequence[Run]], cause: str) -> ByDataset:
+        """The share of the gap of a cause that runs close, on the datasets that the reference has too."""
+        shares = {}
+        for comparison in self.evidence.first.comparisons:
+            dataset = _content(comparison)
+            if dataset in runs:
+                mask = active_pairs(comparison)[cause]
+                means = [
+                    mean_table(each, cause, mask).p(KIND).mean(axis=0) for each in (runs[dataset], comparison.vanillas)
+                ]
+                change = means[0] - means[1]
+                gained = float(points(change[TREATED], change[CONTROL]))
+                shares[dataset] = gained / self.gaps[cause]
+        return shares
+
+    def longer(self, tokens: float | None = None) -> Mapping[str, Sequence[Run]]:
+        """Vanilla of the shortest longer budget with at least so many tokens; of the longest where none has."""
+        longer = sorted((d for d in self.evidence.references if d != FIRST), key=lambda name: DIVISIONS[name])
+        if not longer:
+            raise MissingRunsError("no reference of a longer budget")
+        by_division = {
+            name: {_content(each): each.vanillas for each in self.evidence.references[name].comparisons}
+            for name in longer
+        }
+        enough = [name for name in longer if tokens is not None and _mean_tokens(by_division[name]) >= tokens]
+        return by_division[enough[0] if enough else longer[-1]]
+
+    def causes(self) -> list[str]:
+        return list(self.gaps)
+
+
+def _content(comparison: Comparison) -> str:
+    return comparison.vanillas[0].record.data.content_sha256
+
+
+def _mean_tokens(runs: Mapping[str, Sequence[Run]]) -> float:
+    """Tokens of all kinds that a run trained on, the mean over runs."""
+    trainings = [run.record.training for same in runs.values() for run in same]
+    tokens = [training.total_tokens for training in trainings if training and training.total_tokens is not None]
+    if not tokens:
+        raise ProblemError("a training record does not say how many tokens were trained on: train again")
+    return float(np.mean(tokens))
+
+
+def _difference(left: ByDataset, right: ByDataset) -> ByDataset:
+    """Left minus right, on the datasets of both."""
+    return {dataset: left[dataset] - right[dataset] for dataset in left if dataset in right}
+
+
+def _arguments(effect: ClaimedEffect) -> tuple[str, str]:
+    """Recipe and cause of an effect; empty where it has none."""
+    return effect.recipe or "", effect.cause or ""
+
+
+def share_closed(shares: _Shares, effect: ClaimedEffect) -> ByDataset:
+    """The share of the gap of a cause that a recipe closes."""
+    recipe, cause = _arguments(effect)
+    return shares.closed(shares.runs(recipe), cause)
+
+
+def specificity(shares: _Shares, effect: ClaimedEffect) -> ByDataset:
+    """That share, minus the mean share of the other causes."""
+    recipe, cause = _arguments(effect)
+    others = [shares.closed(shares.runs(recipe), other) for other in shares.causes() if other != cause]
+    mean = {dataset: float(np.mean([other[dataset] for other in others])) for dataset in others[0]}
+    return _difference(share_closed(shares, effect), mean)
+
+
+def over_recipe(shares: _Shares, effect: ClaimedEffect) -> ByDataset:
+    """The share that a recipe closes, minus that of another recipe."""
+    return _difference(share_closed(shares, effect), shares.closed(shares.runs(effect.other or ""), effect.cause or ""))
+
+
+def over_longer_training(shares: _Shares, effect: ClaimedEffect) -> ByDataset:
+    """The share that a recipe closes, minus that of vanilla which trained on at least as many tokens, where any did."""
+    recipe, cause = _arguments(effect)
+    longer = shares.longer(_mean_tokens(shares.runs(recipe)))
+    return _difference(share_closed(shares, effect), shares.closed(longer, cause))
+
+
+def longer_training_closes(shares: _Shares, effect: ClaimedEffect) -> ByDataset:
+    """The share that vanilla of the longest budget closes, minus a given share."""
+    closed = shares.closed(shares.longer(), effect.cause or "")
+    return {dataset: value - (effect.share or 0.0) for dataset, value in closed.items()}
+
+
+def longer_training_falls_short(shares: _Shares, effect: ClaimedEffect) -> ByDataset:
+    """A given share, minus that which vanilla of the longest budget closes."""
+    return {dataset: -value for dataset, value in longer_training_closes(shares, effect).items()}
+
+
+def latest_minus_earliest(shares: _Shares, effect: ClaimedEffect) -> ByDataset:
+    """Mean p under vanilla of treated items trained last before the final stage, minus of those trained first."""
+    values = {}
+    for comparison in shares.evidence.first.comparisons:
+        cause = effect.cause or ""
+        table = mean_table(comparison.vanillas, cause, active_pairs(comparison)[cause])
+        p, dose = table.p(KIND)[:, TREATED], table.dose  # stages since it was trained
+        values[_content(comparison)] = float(p[dose == np.nanmin(dose)].mean() - p[dose == np.nanmax(dose)].mean())
+    return values
+
+
+def retention_lost(shares: _Shares, effect: ClaimedEffect) -> ByDataset:
+    """Mean p of held-out facts under vanilla, minus that under a recipe."""
+    runs = shares.runs(effect.recipe or "")
+    vanilla = {_content(each): _held_out(each.vanillas) for each in shares.evidence.first.comparisons}
+    return _difference(vanilla, {dataset: _held_out(same) for dataset, same in runs.items()})
+
+
+def _held_out(runs: Sequence[Run]) -> float:
+    means = [pc.mean(run.samples["p"].filter(pc.equal(run.samples["probe"], "retention"))).as_py() for run in runs]
+    if None in means:
+        raise MissingRunsError("held-out facts were not asked")
+    return float(np.mean(means))
+
+
+def no_recipe_resolves_all(shares: _Shares, effect: ClaimedEffect) -> ByDataset:
+    """A given share, minus the least share over the causes, of the recipe that has most of it."""
+    least: list[ByDataset] = []
+    for recipe in effect.recipes:
+        closed = [shares.closed(shares.runs(recipe), cause) for cause in shares.causes()]
+        least.append({dataset: min(each[dataset] for each in closed) for dataset in closed[0]})
+    common = set.intersection(*(set(each) for each in least))
+    return {
+        dataset: (effect.share or 0.0) - max(each[dataset] for each in least)
+        for dataset in least[0]
+        if dataset in common
+    }
+
+
+def average_hides(shares: _Shares, effect: ClaimedEffect) -> ByDataset:
+    """Half of the mean p of both arms over the causes under vanilla, minus the mean p of the worst treated arm."""
+    del effect
+    values = {}
+    for comparison in shares.evidence.first.comparisons:
+        means: list[Array] = []
+        for cause in shares.causes():
+            mask = active_pairs(comparison)[cause]
+            means.append(mean_table(comparison.vanillas, cause, mask).p(KIND).mean(axis=0))
+        table = np.array(means)
+        values[_content(comparison)] = float(table.mean() / 2 - table[:, TREATED].min())
+    return values
+
+
+QUANTITIES: dict[str, Callable[[_Shares, ClaimedEffect], ByDataset]] = {
+    function.__name__: function
+    for function in (
+        share_closed,
+        specificity,
+        over_recipe,
+        over_longer_training,
+        longer_training_closes,
+        longer_training_falls_short,
+        latest_minus_earliest,
+        retention_lost,
+        no_recipe_resolves_all,
+        average_hides,
+    )
+}

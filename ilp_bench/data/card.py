@@ -1,4 +1,4 @@
-"""The dataset card and the Croissant metadata of one or several dataset folders."""
+"""The dataset card, the Croissant metadata and the Hub's ``eval.yaml`` of one or several dataset folders."""
 
 from __future__ import annotations
 
@@ -13,6 +13,14 @@ from ilp_bench.data.schema import SCHEMAS, TABLES, Table
 
 URL = "https://github.com/ilp-bench/ilp-bench"
 PUBLISHED = "2026-11-24"
+HUB_DATASET = "ilp-bench/ilp-bench"  # where the benchmark's own datasets are published
+ARXIV = "2604.10079"
+# A trainer that finds both formats in a table takes one of them, and not always the same: a config has one.
+TRAIN_COLUMNS = {
+    "": [name for name in SCHEMAS["train"].names if name != "messages"],
+    "-chat": [name for name in SCHEMAS["train"].names if name not in ("prompt", "completion")],
+}
+KINDS = ("reproduction", "internalisation")
 LICENCES = ("https://spdx.org/licenses/Apache-2.0.html", "https://spdx.org/licenses/CC-BY-4.0.html")
 CITE = """@inproceedings{xue2026sft,
   title = {Why Supervised Fine-Tuning Fails to Learn:
@@ -38,17 +46,20 @@ _TYPES = {"string": "sc:Text", "int32": "sc:Integer", "double": "sc:Float"}
 def configs(parts: Sequence[Part]) -> Iterator[dict[str, Any]]:
     """What ``datasets.load_dataset`` offers: every table of a size, whole and by cause.
 
-    ``core`` and ``core-rare_patterns`` are training rows; ``-items``, ``-knowledge`` and ``-shots`` name the others.
+    ``core`` and ``core-rare_patterns`` are training rows as prompt and completion, ``-chat`` the same as messages;
+    ``-items``, ``-knowledge`` and ``-shots`` name the others.
     """
     for folder, manifest in parts:
         for table in TABLES:
-            name = manifest.size + ("" if table == "train" else f"-{table}")
+            endings = TRAIN_COLUMNS if table == "train" else {f"-{table}": None}
             files = {"split": "train" if table == "train" else "test", "path": _path(folder, table, manifest)}
-            yield {"config_name": name, "data_files": [files]}
-            for cause in _causes(manifest):
-                if table in ("train", "items") or (table == "knowledge" and CAUSES.get(cause).documents):
-                    named = f"{manifest.size}-{cause}" + ("" if table == "train" else f"-{table}")
-                    yield {"config_name": named, "data_files": [files], "filters": [["cause", "==", cause]]}
+            for ending, columns in endings.items():
+                chosen: dict[str, Any] = {"data_files": [files]} | ({"columns": columns} if columns else {})
+                yield {"config_name": manifest.size + ending} | chosen
+                for cause in _causes(manifest):
+                    if table in ("train", "items") or (table == "knowledge" and CAUSES.get(cause).documents):
+                        named = f"{manifest.size}-{cause}{ending}"
+                        yield {"config_name": named} | chosen | {"filters": [["cause", "==", cause]]}
 
 
 def _causes(manifest: Manifest) -> list[str]:
@@ -64,19 +75,23 @@ def _path(folder: str, table: Table, manifest: Manifest) -> str:
 
 def card(parts: Sequence[Part]) -> str:
     """README.md of a dataset repository, with the YAML that the Hub and ``load_dataset`` read."""
-    lines = ["---", "license: [apache-2.0, cc-by-4.0]", "language: [en]", "pretty_name: ILP-Bench"]
-    lines += ["task_categories: [text-generation, question-answering]"]
-    lines += ["tags: [incomplete-learning, supervised-fine-tuning, controlled-data, benchmark, synthetic]", "configs:"]
-    for number, config in enumerate(configs(parts)):
-        lines += [f"- config_name: {config['config_name']}"] + (["  default: true"] if number == 0 else [])
-        lines += ["  data_files:"]
-        lines += [f"  - split: {file['split']}\n    path: {file['path']}" for file in config["data_files"]]
-        for column, sign, value in config.get("filters", []):
-            lines += ["  filters:", f'  - - {column}\n    - "{sign}"\n    - {value}']
+    from huggingface_hub import DatasetCardData
+
+    first, *others = configs(parts)
+    data = DatasetCardData(
+        license=["apache-2.0", "cc-by-4.0"],
+        language=["en"],
+        pretty_name="ILP-Bench",
+        task_categories=["text-generation", "question-answering"],
+        tags="incomplete-learning supervised-fine-tuning controlled-data benchmark synthetic".split()
+        + [f"arxiv:{ARXIV}"],
+        configs=[first | {"default": True}, *others],
+    )
     size = parts[0][1].size
-    lines += ["---", "", "# ILP-Bench", "", SUMMARY, ""]
+    lines = ["---", data.to_yaml(), "---", "", "# ILP-Bench", "", SUMMARY, ""]
     lines += ["    from datasets import load_dataset", f'    train = load_dataset(REPO, "{size}", split="train")']
     lines += [f'    probes = load_dataset(REPO, "{size}-rare_patterns-items", split="test", streaming=True)', ""]
+    lines += [f"`{size}` has prompts and completions, `{size}-chat` the same rows as messages: train on one of them."]
     lines += ["Keep the order of the training rows: early stages come first.", ""]
     lines += ["| size | seed | train | items | knowledge | content sha256 |", "| --- | --- | --- | --- | --- | --- |"]
     for _, manifest in parts:
@@ -99,7 +114,7 @@ def card(parts: Sequence[Part]) -> str:
 
 
 def croissant(parts: Sequence[Part]) -> dict[str, Any]:
-    """Croissant 1.0 metadata: a file object per Parquet file, a record set per file.
+    """Croissant 1.1 metadata: a file object per Parquet file, a record set per file.
 
     ``messages`` is left out: it repeats prompt and completion.
     """
@@ -121,9 +136,9 @@ def croissant(parts: Sequence[Part]) -> dict[str, Any]:
         "@type": "sc:Dataset",
         "name": "ILP-Bench",
         "description": SUMMARY,
-        "conformsTo": "http://mlcommons.org/croissant/1.0",
+        "conformsTo": "http://mlcommons.org/croissant/1.1",
         "citeAs": CITE,
-        "creator": {"@type": "sc:Organization", "name": "ILP-Bench", "url": URL},
+        "creator": {"@type": "sc:Organization", "name": "ILP-Bench contributors", "url": URL},
         "datePublished": PUBLISHED,
         "keywords": ["incomplete learning", "supervised fine-tuning", "controlled data", "benchmark"],
         "license": list(LICENCES),
@@ -132,6 +147,27 @@ def croissant(parts: Sequence[Part]) -> dict[str, Any]:
         "distribution": files,
         "recordSet": record_sets,
     }
+
+
+def task_ids(size: str) -> list[str]:
+    """The results of a size that the Hub's boards show: the share closed and each cause's points, by kind of score."""
+    return [f"{size}_{kind}_{what}" for kind in KINDS for what in ("share", *CAUSES.names())]
+
+
+def eval_yaml(parts: Sequence[Part]) -> str:
+    """``eval.yaml``, which makes a dataset repository a benchmark of the Hub: a task for each result, as it has one
+    value and no interval. Knobbed datasets have none.
+    """
+    import yaml
+
+    tasks = [
+        {"id": name, "config": f"{manifest.size}-items", "split": "test"}
+        for _, manifest in parts
+        if not manifest.knobs
+        for name in task_ids(manifest.size)
+    ]
+    about = {"name": "ILP-Bench", "description": SUMMARY, "evaluation_framework": "ilp-bench", "tasks": tasks}
+    return yaml.safe_dump(about, sort_keys=False, width=100)
 
 
 def _field(column: pa.Field, stem: str, path: str) -> dict[str, Any]:
@@ -143,7 +179,7 @@ def _field(column: pa.Field, stem: str, path: str) -> dict[str, Any]:
         "name": column.name,
         "dataType": _TYPES[kind],
         "source": {"fileObject": {"@id": path}, "extract": {"column": column.name}},
-    } | ({"repeated": True} if listed else {})
+    } | ({"isArray": True, "arrayShape": "-1"} if listed else {})
 
 
 CONTEXT: dict[str, Any] = {
@@ -153,6 +189,8 @@ CONTEXT: dict[str, Any] = {
     "dct": "http://purl.org/dc/terms/",
     "rai": "http://mlcommons.org/croissant/RAI/",
     "sc": "https://schema.org/",
+    "description": {"@container": "@language"},
+    "name": {"@container": "@language"},
     "conformsTo": "dct:conformsTo",
     "data": {"@id": "cr:data", "@type": "@json"},
     "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
@@ -160,7 +198,8 @@ CONTEXT: dict[str, Any] = {
 } | {
     term: f"cr:{term}"
     for term in (
-        "citeAs column equivalentProperty extract field fileProperty fileObject fileSet format includes isLiveDataset "
+        "arrayShape citeAs column containedIn equivalentProperty extract field fileProperty fileObject fileSet format "
+        "includes isArray isLiveDataset "
         "jsonPath key md5 parentField path recordSet references regex repeated replace samplingRate separator source "
         "subField transform"
     ).split()

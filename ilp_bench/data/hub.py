@@ -10,13 +10,13 @@ from pathlib import Path
 
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import new_folder
-from ilp_bench.data.card import card, croissant
+from ilp_bench.data.card import card, croissant, eval_yaml
 from ilp_bench.data.dataset import load
 from ilp_bench.data.manifest import MANIFEST, Manifest
 
 
 def layout(data: Sequence[Path], out: Path) -> None:
-    """Lay dataset folders out as one repository: ``<size>/*.parquet``, README.md, croissant.json.
+    """Lay dataset folders out as one repository: ``<size>/*.parquet``, README.md, eval.yaml, croissant.json.
 
     Raises UsageError for a folder that is no dataset, or two of one size.
     """
@@ -31,6 +31,7 @@ def layout(data: Sequence[Path], out: Path) -> None:
         for name in (*(manifest.files or ()), MANIFEST):
             shutil.copyfile(folder / name, out / size / name)
     (out / "README.md").write_text(card(parts))
+    (out / "eval.yaml").write_text(eval_yaml(parts))
     (out / "croissant.json").write_text(json.dumps(croissant(parts), indent=1) + "\n")
 
 

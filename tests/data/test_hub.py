@@ -5,7 +5,9 @@ from unittest.mock import create_autospec
 import huggingface_hub
 import mlcroissant
 import pytest
+import yaml
 from datasets import get_dataset_config_names, load_dataset
+from huggingface_hub import DatasetCard
 
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.data.causes import CAUSES
@@ -76,7 +78,7 @@ def test_push_makes_one_commit_through_the_hub_client(data: Path, monkeypatch: p
     line = push("lab/ilp-bench", [data], private=True)
     assert "a" * 40 in line
     api.create_repo.assert_called_once_with("lab/ilp-bench", repo_type="dataset", private=True, exist_ok=True)
-    assert {"README.md", "croissant.json", "mini/train.parquet", "mini/manifest.json"} <= set(seen)
+    assert {"README.md", "eval.yaml", "croissant.json", "mini/train.parquet", "mini/manifest.json"} <= set(seen)
 
 
 def test_what_cannot_be_pushed_is_one_clear_line(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,8 +94,29 @@ def test_what_cannot_be_pushed_is_one_clear_line(data: Path, tmp_path: Path, mon
         push("lab/x", [data])
 
 
+def test_a_train_config_has_one_format_so_that_a_trainer_need_not_choose(repository: Path, tmp_path: Path) -> None:
+    def columns(name: str) -> set[str]:
+        return set(load_dataset(str(repository), name, split="train", cache_dir=str(tmp_path)).column_names)
+
+    formats = {"prompt", "completion", "messages"}
+    for cause in ("", "-rare_patterns"):
+        assert columns(f"mini{cause}") & formats == {"prompt", "completion"}
+        assert columns(f"mini{cause}-chat") & formats == {"messages"}
+
+
+def test_eval_yaml_has_a_task_for_every_result_of_a_size_that_is_the_benchmarks(repository: Path) -> None:
+    content = yaml.safe_load((repository / "eval.yaml").read_text())
+    assert set(content) == {"name", "description", "evaluation_framework", "tasks"}
+    names = get_dataset_config_names(str(repository))
+    assert {task["config"] for task in content["tasks"]} == {"mini-items"}  # core is a set with knobs here
+    assert {task["config"] for task in content["tasks"]} <= set(names)
+    assert len({task["id"] for task in content["tasks"]}) == len(content["tasks"]) == 12
+
+
 def test_the_card_names_sizes_and_licences(repository: Path) -> None:
-    text = (repository / "README.md").read_text()
-    assert "license: [apache-2.0, cc-by-4.0]" in text
-    assert "knobs were turned" in text
+    card = DatasetCard.load(repository / "README.md")
+    assert card.data.license == ["apache-2.0", "cc-by-4.0"]
+    assert "arxiv:2604.10079" in card.data.tags  # links the paper
+    assert "author = {Xue, Chao and Wang, Yao" in card.text
+    assert "knobs were turned" in card.text
     assert json.loads((repository / "mini" / "manifest.json").read_text())["size"] == "mini"

@@ -167,7 +167,8 @@ def eval_yaml(parts: Sequence[Part]) -> str:
         for name in task_ids(manifest.size)
     ]
     about = {"name": "ILP-Bench", "description": SUMMARY, "evaluation_framework": "ilp-bench", "tasks": tasks}
-    return yaml.safe_dump(about, sort_keys=False, width=100)
+    text: str = yaml.safe_dump(about, sort_keys=False, width=100)
+    return text
 
 
 def _field(column: pa.Field, stem: str, path: str) -> dict[str, Any]:

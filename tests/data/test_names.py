@@ -39,7 +39,7 @@ def test_names_that_a_review_found_to_exist_are_gone(name: str) -> None:
     assert not any(name.lower() in (known.lower() for known in table(domain)) for domain in DOMAINS)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_none_exists_as_place_person_or_word() -> None:
     for package in check.PACKAGES:
         pytest.importorskip(package)

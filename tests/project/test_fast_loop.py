@@ -14,7 +14,8 @@ PACKAGES = sorted(file.parent.name for file in (ROOT / "ilp_bench").glob("*/__in
 def test_every_package_has_fast_tests(package: str, request: pytest.FixtureRequest) -> None:
     if [Path(path).name for path in request.config.args] != ["tests"] or request.config.option.keyword:
         pytest.skip("only a run of all tests has collected those of every package")
-    fast = [item for item in request.session.items if item.get_closest_marker("slow") is None]
+    left_out = ("slow", "nightly")
+    fast = [item for item in request.session.items if not any(map(item.get_closest_marker, left_out))]
     assert [item for item in fast if item.path.is_relative_to(ROOT / "tests" / package)]
 
 

@@ -95,7 +95,7 @@ def test_a_call_that_cannot_work_is_one_clear_line(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr.splitlines()[-1].count("scripts/smollm2")) == (2, 1)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_it_checks_itself_on_a_cpu(tmp_path: Path) -> None:
     out = tmp_path / "out.json"
     done = call(out, "--device", "cpu", "--minutes", "5", timeout=330)

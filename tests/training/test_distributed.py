@@ -82,7 +82,7 @@ def test_two_processes_give_the_weights_of_one(root: Path, one: Path, name: str)
     assert max((first[key] - second[key]).abs().max().item() for key in first) < 1e-4
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", LAUNCHERS)
 def test_two_processes_pretrain_in_parts_of_a_step(root: Path, one: Path, name: str) -> None:
     """Texts are dealt out anew, so the losses are near one another; wrong scaling would make them twice or half."""

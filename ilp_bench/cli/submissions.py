@@ -121,23 +121,44 @@ def table(submissions: Submissions = Path("submissions")) -> None:
 )
 def share(
     submission: Entry,
-    form: Annotated[str, typer.Option("--format", help="model-card or every-eval-ever.")] = "model-card",
+    form: Annotated[str, typer.Option("--format", help="model-card, eval-results or every-eval-ever.")] = "model-card",
     out: OutFile = None,
+    dataset: Annotated[
+        str | None, typer.Option("--dataset", help="With eval-results, the Hub dataset that has the tasks.")
+    ] = None,
+    pull_request: Annotated[
+        str | None, typer.Option("--pull-request", help="Open a pull request with eval-results on this Hub model.")
+    ] = None,
 ) -> None:
-    """Write a submission's results for a Hugging Face model card, or as an Every Eval Ever record."""
+    """Write a submission's results for the Hub, or as an Every Eval Ever record.
+
+    eval-results is .eval_results/ilp-bench.yaml of a model repository. With a folder as --out, every-eval-ever writes
+    the record and a row for each probe as its datastore lays them out.
+    """
     from ilp_bench.core.files import write_text
-    from ilp_bench.submission.export_results import FORMATS
+    from ilp_bench.data.card import HUB_DATASET
+    from ilp_bench.submission.every_eval_ever import every_eval_ever, write_every_eval_ever
+    from ilp_bench.submission.export_results import FORMATS, eval_results, open_pull_request
     from ilp_bench.submission.format import Submission
     from ilp_bench.submission.validate import check
 
-    if form not in FORMATS:
-        raise UsageError(f"unknown format {form!r}.{near(form, FORMATS)}")
+    formats = FORMATS | {"every-eval-ever": every_eval_ever}
+    if form not in formats:
+        raise UsageError(f"unknown format {form!r}.{near(form, formats)}")
+    if (dataset or pull_request) and form != "eval-results":
+        raise UsageError("--dataset and --pull-request are of --format eval-results")
     found = check(submission)
     if found.problems or not found.submission:
         raise ProblemError(f"{len(found.problems)} problems, such as {found.problems[0]}: only valid ones are shared")
     if not isinstance(found.submission, Submission):
         raise UsageError(f"{submission} is on dataset 2, which is closed: only entries of schema 3 are shared")
-    text = FORMATS[form](found.submission)
+    if pull_request:
+        typer.echo(f"{open_pull_request(found.submission, pull_request, dataset or HUB_DATASET)}: opened")
+        return
+    if form == "every-eval-ever" and out and out.suffix != ".json":
+        typer.echo(f"{write_every_eval_ever(found.submission, found.runs, out)}: and its samples beside it")
+        return
+    text = eval_results(found.submission, dataset) if dataset else formats[form](found.submission)
     if out:
         write_text(out, text)
         typer.echo(f"{out}: {form} of {found.submission.folder}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from ilp_bench.core.errors import ProblemError, UsageError
@@ -42,13 +43,9 @@ def push(repository: str, data: Sequence[Path], *, private: bool = False, dry_ru
     UsageError for a name that is no repository id, ProblemError when the Hub refuses or cannot be reached.
     """
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError, OfflineModeIsEnabled
-    from huggingface_hub.utils._validators import validate_repo_id
 
-    try:
-        validate_repo_id(repository)
-    except HFValidationError as error:
-        raise UsageError(f"{repository!r} is no repository id such as org/name: {error}") from error
+    with hub_errors(repository):
+        pass  # the name alone
     if dry_run:
         with new_folder(dry_run) as folder:
             layout(data, folder)
@@ -56,7 +53,7 @@ def push(repository: str, data: Sequence[Path], *, private: bool = False, dry_ru
     with tempfile.TemporaryDirectory() as folder:
         layout(data, Path(folder))
         api = HfApi()
-        try:
+        with hub_errors(repository):
             url = api.create_repo(repository, repo_type="dataset", private=private, exist_ok=True)
             done = api.upload_folder(
                 repo_id=repository,
@@ -65,8 +62,24 @@ def push(repository: str, data: Sequence[Path], *, private: bool = False, dry_ru
                 commit_message="Publish ILP-Bench datasets",
                 delete_patterns=["*.parquet"],
             )
-        except LocalTokenNotFoundError as error:
-            raise ProblemError("no Hub token: run 'hf auth login' or set HF_TOKEN") from error
-        except (HfHubHTTPError, OfflineModeIsEnabled, OSError) as error:
-            raise ProblemError(f"the Hub did not take it: {str(error).splitlines()[0]}") from error
     return f"{url}: {done.commit_message}, {done.oid}"
+
+
+@contextmanager
+def hub_errors(repository: str) -> Iterator[None]:
+    """Writing to a repository of the Hub.
+
+    Raises UsageError for a name that is no repository id, ProblemError when the Hub refuses or cannot be reached.
+    """
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError, OfflineModeIsEnabled
+    from huggingface_hub.utils._validators import validate_repo_id
+
+    try:
+        validate_repo_id(repository)
+        yield
+    except HFValidationError as error:
+        raise UsageError(f"{repository!r} is no repository id such as org/name: {error}") from error
+    except LocalTokenNotFoundError as error:
+        raise ProblemError("no Hub token: run 'hf auth login' or set HF_TOKEN") from error
+    except (HfHubHTTPError, OfflineModeIsEnabled, OSError) as error:
+        raise ProblemError(f"the Hub did not take it: {str(error).splitlines()[0]}") from error

@@ -1,18 +1,17 @@
-"""A submission's results as others read them: a section of a Hugging Face model card, an Every Eval Ever record."""
+"""A submission's results on the Hugging Face Hub: a section of a model card, ``.eval_results``, a pull request."""
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ilp_bench import __version__
 from ilp_bench.core.untrusted import markdown_text
+from ilp_bench.data.card import HUB_DATASET
+from ilp_bench.data.hub import hub_errors
 from ilp_bench.scoring.bootstrap import LEVEL, Interval
 from ilp_bench.submission.format import Submission
 
-SCHEMA = "0.2.1"  # of Every Eval Ever (github.com/evaleval/every_eval_ever, eval.schema.json)
+RESULTS_FILE = ".eval_results/ilp-bench.yaml"
 SHARE = "share of the gap that vanilla fine-tuning leaves between treated and control items and that the model closes"
 POINTS = "probability that treated items gain over vanilla fine-tuning beyond what control items gain, in points"
 
@@ -92,70 +91,52 @@ Share closed: the {SHARE}. Points: the {POINTS}.
 """
 
 
-def every_eval_ever(submission: Submission) -> str:
-    """A JSON record by the aggregate schema of Every Eval Ever; what is not defined is left out."""
-    record = submission.first
-    model = f"{submission.meta.org}/{submission.meta.model}"
-    content = {
-        "schema_version": SCHEMA,
-        "evaluation_id": f"ilp-bench/{model}/{submission.run_id}",
-        "retrieved_timestamp": str(int(time.time())),
-        "dedupe_identity": {"content_hash": submission.samples_sha256, "hash_algorithm": "sha256"},
-        "source_metadata": {
-            "source_name": "ILP-Bench",
-            "source_type": "evaluation_run",
-            "source_organization_name": submission.meta.org,
-            "evaluator_relationship": "first_party",
-        },
-        "eval_library": {
-            "name": "ilp-bench",
-            "version": __version__,
-            "additional_details": dict(sorted(record.versions.items())),
-        },
-        "model_info": {
-            "name": submission.meta.model,
-            "id": model,
-            "developer": submission.meta.org,
-            "inference_engine": {"name": record.backend, "version": record.versions.get("transformers", "unknown")},
-            "additional_details": {
-                "base_model": submission.base_name,
-                "weights_sha256": record.model.weights_sha256,
-                "division": submission.meta.division,
-            },
-        },
-        "evaluation_results": [_result(submission, result) for result in results(submission)],
-    }
-    return json.dumps(content, indent=1) + "\n"
+def eval_results(submission: Submission, dataset: str = HUB_DATASET) -> str:
+    """A file ``.eval_results/*.yaml`` of a model repository on the Hub, by huggingface_hub's own types.
+
+    dataset   the Hub dataset whose ``eval.yaml`` has the tasks
+
+    The Hub shows one value a task and no interval: base model, interval and runs stand in the notes.
+    """
+    import yaml
+    from huggingface_hub import EvalResultEntry, eval_result_entries_to_yaml
+
+    link = submission.meta.paper or submission.meta.weights or None
+    count, kind = len(submission.runs), INTERVALS[submission.scores.interval_kind]
+    entries = [
+        EvalResultEntry(
+            dataset_id=dataset,
+            task_id=f"{submission.first.data.size}_{result.name}",
+            value=round(result.value.value, 4),
+            source_url=link,
+            source_name="ILP-Bench submission" if link else None,
+            notes=f"against vanilla of {submission.base_name}; 95 % interval {result.value.low:.2f} to "
+            f"{result.value.high:.2f} {kind}; {count} run{'s' * (count > 1)}; division {submission.meta.division}",
+        )
+        for result in results(submission)
+    ]
+    return str(yaml.safe_dump(eval_result_entries_to_yaml(entries), sort_keys=False, width=100))
 
 
-def _result(submission: Submission, result: Result) -> dict[str, object]:
-    data, value = submission.first.data, result.value
-    return {
-        "evaluation_name": f"ilp_bench_{result.name}",
-        "source_data": {
-            "dataset_name": f"ILP-Bench {data.size}",
-            "source_type": "other",
-            "additional_details": {"version": data.version, "content_sha256": data.content_sha256},
-        },
-        "metric_config": {
-            "evaluation_description": f"{result.title}: {result.what}",
-            "lower_is_better": False,
-            "score_type": "continuous",
-            "min_score": min(-result.most, value.low),
-            "max_score": max(result.most, value.high),
-        },
-        "score_details": {
-            "score": value.value,
-            "uncertainty": {
-                "confidence_interval": {
-                    "lower": value.low,
-                    "upper": value.high,
-                    "confidence_level": LEVEL,
-                    "method": f"Student's t {INTERVALS[submission.scores.interval_kind]}",
-                },
-            },
-        },
-    }
+def open_pull_request(submission: Submission, repository: str, dataset: str = HUB_DATASET) -> str:
+    """Open a pull request with :func:`eval_results` on a model repository of the Hub; returns its address.
+
+    The token is that of ``hf auth login`` or HF_TOKEN. Raises UsageError for a name that is no repository id,
+    ProblemError when the Hub refuses or cannot be reached.
+    """
+    from huggingface_hub import HfApi
+
+    with hub_errors(repository):
+        done = HfApi().upload_file(
+            path_or_fileobj=eval_results(submission, dataset).encode(),
+            path_in_repo=RESULTS_FILE,
+            repo_id=repository,
+            repo_type="model",
+            commit_message="Add ILP-Bench results",
+            commit_description=f"Submission {submission.folder}, recomputed from its samples before it was shared.",
+            create_pr=True,
+        )
+    return str(done.pr_url)
 
 
-FORMATS: dict[str, Callable[[Submission], str]] = {"model-card": model_card, "every-eval-ever": every_eval_ever}
+FORMATS: dict[str, Callable[[Submission], str]] = {"model-card": model_card, "eval-results": eval_results}

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
+from unittest.mock import create_autospec
 
+import huggingface_hub
 import jsonschema
 import pytest
+import yaml
 from huggingface_hub import ModelCard
 from points_entries import write_entry
 
 from ilp_bench.cli.prompts import QUESTIONS, ask_meta
+from ilp_bench.core.errors import ProblemError, UsageError
+from ilp_bench.data.card import task_ids
 from ilp_bench.submission.decisions import Decision
-from ilp_bench.submission.export_results import every_eval_ever, model_card, results
+from ilp_bench.submission.every_eval_ever import SCHEMA, every_eval_ever, write_every_eval_ever
+from ilp_bench.submission.export_results import eval_results, model_card, open_pull_request, results
 from ilp_bench.submission.format import Meta, Submission, read_submission
 from ilp_bench.submission.json_schema import schemas
+from ilp_bench.submission.validate import check
 
+EVERY_EVAL_EVER = Path(__file__).parent / "every_eval_ever"
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schema"
 
 
 @pytest.fixture(scope="module")
-def submission(tmp_path_factory: pytest.TempPathFactory) -> Submission:
-    entry = write_entry(tmp_path_factory.mktemp("out"), model="model", seeds=(0,), division="open")
+def entry(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_entry(tmp_path_factory.mktemp("out"), model="model", seeds=(0,), division="open")
+
+
+@pytest.fixture(scope="module")
+def submission(entry: Path) -> Submission:
     submission = read_submission(entry)
     assert isinstance(submission, Submission)
     return submission
@@ -42,52 +55,64 @@ def test_a_model_card_is_read_by_the_hub_library(submission: Submission) -> None
     assert submission.run_id in card.text
 
 
-def test_an_every_eval_ever_record_has_what_its_schema_requires(submission: Submission) -> None:
-    """The required keys and types of eval.schema.json 0.2.1, as far as this export uses them."""
-    text = {"type": "string"}
-    details = {"type": "object", "additionalProperties": text}
-    number = {"type": "number"}
-    interval = {"type": "object", "required": ["lower", "upper"], "properties": {"lower": number, "upper": number}}
-    result = {
-        "type": "object",
-        "required": ["evaluation_name", "source_data", "metric_config", "score_details"],
-        "properties": {
-            "source_data": {
-                "required": ["dataset_name", "source_type"],
-                "properties": {"source_type": {"const": "other"}, "additional_details": details},
-            },
-            "metric_config": {
-                "required": ["lower_is_better", "min_score", "max_score"],
-                "properties": {"score_type": {"enum": ["binary", "continuous", "levels"]}},
-            },
-            "score_details": {
-                "required": ["score"],
-                "properties": {"score": number, "uncertainty": {"properties": {"confidence_interval": interval}}},
-            },
-        },
+def test_an_every_eval_ever_record_and_its_instances_fit_the_schemas_of_0_3_0(
+    entry: Path, submission: Submission, tmp_path: Path
+) -> None:
+    """``tests/submission/every_eval_ever`` holds the schema files of the package every-eval-ever 0.3.0, MIT."""
+    aggregate, instance = (
+        json.loads((EVERY_EVAL_EVER / name).read_text())
+        for name in ("eval.schema.json", "instance_level_eval.schema.json")
+    )
+    assert aggregate["version"] == SCHEMA
+    jsonschema.validate(json.loads(every_eval_ever(submission)), aggregate)
+    file = write_every_eval_ever(submission, check(entry).runs, tmp_path)
+    record = json.loads(file.read_text())
+    jsonschema.validate(record, aggregate)
+    for result in record["evaluation_results"]:
+        metric = result["metric_config"]
+        assert metric["min_score"] <= result["score_details"]["score"] <= metric["max_score"]
+    told = record["detailed_evaluation_results"]
+    samples = (tmp_path / told["file_path"]).read_bytes()
+    assert hashlib.sha256(samples).hexdigest() == told["checksum"]
+    rows = [json.loads(line) for line in samples.splitlines()]
+    assert len(rows) == told["total_rows"] > 400
+    validator = jsonschema.Draft7Validator(instance)
+    assert not [error.message for row in rows[:: len(rows) // 50] for error in validator.iter_errors(row)]
+    assert {row["evaluation_id"] for row in rows} == {record["evaluation_id"]}
+    assert {row["evaluation_result_id"] for row in rows} <= {
+        result["evaluation_result_id"] for result in record["evaluation_results"]
     }
-    schema = {
-        "type": "object",
-        "additionalProperties": False,
-        "required": [
-            *("schema_version", "evaluation_id", "retrieved_timestamp", "source_metadata", "model_info"),
-            *("eval_library", "evaluation_results"),
-        ],
-        "properties": {
-            "schema_version": text,
-            "evaluation_id": text,
-            "retrieved_timestamp": {"type": "string", "pattern": r"^\d+$"},
-            "dedupe_identity": {"type": "object", "required": ["hash_algorithm"]},
-            "source_metadata": {"required": ["source_type", "source_organization_name", "evaluator_relationship"]},
-            "eval_library": {"required": ["name", "version"], "properties": {"additional_details": details}},
-            "model_info": {"required": ["name", "id"], "properties": {"additional_details": details}},
-            "evaluation_results": {"type": "array", "minItems": 6, "items": result},
-        },
-    }
-    record = json.loads(every_eval_ever(submission))
-    jsonschema.validate(record, schema)
-    for one in record["evaluation_results"]:
-        assert one["metric_config"]["min_score"] <= one["score_details"]["score"] <= one["metric_config"]["max_score"]
+
+
+def test_eval_results_are_of_the_tasks_that_eval_yaml_has(submission: Submission) -> None:
+    entries = yaml.safe_load(eval_results(submission, "lab/ilp-bench"))
+    assert [entry["dataset"]["task_id"] for entry in entries] == [
+        f"mini_{result.name}" for result in results(submission)
+    ]
+    assert {entry["dataset"]["task_id"] for entry in entries} <= set(task_ids("mini"))
+    assert {entry["dataset"]["id"] for entry in entries} == {"lab/ilp-bench"}
+    first, share = entries[0], results(submission)[0]
+    assert first["value"] == round(share.value.value, 4)
+    assert f"95 % interval {share.value.low:.2f} to {share.value.high:.2f} over pairs only; 1 run;" in first["notes"]
+
+
+def test_a_pull_request_is_one_call_of_the_hub_library(submission: Submission, monkeypatch: pytest.MonkeyPatch) -> None:
+    api = create_autospec(huggingface_hub.HfApi, instance=True)
+    opened = "https://huggingface.co/lab/model/discussions/1"
+    commit = "https://huggingface.co/lab/model/commit/" + "a" * 40
+    api.upload_file.return_value = huggingface_hub.CommitInfo(commit, "Add", "", "a" * 40, pr_url=opened)
+    monkeypatch.setattr(huggingface_hub, "HfApi", lambda: api)
+    assert open_pull_request(submission, "lab/model") == opened
+    call = api.upload_file.call_args.kwargs  # the autospec refuses an argument that the library does not have
+    assert (call["repo_id"], call["repo_type"], call["create_pr"]) == ("lab/model", "model", True)
+    assert call["path_in_repo"] == ".eval_results/ilp-bench.yaml"
+    assert yaml.safe_load(call["path_or_fileobj"]) == yaml.safe_load(eval_results(submission))
+    with pytest.raises(UsageError, match="no repository id"):
+        open_pull_request(submission, "not a name")
+    monkeypatch.undo()
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(ProblemError, match="the Hub did not take it"):
+        open_pull_request(submission, "lab/model")
 
 
 @pytest.mark.parametrize("name", schemas())

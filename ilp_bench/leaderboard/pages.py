@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
+from collections.abc import Mapping
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -21,6 +22,8 @@ from ilp_bench.leaderboard.ranking import BaseModel, Group
 from ilp_bench.leaderboard.recipe_rows import recipe_rows
 from ilp_bench.leaderboard.vanilla_levels import DECISIVE, LEFT_OF_PLATEAU, verdict
 from ilp_bench.recipes import RECIPES
+from ilp_bench.replication.claims import judge, read_claims
+from ilp_bench.replication.effects import Evidence, measure
 from ilp_bench.scoring.arm_means import MIN_PAIRS
 from ilp_bench.scoring.pair_probabilities import KINDS
 from ilp_bench.scoring.points_schema import POINTS_SCORER_VERSION
@@ -123,6 +126,17 @@ def write_all(site: Path, models: list[BaseModel], decisions: list[Decision], ar
     decided = [decision for decision in reversed(decisions) if decision.run_id in entries]
     changes = {"decisions": decided, "entries": entries, "archived": len(decisions) - len(decided)}
     write(site / "changes.html", "changes.html", root=".", **changes, **common)
+
+
+def write_claims(site: Path, evidence: Mapping[tuple[str, str], Evidence], common: Common) -> None:
+    """The paper's claims with verdicts, on every base model that has an entry of the project."""
+    claims = read_claims()
+    judged = [
+        (f"{base}, {size} data", judge(measure(of_base, claims), claims))
+        for (base, size), of_base in evidence.items()
+        if of_base.entries
+    ]
+    write(site / "claims.html", "claims.html", root=".", judged=judged, **common)
 
 
 def _write_cause(site: Path, cause: str, models: list[BaseModel], common: Common) -> None:

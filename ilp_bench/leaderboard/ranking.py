@@ -100,13 +100,13 @@ class BaseModel:
 
 
 def base_models(entries: Sequence[Entry], references: Sequence[Reference]) -> list[BaseModel]:
-    """All base models that have entries or references: other people's models first, the largest first."""
+    """All base models that have entries or references: those with entries first, other people's first, the largest first."""
     by_model: dict[ModelKey, list[Entry]] = {}
     for entry in entries:
         by_model.setdefault(model_key(entry), []).append(entry)
     of_model = {key: [one for one in references if model_key(one) == key] for key in map(model_key, references)}
     models = [_base_model(key, by_model.get(key, []), of_model.get(key, [])) for key in {**by_model, **of_model}]
-    return sorted(models, key=lambda model: (model.is_built_in, -model.parameters, model.slug))
+    return sorted(models, key=lambda model: (not model.groups, model.is_built_in, -model.parameters, model.slug))
 
 
 def _base_model(key: ModelKey, entries: list[Entry], references: list[Reference]) -> BaseModel:

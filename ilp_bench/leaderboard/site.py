@@ -21,6 +21,7 @@ from ilp_bench.leaderboard.downloads import write_downloads
 from ilp_bench.leaderboard.entry import Entry
 from ilp_bench.leaderboard.feed import write_feed
 from ilp_bench.leaderboard.ranking import base_models
+from ilp_bench.replication.effects import read_evidence
 from ilp_bench.scoring.references import committed_references
 from ilp_bench.submission.decisions import read_decisions
 from ilp_bench.submission.validate import find
@@ -39,7 +40,7 @@ def render(submissions: Path, out: Path, *, url: str = "", workers: int | None =
         raise UsageError(f"the site's address {url!r} is no web address: write it as https://…")
     folders = find([submissions])
     decisions = read_decisions(submissions).history
-    build = Build(out)
+    build, references = Build(out), list(committed_references().values())
     common: dict[str, Any] = {"url": url.rstrip("/")}
     with new_folder(out, replace=True) as site:
         pages.static(site)
@@ -48,10 +49,11 @@ def render(submissions: Path, out: Path, *, url: str = "", workers: int | None =
             _refuse([problem for result in results for problem in result.problems], submissions)
             entries = [result.entry for result in results if isinstance(result.entry, Entry)]
             archived = [result.entry for result in results if isinstance(result.entry, ArchiveEntry)]
-            models = base_models(sorted(entries, key=lambda entry: entry.slug), list(committed_references().values()))
+            models = base_models(sorted(entries, key=lambda entry: entry.slug), references)
             entry_pages(run, models, results, build, site, common)
         write_archive(site, archived, common)
         pages.write_all(site, models, decisions, len(archived), common)
+        pages.write_claims(site, read_evidence(submissions, references), common)
         write_downloads(site, models)
         write_feed(site, entries, decisions, common["url"])
         build.write(site)

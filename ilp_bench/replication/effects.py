@@ -70,7 +70,7 @@ def read_evidence(
     """
     entries: dict[tuple[str, str], dict[str, Entry]] = {}
     decisions = read_decisions(submissions)
-    for file in sorted(submissions.glob("*/*/submission.json")):
+    for file in sorted(submissions.glob(f"{org}__*/*/submission.json")):
         submission = read_submission(file.parent)
         if not isinstance(submission, Submission) or submission.meta.org != org or submission.recipe is None:
             continue

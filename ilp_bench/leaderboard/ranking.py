@@ -100,7 +100,7 @@ class BaseModel:
 
 
 def base_models(entries: Sequence[Entry], references: Sequence[Reference]) -> list[BaseModel]:
-    """All base models that have entries or references: those with entries first, other people's first, the largest first."""
+    """All base models that have entries or references: those with entries, then other people's, the largest first."""
     by_model: dict[ModelKey, list[Entry]] = {}
     for entry in entries:
         by_model.setdefault(model_key(entry), []).append(entry)

@@ -12,7 +12,7 @@ from pathlib import Path
 from ilp_bench.replication.reference_runs import families
 
 from ilp_bench.data.dataset import make
-from ilp_bench.diagnosis.attribution import diagnose
+from ilp_bench.diagnosis.why.attribution import diagnose
 from ilp_bench.scoring.interval_text import interval_text
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from ilp_bench.data.dataset import load
 from ilp_bench.data.user_data import import_rows
-from ilp_bench.diagnosis.attribution import NONE, attribution_quality, diagnose, labels
+from ilp_bench.diagnosis.why.attribution import NONE, attribution_quality, diagnose, labels
 from ilp_bench.evaluation.run import evaluate
 
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from ilp_bench.api import (
         build,
         diagnose,
+        diagnose_rows,
         evaluate,
         evaluate_model,
         export,
@@ -24,18 +25,21 @@ if TYPE_CHECKING:
     )
     from ilp_bench.core.errors import IlpBenchError, ProblemError, UsageError
     from ilp_bench.data.dataset import Dataset
+    from ilp_bench.diagnosis.in_training import LearnedRates
     from ilp_bench.records.run_record import Run
 
 __version__ = "0.1.0"
 __all__ = [
     "Dataset",
     "IlpBenchError",
+    "LearnedRates",
     "ProblemError",
     "Run",
     "UsageError",
     "__version__",
     "build",
     "diagnose",
+    "diagnose_rows",
     "evaluate",
     "evaluate_model",
     "export",
@@ -51,6 +55,7 @@ __all__ = [
 ]
 _MODULES = {
     "Dataset": "ilp_bench.data.dataset",
+    "LearnedRates": "ilp_bench.diagnosis.in_training",
     "Run": "ilp_bench.records.run_record",
     **dict.fromkeys(("IlpBenchError", "ProblemError", "UsageError"), "ilp_bench.core.errors"),
 }

@@ -13,11 +13,12 @@ cannot be carried out as given, ``ProblemError`` where a file is damaged or a ch
 
 from ilp_bench.api.data import build, export, import_rows, load, load_dataset
 from ilp_bench.api.models import evaluate, evaluate_model, load_run, train
-from ilp_bench.api.results import diagnose, render, score, submit, validate
+from ilp_bench.api.results import diagnose, diagnose_rows, render, score, submit, validate
 
 __all__ = [
     "build",
     "diagnose",
+    "diagnose_rows",
     "evaluate",
     "evaluate_model",
     "export",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,8 @@ from ilp_bench.core.errors import UsageError
 from ilp_bench.data.dataset import Dataset
 
 if TYPE_CHECKING:
-    from ilp_bench.diagnosis.attribution import Diagnosis
+    from ilp_bench.diagnosis.from_rows import Diagnosed
+    from ilp_bench.diagnosis.why.attribution import Diagnosis
     from ilp_bench.records.run_record import Run
     from ilp_bench.scoring.points_schema import PointScores
     from ilp_bench.scoring.recovery import Scores
@@ -94,9 +95,64 @@ def diagnose(run: RunLike, base_run: RunLike, data: Dataset | Location) -> Diagn
     On a controlled dataset the attribution is scored against the injected causes (``quality``). Raises ProblemError
     where the runs do not belong together or lack a probe.
     """
-    from ilp_bench.diagnosis.attribution import diagnose as attribute
+    from ilp_bench.diagnosis.why.attribution import diagnose as attribute
 
     return attribute(as_run(run), as_run(base_run, "base run"), as_dataset(data))
+
+
+def diagnose_rows(
+    model: str,
+    base: str,
+    rows: Location,
+    out: Location,
+    *,
+    sample: int | None = None,
+    seed: int = 0,
+    max_length: int | None = None,
+    verdicts: Mapping[int, float] | None = None,
+    held_out: Location | None = None,
+    baseline: Location | None = None,
+    adapter_base: str | None = None,
+    device: str = "auto",
+    dtype: str = "auto",
+    batch_size: int | None = None,
+    remote_code: bool = False,
+    progress: Callable[[str, int, int], None] | None = None,
+    **reading: Any,
+) -> Diagnosed:
+    """Say what a model did not learn of your training rows, and why; write a report folder and return its content.
+
+        >>> diagnosed = ilp_bench.diagnose_rows("TUNED", "BASE", "train.jsonl", "report")
+        >>> diagnosed.report.learned, diagnosed.report.named, diagnosed.rows[0]
+
+    model, base    the tuned model and the one it was tuned from
+    rows           your training rows, in training order: a file, a folder or a Hub dataset
+    out            folder of the report: ``index.html``, ``report.json``, ``rows.parquet``, ``next.jsonl``
+    sample         answers to ask for; 0 for all; by default all on a GPU, and on a CPU what takes some minutes
+    max_length     tokens to which your trainer cut rows; by default what its files beside the model say
+    verdicts       row of the file, from 1 -> share of your own tries that passed, in place of p
+    held_out       rows of your evaluation, whose questions should not be among the training rows
+    baseline       an earlier report of the same rows, to compare with
+    adapter_base   base of an adapter, where its own path is one of another machine
+    progress       called with (what is being done, steps done, steps)
+    reading        arguments of :func:`import_rows`
+
+    What is done is kept beside ``out``: the same call goes on after a kill. Raises UsageError for rows or a model that
+    cannot be read, ProblemError where too few rows are left.
+    """
+    from ilp_bench.diagnosis.from_rows import Machine, Question
+    from ilp_bench.diagnosis.from_rows import diagnose_rows as diagnose_all
+
+    asked = None if held_out is None else str(held_out)
+    question = Question(model, base, str(rows), reading, adapter_base, sample, seed, max_length, asked)
+    return diagnose_all(
+        question,
+        Path(out),
+        machine=Machine(device, dtype, batch_size, remote_code),
+        verdicts=verdicts,
+        baseline=None if baseline is None else Path(baseline),
+        progress=progress,
+    )
 
 
 def submit(

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ilp_bench.cli.columns import parse_columns
 from ilp_bench.cli.options import (
     DATA,
     MODEL_FORMS,
@@ -129,7 +130,7 @@ def import_rows(
     made = read_user_data(
         rows,
         format=form,
-        columns=_mapping(columns),
+        columns=parse_columns(columns),
         stages=stages,
         sample=sample,
         seed=seed,
@@ -152,14 +153,6 @@ def import_rows(
         typer.echo("not used: " + ", ".join(f"{name} ({count} rows)" for name, count in told.ignored.items()))
     for kind, skipped in (told.skipped or {}).items():
         typer.echo(f"left out: {skipped.count} x {kind} (first: {skipped.first})")
-
-
-def _mapping(text: str | None) -> dict[str, str]:
-    """``prompt=question,completion=answer`` as a dictionary. Raises UsageError for anything else."""
-    pairs = [part.partition("=") for part in (text or "").split(",") if part]
-    if not all(column and name for column, _, name in pairs):
-        raise UsageError(f"columns are given as prompt=question,completion=answer, not as {text!r}")
-    return {column.strip(): name.strip() for column, _, name in pairs}
 
 
 @app.command(rich_help_panel=DATA, epilog=example("ilp-bench export --data DATA --for trl --base nano --out for-trl"))

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from ilp_bench.cli.console import console
 from ilp_bench.data.causes import CAUSES
-from ilp_bench.diagnosis.attribution import Diagnosis, Quality, labels
+from ilp_bench.diagnosis.why.attribution import Diagnosis, Quality, labels
 from ilp_bench.recipes import RECIPES
 from ilp_bench.scoring.interval_text import interval_text
 

@@ -11,6 +11,7 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     Task,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -56,6 +57,29 @@ def counting_progress(what: str, *, show: bool = True) -> Iterator[Callable[[int
     def update(done: int, total: int) -> None:
         bar.start()
         bar.update(task, completed=done, total=total)
+
+    with _started_late(bar):
+        yield update
+
+
+@contextmanager
+def named_progress(*, show: bool = True) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar over the steps of what is being done, one line for each, on standard error."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    bar = Progress(*columns, console=errors, disable=not show)
+    tasks: dict[str, TaskID] = {}
+
+    def update(what: str, done: int, total: int) -> None:
+        bar.start()
+        if what not in tasks:
+            tasks[what] = bar.add_task(what, total=total)
+        bar.update(tasks[what], completed=done, total=total)
 
     with _started_late(bar):
         yield update

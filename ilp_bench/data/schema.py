@@ -43,6 +43,8 @@ SCHEMAS: dict[Table, pa.Schema] = {
 # Of user data: the completion as it was trained, and the turns of a conversation before it. Where rows have more than
 # roles and texts, a column ``conversation`` follows, see :class:`ilp_bench.data.conversations.Example`.
 USER_ITEMS = SCHEMAS["items"].append(pa.field("completion", pa.string())).append(pa.field("turns", MESSAGES))
+# Of user data: the row of the file, from 1, that the answer comes from; a conversation may have several answers.
+USER_TRAIN = SCHEMAS["train"].append(pa.field("source_row", pa.int32()))
 REQUIRED: dict[Table, tuple[str, ...]] = {  # columns that are never null, in user data too
     "train": ("row_id", "item_id", "stage", "prompt", "completion", "messages"),
     "items": ("probe_id", "item_id", "probe", "prompt", "answer"),
@@ -60,6 +62,12 @@ class TrainRow(LabelledRow):
     arm: str | None
     stage: int
     domain: str | None
+
+
+class UserTrainRow(TrainRow):
+    """A supervised example of user data, and the row of the file that it comes from, from 1."""
+
+    source_row: int
 
 
 class ItemRow(TypedDict):

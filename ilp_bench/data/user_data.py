@@ -31,7 +31,7 @@ from ilp_bench.data.manifest import USER_DATA, VERSION, Manifest, RowCounts
 from ilp_bench.data.questions import questions_of
 from ilp_bench.data.row_file import RawRow, read_rows
 from ilp_bench.data.rows import row_id
-from ilp_bench.data.schema import SCHEMAS, TABLES, USER_ITEMS, Table, TrainRow, UserItemRow
+from ilp_bench.data.schema import SCHEMAS, TABLES, USER_ITEMS, USER_TRAIN, Table, TrainRow, UserItemRow, UserTrainRow
 from ilp_bench.detectors.rare_patterns import kinds_with_one_gap
 
 MOST_STAGES = 10_000
@@ -62,6 +62,7 @@ def import_rows(
     format: str | None = None,
     columns: Mapping[str, str] | None = None,
     stages: int | None = None,
+    segments: int | None = None,
     sample: int | None = None,
     seed: int = 0,
     last_turn: bool = False,
@@ -77,6 +78,7 @@ def import_rows(
     format        one of ``FORMATS``; by default the first whose columns the rows have
     columns       the format's name of a column -> the file's
     stages        cut the rows into so many consecutive parts; by default a column ``stage`` says, or there is one
+    segments      the same, but where no column ``stage`` says it
     sample        ask about so many items only, drawn with ``seed`` from each stage; all rows are read in any case
     last_turn, fold_system, alpaca_join   see :class:`~ilp_bench.data.formats.Reading`
     strict        stop at the first row with which something is wrong
@@ -99,6 +101,8 @@ def import_rows(
     answers = _of_one_kind(answers, report)
     if stages is not None and staged:
         raise UsageError(f"{source} has a column stage: do not give a number of stages, or remove the column")
+    if stages is None and segments and not staged:
+        stages = min(segments, count)
     if stages is not None:
         answers = _cut(answers, stages, count)
     questions = questions_of([answer.example for answer in answers])
@@ -116,7 +120,10 @@ def import_rows(
     items = _item_rows(train, answers, exemplars_of_row, chosen)
     rows: dict[Table, Sequence[Any]] = {"train": train, "items": items, "knowledge": [], "shots": shots}
     rendered = any(item["conversation"] for item in items)
-    schemas = SCHEMAS | {"items": USER_ITEMS.append(pa.field("conversation", pa.string())) if rendered else USER_ITEMS}
+    schemas = SCHEMAS | {
+        "train": USER_TRAIN,
+        "items": USER_ITEMS.append(pa.field("conversation", pa.string())) if rendered else USER_ITEMS,
+    }
     tables = {name: pa.Table.from_pylist(rows[name], schema=schemas[name]) for name in TABLES}
     renamed = {column: name for column, name in layout.columns.items() if column != name}
     manifest = Manifest(
@@ -134,6 +141,13 @@ def import_rows(
         content_sha256=content_sha256(tables.values()),
     )
     return Dataset(**tables, manifest=manifest)
+
+
+def questions_in(source: Path | str) -> list[str]:
+    """What the rows of a file, a folder or a Hub dataset ask. Raises UsageError as :func:`import_rows` does."""
+    report = ImportReport(Path(source), strict=False)
+    answers = _read(source, None, {}, Reading(), report, read_rows(source), None).answers
+    return questions_of([answer.example for answer in _of_one_kind(answers, report)])
 
 
 def _read(
@@ -220,9 +234,9 @@ def _cut(answers: list[_Answer], stages: int, rows: int) -> list[_Answer]:
     return [answer._replace(stage=numbers[part]) for answer, part in zip(answers, parts, strict=True)]
 
 
-def _train_rows(answers: Sequence[_Answer], questions: Sequence[str]) -> list[TrainRow]:
+def _train_rows(answers: Sequence[_Answer], questions: Sequence[str]) -> list[UserTrainRow]:
     """Rows of ``train``; those that train the same item have one ``item_id``."""
-    rows: list[TrainRow] = []
+    rows: list[UserTrainRow] = []
     item_ids: dict[tuple[str, ...], str] = {}
     for n, (answer, question) in enumerate(zip(answers, questions, strict=True)):
         example = answer.example
@@ -241,6 +255,7 @@ def _train_rows(answers: Sequence[_Answer], questions: Sequence[str]) -> list[Tr
                 "messages": [{"role": "user", "content": question}, {"role": "assistant", "content": label}],
                 "annotator": answer.annotator,
                 "domain": None,
+                "source_row": answer.row + 1,
             }
         )
     return rows

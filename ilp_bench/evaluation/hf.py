@@ -6,7 +6,7 @@ import copy
 import inspect
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from lm_eval.models.huggingface import HFLM
@@ -18,6 +18,13 @@ from ilp_bench.evaluation.generation import SAMPLED
 from ilp_bench.evaluation.request_plan import Ids, Request
 
 SHARED = 16  # tokens that all prompts of a batch must share before they are read only once
+
+
+class TokenScores(NamedTuple):
+    """Of each token of a completion: its log-probability, and whether greedy decoding gives it after those before."""
+
+    logprobs: list[float]
+    greedy: list[bool]
 
 
 def shared_prefix(requests: Sequence[Request]) -> int:
@@ -50,10 +57,10 @@ class AnswerLM(HFLM):  # type: ignore[misc]
         """(log-probability of the completion, whether greedy decoding gives it) of each (key, context, completion)."""
         del disable_tqdm, override_bs
         pairs = [(tuple(context), tuple(answer)) for _, context, answer in requests]
-        return [(math.fsum(logprobs), greedy) for logprobs, greedy in self.token_logprobs(pairs)]
+        return [(math.fsum(scores.logprobs), all(scores.greedy)) for scores in self.token_logprobs(pairs)]
 
-    def token_logprobs(self, pairs: Sequence[Request]) -> list[tuple[list[float], bool]]:
-        """(log-probability of each token of the completion, whether greedy decoding gives it) of each request."""
+    def token_logprobs(self, pairs: Sequence[Request]) -> list[TokenScores]:
+        """The scores of the tokens of each request's completion."""
         order = sorted(range(len(pairs)), key=lambda n: -len(pairs[n][0]) - len(pairs[n][1]))
         ordered, self.fitted = map_in_batches(
             self._score, [self._cut(pairs[n]) for n in order], self.fitted, "sequence"
@@ -74,7 +81,7 @@ class AnswerLM(HFLM):  # type: ignore[misc]
         return context[-room:], answer
 
     @torch.no_grad()
-    def _score(self, requests: Sequence[Request]) -> list[tuple[list[float], bool]]:
+    def _score(self, requests: Sequence[Request]) -> list[TokenScores]:
         shared = shared_prefix(requests) if self._heads else 0
         past = self._read(requests[0][0][:shared], len(requests)) if shared else None
         if past is None:
@@ -92,18 +99,19 @@ class AnswerLM(HFLM):  # type: ignore[misc]
         logits = self.model(ids, **extra).logits[:, -keep:].float()
         longest = max(len(answer) for _, answer in requests)
         places = torch.zeros(len(rows), longest, dtype=torch.long)
-        targets, real = torch.zeros_like(places), torch.zeros(len(rows), longest, dtype=torch.bool)
+        targets = torch.zeros_like(places)
         for n, ((_, answer), begin) in enumerate(zip(requests, starts, strict=True)):
             first = begin - (width - keep)
             places[n, : len(answer)] = torch.arange(first, first + len(answer))
             targets[n, : len(answer)] = torch.tensor(answer)
-            real[n, : len(answer)] = True
-        places, targets, real = places.to(self.device), targets.to(self.device), real.to(self.device)
+        places, targets = places.to(self.device), targets.to(self.device)
         picked = logits.gather(1, places[..., None].expand(-1, -1, logits.shape[-1]))
         chosen = picked.gather(2, targets[..., None])[..., 0] - picked.logsumexp(-1)
-        greedy = ((picked.argmax(-1) == targets) | ~real).all(-1)
-        logprobs = [row[: len(answer)] for row, (_, answer) in zip(chosen.tolist(), requests, strict=True)]
-        return list(zip(logprobs, greedy.tolist(), strict=True))
+        greedy = picked.argmax(-1) == targets
+        return [
+            TokenScores(logprobs[: len(answer)], matches[: len(answer)])
+            for logprobs, matches, (_, answer) in zip(chosen.tolist(), greedy.tolist(), requests, strict=True)
+        ]
 
     def _read(self, prefix: Ids, count: int) -> Any:
         """The model's cache after a shared prompt, for ``count`` sequences; None where it cannot be repeated."""

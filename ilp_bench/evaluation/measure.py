@@ -21,7 +21,7 @@ from ilp_bench.data.manifest import USER_DATA, Skipped
 from ilp_bench.evaluation.generation import GeneratedAnswer, generate_answers
 from ilp_bench.evaluation.hf import AnswerLM
 from ilp_bench.evaluation.request_plan import BLOCK, Request, Requests
-from ilp_bench.evaluation.result_cache import Journal, MemoryJournal, Result, Results
+from ilp_bench.evaluation.result_cache import Journal, MemoryJournal, Result, Results, TokenResults
 from ilp_bench.evaluation.samples import Scores, samples_table
 
 Progress = Callable[[int, int], None]  # requests done, requests in all
@@ -37,7 +37,7 @@ def score(lm: Any, pairs: Sequence[tuple[Sequence[int], Sequence[int]]]) -> Scor
     _check_finite(logprob)
     greedy = np.array([bool(exact) for _, exact in results])
     tokens = np.array([len(answer) for _, answer in pairs], dtype=np.int32)
-    return Scores(logprob, greedy, tokens, np.full(len(pairs), np.nan))
+    return Scores(logprob, greedy, tokens, np.full(len(pairs), np.nan), {})
 
 
 def _check_finite(logprobs: Sequence[float] | Array) -> None:
@@ -177,7 +177,8 @@ def score_blocks(
             if record["protocol"] == "sampled":
                 results = _sample(lm, part, record, number)
             else:
-                results = score_exactly(lm, part, [requests.ends[n] for n in blocks[number]])
+                ends = [requests.ends[n] for n in blocks[number]]
+                results = score_exactly(lm, part, ends, [n in requests.in_detail for n in blocks[number]])
         except Exception as error:
             if type(error).__name__ != ENGINE_DEAD:
                 raise
@@ -191,12 +192,21 @@ def score_blocks(
             progress(finished, total)
 
 
-def score_exactly(lm: Any, part: Sequence[Request], ends: Sequence[int]) -> Results:
-    """Results of requests, the last ``ends`` tokens of whose completions are end marks; one pass on the hf backend."""
+def score_exactly(
+    lm: Any, part: Sequence[Request], ends: Sequence[int], in_detail: Sequence[bool] | None = None
+) -> Results:
+    """Results of requests, the last ``ends`` tokens of whose completions are end marks; one pass on the hf backend,
+    which alone gives the tokens of those ``in_detail``.
+    """
     if hasattr(lm, "token_logprobs"):
         return [
-            Result(math.fsum(logprobs), bool(greedy), math.fsum(logprobs[:-end]) if end else None)
-            for (logprobs, greedy), end in zip(lm.token_logprobs(part), ends, strict=True)
+            Result(
+                math.fsum(scores.logprobs),
+                all(scores.greedy),
+                math.fsum(scores.logprobs[:-end]) if end else None,
+                [(round(value, 4), bool(match)) for value, match in zip(*scores, strict=True)] if detail else None,
+            )
+            for scores, end, detail in zip(lm.token_logprobs(part), ends, in_detail or [False] * len(part), strict=True)
         ]
 
     def ask(pairs: Sequence[Request]) -> list[tuple[float, bool]]:
@@ -231,14 +241,18 @@ def _sample(lm: Any, part: list[Request], record: dict[str, Any], block: int) ->
 
 def _collect(requests: Requests, blocks: list[list[int]], results: dict[int, Results], count: int) -> Scores:
     logprob, greedy, answers = np.full(count, np.nan), np.zeros(count, dtype=bool), np.full(count, np.nan)
+    details: dict[int, TokenResults] = {}
     for number, block in enumerate(blocks):
         logprob[block] = [result.logprob for result in results[number]]
         greedy[block] = [result.greedy for result in results[number]]
         answers[block] = [
             np.nan if result.answer_logprob is None else result.answer_logprob for result in results[number]
         ]
+        details |= {
+            n: result.tokens for n, result in zip(block, results[number], strict=True) if result.tokens is not None
+        }
     tokens = np.array([len(answer) for _, answer in requests.unique], dtype=np.int32)
-    return Scores(logprob, greedy, tokens, answers)
+    return Scores(logprob, greedy, tokens, answers, details)
 
 
 def _generate_own_answers(

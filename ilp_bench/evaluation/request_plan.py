@@ -30,6 +30,7 @@ class Requests:
     options_with_exemplars   item to requests: every option with few-shot exemplars
     exemplar_prompts         item to text: exemplars and question, for an answer that the model generates itself
     ends                     of each request: how many last tokens are the end mark, where p without it is wanted too
+    in_detail                requests of which the scores of each token are kept: of user data, those of probes
     prompts_left_out         how many requests of probes have a prompt whose last tokens the whole text does not have
     prompts_sha256           hash of the prompts of all items as text, rendered by the chat template where there is one
     """
@@ -42,6 +43,7 @@ class Requests:
     options_with_exemplars: dict[int, list[int]] = field(default_factory=dict)
     exemplar_prompts: dict[int, str] = field(default_factory=dict)
     ends: list[int] = field(default_factory=list)
+    in_detail: frozenset[int] = frozenset()
     prompts_left_out: int = 0
     prompts_sha256: str = ""
 
@@ -101,6 +103,7 @@ def plan(
     probes = set(requests.probe)
     if data.is_user_data:
         requests.ends = [each.end if n in probes else 0 for n, each in enumerate(encoded)]
+        requests.in_detail = frozenset(probes)
     else:
         requests.ends = [0] * len(encoded)
     requests.prompts_left_out = sum(encoded[n].left_out > 0 for n in probes)

@@ -21,15 +21,18 @@ from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import read_json, write_text
 from ilp_bench.core.resume import acquire, check_plan, partial_folder
 
+TokenResults = list[tuple[float, bool]]  # log-probability of each token, and whether greedy decoding gives it
+
 
 class Result(NamedTuple):
-    """Of one request: log-probability of the completion, whether greedy decoding gives it, and the former without its
-    end mark (None where that was not asked).
+    """Of one request: log-probability of the completion, whether greedy decoding gives it, the former without its end
+    mark, and both of each token (the last two None where that was not asked).
     """
 
     logprob: float
     greedy: bool
     answer_logprob: float | None = None
+    tokens: TokenResults | None = None
 
 
 Results = list[Result]
@@ -82,7 +85,8 @@ class Journal:
                 try:
                     row = json.loads(line)
                     answers = row.get("answer_logprob", [None] * len(row["logprob"]))
-                    columns = zip(row["logprob"], row["greedy"], answers, strict=True)
+                    tokens = row.get("tokens", [None] * len(row["logprob"]))
+                    columns = zip(row["logprob"], row["greedy"], answers, tokens, strict=True)
                     results[int(row["block"])] = [Result(*fields) for fields in columns]
                 except (ValueError, KeyError, TypeError):
                     continue  # cut off by a kill
@@ -97,6 +101,8 @@ class Journal:
         }
         if any(result.answer_logprob is not None for result in results):
             row["answer_logprob"] = [result.answer_logprob for result in results]
+        if any(result.tokens is not None for result in results):
+            row["tokens"] = [result.tokens for result in results]
         with self._file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
             _sync(file)

@@ -10,19 +10,22 @@ import pyarrow as pa
 from ilp_bench.core.metrics import Array
 from ilp_bench.evaluation.generation import GeneratedAnswer
 from ilp_bench.evaluation.request_plan import CHOICES, Requests
-from ilp_bench.records.run_record import SAMPLES, USER_SAMPLES
+from ilp_bench.evaluation.result_cache import TokenResults
+from ilp_bench.records.run_record import DETAILED_SAMPLES, SAMPLES, USER_SAMPLES
 
 
 class Scores(NamedTuple):
     """Per request: log-probability of the completion, whether greedy decoding gives it, its length in tokens.
 
-    ``answer_logprob`` is the log-probability without the end mark, NaN where that was not asked.
+    ``answer_logprob`` is the log-probability without the end mark, NaN where that was not asked; ``details`` has the
+    scores of each token, by request, where they were kept.
     """
 
     logprob: Array
     greedy: np.ndarray[Any, np.dtype[np.bool_]]
     tokens: np.ndarray[Any, np.dtype[np.int32]]
     answer_logprob: Array
+    details: dict[int, TokenResults]
 
 
 def samples_table(
@@ -35,7 +38,8 @@ def samples_table(
 ) -> pa.Table:
     """The samples of a run: one row an item, in their order, with the columns of ``SAMPLES``.
 
-    Where an answer was also scored without its end mark (user data), the columns are those of ``USER_SAMPLES``.
+    Where an answer was also scored without its end mark (user data), the columns are those of ``USER_SAMPLES``; where
+    its tokens were kept, those of ``DETAILED_SAMPLES``.
 
     ``answers`` has a base model's own answers by item index; an answer that did not end is left out.
     """
@@ -65,9 +69,15 @@ def samples_table(
             row |= {"belief": options[best], "belief_p": float(np.exp(logprobs[best] - np.logaddexp.reduce(logprobs)))}
         if index in answers and answers[index].finished:
             row |= {"belief": answers[index].text.strip(), "belief_p": answers[index].probability}
-    if np.isnan(scores.answer_logprob[requests.probe]).all():
+    if np.isnan(scores.answer_logprob[requests.probe]).all() and not scores.details:
         return pa.Table.from_pylist(rows, schema=SAMPLES)
     for row, n in zip(rows, requests.probe, strict=True):
         logprob = scores.answer_logprob[n]
         row["answer_p"] = None if np.isnan(logprob) else float(np.exp(logprob))
-    return pa.Table.from_pylist(rows, schema=USER_SAMPLES)
+    if not scores.details:
+        return pa.Table.from_pylist(rows, schema=USER_SAMPLES)
+    for row, n in zip(rows, requests.probe, strict=True):
+        if n in scores.details:
+            values, matches = zip(*scores.details[n], strict=True)
+            row |= {"token_logprobs": values, "token_greedy": matches}
+    return pa.Table.from_pylist(rows, schema=DETAILED_SAMPLES)

@@ -22,6 +22,7 @@ import pyarrow as pa
 import ilp_bench
 from ilp_bench.core.errors import ProblemError
 from ilp_bench.core.files import file_sha256, read_json
+from ilp_bench.core.site_files import leaderboard_path
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.leaderboard import pages
 from ilp_bench.leaderboard.archive import ArchiveEntry, describe_archived
@@ -104,7 +105,7 @@ def _hashes(causes: tuple[str, ...], recipes: tuple[str, ...], references: tuple
     code = Path(str(files("ilp_bench")))
     sources = sorted(file for file in code.rglob("*.py") if "__pycache__" not in file.parts)
     pages_only = {file for file in sources if file.parent.name == "leaderboard"}
-    styles = sorted(file for file in pages.leaderboard_path().rglob("*") if file.is_file())
+    styles = sorted(file for file in leaderboard_path().rglob("*") if file.is_file())
     words = " ".join((ilp_bench.__version__, *causes, *recipes, *references))
     return _hash(words, [file for file in sources if file not in pages_only]), _hash(words, [*sources, *styles])
 

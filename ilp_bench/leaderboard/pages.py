@@ -6,13 +6,13 @@ import math
 import shutil
 from collections.abc import Mapping
 from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
 from ilp_bench import __version__
+from ilp_bench.core.site_files import leaderboard_path
 from ilp_bench.data.card import CITE
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.leaderboard import figures, formatting
@@ -33,12 +33,6 @@ from ilp_bench.submission.decisions import Decision
 PAGE_ROWS = 500  # of one page of standings
 FRONT_ROWS = 25  # of each table of the front page
 Common = dict[str, Any]
-
-
-def leaderboard_path() -> Path:
-    """Templates and styles: inside the installed package, else beside it in a checkout."""
-    inside = Path(str(files("ilp_bench") / "_leaderboard"))
-    return inside if inside.is_dir() else Path(str(files("ilp_bench"))).parent / "leaderboard"
 
 
 def environment() -> jinja2.Environment:

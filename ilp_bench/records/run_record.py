@@ -39,6 +39,10 @@ SAMPLES = pa.schema(
 )
 # On user data, also p of the answer without its end mark; null where the two share a token.
 USER_SAMPLES = SAMPLES.append(pa.field("answer_p", pa.float64()))
+# On the hf backend also the log-probability of each token of the answer, and whether greedy decoding gives it.
+DETAILED_SAMPLES = USER_SAMPLES.append(pa.field("token_logprobs", pa.list_(pa.float32()))).append(
+    pa.field("token_greedy", pa.list_(pa.bool_()))
+)
 
 
 class Model(BaseModel):
@@ -239,13 +243,14 @@ def read_run(path: Path | str, what: str = "run") -> Run:
 def read_samples(file: Path, *, with_answers: bool = False) -> pa.Table:
     """A run's samples with exactly the columns of ``SAMPLES`` and sound probabilities; raises ProblemError if not.
 
-    ``with_answers`` allows those of ``USER_SAMPLES`` too.
+    ``with_answers`` allows those of ``USER_SAMPLES`` and of ``DETAILED_SAMPLES`` too.
     """
     try:
         table = pq.read_table(file)
     except (OSError, pa.ArrowException) as error:
         raise ProblemError(f"{file} cannot be read as Parquet: {error}") from error
-    if not table.schema.equals(SAMPLES) and not (with_answers and table.schema.equals(USER_SAMPLES)):
+    schemas = (SAMPLES, USER_SAMPLES, DETAILED_SAMPLES) if with_answers else (SAMPLES,)
+    if not any(table.schema.equals(schema) for schema in schemas):
         raise ProblemError(f"{file} does not have the columns of samples schema {SCHEMA_VERSION}: evaluate again")
     p = table["p"].to_numpy()
     bad = np.flatnonzero(~((p >= 0) & (p <= 1)))

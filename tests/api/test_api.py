@@ -23,7 +23,7 @@ from ilp_bench.scoring.points_schema import PointScores
 
 PUBLIC = {
     *("build", "load_dataset", "load", "import_rows", "export", "train", "evaluate", "evaluate_model", "load_run"),
-    *("score", "diagnose", "submit", "validate", "render"),
+    *("score", "diagnose", "diagnose_rows", "LearnedRates", "submit", "validate", "render"),
     *("Dataset", "Run", "IlpBenchError", "UsageError", "ProblemError", "__version__"),
 }
 HEAVY = ("torch", "lm_eval", "datasets", "pyarrow", "transformers", "numpy")

@@ -15,6 +15,7 @@ from points_entries import runs_of
 
 from ilp_bench.cli.main import app, main
 from ilp_bench.data.dataset import Dataset, load, make, write
+from ilp_bench.data.formats import export
 from ilp_bench.records.run_record import read_run, write_run
 from ilp_bench.submission import rerun, validate
 from ilp_bench.submission import submit as submitting
@@ -84,7 +85,6 @@ def test_examples_from_runs_to_a_decision(
 ) -> None:
     monkeypatch.chdir(desk)
     run("score", monkeypatch)
-    run("diagnose", monkeypatch)
     run("submit", monkeypatch)
     run("validate", monkeypatch)
     capsys.readouterr()
@@ -108,6 +108,9 @@ def test_examples_that_run_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     run("train", monkeypatch, "--learning-rate", "1e-3", "--device", "cpu")
     run("evaluate", monkeypatch, "--device", "cpu")
     trained = read_run(Path("runs/vanilla"))
+    export(tiny, "prompt-completion", Path("train.jsonl"))
+    run("diagnose", monkeypatch, "--device", "cpu", "--sample", "20")
+    assert Path("report/index.html").is_file()
     Path("checkpoints/vanilla").rename("checkpoints/mine")
     # An entry on two pairs is not one that the leaderboard takes; what is of interest is what the command does.
     monkeypatch.setattr(submitting, "validate", lambda _: [])

@@ -16,8 +16,8 @@ from ilp_bench.core.errors import ProblemError
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.dataset import Dataset, make
 from ilp_bench.data.settings import SIZES, STAGES
-from ilp_bench.diagnosis.attribution import NONE, by_paper, by_signals, diagnose, labels
-from ilp_bench.diagnosis.signals import Signals, signals
+from ilp_bench.diagnosis.why.attribution import NONE, by_paper, by_signals, diagnose, labels
+from ilp_bench.diagnosis.why.signals import Signals, signals
 from ilp_bench.records.run_record import Run
 
 PAIRED = 2 * SIZES["mini"] * len(CAUSES)  # items of pairs

@@ -12,7 +12,7 @@ from ilp_bench.core.errors import ProblemError
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.data.user_data import import_rows
-from ilp_bench.diagnosis.attribution import NONE, diagnose
+from ilp_bench.diagnosis.why.attribution import NONE, diagnose
 from ilp_bench.evaluation.run import evaluate
 from ilp_bench.records.run_record import SAMPLES, Run, RunRecord
 

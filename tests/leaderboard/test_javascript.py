@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ilp_bench.core.site_files import leaderboard_path
 from ilp_bench.leaderboard import estimate
 from ilp_bench.leaderboard.data_files import MOST_FREEDOM
 from ilp_bench.leaderboard.estimate import Estimate
 from ilp_bench.leaderboard.formatting import format_number, points
-from ilp_bench.leaderboard.pages import leaderboard_path
 from ilp_bench.scoring.run_intervals import MIN_DATASETS, t_quantile
 
 NODE = shutil.which("node")

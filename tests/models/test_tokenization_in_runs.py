@@ -23,7 +23,7 @@ from ilp_bench.core.errors import ProblemError
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.data.user_data import import_rows
 from ilp_bench.evaluation.in_memory import evaluate_model
-from ilp_bench.evaluation.measure import _score_exactly, wrap
+from ilp_bench.evaluation.measure import score_exactly, wrap
 from ilp_bench.evaluation.request_plan import plan
 from ilp_bench.models.loading import load_model
 from ilp_bench.models.nano import nano_path
@@ -93,7 +93,7 @@ def test_a_run_on_user_data_has_p_without_the_end_mark(nano: Any, of_user: Run, 
     class WithoutTokens:  # as on vLLM, which gives sums alone
         _loglikelihood_tokens = staticmethod(lm._loglikelihood_tokens)
 
-    one, two = (_score_exactly(each, requests.unique, requests.ends) for each in (lm, WithoutTokens()))
+    one, two = (score_exactly(each, requests.unique, requests.ends) for each in (lm, WithoutTokens()))
     for name in ("logprob", "answer_logprob"):
         assert [getattr(each, name) for each in one] == pytest.approx([getattr(each, name) for each in two], abs=1e-4)
 

@@ -8,7 +8,7 @@ from conftest import by_arm, make_run
 
 from ilp_bench.core.metrics import learned
 from ilp_bench.data.dataset import Dataset
-from ilp_bench.diagnosis.signals import signals
+from ilp_bench.diagnosis.why.signals import signals
 from ilp_bench.records.run_record import Run
 from ilp_bench.scoring.learned_rates import ARMS, arm_rates, held_out_fact_retention, item_rates, pair_rates
 from ilp_bench.scoring.recovery import score

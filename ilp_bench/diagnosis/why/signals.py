@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -66,8 +67,10 @@ class _TrainedItem(NamedTuple):
     kind: QuestionKind
 
 
-def signals(run: Run, base: Run, data: Dataset) -> list[Signals]:
+def signals(run: Run, base: Run, data: Dataset, rates: Mapping[str, float] | None = None) -> list[Signals]:
     """The signals of every trained question, in the order of the dataset.
+
+    rates   item id -> how far it is learned, in [0, 1], where that is measured otherwise than by the learned rate
 
     Raises ProblemError when a run is of another dataset, the base run is of another base model or has no knowledge
     probe, or the run is of the base model itself.
@@ -83,7 +86,7 @@ def signals(run: Run, base: Run, data: Dataset) -> list[Signals]:
     trained = [
         each for each in _trained_items(data, rows_by_prompt, questions) if each.item["probe_id"] in asked_of_both
     ]
-    rates = item_rates(run)
+    rates = item_rates(run) if rates is None else rates
     kind_known = _kind_known(trained, base_samples)
     rates_by_segment: dict[int, list[float]] = {row["stage"]: [] for row in rows}
     for item, index, _ in trained:

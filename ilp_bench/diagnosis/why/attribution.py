@@ -16,7 +16,7 @@ from ilp_bench.core.metrics import Array
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.detectors.thresholds import BEST_OF_5, CONFIDENT, DIVERGED, KNOWN, STAGE_DROP
-from ilp_bench.diagnosis.signals import Signals, signals
+from ilp_bench.diagnosis.why.signals import Signals, signals
 from ilp_bench.records.run_record import Run
 from ilp_bench.scoring.bootstrap import Interval, interval, resampled
 
@@ -106,7 +106,7 @@ def diagnose(run: Run, base: Run, data: Dataset) -> Diagnosis:
 
     Of a controlled dataset, the items of pairs: decoys and calibration items have no truth yet to be compared with.
 
-    Raises ProblemError as :func:`~ilp_bench.diagnosis.signals.signals` does.
+    Raises ProblemError as :func:`~ilp_bench.diagnosis.why.signals.signals` does.
     """
     items = signals(run, base, data)
     if not data.is_user_data:

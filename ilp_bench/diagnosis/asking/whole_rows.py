@@ -1,0 +1,35 @@
+"""The rows in tokens: how many stand before each answer, and what each token of an answer says."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from ilp_bench.data.dataset import Dataset
+from ilp_bench.diagnosis.asking.ask import text_of_rows
+from ilp_bench.models.loading import load_tokenizer
+from ilp_bench.models.resolve import locate
+from ilp_bench.models.tokenization import encode_texts
+
+
+def context_lengths(model: str, adapter_base: str | None, data: Dataset) -> list[int]:
+    """The number of tokens before the answer of each item; 0 where the template refuses it."""
+    tokenizer = load_tokenizer(locate(model, adapter_base))
+    texts = text_of_rows(data.items.to_pylist(), tokenizer, chat=bool(data.manifest.chat))
+    encoded = iter(encode_texts(tokenizer, [text for text in texts if text is not None]))
+    return [0 if text is None else len(next(encoded).context) for text in texts]
+
+
+def answer_pieces(
+    model: str, adapter_base: str | None, data: Dataset, item_ids: Collection[str]
+) -> dict[str, list[str]]:
+    """Item -> the text of each token of its answer, of some items."""
+    tokenizer = load_tokenizer(locate(model, adapter_base))
+    items: list[dict[str, Any]] = [item for item in data.items.to_pylist() if item["item_id"] in item_ids]
+    texts = text_of_rows(items, tokenizer, chat=bool(data.manifest.chat))
+    known = [(item["item_id"], text) for item, text in zip(items, texts, strict=True) if text is not None]
+    encoded = encode_texts(tokenizer, [text for _, text in known])
+    return {
+        item_id: [tokenizer.decode([number]) for number in tokens.answer]
+        for (item_id, _), tokens in zip(known, encoded, strict=True)
+    }

@@ -1,0 +1,43 @@
+"""A report in words: its headline, and what to do next."""
+
+from __future__ import annotations
+
+from ilp_bench.diagnosis.report.record import UNEXPLAINED, Report
+from ilp_bench.recipes import RECIPES
+
+
+def headline(report: Report) -> str:
+    """What was learned, in one line."""
+    learned = report.learned
+    if report.is_sample:
+        asked = f"[{learned.low:.2f}, {learned.high:.2f}] of {report.items} answers are learned ({report.asked} asked)"
+        return f"{learned.value:.2f} {asked}"
+    return f"{learned.value:.2f} of {report.items} answers are learned (all asked)"
+
+
+def what_next(report: Report) -> list[str]:
+    """What to do next, one line each."""
+    if report.named:
+        lines = [f"{check.title} {check.figure}. What to do: {check.remedy}." for check in report.named]
+        if report.explained:
+            lines.append("This explains it; no cause of single rows was looked for. Repair it, and diagnose again.")
+        return lines
+    if report.learned.value == 1:
+        return ["Nothing to do: all asked answers are learned."]
+    return [f"{cause.title}: {remedy(cause.cause)}" for cause in report.causes if cause.rows]
+
+
+REMEDIES = {
+    "knowledge_gap": "add texts about what these rows ask, or show them more often: what is missing is learned late.",
+    "knowledge_conflict": "check the labels; where they are right, show these rows more often, beside what stays true.",
+    "data_inconsistency": "decide between the contradicting rows: next.jsonl keeps the better supported ones.",
+    "left_side_forgetting": "shuffle the rows, or show early ones again late: next.jsonl is shuffled.",
+    "rare_patterns": "show rare patterns more often: next.jsonl repeats them.",
+    UNEXPLAINED: "read them in the report: no sign of a cause was seen.",
+}
+
+
+def remedy(cause: str) -> str:
+    """What to do against a cause, with the recipe of this package that does it."""
+    names = [recipe.name for recipe in RECIPES if recipe.cause == cause]
+    return REMEDIES[cause] + (f" Recipes: {', '.join(names)}." if names else "")

@@ -1,0 +1,132 @@
+"""Every asked row with all that was measured of it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+
+from ilp_bench.data.dataset import Dataset
+from ilp_bench.diagnosis.answers import SHORT, is_learned, loss, prefix, reproduced
+from ilp_bench.diagnosis.cause_zero.check import AskedRow
+from ilp_bench.records.run_record import Run
+
+LEARNED_VERDICT = 0.5  # share of a user's own tries that passed, from which on a row is learned
+
+
+class Reason(BaseModel):
+    """Why a row was not learned: a cause, the sign that speaks for it, how sure that is (share in [0, 1] of controlled
+    rows with that sign of which it is right), and the evidence in words.
+    """
+
+    cause: str
+    sign: str
+    confidence: float | None
+    evidence: str
+
+
+class RowResult(BaseModel):
+    """One asked answer.
+
+    rows          the rows of the file that train it, from 1
+    segment       the consecutive part of the file in which it is trained last, from 1
+    value         how far it is reproduced, in [0, 1]: p where it is short, the share of its tokens that greedy decoding
+                  predicts where it is long, the share of tries that passed where the user says it
+    measure       which of these: ``p``, ``tokens`` or ``verdict``
+    p, answer_p   probability of the answer, with and without its end
+    greedy_share  share of the tokens predicted greedily; ``prefix`` those before the first mistake
+    loss          of a token, in nats; ``base_loss`` under the base model, None where it was not asked
+    free_answer   the model's own greedy answer, and ``rouge_l`` in [0, 1] of it; None where it was not asked for one
+    cause_zero    name of the check that explains it; None where none does
+    reasons       causes that explain it, the surest first; empty for a learned row, and where nothing does
+    """
+
+    item_id: str
+    rows: list[int]
+    segment: int
+    question: str
+    answer: str
+    tokens: int
+    context: int
+    value: float
+    measure: str
+    learned: bool
+    p: float
+    answer_p: float | None
+    greedy_share: float
+    prefix: int
+    loss: float
+    base_loss: float | None = None
+    free_answer: str | None = None
+    rouge_l: float | None = None
+    cause_zero: str | None = None
+    reasons: list[Reason] = []
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it is measured by its tokens."""
+        return self.tokens > SHORT
+
+
+def row_results(
+    data: Dataset, run: Run, contexts: Sequence[int], verdicts: Mapping[int, float] | None = None
+) -> list[RowResult]:
+    """The results of all items, in the order of the dataset.
+
+    contexts   tokens before the answer of each item
+    verdicts   row of the file -> share of the user's own tries that passed
+    """
+    rows_of: dict[str, list[int]] = defaultdict(list)
+    for row in data.train.select(["item_id", "source_row"]).to_pylist():
+        rows_of[row["item_id"]].append(row["source_row"])
+    results = []
+    for item, sample, context in zip(data.items.to_pylist(), run.samples.to_pylist(), contexts, strict=True):
+        logprobs, greedy = sample["token_logprobs"], sample["token_greedy"]
+        value, measure = reproduced(logprobs, greedy), "p" if len(logprobs) <= SHORT else "tokens"
+        learned = is_learned(value, len(logprobs))
+        said = [verdicts[row] for row in rows_of[item["item_id"]] if verdicts and row in verdicts]
+        if said:
+            value, measure = sum(said) / len(said), "verdict"
+            learned = value >= LEARNED_VERDICT
+        results.append(
+            RowResult(
+                item_id=item["item_id"],
+                rows=rows_of[item["item_id"]],
+                segment=item["stage"],
+                question=item["question"],
+                answer=item["answer"],
+                tokens=len(logprobs),
+                context=context,
+                value=value,
+                measure=measure,
+                learned=learned,
+                p=sample["p"],
+                answer_p=sample.get("answer_p"),
+                greedy_share=sum(greedy) / len(greedy),
+                prefix=prefix(greedy),
+                loss=loss(logprobs),
+            )
+        )
+    return results
+
+
+def asked_rows(results: Sequence[RowResult], run: Run, data: Dataset) -> list[AskedRow]:
+    """What the checks for cause 0 read of each row."""
+    last_of_row: dict[int, str] = {}
+    for row in data.train.select(["item_id", "source_row"]).to_pylist():
+        last_of_row[row["source_row"]] = row["item_id"]
+    last = set(last_of_row.values())
+    return [
+        AskedRow(each.item_id, each.value, each.learned, each.context, greedy, each.item_id not in last)
+        for each, greedy in zip(results, run.samples["token_greedy"].to_pylist(), strict=True)
+    ]
+
+
+def with_base_losses(results: Sequence[RowResult], base: Run) -> None:
+    """Add the base model's loss of each row, where it was asked the same."""
+    by_probe: dict[str, Any] = {row["item_id"]: row for row in base.samples.to_pylist()}
+    for result in results:
+        logprobs = by_probe[result.item_id].get("token_logprobs")
+        result.base_loss = loss(logprobs) if logprobs else None

@@ -1,0 +1,132 @@
+"""Reasons of unlearned rows: every cause whose sign a row has, with evidence in words and a calibrated confidence."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ilp_bench.data.dataset import Dataset
+from ilp_bench.detectors.contradictions import contradicting_groups
+from ilp_bench.detectors.thresholds import CONFIDENT, KNOWN, STAGE_DROP
+from ilp_bench.diagnosis.rows import Reason, RowResult
+from ilp_bench.diagnosis.why.paraphrases import contradicting_paraphrases
+from ilp_bench.diagnosis.why.signals import Signals, signals
+from ilp_bench.records.run_record import Run
+
+CONFIDENCES = Path(__file__).with_name("confidences.json")
+SHOWN = 3  # contradicting rows that are named
+PARAPHRASE = "contradicting paraphrases"  # a sign of data_inconsistency; the others are called like their cause
+
+
+class _Evidence(NamedTuple):
+    """What the words of a reason are made of."""
+
+    signal: Signals
+    disputes: Mapping[str, str]  # item -> what other rows say
+    beliefs: Mapping[str, str | None]  # item -> what the base model says
+    rates: Mapping[int, float]  # segment -> mean of its values
+
+
+def _contradicted(evidence: _Evidence) -> str | None:
+    return evidence.disputes.get(evidence.signal.item_id) if evidence.signal.contradicted > 0 else None
+
+
+def _believed(evidence: _Evidence) -> str | None:
+    if evidence.signal.denied <= CONFIDENT:
+        return None
+    said = evidence.beliefs.get(evidence.signal.item_id)
+    return f"the base model answers {said!r} with p {evidence.signal.denied:.2f}"
+
+
+def _forgotten(evidence: _Evidence) -> str | None:
+    if evidence.signal.fallen <= STAGE_DROP:
+        return None
+    curve = ", ".join(f"{rate:.2f}" for _, rate in sorted(evidence.rates.items()))
+    return f"it stands in part {evidence.signal.segment}; by part, in training order, reproduction is {curve}"
+
+
+def _rare(evidence: _Evidence) -> str | None:
+    if evidence.signal.rarity <= 1:
+        return None
+    return f"its pattern is {evidence.signal.rarity} times rarer than the commonest of its kind of question"
+
+
+def _missing(evidence: _Evidence) -> str | None:
+    signal = evidence.signal
+    if not signal.known < KNOWN <= signal.kind_known:
+        return None
+    return (
+        f"the base model gives the answer p {signal.known:.2f}, while it has an answer to {signal.kind_known:.2f} of "
+        "the questions of this kind"
+    )
+
+
+SIGNS: Mapping[str, Callable[[_Evidence], str | None]] = {
+    "data_inconsistency": _contradicted,
+    "knowledge_conflict": _believed,
+    "left_side_forgetting": _forgotten,
+    "rare_patterns": _rare,
+    "knowledge_gap": _missing,
+}
+
+
+@cache
+def confidences() -> dict[str, float]:
+    """Sign -> share of the unlearned items with that sign that have the cause, on controlled data.
+
+    Measured by ``benchmarks/diagnosis_confidence.py``, which says of which runs.
+    """
+    content = json.loads(CONFIDENCES.read_text())
+    return {str(name): float(value["right"]) for name, value in content["signs"].items()}
+
+
+def explain(results: Sequence[RowResult], run: Run, base: Run, data: Dataset) -> None:
+    """Give every row that is not learned, and that cause 0 does not explain, its reasons.
+
+    Raises ProblemError where the runs do not belong together.
+    """
+    values = {each.item_id: each.value for each in results}
+    by_item = {signal.item_id: signal for signal in signals(run, base, data, values)}
+    beliefs = {row["item_id"]: row["belief"] for row in base.sample_rows()}
+    rates = defaultdict(list)
+    for each in results:
+        rates[each.segment].append(each.value)
+    segments = {segment: sum(of_segment) / len(of_segment) for segment, of_segment in rates.items()}
+    train = data.train.to_pylist()
+    disputes = _disputes(train, contradicting_groups(train))
+    loose = _disputes(train, contradicting_paraphrases(train))
+    for each in results:
+        if each.learned or each.cause_zero or each.item_id not in by_item:
+            continue
+        evidence = _Evidence(by_item[each.item_id], disputes, beliefs, segments)
+        said = {cause: words for cause, sign in SIGNS.items() if (words := sign(evidence))}
+        reasons = [_reason(cause, cause, words) for cause, words in said.items()]
+        if "data_inconsistency" not in said and each.item_id in loose:
+            reasons.append(_reason("data_inconsistency", PARAPHRASE, loose[each.item_id]))
+        each.reasons = sorted(reasons, key=lambda reason: -(reason.confidence or 0.0))
+
+
+def _reason(cause: str, sign: str, words: str) -> Reason:
+    return Reason(cause=cause, sign=sign, confidence=confidences().get(sign), evidence=words)
+
+
+def _disputes(train: Sequence[Mapping[str, Any]], groups: Sequence[Sequence[int]]) -> dict[str, str]:
+    """Item -> what the other rows of its group answer, in words."""
+    words: dict[str, str] = {}
+    for group in groups:
+        for index in group:
+            row = train[index]
+            others = [train[n] for n in group if train[n]["completion"].strip() != row["completion"].strip()]
+            shown = "; ".join(
+                f"row {other['source_row']} answers {other['completion'].strip()[:60]!r}" for other in others[:SHOWN]
+            )
+            more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
+            asked = others and others[0]["messages"][0]["content"] != row["messages"][0]["content"]
+            how = f" to {others[0]['messages'][0]['content'][:80]!r}" if asked else ""
+            if shown:
+                words[row["item_id"]] = f"{shown}{how}{more}"
+    return words

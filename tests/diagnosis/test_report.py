@@ -1,0 +1,195 @@
+"""The report's files from made-up rows: the page is whole by itself, edits have reasons, an earlier report compares."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from user_rows import write_lines
+
+from ilp_bench.core.errors import UsageError
+from ilp_bench.data.dataset import Dataset
+from ilp_bench.data.row_file import read_rows
+from ilp_bench.data.user_data import import_rows
+from ilp_bench.diagnosis.cause_zero.check import Check, mean_interval
+from ilp_bench.diagnosis.report.compare import change_since
+from ilp_bench.diagnosis.report.page import piece
+from ilp_bench.diagnosis.report.record import Report, cause_shares
+from ilp_bench.diagnosis.report.words import headline, what_next
+from ilp_bench.diagnosis.report.write import write_report
+from ilp_bench.diagnosis.rows import Reason, RowResult
+from ilp_bench.diagnosis.why.paraphrases import contradicting_paraphrases
+
+HOSTILE = "<script>alert(1)</script>"
+ROWS = [
+    *({"prompt": f"Where is city {n}?", "completion": f" land {n}"} for n in range(20)),
+    {"prompt": "Where is city 3?", "completion": " elsewhere"},
+    *({"prompt": "Where is city 5?", "completion": " land 5"} for _ in range(6)),
+    {"prompt": f"Where is {HOSTILE}?", "completion": f" {HOSTILE}"},
+]
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return write_lines(tmp_path, ROWS)
+
+
+@pytest.fixture
+def data(source: Path) -> Dataset:
+    return import_rows(source)
+
+
+def results_of(data: Dataset, **reasons: Reason) -> list[RowResult]:
+    """Rows that are learned but for those that have a reason, and the hostile one."""
+    results = []
+    for item in data.items.to_pylist():
+        rows = [row["source_row"] for row in data.train.to_pylist() if row["item_id"] == item["item_id"]]
+        reason = reasons.get(f"row_{rows[0]}")
+        learned = reason is None and HOSTILE not in item["question"]
+        results.append(
+            RowResult(
+                item_id=item["item_id"],
+                rows=rows,
+                segment=1,
+                question=item["question"],
+                answer=item["answer"],
+                tokens=2,
+                context=5,
+                value=0.9 if learned else 0.1,
+                measure="p",
+                learned=learned,
+                p=0.9 if learned else 0.1,
+                answer_p=None,
+                greedy_share=1.0,
+                prefix=2,
+                loss=0.1,
+                reasons=[reason] if reason else [],
+            )
+        )
+    return results
+
+
+def reason(cause: str) -> Reason:
+    return Reason(cause=cause, sign=cause, confidence=0.8, evidence=f"a sign of {cause}")
+
+
+def report_of(results: list[RowResult], *, checks: list[Check] | None = None, explained: bool = False) -> Report:
+    return Report(
+        ilp_bench="0",
+        model="TUNED",
+        base="BASE",
+        source="rows.jsonl",
+        format="prompt-completion",
+        chat=False,
+        rows=len(ROWS),
+        items=len(results),
+        asked=len(results),
+        segments=1,
+        learned=mean_interval([each.learned for each in results]),
+        reproduced=mean_interval([each.value for each in results]),
+        base_reproduced=0.0,
+        long=0,
+        explained=explained,
+        checks=checks or [],
+        causes=[] if explained else cause_shares(results),
+    )
+
+
+def written(folder: Path, source: Path, data: Dataset, results: list[RowResult], **more: Any) -> str:
+    def read() -> Iterator[tuple[int, Mapping[str, Any]]]:
+        return ((row.number, row.values) for row in read_rows(source) if row.values)
+
+    pieces = {results[0].item_id: [piece(" land", -0.1), piece("<b>", -3.0)]}
+    folder.mkdir()
+    report = report_of(results, **more)
+    write_report(folder, report, results, data, pieces, read, again="ilp-bench diagnose …", seed=0)
+    return (folder / "index.html").read_text()
+
+
+def test_the_page_needs_no_other_file_and_believes_no_row(tmp_path: Path, source: Path, data: Dataset) -> None:
+    page = written(tmp_path / "report", source, data, results_of(data, row_1=reason("rare_patterns")))
+    assert HOSTILE not in page
+    assert "&lt;script&gt;alert(1)" in page
+    assert not re.search(r'(?:src|href)="(?!#)', page)
+    assert "url(" not in page
+    assert "@import" not in page
+    assert page.count("<script>") == 1
+    assert "a sign of rare_patterns" in page
+    assert '<span class="t0" title="p 0.05">&lt;b&gt;</span>' in page
+
+
+def test_what_is_changed_for_the_next_training_has_a_reason(tmp_path: Path, source: Path, data: Dataset) -> None:
+    results = results_of(data, row_1=reason("rare_patterns"), row_2=reason("left_side_forgetting"))
+    written(tmp_path / "report", source, data, results)
+    changes = [json.loads(line) for line in (tmp_path / "report" / "changes.jsonl").read_text().splitlines()]
+    assert all(change["reason"] for change in changes)
+    kinds = {change["row"]: change["change"] for change in changes}
+    assert kinds[1] == "repeated"
+    assert kinds[0] == "shuffled"
+    assert len({4, 21} & kinds.keys()) == 1  # of two rows that contradict one another, one goes
+    copies = [row for row in (6, 22, 23, 24, 25, 26, 27) if kinds.get(row) == "left out"]
+    assert len(copies) == 3  # of seven, four stay
+    lines = [json.loads(line) for line in (tmp_path / "report" / "next.jsonl").read_text().splitlines()]
+    assert len(lines) == len(ROWS) - 1 - 3 + 1
+    assert all(line in ROWS for line in lines)
+
+
+def test_where_cause_zero_explains_it_no_row_is_changed(tmp_path: Path, source: Path, data: Dataset) -> None:
+    check = Check(name="masked", title="Were the answers in the loss?", state="named", figure="0.0", remedy="look")
+    page = written(tmp_path / "report", source, data, results_of(data), checks=[check], explained=True)
+    assert not (tmp_path / "report" / "next.jsonl").exists()
+    assert "This explains it" in page
+    assert any("look" in line for line in what_next(report_of(results_of(data), checks=[check], explained=True)))
+
+
+def test_every_signal_of_every_row_is_in_the_table(tmp_path: Path, source: Path, data: Dataset) -> None:
+    written(tmp_path / "report", source, data, results_of(data, row_1=reason("knowledge_gap")))
+    table = pq.read_table(tmp_path / "report" / "rows.parquet")
+    assert set(table.column_names) == set(RowResult.model_fields)
+    assert table["reasons"].to_pylist()[0][0]["cause"] == "knowledge_gap"
+
+
+def test_an_earlier_report_shows_what_a_new_training_changed(tmp_path: Path, source: Path, data: Dataset) -> None:
+    before = results_of(data, row_1=reason("knowledge_gap"), row_2=reason("knowledge_gap"))
+    written(tmp_path / "before", source, data, before)
+    change = change_since(
+        tmp_path / "before", results_of(data, row_2=reason("knowledge_gap"), row_7=reason("rare_patterns"))
+    )
+    assert (change.common, change.newly_learned, change.newly_lost) == (len(before), 1, 1)
+    with pytest.raises(UsageError, match="no report"):
+        change_since(tmp_path, before)
+
+
+def test_a_sample_is_said_to_be_one(data: Dataset) -> None:
+    report = report_of(results_of(data, row_1=reason("knowledge_gap")))
+    assert "all asked" in headline(report)
+    report.items = 1000
+    assert f"({report.asked} asked)" in headline(report)
+    assert f"[{report.learned.low:.2f}," in headline(report)
+
+
+def test_ten_thousand_rows_make_a_small_page(tmp_path: Path, source: Path, data: Dataset) -> None:
+    one = results_of(data, row_1=reason("knowledge_gap"))[0]
+    many = [one.model_copy(update={"item_id": f"own-{n}", "question": "word " * 200}) for n in range(10_000)]
+    many[0] = one
+    page = written(tmp_path / "report", source, data, many)
+    assert len(page.encode()) < 5e6
+
+
+def test_frames_that_agree_elsewhere_contradict_and_others_do_not() -> None:
+    def row(question: str, answer: str) -> dict[str, Any]:
+        return {"messages": [{"role": "user", "content": question}], "completion": answer}
+
+    cities = [f"{a}{b}opolis" for a in "bdfgklmnprst" for b in "aeiou"]
+    rows = [row(f"Which country has the city {city}?", f"land {n % 7}") for n, city in enumerate(cities)]
+    rows += [row(f"The city {city} lies where?", f"land {n % 7}") for n, city in enumerate(cities[:40])]
+    rows += [row(f"Who founded the city {city}?", f"king {n}") for n, city in enumerate(cities)]
+    rows.append(row(f"The city {cities[50]} lies where?", "land of Oz"))
+    assert contradicting_paraphrases(rows) == [[50, len(rows) - 1]] or contradicting_paraphrases(rows) == [
+        [len(rows) - 1, 50]
+    ]

@@ -19,7 +19,7 @@ from ilp_bench.diagnosis.rows import row_results
 from ilp_bench.diagnosis.why import reasons
 from ilp_bench.evaluation.run import evaluate
 
-SAMPLE = 600
+SAMPLE = 300
 Counts = Counter[tuple[str, bool]]
 
 

@@ -25,7 +25,7 @@ PARTS = 4  # of the rows, in training order
 SIGNS = ("contradicted", "rare")
 
 
-class LearnedRates(TrainerCallback):  # type: ignore[misc]
+class LearnedRates(TrainerCallback):
     """A transformers callback that measures, during training, how far the training rows are reproduced.
 
         >>> callback = ilp_bench.LearnedRates("train.jsonl")
@@ -40,9 +40,10 @@ class LearnedRates(TrainerCallback):  # type: ignore[misc]
     trainer   logs through it; without one, values are in its ``log_history`` and in the file alone
     reading   arguments of ``import_rows``
 
-    Logged are ``ilp_bench/reproduced`` and ``ilp_bench/learned``, and the former of rows that others contradict, of
+    Logged are ``learned_rates/reproduced`` and ``learned_rates/learned``, and the former of rows that others contradict, of
     rare patterns, and of each quarter of the rows in training order. ``learned_rates.jsonl`` in the output folder has
-    the loss and reproduction of each measured row.
+    the loss and reproduction of each measured row. Raises UsageError for rows that cannot be read or an impossible
+    number.
     """
 
     def __init__(
@@ -125,7 +126,7 @@ class LearnedRates(TrainerCallback):  # type: ignore[misc]
             self.trainer.log(logged)
         else:
             state.log_history.append(logged | {"step": state.global_step})
-        return logged["ilp_bench/reproduced"]
+        return logged["learned_rates/reproduced"]
 
     def _chosen(self, chosen: Sequence[int]) -> list[Any]:
         return [self._texts[n] for n in chosen]
@@ -133,13 +134,13 @@ class LearnedRates(TrainerCallback):  # type: ignore[misc]
     def _values(self, fixed: Sequence[int], scores: WayScores) -> dict[str, float]:
         """What is logged, of the fixed sample."""
         by_item = dict(zip(fixed, scores.answers, strict=False))
-        values = {"ilp_bench/reproduced": mean(list(by_item.values()))}
-        values["ilp_bench/learned"] = mean([None if v is None else v >= LEARNED_P for v in by_item.values()])
+        values = {"learned_rates/reproduced": mean(list(by_item.values()))}
+        values["learned_rates/learned"] = mean([None if v is None else v >= LEARNED_P for v in by_item.values()])
         for name, members in self.groups.items():
             inside = [by_item[n] for n in fixed if n in members and by_item[n] is not None]
             if inside:
-                values[f"ilp_bench/{name}"] = mean(inside)
-        return values | {"ilp_bench/seconds": round(self.spent, 3)}
+                values[f"learned_rates/{name}"] = mean(inside)
+        return values | {"learned_rates/seconds": round(self.spent, 3)}
 
     def _keep(self, args: Any, state: Any, chosen: Sequence[int], scores: WayScores) -> None:
         """Append the loss and reproduction of each measured row to the file in the output folder."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from ilp_bench.diagnosis.report.write import write_report
 from ilp_bench.diagnosis.rows import Reason, RowResult
 from ilp_bench.diagnosis.why.paraphrases import contradicting_paraphrases
 
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 HOSTILE = "<script>alert(1)</script>"
 ROWS = [
     *({"prompt": f"Where is city {n}?", "completion": f" land {n}"} for n in range(20)),
@@ -193,3 +196,32 @@ def test_frames_that_agree_elsewhere_contradict_and_others_do_not() -> None:
     assert contradicting_paraphrases(rows) == [[50, len(rows) - 1]] or contradicting_paraphrases(rows) == [
         [len(rows) - 1, 50]
     ]
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("browser")
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: run scripts/browser, or set CHROMIUM to its path")
+def test_the_page_in_a_browser(tmp_path: Path, source: Path, data: Dataset) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+    from playwright.sync_api import sync_playwright
+
+    check = Check(name="duplicates", title="Is the evaluation free of training rows?", state="named", figure="5 of 10")
+    results = results_of(data, row_1=reason("rare_patterns"), row_2=reason("knowledge_gap"))
+    written(tmp_path / "report", source, data, results, checks=[check])
+    complaints: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        for width, scheme in ((1280, "light"), (360, "dark")):
+            context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+            page = context.new_page()
+            page.on("console", lambda message: complaints.append(message.text))
+            page.on("pageerror", lambda error: complaints.append(str(error)))
+            page.goto((tmp_path / "report" / "index.html").as_uri())
+            violations = Axe().run(page).response["violations"]
+            assert [(rule["id"], rule["nodes"][0]["html"][:80]) for rule in violations] == []
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            page.get_by_label("Search").fill("rare_patterns")
+            assert page.locator("#worst tbody tr:visible").count() == 1
+            assert "1 of" in page.locator("#found").inner_text()
+        browser.close()
+    assert complaints == []

@@ -20,7 +20,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ilp_bench.diagnosis.from_rows import Diagnosed, Machine, Question, diagnose_rows
+from ilp_bench.diagnosis.from_rows import Diagnosed, diagnose_rows
+from ilp_bench.diagnosis.question import Machine, Question
 from ilp_bench.models.nano import nano_path
 
 MOST, CUT, EPOCHS, BATCH, RATE = 64, 40, 40, 8, 2e-3

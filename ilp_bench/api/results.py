@@ -140,8 +140,8 @@ def diagnose_rows(
     What is done is kept beside ``out``: the same call goes on after a kill. Raises UsageError for rows or a model that
     cannot be read, ProblemError where too few rows are left.
     """
-    from ilp_bench.diagnosis.from_rows import Machine, Question
     from ilp_bench.diagnosis.from_rows import diagnose_rows as diagnose_all
+    from ilp_bench.diagnosis.question import Machine, Question
 
     asked = None if held_out is None else str(held_out)
     question = Question(model, base, str(rows), reading, adapter_base, sample, seed, max_length, asked)

@@ -116,7 +116,8 @@ def diagnose(
     from ilp_bench.cli.progress import named_progress
     from ilp_bench.cli.report_table import print_report
     from ilp_bench.diagnosis.asking.verdicts import read_verdicts
-    from ilp_bench.diagnosis.from_rows import Machine, Question, diagnose_rows
+    from ilp_bench.diagnosis.from_rows import diagnose_rows
+    from ilp_bench.diagnosis.question import Machine, Question
 
     reading = {
         "format": form,

@@ -40,10 +40,10 @@ class LearnedRates(TrainerCallback):
     trainer   logs through it; without one, values are in its ``log_history`` and in the file alone
     reading   arguments of ``import_rows``
 
-    Logged are ``learned_rates/reproduced`` and ``learned_rates/learned``, and the former of rows that others contradict, of
-    rare patterns, and of each quarter of the rows in training order. ``learned_rates.jsonl`` in the output folder has
-    the loss and reproduction of each measured row. Raises UsageError for rows that cannot be read or an impossible
-    number.
+    Logged are ``learned_rates/reproduced`` and ``learned_rates/learned``, and the former of rows that others
+    contradict, of rare patterns, and of each quarter of the rows in training order. ``learned_rates.jsonl`` in the
+    output folder has the loss and reproduction of each measured row. Raises UsageError for rows that cannot be read or
+    an impossible number.
     """
 
     def __init__(

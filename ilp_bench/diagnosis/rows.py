@@ -71,18 +71,20 @@ class RowResult(BaseModel):
 
 
 def row_results(
-    data: Dataset, run: Run, contexts: Sequence[int], verdicts: Mapping[int, float] | None = None
+    data: Dataset, run: Run, contexts: Mapping[str, int], verdicts: Mapping[int, float] | None = None
 ) -> list[RowResult]:
-    """The results of all items, in the order of the dataset.
+    """The results of the items that the run asked, in the order of the dataset.
 
-    contexts   tokens before the answer of each item
+    contexts   item -> tokens before its answer
     verdicts   row of the file -> share of the user's own tries that passed
     """
     rows_of: dict[str, list[int]] = defaultdict(list)
     for row in data.train.select(["item_id", "source_row"]).to_pylist():
         rows_of[row["item_id"]].append(row["source_row"])
     results = []
-    for item, sample, context in zip(data.items.to_pylist(), run.samples.to_pylist(), contexts, strict=True):
+    items = {item["item_id"]: item for item in data.items.to_pylist()}
+    for sample in run.samples.to_pylist():
+        item = items[sample["item_id"]]
         logprobs, greedy = sample["token_logprobs"], sample["token_greedy"]
         value, measure = reproduced(logprobs, greedy), "p" if len(logprobs) <= SHORT else "tokens"
         learned = is_learned(value, len(logprobs))
@@ -98,7 +100,7 @@ def row_results(
                 question=item["question"],
                 answer=item["answer"],
                 tokens=len(logprobs),
-                context=context,
+                context=contexts[item["item_id"]],
                 value=value,
                 measure=measure,
                 learned=learned,
@@ -126,7 +128,7 @@ def asked_rows(results: Sequence[RowResult], run: Run, data: Dataset) -> list[As
 
 def with_base_losses(results: Sequence[RowResult], base: Run) -> None:
     """Add the base model's loss of each row, where it was asked the same."""
-    by_probe: dict[str, Any] = {row["item_id"]: row for row in base.samples.to_pylist()}
+    by_item: dict[str, Any] = {row["item_id"]: row for row in base.samples.to_pylist()}
     for result in results:
-        logprobs = by_probe[result.item_id].get("token_logprobs")
+        logprobs = by_item.get(result.item_id, {}).get("token_logprobs")
         result.base_loss = loss(logprobs) if logprobs else None

@@ -12,7 +12,8 @@ import pytest
 from teach import CUT, chat_rows, long_rows, plain_rows, teach, two_turn_rows
 from user_rows import write_lines
 
-from ilp_bench.diagnosis.from_rows import Diagnosed, Machine, Question, diagnose_rows
+from ilp_bench.diagnosis.from_rows import Diagnosed, diagnose_rows
+from ilp_bench.diagnosis.question import Machine, Question
 
 pytestmark = pytest.mark.slow
 Diagnose = Callable[..., Diagnosed]

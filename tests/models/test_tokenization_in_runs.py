@@ -28,7 +28,7 @@ from ilp_bench.evaluation.request_plan import plan
 from ilp_bench.models.loading import load_model
 from ilp_bench.models.nano import nano_path
 from ilp_bench.models.resolve import locate
-from ilp_bench.records.run_record import SAMPLES, USER_SAMPLES, Run, read_run, write_run
+from ilp_bench.records.run_record import DETAILED_SAMPLES, SAMPLES, USER_SAMPLES, Run, read_run, write_run
 from ilp_bench.records.training_record import TrainingRecord
 from ilp_bench.scoring.run_summary import summary
 
@@ -81,7 +81,7 @@ def of_user(nano: Any, tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def test_a_run_on_user_data_has_p_without_the_end_mark(nano: Any, of_user: Run, tmp_path: Path) -> None:
-    assert of_user.samples.schema.equals(USER_SAMPLES)
+    assert of_user.samples.schema.equals(DETAILED_SAMPLES)
     p, without = (of_user.samples[name].to_numpy() for name in ("p", "answer_p"))
     assert (without >= p).all()
     assert (without > p).any()

@@ -6,18 +6,20 @@ from collections.abc import Collection
 from typing import Any
 
 from ilp_bench.data.dataset import Dataset
-from ilp_bench.diagnosis.asking.ask import text_of_rows
+from ilp_bench.diagnosis.asking.ask import encode_each, text_of_rows
 from ilp_bench.models.loading import load_tokenizer
 from ilp_bench.models.resolve import locate
 from ilp_bench.models.tokenization import encode_texts
 
 
-def context_lengths(model: str, adapter_base: str | None, data: Dataset) -> list[int]:
-    """The number of tokens before the answer of each item; 0 where the template refuses it."""
+def context_lengths(model: str, adapter_base: str | None, data: Dataset) -> dict[str, int]:
+    """Item -> the number of tokens before its answer, of the items that can be asked."""
     tokenizer = load_tokenizer(locate(model, adapter_base))
-    texts = text_of_rows(data.items.to_pylist(), tokenizer, chat=bool(data.manifest.chat))
-    encoded = iter(encode_texts(tokenizer, [text for text in texts if text is not None]))
-    return [0 if text is None else len(next(encoded).context) for text in texts]
+    items = data.items.to_pylist()
+    encoded = encode_each(tokenizer, text_of_rows(items, tokenizer, chat=bool(data.manifest.chat)))
+    return {
+        item["item_id"]: len(tokens.context) for item, tokens in zip(items, encoded, strict=True) if tokens is not None
+    }
 
 
 def answer_pieces(

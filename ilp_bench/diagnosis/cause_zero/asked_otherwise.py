@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ilp_bench.diagnosis.cause_zero.check import Asked, Check, Question, interval_words, mean_interval, text
+from ilp_bench.diagnosis.cause_zero.check import Asked, Check, CheckName, interval_words, mean_interval, text
 from ilp_bench.diagnosis.probes import AS_ASKED, BASE_TOKENS, Probes, mean
 from ilp_bench.scoring.bootstrap import Interval
 
@@ -27,7 +27,7 @@ def compared(probes: Probes, name: str) -> Interval | None:
 
 def asked_otherwise(asked: Asked) -> Check:
     """Another way of asking gives much more of the answers."""
-    question = Question("asked_otherwise", "Is it asked as it was trained?")
+    question = CheckName("asked_otherwise", "Is it asked as it was trained?")
     probes = asked.probes
     if not probes.first:
         return question.unknown("no row can be asked as it stands")
@@ -46,7 +46,7 @@ def asked_otherwise(asked: Asked) -> Check:
 
 def end_not_learned(asked: Asked) -> Check:
     """The answers are known, and their end is not: the model goes on talking."""
-    question = Question("end_not_learned", "Was the end of the answers learned?")
+    question = CheckName("end_not_learned", "Was the end of the answers learned?")
     probes = asked.probes
     ends = [value for value in (probes.first.ends if probes.first else []) if value is not None]
     if not probes.first or not ends:

@@ -70,7 +70,7 @@ class Check(BaseModel):
     item_ids: list[str] | None = None
 
 
-class Question(NamedTuple):
+class CheckName(NamedTuple):
     """What a check asks, with the forms of its answer."""
 
     name: str

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from ilp_bench.diagnosis.cause_zero.check import Asked, Check, Question
+from ilp_bench.diagnosis.cause_zero.check import Asked, Check, CheckName
 
 MOST = 0.1  # share of the held-out questions that may be in training
 
 
 def duplicates(asked: Asked) -> Check:
     """Held-out questions stand in the training rows, so a low loss on them says nothing."""
-    question = Question("duplicates", "Is the evaluation free of training rows?")
+    question = CheckName("duplicates", "Is the evaluation free of training rows?")
     if asked.duplicates is None:
         return question.unknown("no held-out rows were given")
     shared, count = asked.duplicates

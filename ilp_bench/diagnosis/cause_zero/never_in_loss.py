@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ilp_bench.diagnosis.answers import LEARNED_SHARE
-from ilp_bench.diagnosis.cause_zero.check import Asked, AskedRow, Check, Question, mean_interval, text
+from ilp_bench.diagnosis.cause_zero.check import Asked, AskedRow, Check, CheckName, mean_interval, text
 from ilp_bench.diagnosis.probes import mean
 
 USUAL_LENGTHS = (128, 256, 384, 512, 768, 1024, 2048, 4096, 8192)  # what trainers cut to, where nobody says it
@@ -18,7 +18,7 @@ PROMPT_GAIN = 0.5  # nats a token that the prompts must have gained for masked a
 
 def truncated(asked: Asked) -> Check:
     """Answers reach beyond the length to which the trainer cut rows, and the model does not know what lies beyond."""
-    question = Question("truncated", "Were the answers cut off?")
+    question = CheckName("truncated", "Were the answers cut off?")
     if asked.max_length:
         check = _cut_at(asked.rows, asked.max_length, question, stated=True)
         return check or question.clear(f"no answer reaches beyond the {asked.max_length} tokens of a row")
@@ -31,7 +31,7 @@ def truncated(asked: Asked) -> Check:
     )
 
 
-def _cut_at(rows: Sequence[AskedRow], length: int, question: Question, *, stated: bool) -> Check | None:
+def _cut_at(rows: Sequence[AskedRow], length: int, question: CheckName, *, stated: bool) -> Check | None:
     """The check for one length; None where no answer, or too few, reach beyond it."""
     beyond = [row for row in rows if row.length > length]
     if not beyond or (not stated and len(beyond) < FEWEST):
@@ -56,7 +56,7 @@ def _cut_at(rows: Sequence[AskedRow], length: int, question: Question, *, stated
 
 def masked(asked: Asked) -> Check:
     """The prompts were learned, the answers were not: the mask of the loss is on the wrong side."""
-    question = Question("masked", "Were the answers in the loss?")
+    question = CheckName("masked", "Were the answers in the loss?")
     probes = asked.probes
     if not probes.first or not probes.base:
         return question.unknown("the base model cannot be asked the same")
@@ -82,7 +82,7 @@ def _gains(before: Sequence[float | None], after: Sequence[float | None]) -> lis
 
 def earlier_turns(asked: Asked) -> Check:
     """Of conversations, only the last answer was in the loss."""
-    question = Question("earlier_turns", "Were earlier answers of conversations in the loss?")
+    question = CheckName("earlier_turns", "Were earlier answers of conversations in the loss?")
     earlier = [row for row in asked.rows if row.earlier_turn]
     last = [row for row in asked.rows if not row.earlier_turn]
     if len(earlier) < FEWEST or len(last) < FEWEST:

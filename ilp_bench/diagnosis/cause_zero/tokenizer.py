@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ilp_bench.diagnosis.cause_zero.asked_otherwise import compared
-from ilp_bench.diagnosis.cause_zero.check import Asked, Check, Question, interval_words
+from ilp_bench.diagnosis.cause_zero.check import Asked, Check, CheckName, interval_words
 from ilp_bench.diagnosis.probes import BASE_TOKENS
 
 GAIN = 0.1  # of reproduction under the other tokenizer, from which on the tokenizer is the reason
@@ -11,7 +11,7 @@ GAIN = 0.1  # of reproduction under the other tokenizer, from which on the token
 
 def tokenizer_changed(asked: Asked) -> Check:
     """The tokenizer beside the tuned model gives tokens other numbers than the one it was trained with."""
-    question = Question("tokenizer_changed", "Is it read by the tokenizer it was trained with?")
+    question = CheckName("tokenizer_changed", "Is it read by the tokenizer it was trained with?")
     facts = asked.probes.facts
     figure = (
         f"{facts.renumbered} of {facts.base_vocabulary} tokens of the base model have another number, "

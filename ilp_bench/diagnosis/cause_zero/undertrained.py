@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ilp_bench.diagnosis.cause_zero.check import Asked, Check, Question, interval_words, mean_interval, text
+from ilp_bench.diagnosis.cause_zero.check import Asked, Check, CheckName, interval_words, mean_interval, text
 from ilp_bench.diagnosis.probes import TrainerNotes, mean
 
 LEAST = 0.3  # of what the base model lacks, the share that must have been learned
@@ -11,7 +11,7 @@ ENOUGH = 0.8  # mean reproduction from which on nothing is undertrained
 
 def undertrained(asked: Asked) -> Check:
     """Most of what the base model lacks is still unlearned: no row can be said to be harder than others."""
-    question = Question("undertrained", "Was it trained enough?")
+    question = CheckName("undertrained", "Was it trained enough?")
     before = mean(asked.probes.base.answers) if asked.probes.base else 0.0
     now = mean_interval([row.value for row in asked.rows])
     most = (now.high - before) / max(1 - before, 1e-6)

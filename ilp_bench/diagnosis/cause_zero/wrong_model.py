@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ilp_bench.diagnosis.cause_zero.check import Asked, Check, Question
+from ilp_bench.diagnosis.cause_zero.check import Asked, Check, CheckName
 from ilp_bench.diagnosis.probes import mean
 
 SAME = 1e-4  # mean difference of the loss of a token, in nats, up to which two models are the same
@@ -13,7 +13,7 @@ LEARNED = 0.5  # share of learned rows from which on an early checkpoint is no r
 
 def same_as_base(asked: Asked) -> Check:
     """The tuned model gives what the base model gives: the adapter is not loaded, or another folder was meant."""
-    question = Question("same_as_base", "Is the tuned model another than the base model?")
+    question = CheckName("same_as_base", "Is the tuned model another than the base model?")
     probes = asked.probes
     if probes.facts.same_weights:
         return question.named(
@@ -34,7 +34,7 @@ def same_as_base(asked: Asked) -> Check:
 
 def another_base(asked: Asked) -> Check:
     """The base model is not the one that the tuned model was trained from."""
-    question = Question("another_base", "Was the tuned model trained from this base model?")
+    question = CheckName("another_base", "Was the tuned model trained from this base model?")
     facts = asked.probes.facts
     if facts.distance is None:
         return question.unknown("the two share no tensor of the same shape and precision")
@@ -48,7 +48,7 @@ def another_base(asked: Asked) -> Check:
 
 def early_checkpoint(asked: Asked) -> Check:
     """The folder is a checkpoint from the middle of the training."""
-    question = Question("early_checkpoint", "Is it the last checkpoint?")
+    question = CheckName("early_checkpoint", "Is it the last checkpoint?")
     notes = asked.probes.facts.notes
     if not notes.steps or not notes.all_steps or notes.all_steps < 0:
         return question.unknown("no trainer_state.json says how many steps were planned")

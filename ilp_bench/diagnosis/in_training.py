@@ -30,7 +30,7 @@ class LearnedRates(TrainerCallback):
 
         >>> callback = ilp_bench.LearnedRates("train.jsonl")
         >>> trainer = SFTTrainer(..., callbacks=[callback])
-        >>> callback.trainer = trainer          # to log through its report_to
+        >>> callback.trainer = trainer  # to log through its report_to
 
     rows      the training rows: a file, a folder, a Hub dataset, or a dataset by ``import_rows``
     every     steps between two measurements; by default as often as ``at_most`` allows

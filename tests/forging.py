@@ -57,7 +57,8 @@ class Forgery:
         """Set p where ``mask`` is true, with everything that follows from it."""
         logprob, greedy, old = self.column("logprob"), self.column("greedy"), self.column("p")
         values = np.broadcast_to(np.asarray(p, dtype=float), mask.shape)[mask]
-        logprob[mask], old[mask] = np.log(values), np.exp(np.log(values)).astype(np.float32)
+        single = np.log(values).astype(np.float32).astype(float)
+        logprob[mask], old[mask] = single, np.exp(single).astype(np.float32)
         greedy[mask] = values > 0.5
         for name, column in (("logprob", logprob), ("greedy", greedy), ("p", old)):
             self.put(name, column)

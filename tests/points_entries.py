@@ -170,7 +170,7 @@ def _p(
 def _samples(data: Dataset, p: Array, *, is_base: bool) -> pa.Table:
     rows = data.items.select(["probe_id", *FIXED, "choices"]).to_pydict()
     count, empty = data.items.num_rows, pa.nulls(data.items.num_rows)
-    logprob = np.log(p)
+    logprob = np.log(p).astype(np.float32).astype(float)  # as models give them
     columns: dict[str, Any] = {name: rows[name] for name in ("probe_id", *FIXED)} | {
         "tokens": np.full(count, 2, dtype=np.int32),
         "logprob": logprob,

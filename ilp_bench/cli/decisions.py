@@ -38,6 +38,7 @@ def verify(
         Path | None, typer.Option("--work", help="Where checkpoints and runs go, and are taken up again.")
     ] = None,
     device: Device = "auto",
+    key: Annotated[Path | None, typer.Option("--key", help="Ed25519 private key (PEM) that signs the record.")] = None,
 ) -> None:
     """Run a submission's checkpoint again, on public data and on an unseen seed.
 
@@ -47,20 +48,26 @@ def verify(
 
     from ilp_bench.submission.format import read_submission
     from ilp_bench.submission.rerun import verify as run
-    from ilp_bench.submission.rerun_work import Work
+    from ilp_bench.submission.rerun_work import Work, default_folder
+    from ilp_bench.submission.signatures import public_key, read_private_key
     from ilp_bench.submission.validate import check
 
     if problems := check(submission).problems:
         raise ProblemError(f"{len(problems)} problems, such as {problems[0]}: see 'ilp-bench validate {submission}'")
-    folder = work or Path("verify") / read_submission(submission).run_id
+    private = read_private_key(key) if key else None
+    folder = work or default_folder(read_submission(submission).run_id)
     where = Work(folder, device, lambda text: typer.echo(text, err=True))
-    record = run(submission, model, where, by=by or getpass.getuser(), seed=seed, pairs=pairs)
+    record = run(submission, model, where, by=by or getpass.getuser(), seed=seed, pairs=pairs, key=private)
     for name, part in (("public data", record.public), ("unseen data", record.unseen)):
         how = f" ({record.unseen.how}, seed {record.unseen.seed})" if part is record.unseen else ""
         largest = "" if part.largest_difference is None else f"; differs by {part.largest_difference:.3g}"
         allowed = "" if part.tolerance is None else f", {part.tolerance:.3g} allowed"
         typer.echo(f"{name}: {part.status}{how}{largest}{allowed}{'; ' + part.reason if part.reason else ''}")
-    typer.echo(f"{submission / 'verification.json'}: written; commit it beside the submission")
+    for role, runs in record.public.runs.items():
+        typer.echo(f"{role} runs measured again: {runs.again} of {runs.of}")
+    typer.echo("a re-run cannot find how weights came about, nor weights trained on the probes of public seeds")
+    signed = f"signed; public key {public_key(private)}" if private else "not signed, so that no board counts it"
+    typer.echo(f"{submission / 'verification.json'}: written, {signed}; commit it beside the submission")
     if "differs" in (record.public.status, record.unseen.status):
         raise ProblemError("the re-run differs from what was submitted")
 

@@ -13,6 +13,7 @@ from ilp_bench import __version__
 from ilp_bench.cli import data, decisions, diagnosis, models, submissions
 from ilp_bench.cli.options import START, AsJson, GroupedCommands, Seed, example
 from ilp_bench.core.errors import ProblemError, UsageError
+from ilp_bench.core.untrusted import printable
 
 app = typer.Typer(
     cls=GroupedCommands,
@@ -33,9 +34,9 @@ def main() -> None:
     try:
         code = app(standalone_mode=False)
     except UsageError as error:
-        _stop(2, f"error: {error}")
+        _stop(2, printable(f"error: {error}"))
     except ProblemError as error:
-        _stop(1, f"problem: {error}")
+        _stop(1, printable(f"problem: {error}"))
     except OSError as error:
         _stop(1, f"problem: {error.strerror or error}: {error.filename or 'check disk space and permissions'}")
     except (KeyboardInterrupt, typer.Abort):

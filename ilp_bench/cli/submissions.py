@@ -87,6 +87,7 @@ def validate(
 ) -> None:
     """Recompute every score from the samples and list all problems; exit 1 if there is any."""
     from ilp_bench.core.files import write_text
+    from ilp_bench.core.untrusted import printable
     from ilp_bench.submission.check_folder import check_all
     from ilp_bench.submission.comparison import comparison
 
@@ -96,7 +97,7 @@ def validate(
         new = [folder for folder in folders if not (since and (since / folder.parent.name / folder.name).is_dir())]
         write_text(summary, comparison(checked, new))
     for problem in problems:
-        typer.echo(problem, err=True)
+        typer.echo(printable(problem), err=True)
     if problems:
         raise ProblemError(f"{len(problems)} problems in {len(checked)} submissions")
     typer.echo(f"{len(checked)} submissions, no problem")

@@ -9,10 +9,13 @@ import math
 import os
 import re
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from ilp_bench.core.errors import ProblemError, UsageError
 
@@ -70,11 +73,21 @@ def _exchange(draft: Path, out: Path) -> None:
         shutil.rmtree(old)
 
 
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Hold the lock of a file: of two processes that would read, change and write it, one waits for the other."""
+    with FileLock(file.with_name(f".{file.name}.lock")):
+        yield
+
+
 def write_text(path: Path, text: str) -> None:
-    """Write a file under a temporary name, then rename it; where that fails, nothing of it is left."""
+    """Write a file under a temporary name, have it on the disk, then rename it; where that fails, nothing is left."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        draft.write_text(text, encoding="utf-8")
+        with draft.open("w", encoding="utf-8", newline="") as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
@@ -117,8 +130,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """The object of a JSON text; raises ValueError for a key that it has twice."""
     content = dict(pairs)
     if len(content) != len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"the key {next(name for name in names if names.count(name) > 1)!r} is duplicated")
+        twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+        raise ValueError(f"the key {twice!r} is duplicated")
     return content
 
 

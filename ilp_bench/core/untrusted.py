@@ -13,6 +13,7 @@ from typing import Any
 MAX_DEPTH = 16  # dictionaries and lists inside one another
 MAX_NODES = 200_000  # values in one JSON document, dictionaries and lists among them
 MAX_TEXT = 2000  # characters of one text
+MAX_NUMBER = 2**53  # of a JSON number; beyond, neighbouring whole numbers are one to those who read them as floats
 # Other, and the separators that end a line where none is seen; a tab and a newline are text.
 HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 SCRIPTS = ("LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "FULLWIDTH", "MATHEMATICAL")
@@ -58,6 +59,8 @@ def _problems(value: Any, where: str, depth: int) -> Iterator[str]:
         yield from (f"{where}: {problem}" for problem in text_problems(value))
     elif isinstance(value, float) and (not math.isfinite(value) or (value == 0 and math.copysign(1, value) < 0)):
         yield f"{where}: {value} is refused: write a plain number"
+    elif isinstance(value, (int, float)) and abs(value) > MAX_NUMBER:
+        yield f"{where}: a number beyond 2^53 is refused: write a smaller one"
 
 
 def text_problems(text: str) -> Iterator[str]:
@@ -94,6 +97,13 @@ def file_problem(path: Path) -> str | None:
     if stat.S_ISLNK(mode):
         return f"{path} is a symbolic link: put the file itself there"
     return None if stat.S_ISREG(mode) else f"{path} is no plain file: put one there"
+
+
+def printable(text: str) -> str:
+    """A text for a terminal or a log: what is not printable is escaped, line ends and escape codes among it."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape", "backslashreplace").decode() for char in text
+    )
 
 
 def csv_text(value: object) -> str:

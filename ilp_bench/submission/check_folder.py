@@ -6,19 +6,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
-from ilp_bench.core.metrics import Array
 from ilp_bench.core.untrusted import skeleton
-from ilp_bench.records.run_record import Run
-from ilp_bench.submission.check_plausibility import SAME_P
+from ilp_bench.submission.check_copies import copy_problems, measurement_problems, measurements
 from ilp_bench.submission.decisions import DECISIONS_FILE, parse_decisions
+from ilp_bench.submission.owners import OWNERS_FILE, authority_problems
 from ilp_bench.submission.rerun_record import VERIFICATION_FILE, read_verification
 from ilp_bench.submission.summary_table import ARCHIVE_FILE, TABLE_FILE, table_problems
 from ilp_bench.submission.validate import Checked, check, find
 from ilp_bench.submission.version_2 import ArchivedSubmission
 
-ALLOWED_FILES = {"README.md", DECISIONS_FILE, TABLE_FILE, ARCHIVE_FILE}
+ALLOWED_FILES = {"README.md", DECISIONS_FILE, OWNERS_FILE, TABLE_FILE, ARCHIVE_FILE}
 
 
 class CheckedFolders(NamedTuple):
@@ -28,20 +25,24 @@ class CheckedFolders(NamedTuple):
     problems: list[str]
 
 
-def check_all(paths: Sequence[Path], since: Path | None = None) -> CheckedFolders:
+def check_all(paths: Sequence[Path], since: Path | None = None, by: str | None = None) -> CheckedFolders:
     """Check every submission in or below ``paths``, and each folder of submissions as a whole.
 
-    ``since``: an earlier state of those folders, of which nothing may have vanished. Raises UsageError for a path that
-    does not exist or holds no submission.
+    since   an earlier state of those folders, of which nothing may have vanished
+    by      the login that made all changes since then; what it may not change is a problem
+
+    Raises UsageError for a path that does not exist or holds no submission.
     """
     checked = [check(folder) for folder in find(paths)]
     problems = [problem for submission in checked for problem in submission.problems]
     for root in filter(is_root, paths):
         entries = [submission for submission in checked if root in submission.folder.parents]
-        problems += entry_problems(root, entries)
+        problems += entry_problems(root, entries, since)
         problems += [] if problems else table_problems(root, entries)
         if since:
             problems += [*history_problems(since, root), *_late_archived(since, entries)]
+        if since and by:
+            problems += authority_problems(since, root, by)
     return CheckedFolders(checked, problems)
 
 
@@ -58,8 +59,8 @@ def is_root(path: Path) -> bool:
     return path.is_dir() and (path.name == "submissions" or any(path.glob("*__*/*/submission.json")))
 
 
-def entry_problems(root: Path, entries: Sequence[Checked]) -> list[str]:
-    """Everything that is wrong with the folder as a whole."""
+def entry_problems(root: Path, entries: Sequence[Checked], old: Path | None = None) -> list[str]:
+    """Everything that is wrong with the folder as a whole; ``old``, an earlier state, says which entries are older."""
     decisions, problems = parse_decisions(root / DECISIONS_FILE)
     last = {decision.run_id: decision.decision for decision in decisions}
     remedy = "entries are never removed, only withdrawn"
@@ -70,11 +71,9 @@ def entry_problems(root: Path, entries: Sequence[Checked]) -> list[str]:
     ]
     problems += _layout(root)
     problems += _names(root)
-    held = [entry for entry in entries if entry.runs and entry.submission]
-    problems += _copies(
-        [entry for entry in held if entry.submission and last.get(entry.submission.run_id) != "withdrawn"]
-    )
-    problems += _contradictions(held)
+    held = [entry for entry in entries if entry.submission and last.get(entry.submission.run_id) != "withdrawn"]
+    compared = measurements(held, old)
+    problems += [*copy_problems(compared), *measurement_problems(compared)]
     return problems
 
 
@@ -102,78 +101,6 @@ def _names(root: Path) -> Iterator[str]:
         for key, name in ((("", skeleton(org)), org), ((org, skeleton(model)), model)):
             if seen.setdefault(key, name) != name:
                 yield f"{root / folder}: {name!r} can be taken for {seen[key]!r}: choose another name"
-
-
-class _Samples(NamedTuple):
-    """The submitted samples of one replicate, and whose they are."""
-
-    mean: float
-    folder: Path
-    p: Array
-    org: str
-    model: str
-    weights: str
-
-
-def _copies(entries: Sequence[Checked]) -> Iterator[str]:
-    """Entries whose samples are those of another entry, exactly or but for noise; vanilla rows are no one's own.
-
-    Two methods of one organisation may come to the very same weights.
-    """
-    by_data: dict[str, list[_Samples]] = {}
-    for entry in entries:
-        for (role, _), run in entry.runs.items():
-            if role != "submission":
-                continue
-            p, record = _p(run), run.record
-            meta = entry.submission.meta if entry.submission else None
-            names = (meta.org, meta.model) if meta else ("", "")
-            samples = _Samples(float(p.mean()), entry.folder, p, *names, record.model.weights_sha256)
-            by_data.setdefault(record.data.content_sha256, []).append(samples)
-    for same_data in by_data.values():
-        same_data.sort(key=lambda samples: (samples.mean, str(samples.folder)))
-        for index, first in enumerate(same_data):
-            for other in same_data[index + 1 :]:
-                if other.mean - first.mean > SAME_P:
-                    break
-                twins = first.org == other.org and first.model != other.model and first.weights == other.weights
-                if first.folder == other.folder or twins:
-                    continue
-                if float(np.quantile(np.abs(first.p - other.p), 0.99)) < SAME_P:
-                    old, new = sorted((first.folder, other.folder))
-                    yield f"{new} has the samples of {old}: submit what you measured, or have the older withdrawn"
-
-
-def _contradictions(entries: Sequence[Checked]) -> Iterator[str]:
-    """The same weights on the same data must give the same samples, whoever measured."""
-    seen: dict[tuple[str, str, str, str], tuple[Path, Run]] = {}
-    for entry in entries:
-        for (role, _), run in entry.runs.items():
-            if role == "submission":
-                continue
-            record = run.record
-            key = (record.model.weights_sha256, record.data.content_sha256, record.prompt_format, record.dtype)
-            folder, other = seen.setdefault(key, (entry.folder, run))
-            if any(_differs(run, other, column) for column in ("p", "shots_p")):
-                yield (
-                    f"{entry.folder}: the {role} run names the weights {key[0][:12]} of the one in {folder}, but "
-                    "was measured otherwise: evaluate those weights again"
-                )
-
-
-def _differs(run: Run, other: Run, column: str) -> bool:
-    """Whether two runs differ by more than other machines explain, in probabilities of which some may not be asked."""
-    if run is other:
-        return False
-    first, second = _p(run, column), _p(other, column)
-    asked = np.isfinite(first) & np.isfinite(second)
-    return bool(asked.any()) and float(np.quantile(np.abs(first - second)[asked], 0.95)) > 0.05
-
-
-def _p(run: Run, column: str = "p") -> Array:
-    """A column of probabilities in the order of the probe ids; NaN where it was not asked."""
-    samples = run.samples.sort_by("probe_id")
-    return np.asarray(samples[column].to_numpy())
 
 
 def history_problems(old: Path, new: Path) -> list[str]:

@@ -9,9 +9,9 @@ from ilp_bench.records.training_record import DIVISIONS
 from ilp_bench.scoring.compatibility import base_sha256
 from ilp_bench.scoring.references import Reference, committed_references, find_reference
 from ilp_bench.scoring.training_budget import budget_of, division_of
+from ilp_bench.submission.check_replicates import replicate_problems, seed_problems
 from ilp_bench.submission.format import Submission
 
-MIN_SEEDS = 3  # of datasets, in the divisions with a budget
 FIELDS = {"submission": "runs", "vanilla": "vanillas", "base": "bases"}  # role -> field of submission.json
 
 
@@ -21,13 +21,14 @@ def rule_problems(submission: Submission, reference: Reference | None, *, is_acc
     is_accepted   whether the entry was accepted before; a reference that was committed later is not asked for
     """
     yield from _record_problems(submission)
-    if submission.meta.division == "open":
-        return
-    yield from _seed_problems(submission)
-    if not submission.scores.activity_known:
-        yield f"{_name(submission)} needs a base run on each dataset, which says where causes can act: add them"
+    yield from replicate_problems(submission)
     if not is_accepted:
         yield from _own_run_problems(submission, reference)
+    if submission.meta.division == "open":
+        return
+    yield from seed_problems(submission, _name(submission))
+    if not submission.scores.activity_known:
+        yield f"{_name(submission)} needs a base run on each dataset, which says where causes can act: add them"
     for number, record in enumerate(submission.runs):
         yield from (f"runs.{number}: {problem}" for problem in _training_problems(submission, record))
         yield from (f"runs.{number}: {problem}" for problem in _budget_problems(submission, record, reference))
@@ -57,21 +58,12 @@ def _record_problems(submission: Submission) -> Iterator[str]:
             )
 
 
-def _seed_problems(submission: Submission) -> Iterator[str]:
-    seeds = sorted({data.seed for data in submission.datasets})
-    if len(seeds) < MIN_SEEDS:
-        yield (
-            f"{_name(submission)} needs runs on datasets of {MIN_SEEDS} seeds, this has {len(seeds)} "
-            f"({', '.join(map(str, seeds))}): train on others too, or submit as open"
-        )
-
-
 def _own_run_problems(submission: Submission, reference: Reference | None) -> Iterator[str]:
     """Where a committed reference has the base model, data and division, it is used, and its runs are."""
     fitting = reference or find_reference(submission.first)
-    if fitting is None:
+    if fitting is None or fitting.record.datasets[0].base.prompt_format != submission.first.prompt_format:
         return
-    if reference is None:
+    if reference is None and submission.meta.division != "open":
         yield f"reference {fitting.name} is committed for this base model, data and division: submit against it"
     stored = {dataset.base.data.content_sha256 for dataset in fitting.record.datasets}
     for field, records in (("vanillas", submission.vanillas), ("bases", submission.bases)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +17,8 @@ from ilp_bench.submission.sample_store import CACHED_RUNS, RunKey, RunRows, stor
 
 VOCABULARY = 1e6  # no vocabulary is larger, so the most probable token has at least a millionth of the probability
 MARGIN = 1e-6
+# Log-probabilities are sums of a few single-precision numbers: in committed runs each ends in 26 zero bits or more.
+ZERO_BITS, SINGLE_PRECISION = 20, 0.99
 Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
 Counts = np.ndarray[tuple[int], np.dtype[np.int64]]
 
@@ -157,6 +159,9 @@ def _numbers(rows: pa.Table) -> Iterator[str]:
         rows, (p >= 0) & (p <= 1) & ~((p == near[0]) | (p == near[1]) | (p == near[2])), "p is not exp(logprob)"
     )
     yield from _report(rows, (tokens < 1) | (tokens > 10_000), "an answer has no possible number of tokens")
+    coarse = _trailing_zeros(logprob) < ZERO_BITS
+    if np.mean(coarse) > 1 - SINGLE_PRECISION:
+        yield from _report(rows, coarse, "logprob is no sum of numbers in single precision")
     # More than half of the probability means that no token can be more probable than the one scored.
     yield from _report(rows, (again > 0.5 + MARGIN) & ~greedy, "greedy is false although p exceeds one half")
     floor = -np.log(VOCABULARY) * tokens
@@ -168,6 +173,14 @@ def _numbers(rows: pa.Table) -> Iterator[str]:
     yield from _report(
         rows, best & (shots < np.exp(floor)), "shots_greedy is true although shots_p is lower than any best token's"
     )
+
+
+def _trailing_zeros(values: np.ndarray[Any, np.dtype[np.float64]]) -> Counts:
+    """Zero bits at the end of each number; 64 for 0."""
+    bits = values.astype(np.float64).view(np.uint64)
+    lowest = np.maximum(bits & (~bits + np.uint64(1)), 1).astype(np.float64)
+    zeros: Counts = np.where(bits == 0, 64, np.log2(lowest)).astype(np.int64)
+    return zeros
 
 
 def _presence(rows: pa.Table, probed: bool, choices: int) -> Iterator[str]:

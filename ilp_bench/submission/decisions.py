@@ -12,10 +12,10 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from ilp_bench.core.errors import ProblemError
-from ilp_bench.core.files import parse_json, write_text
+from ilp_bench.core.files import locked, parse_json, write_text
 from ilp_bench.core.untrusted import value_problems
 from ilp_bench.records.run_record import first_problem
-from ilp_bench.submission.rerun_record import Date, Word
+from ilp_bench.submission.fields import Date, Word
 
 DECISIONS_FILE = "decisions.jsonl"
 DECISIONS = ("accepted", "withdrawn", "flagged")
@@ -67,11 +67,13 @@ def parse_decisions(file: Path) -> tuple[list[Decision], list[str]]:
         problems.append(f"{file}: the last line has no end: end it with a newline")
     for number, line in enumerate(text.split("\n")[:-1] if text.endswith("\n") else text.split("\n"), start=1):
         try:
-            decision = Decision.model_validate(parse_json(line))
+            decision = Decision.model_validate(parse_json(line), strict=True)
             if not decision.entry.endswith(f"/{decision.run_id}"):
                 raise ValueError(f"entry {decision.entry} does not end with run id {decision.run_id}")
             if hidden := list(value_problems(decision.model_dump())):
                 raise ValueError(hidden[0])
+            if decisions and decision.date < decisions[-1].date:
+                raise ValueError(f"{decision.date} is before {decisions[-1].date}, the date of the line above")
             decisions.append(decision)
         except ValidationError as error:
             problems.append(f"{file}:{number}: {first_problem(error)}: append lines with 'ilp-bench decide'")
@@ -89,8 +91,11 @@ def decide(submissions: Path, decision: Decision) -> Path:
         raise ProblemError(f"{submissions} has no entry {decision.entry}")
     if hidden := list(value_problems(decision.model_dump())):
         raise ProblemError(hidden[0])
-    read_decisions(submissions)
     file = submissions / DECISIONS_FILE
-    before = file.read_text(encoding="utf-8") if file.is_file() else ""
-    write_text(file, before + decision.model_dump_json() + "\n")
+    with locked(file):
+        history = read_decisions(submissions).history
+        if history and decision.date < history[-1].date:
+            raise ProblemError(f"{file}: the last decision is of {history[-1].date}, this one of {decision.date}")
+        before = file.read_text(encoding="utf-8") if file.is_file() else ""
+        write_text(file, before + decision.model_dump_json() + "\n")
     return file

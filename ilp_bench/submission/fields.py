@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import json
 import re
@@ -25,6 +26,19 @@ Link = Annotated[
 ]
 RunId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+def _real_date(text: str) -> str:
+    """The date itself. Raises ValueError for one that no calendar has, or that is yet to come anywhere on Earth."""
+    latest = datetime.datetime.now(datetime.UTC).date() + datetime.timedelta(days=1)
+    if datetime.date.fromisoformat(text) > latest:
+        raise ValueError(f"{text} is in the future")
+    return text
+
+
+Date = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), AfterValidator(_real_date)]
+# One line of ASCII or letters: a name of a person, a machine or a version.
+Word = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=200)]
 
 
 def run_id(content: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import read_strict_json
@@ -16,10 +16,12 @@ from ilp_bench.scoring.compatibility import base_sha256
 from ilp_bench.scoring.points_schema import PointScores
 from ilp_bench.submission.fields import MAX_RUNS, Link, Name, RunId, Sha256, Text
 from ilp_bench.submission.sample_store import RunKey, read_samples, restore_runs, rows_by_run
+from ilp_bench.submission.strict_record import checked_record
 from ilp_bench.submission.version_2 import ArchivedSubmission
 
 CLOSED = "the closed division is now 1x or 3x, by the budget that was trained with"
 MAX_VANILLAS = 3 * MAX_RUNS
+SubmittedRecord = Annotated[RunRecord, AfterValidator(checked_record)]
 T = TypeVar("T")
 
 
@@ -71,9 +73,9 @@ class Submission(BaseModel):
     schema_version: Literal[3] = 3
     run_id: RunId
     meta: Meta
-    runs: list[RunRecord] = Field(min_length=1, max_length=MAX_RUNS)
-    vanillas: list[RunRecord] = Field(max_length=MAX_VANILLAS)
-    bases: list[RunRecord] = Field(max_length=MAX_RUNS)
+    runs: list[SubmittedRecord] = Field(min_length=1, max_length=MAX_RUNS)
+    vanillas: list[SubmittedRecord] = Field(max_length=MAX_VANILLAS)
+    bases: list[SubmittedRecord] = Field(max_length=MAX_RUNS)
     reference: ReferenceKey | None
     samples_sha256: Sha256
     scores: PointScores
@@ -166,14 +168,18 @@ def parse_meta(fields: dict[str, Any], source: str = "metadata") -> Meta:
 
 def parse_submission(content: dict[str, Any]) -> AnySubmission:
     """A submission from its fields, of the schema that they name; raises pydantic's ValidationError."""
-    model = ArchivedSubmission if content.get("schema_version") == 2 else Submission
-    return model.model_validate(content)
+    if content.get("schema_version") == 2:
+        return ArchivedSubmission.model_validate(content)
+    return Submission.model_validate(content, strict=True)
 
 
 def read_submission(folder: Path) -> AnySubmission:
     """``submission.json`` of a folder, of whichever schema; raises ProblemError with the first wrong field."""
+    content = read_strict_json(folder / "submission.json")
+    if problems := list(value_problems(content)):
+        raise ProblemError(f"{folder}/submission.json: {problems[0]}")
     try:
-        return parse_submission(read_strict_json(folder / "submission.json"))
+        return parse_submission(content)
     except ValidationError as error:
         raise ProblemError(f"{folder}/submission.json: {first_problem(error)}") from error
 

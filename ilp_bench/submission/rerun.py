@@ -15,27 +15,34 @@ import secrets
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from ilp_bench import __version__
 from ilp_bench.core.errors import ProblemError, UsageError
+from ilp_bench.core.metrics import Array
 from ilp_bench.data.dataset import Dataset, make
 from ilp_bench.models.resolve import Located, locate, weights_sha256
 from ilp_bench.records.run_record import Data, Run
 from ilp_bench.scoring.comparisons import compare
 from ilp_bench.scoring.references import Reference
 from ilp_bench.scoring.score_points import score_points
+from ilp_bench.submission.check_copies import HALF_PRECISION, P_TOLERANCE
 from ilp_bench.submission.format import Submission, SubmittedRuns, read_runs, read_submission
 from ilp_bench.submission.reference_key import reference_of
-from ilp_bench.submission.rerun_record import Public, Verification, add_verification
+from ilp_bench.submission.rerun_record import MeasuredAgain, Public, Verification, add_verification
 from ilp_bench.submission.rerun_unseen import rerun_on_unseen
-from ilp_bench.submission.rerun_work import Work, evaluate_like, points_by_name
+from ilp_bench.submission.rerun_work import Work, evaluate_like, points_by_name, require_outside
 from ilp_bench.submission.sample_store import RunKey, storage_keys
+from ilp_bench.submission.signatures import sign
 
-P_TOLERANCE = {"float32": 1e-3}  # of p; batch sizes and machines move it by some 1e-5
-HALF_PRECISION = 5e-2
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+MEAN_TOLERANCE = 0.1  # of the mean difference of p, in shares of what a single probe may differ by
 UNSEEN_SEEDS = 1_000_000
+Role = Literal["submission", "vanilla", "base"]
 
 
 def verify(
@@ -47,10 +54,12 @@ def verify(
     seed: int | None = None,
     pairs: int | None = None,
     public: Callable[[Data], Dataset] | None = None,
+    key: Ed25519PrivateKey | None = None,
 ) -> Verification:
-    """Run the checkpoints ``models`` again and add what comes out to ``verification.json``.
+    """Run the checkpoints ``models`` again and add what comes out to ``verification.json``, signed by ``key``.
 
-    Each model is the checkpoint of a run, found by the hash of its weights; at least one is of a submitted run.
+    Each model is the checkpoint of a run, found by the hash of its weights; at least one is of a submitted run. The
+    base model is looked for by its name, and run again where it is there with the weights that are named.
     ``seed`` names the unseen dataset, by default a random one; ``pairs`` makes it smaller. ``public`` gives the dataset
     that a record names, by default by building it. Whatever was trained or evaluated stays in ``work.folder``, and the
     same call goes on there.
@@ -61,6 +70,7 @@ def verify(
     submission = read_submission(folder)
     if not isinstance(submission, Submission):
         raise UsageError(f"{folder} is on dataset 2, which is closed: only entries of schema 3 are run again")
+    require_outside(work.folder, folder)
     runs, reference = read_runs(folder, submission), reference_of(submission)
     seen = {run.record.data.seed for run in runs.values()} | set(reference.seeds if reference else ())
     if seed is None:
@@ -69,7 +79,7 @@ def verify(
         )
     if seed in seen:
         raise UsageError(f"seed {seed} is one the submitter has seen: choose another")
-    chosen = _matching([locate(model) for model in models], runs)
+    chosen = _matching([*(locate(model) for model in models), *_base_model(submission)], runs)
     (comparison, *_), _, _ = compare(*_beside(chosen, runs), reference)
     first = next(key for key in chosen if runs[key].record == comparison.submissions[0].record)
     verification = Verification(
@@ -81,8 +91,21 @@ def verify(
         public=_public(runs, chosen, reference, work, public or (lambda data: make(data.size, data.seed))),
         unseen=rerun_on_unseen(submission.scores, comparison, chosen[first], work, seed=seed, pairs=pairs),
     )
+    if key is not None:
+        verification = sign(verification, submission.run_id, key)
     add_verification(folder, verification)
     return verification
+
+
+def _base_model(submission: Submission) -> list[Located]:
+    """The base model, where one of that name and those weights is here and the entry has a base run of its own."""
+    if not submission.bases:
+        return []
+    try:
+        located = locate(submission.base_name)
+    except (UsageError, ProblemError):
+        return []
+    return [located] if weights_sha256(located) == submission.base_weights else []
 
 
 def _matching(models: Sequence[Located], runs: dict[RunKey, Run]) -> dict[RunKey, str]:
@@ -118,7 +141,7 @@ def _public(
     dataset: Callable[[Data], Dataset],
 ) -> Public:
     """The checkpoints on the data they were submitted with; all other runs as submitted."""
-    again, largest, tolerance = dict(runs), 0.0, 0.0
+    again, largest, mean, tolerance = dict(runs), 0.0, 0.0, 0.0
     keys = storage_keys({key: run.record for key, run in runs.items()})
     for (role, number), model in chosen.items():
         claimed = runs[role, number]
@@ -127,21 +150,45 @@ def _public(
             reason = "the dataset named by the submission is not one that this version builds"
             return Public(status="not possible", reason=reason, tolerance=tolerance)
         run = evaluate_like(model, data, claimed, work.folder / f"public-{role}-{number}", work)
-        largest = max(largest, _difference(run, claimed))
+        differences = _differences(run, claimed)
+        largest, mean = max(largest, float(differences.max())), max(mean, float(differences.mean()))
         tolerance = max(tolerance, P_TOLERANCE.get(claimed.record.dtype, HALF_PRECISION))
         again |= dict.fromkeys((key for key, stored in keys.items() if stored == (role, number)), run)
-    before, after = (score_points(*_beside(chosen, each), reference) for each in (runs, again))
+    claims, scores = (points_by_name(score_points(*_beside(chosen, each), reference)) for each in (runs, again))
+    points = max((_apart(value, scores.get(name)) for name, value in claims.items()), default=0.0)
+    agrees = largest <= tolerance and mean <= MEAN_TOLERANCE * tolerance and points <= tolerance
     return Public(
-        status="agrees" if largest <= tolerance else "differs",
+        status="agrees" if agrees else "differs",
         tolerance=tolerance,
         largest_difference=largest,
+        mean_difference=mean,
+        points_difference=points,
         replicates=len(chosen),
-        claimed=points_by_name(before),
-        scores=points_by_name(after),
+        runs=_coverage(chosen, keys),
+        claimed=claims,
+        scores=scores,
     )
 
 
-def _difference(first: Run, second: Run) -> float:
-    """The largest difference of p over all probes."""
+def _coverage(chosen: dict[RunKey, str], keys: dict[RunKey, RunKey]) -> dict[Role, MeasuredAgain]:
+    """Role -> how many of its runs were measured again; a run that stands in two roles counts in both."""
+    roles: tuple[Role, ...] = ("submission", "vanilla", "base")
+    of = {role: [stored for key, stored in keys.items() if key[0] == role] for role in roles}
+    return {
+        role: MeasuredAgain(again=sum(key in chosen for key in stored), of=len(stored))
+        for role, stored in of.items()
+        if stored
+    }
+
+
+def _apart(first: float | None, second: float | None) -> float:
+    """The difference of two values; 1 where only one of them is defined."""
+    if first is None or second is None:
+        return float(first is not second)
+    return abs(first - second)
+
+
+def _differences(first: Run, second: Run) -> Array:
+    """The difference of p of each probe."""
     p, other = (np.asarray(run.samples.sort_by("probe_id")["p"].to_numpy()) for run in (first, second))
-    return float(np.abs(p - other).max())
+    return np.abs(p - other)

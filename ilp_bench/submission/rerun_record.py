@@ -8,23 +8,36 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from ilp_bench.core.errors import ProblemError
-from ilp_bench.core.files import read_strict_json, write_text
+from ilp_bench.core.files import locked, read_strict_json, write_text
 from ilp_bench.core.untrusted import value_problems
 from ilp_bench.records.run_record import first_problem
+from ilp_bench.submission.fields import Date, Word
 
 VERIFICATION_FILE = "verification.json"
-Word = Annotated[str, StringConstraints(max_length=200)]
 Reason = Annotated[str, StringConstraints(max_length=2000)]
-Date = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")]
-Values = dict[str, float | None]
+Values = Annotated[
+    dict[Annotated[str, StringConstraints(pattern=r"^[a-z_.]{1,60}$")], float | None], Field(max_length=40)
+]
+
+
+class MeasuredAgain(BaseModel):
+    """``again`` of the ``of`` distinct runs that an entry has in a role."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    again: int = Field(ge=0, le=100)
+    of: int = Field(ge=0, le=100)
 
 
 class Public(BaseModel):
     """The checkpoint on the public data again.
 
     tolerance           allowed difference of any probe's p; smaller for float32 than for half precision
-    largest_difference  what was found; None where nothing could be run
+    largest_difference  of any probe's p; None where nothing could be run
+    mean_difference     of p over all probes, of the run where it is largest
+    points_difference   the largest of any score's, as a probability
     replicates          runs that were measured again
+    runs                role -> how many of its runs were measured again; those of a reference are not the entry's
     claimed, scores     points by ``<kind>.<cause>``, and shares: from the submitted samples, and from the new ones; of
                         dataset 2, recovery per cause and ``overall``
     """
@@ -33,9 +46,12 @@ class Public(BaseModel):
 
     status: Literal["agrees", "differs", "not possible"]
     reason: Reason = ""
-    tolerance: float
+    tolerance: float = Field(ge=0)
     largest_difference: float | None = None
+    mean_difference: float | None = None
+    points_difference: float | None = None
     replicates: int = 0
+    runs: dict[Literal["submission", "vanilla", "base"], MeasuredAgain] = {}
     claimed: Values = {}
     scores: Values = {}
 
@@ -65,7 +81,7 @@ class Unseen(BaseModel):
 
 
 class Verification(BaseModel):
-    """One re-run: by whom, when, with what, and what came out."""
+    """One re-run: by whom, when, with what, and what came out, with an Ed25519 signature."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -76,6 +92,13 @@ class Verification(BaseModel):
     hardware: Word
     public: Public
     unseen: Unseen
+    signature: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{128})?$")] = ""
+
+    @property
+    def coverage(self) -> str:
+        """How many of the submitted runs were measured again, such as ``1 of 3``; empty where it is not recorded."""
+        runs = self.public.runs.get("submission")
+        return f"{runs.again} of {runs.of}" if runs else ""
 
 
 class Verifications(BaseModel):
@@ -84,7 +107,7 @@ class Verifications(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     schema_version: Literal[1] = 1
-    records: list[Verification] = Field(min_length=1)
+    records: list[Verification] = Field(min_length=1, max_length=1000)
 
 
 def read_verification(folder: Path) -> list[Verification]:
@@ -99,13 +122,15 @@ def read_verification(folder: Path) -> list[Verification]:
     if problems := list(value_problems(content)):
         raise ProblemError(f"{file}: {problems[0]}")
     try:
-        return Verifications.model_validate(content).records
+        return Verifications.model_validate(content, strict=True).records
     except ValidationError as error:
         raise ProblemError(f"{file}: {first_problem(error)}: write it with 'ilp-bench verify'") from error
 
 
 def add_verification(folder: Path, found: Verification) -> Path:
     """Add one re-run to the file of a submission; earlier ones stay. Returns the file."""
-    whole = Verifications(records=[*read_verification(folder), found])
-    write_text(folder / VERIFICATION_FILE, whole.model_dump_json(indent=1) + "\n")
-    return folder / VERIFICATION_FILE
+    file = folder / VERIFICATION_FILE
+    with locked(folder):
+        whole = Verifications(records=[*read_verification(folder), found])
+        write_text(file, whole.model_dump_json(indent=1) + "\n")
+    return file

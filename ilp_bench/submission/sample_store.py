@@ -87,6 +87,10 @@ def read_samples(file: Path) -> pa.Table:
         raise ProblemError(f"{file} cannot be read as Parquet: {str(error).splitlines()[0]}") from error
     for name in STRINGS:
         for chunk in table[name].chunks:
+            try:
+                chunk.dictionary.validate(full=True)
+            except pa.ArrowInvalid as error:
+                raise ProblemError(f"{file}: a text in column {name} is not UTF-8: make it again") from error
             longest = pc.max(pc.binary_length(chunk.dictionary)).as_py() or 0
             if longest > MAX_TEXT:
                 raise ProblemError(f"{file}: a text in column {name} has {longest} bytes; at most {MAX_TEXT} are read")

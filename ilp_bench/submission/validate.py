@@ -21,11 +21,14 @@ from ilp_bench.core.untrusted import file_problem, value_problems
 from ilp_bench.records.run_record import Run, problems_in
 from ilp_bench.scoring.points_schema import POINTS_SCORER_VERSION, PointScores
 from ilp_bench.scoring.recovery import SCORER_VERSION, Scores, score_replicates
+from ilp_bench.scoring.references import find_reference
 from ilp_bench.scoring.score_points import score_points
 from ilp_bench.submission import version_2
 from ilp_bench.submission.check_plausibility import plausibility_problems
+from ilp_bench.submission.check_replicates import size_problems
 from ilp_bench.submission.check_rules import rule_problems
 from ilp_bench.submission.check_samples import sample_problems
+from ilp_bench.submission.check_vanilla import vanilla_problems
 from ilp_bench.submission.decisions import DECISIONS_FILE, parse_decisions
 from ilp_bench.submission.fields import run_id
 from ilp_bench.submission.format import AnySubmission, Submission, SubmittedRuns, parse_submission
@@ -139,7 +142,11 @@ def _rules(checked: Checked) -> Iterator[str]:
         except ProblemError as error:
             yield str(error)
         yield from rule_problems(submission, reference, is_accepted=_accepted(checked.folder, submission))
-        yield from plausibility_problems(SubmittedRuns.of(checked.runs))
+        runs = SubmittedRuns.of(checked.runs)
+        yield from plausibility_problems(runs)
+        yield from size_problems([run.record for run in runs.vanillas])
+        if fitting := reference or find_reference(submission.first):
+            yield from vanilla_problems(runs.vanillas, fitting)
 
 
 def _scores(submission: AnySubmission, runs: dict[RunKey, Run]) -> PointScores | Scores:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,13 @@ from forging import Forgery, honest_entry
 
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import MAX_JSON, parse_json, read_strict_json
-from ilp_bench.core.untrusted import csv_text, markdown_text, skeleton, text_problems, value_problems
+from ilp_bench.core.untrusted import csv_text, markdown_text, printable, skeleton, text_problems, value_problems
 from ilp_bench.leaderboard.site import render
 from ilp_bench.models.resolve import locate
 from ilp_bench.submission import sample_store as reading
 from ilp_bench.submission.comparison import comparison
-from ilp_bench.submission.format import Meta
+from ilp_bench.submission.decisions import Decision
+from ilp_bench.submission.format import Meta, parse_submission
 from ilp_bench.submission.sample_store import FILE_SCHEMA, read_samples
 from ilp_bench.submission.summary_table import TABLE_FILE, table_rows
 from ilp_bench.submission.validate import check, validate
@@ -49,11 +51,8 @@ def test_an_honest_entry_is_whole(honest: Path) -> None:
 def test_markup_in_every_text_field_stays_text(forged: Forgery, tmp_path: Path) -> None:
     forged.content["meta"] |= {"description": SCRIPT, "contact": SCRIPT, "data": SCRIPT}
     record = forged.content["runs"][0]
-    record |= {"hardware": SCRIPT, "dtype": SCRIPT, "device": SCRIPT, "ilp_bench": SCRIPT, "versions": {SCRIPT: SCRIPT}}
-    record["model"] |= {"name": SCRIPT, "revision": SCRIPT, "architecture": SCRIPT}
-    record["training"] |= {"recipe": SCRIPT, "found": {SCRIPT: SCRIPT}}
-    for field in ("runs", "vanillas"):
-        forged.content[field][0]["training"]["base"]["name"] = SCRIPT
+    record["hardware"] = record["training"]["general"] = SCRIPT
+    record["training"]["note"] = {SCRIPT: SCRIPT}
     folder = forged.save()
     assert validate(folder) == []
     render(forged.root, tmp_path / "site")
@@ -61,6 +60,54 @@ def test_markup_in_every_text_field_stays_text(forged: Forgery, tmp_path: Path) 
         assert "<script>alert" not in page.read_text(), page
         assert "<img src=x" not in page.read_text(), page
     assert "<" not in comparison([check(folder)], [folder])
+
+
+NAMES: tuple[tuple[str | int, ...], ...] = (
+    ("dtype",), ("device",), ("ilp_bench",), ("versions", "torch"), ("model", "name"), ("model", "revision"),
+    ("model", "architecture"), ("training", "recipe"), ("training", "base", "name"), ("training", "phases", 0, "name"),
+    ("training", "budget", "source"), ("training", "data", "size"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES, ids=lambda name: ".".join(map(str, name)))
+@pytest.mark.parametrize(
+    "text", [SCRIPT, "a\nb", "x" * 2000, "$(id)", "", 7], ids=["tag", "lines", "long", "$", "", "7"]
+)
+def test_names_are_short_and_on_one_line(name: tuple[str | int, ...], text: object, honest: Path) -> None:
+    """What a page, a table or a command shows is refused unless it is a plain name, and never taken for missing."""
+    content = json.loads((honest / "submission.json").read_text())
+    at = content["runs"][0]
+    for key in name[:-1]:
+        at = at[key]
+    at[name[-1]] = text
+    with pytest.raises(ValueError, match=rf"runs\.0.*{name[-1]}|runs\.0[\s\S]*{name[-1]}"):
+        parse_submission(content)
+
+
+@pytest.mark.parametrize("value", [10**30, 10**400, -(10**17), 1e300])
+def test_numbers_that_no_float_holds_are_refused(value: float) -> None:
+    assert [problem for problem in value_problems({"tokens": {"sft": value}}) if "beyond 2^53" in problem]
+
+
+@pytest.mark.parametrize(
+    "date", ["2026-99-99", "2026-02-30", "9999-12-31", "\u0662\u0660\u0662\u0666-11-11", "2026-1-1"]
+)
+def test_dates_are_real_and_not_to_come(date: str) -> None:
+    line = {"run_id": "0" * 16, "entry": f"a__b/{'0' * 16}", "decision": "accepted", "reason": "x", "by": "me"}
+    with pytest.raises(ValueError, match="date"):
+        Decision.model_validate(line | {"date": date})
+
+
+def test_a_log_shows_no_control_character() -> None:
+    assert printable("a\x1b[31m\nb\u202e\ud800") == "a\\x1b[31m\\nb\\u202e\\ud800"
+
+
+def test_a_late_duplicate_key_is_found_at_once(tmp_path: Path) -> None:
+    pairs = ",".join(f'"k{number}": 0' for number in range(200_000))
+    start = time.perf_counter()
+    with pytest.raises(ValueError, match="'k199999' is duplicated"):
+        parse_json(f'{{{pairs}, "k199999": 1}}')
+    assert time.perf_counter() - start < 5
 
 
 @pytest.mark.parametrize(

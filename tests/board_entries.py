@@ -9,10 +9,12 @@ repeated under other names, so that thousands are quickly made and all of them v
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from points_entries import GAPS, write_entry
 
 from ilp_bench.data.causes import PAPER_CAUSES
@@ -20,6 +22,7 @@ from ilp_bench.submission.decisions import Decision, decide
 from ilp_bench.submission.fields import run_id
 from ilp_bench.submission.format import Submission
 from ilp_bench.submission.rerun_record import Public, Unseen, Verification, add_verification
+from ilp_bench.submission.signatures import public_key, sign
 
 HOSTILE = '<script>alert(1)</script> & "quotes"'
 SAMPLE, NANO = "made-up/Sample-1B", "nano"
@@ -91,14 +94,17 @@ def furnish(out: Path) -> None:
     unseen = Unseen(status="agrees", how="generalisation only", seed=77, pairs=360)
     about = {"ilp_bench": "0.1.0", "versions": {}, "hardware": "made up"}
     record = Verification(by="maintainer", date="2026-11-20", **about, public=public, unseen=unseen)
-    add_verification(place["sample-1b-auto-1x"], record)
+    key = Ed25519PrivateKey.from_private_bytes(b"made-up key of tests, 32 bytes .."[:32])
+    owners = {"maintainers": ["maintainer"], "keys": [{"by": "maintainer", "public_key": public_key(key)}]}
+    (out / "owners.json").write_text(json.dumps(owners))
+    add_verification(place["sample-1b-auto-1x"], sign(record, place["sample-1b-auto-1x"].name, key))
     for name, decision, reason in (
         ("sample-1b-combined-1x", "accepted", "all figures recomputed"),
         ("sample-1b-group-only-1x", "withdrawn", f"trained on the probes {HOSTILE}"),
         ("sample-1b-rare-upsampling-1x", "flagged", "the weights cannot be loaded"),
     ):
         folder = place[name]
-        entry, date = f"{folder.parent.name}/{folder.name}", f"2026-11-2{len(decision) % 10}"
+        entry, date = f"{folder.parent.name}/{folder.name}", "2026-11-21"
         fields = {"run_id": folder.name, "entry": entry, "decision": decision, "reason": reason, "date": date}
         decide(out, Decision.model_validate(fields | {"by": "maintainer"}))
     copy_entry(place["sample-1b-conflict-cpt-1x"], out, "hostile", description=HOSTILE)

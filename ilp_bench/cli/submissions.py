@@ -84,18 +84,24 @@ def validate(
     summary: Annotated[
         Path | None, typer.Option("--summary", help="Write Markdown here: new entries beside the reference rows.")
     ] = None,
+    by: Annotated[
+        str | None, typer.Option("--by", help="The login that made all changes since then; rights are read there.")
+    ] = None,
 ) -> None:
     """Recompute every score from the samples and list all problems; exit 1 if there is any."""
     from ilp_bench.core.files import write_text
     from ilp_bench.core.untrusted import printable
     from ilp_bench.submission.check_folder import check_all
-    from ilp_bench.submission.comparison import comparison
+    from ilp_bench.submission.comparison import comparison, touched_files
 
-    checked, problems = check_all(paths, since)
+    if by is not None and since is None:
+        raise UsageError("give --since with --by: rights are read from an earlier state")
+    checked, problems = check_all(paths, since, by)
     if summary:
         folders = [submission.folder for submission in checked]
         new = [folder for folder in folders if not (since and (since / folder.parent.name / folder.name).is_dir())]
-        write_text(summary, comparison(checked, new))
+        touched = [text for path in paths if since and path.is_dir() for text in touched_files(since, path)]
+        write_text(summary, "\n".join([*touched, "", comparison(checked, new)]))
     for problem in problems:
         typer.echo(printable(problem), err=True)
     if problems:
@@ -174,7 +180,8 @@ def render(
     url: Annotated[str, typer.Option(help="Where the site will stand, for its feed and link previews.")] = "",
 ) -> None:
     """Render the static leaderboard; unchanged pages are taken over."""
+    from ilp_bench.core.untrusted import printable
     from ilp_bench.leaderboard.site import render as write
 
-    count = write(submissions, out, url=url)
+    count = write(submissions, out, url=url, left_out=lambda text: typer.echo(f"left out: {printable(text)}", err=True))
     typer.echo(f"{out / 'index.html'}: {count} submissions")

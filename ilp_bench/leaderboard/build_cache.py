@@ -32,7 +32,9 @@ from ilp_bench.recipes import RECIPES
 from ilp_bench.records.reference_record import FILE, reference_folders
 from ilp_bench.submission.decisions import Decision
 from ilp_bench.submission.format import read_submission
-from ilp_bench.submission.rerun_record import read_verification
+from ilp_bench.submission.owners import OWNERS_FILE, read_owners
+from ilp_bench.submission.rerun_record import Verification, read_verification
+from ilp_bench.submission.signatures import signer
 from ilp_bench.submission.validate import check
 from ilp_bench.submission.version_2 import ArchivedSubmission
 
@@ -164,16 +166,23 @@ def _read(task: tuple[Path, list[Decision], str | None]) -> ReadResult:
     content = _content_sha256(folder)
     if content != checked_content and (problems := check(folder).problems):
         return ReadResult(content, tuple(problems))
-    submission, verifications = read_submission(folder), read_verification(folder)
+    submission, verifications = read_submission(folder), signed_verifications(folder)
     if isinstance(submission, ArchivedSubmission):
         return ReadResult(content, (), describe_archived(submission, decisions, verifications))
     return ReadResult(content, (), describe_entry(folder, submission, decisions, verifications))
 
 
+def signed_verifications(folder: Path) -> list[Verification]:
+    """The re-runs of an entry that were signed by a key which the folder's owners list, oldest first."""
+    keys = read_owners(folder.parent.parent).keys
+    return [record for record in read_verification(folder) if signer(record, folder.name, keys)]
+
+
 def _content_sha256(folder: Path) -> str:
     """Hash over the bytes of a submission's files."""
     digest = hashlib.sha256()
-    for file in sorted(path for path in folder.iterdir() if path.is_file()):
+    files_read = [*folder.iterdir(), folder.parent.parent / OWNERS_FILE]  # whose keys say which re-runs count
+    for file in sorted(path for path in files_read if path.is_file()):
         digest.update(f"{file.name} {file.stat().st_size}\n".encode())
         digest.update(file.read_bytes())
     return digest.hexdigest()
@@ -205,5 +214,5 @@ def entry_pages(
 def _write_page(task: tuple[Standing, dict[str, Any], dict[str, Any], Path]) -> None:
     standing, group, common, site = task
     folder = standing.entry.folder
-    read = {"submission": read_submission(folder), "verifications": read_verification(folder)}
+    read = {"submission": read_submission(folder), "verifications": signed_verifications(folder)}
     pages.write(site / standing.entry.page, "run.html", root="..", standing=standing, group=group, **read, **common)

@@ -14,6 +14,7 @@ from ilp_bench.records.training_record import TrainingRecord
 from ilp_bench.scoring.pair_probabilities import KINDS
 from ilp_bench.scoring.points_schema import ArmRates, CausePoints, PointScores
 from ilp_bench.scoring.training_budget import budget_of
+from ilp_bench.submission.comparison import PROJECT
 from ilp_bench.submission.decisions import Decision
 from ilp_bench.submission.format import Submission
 from ilp_bench.submission.rerun_record import Verification
@@ -72,7 +73,8 @@ class Entry:
     lora            rank of the adapter; 0 where all weights were trained, None where not recorded
     retention       role -> mean p of held-out facts
     results         by kind of score
-    rerun           kind of re-run (public, unseen) -> outcome of the last one
+    rerun           kind of re-run (public, unseen) -> outcome of the last one; coverage -> such as ``1 of 3``
+    own_vanilla     whether it is compared with vanilla runs of its own, and not with a reference's
     decisions       about it, oldest first
     """
 
@@ -99,6 +101,7 @@ class Entry:
     interval_kind: str
     not_ranked_because: tuple[str, ...]
     rerun: dict[str, str]
+    own_vanilla: bool
     decisions: tuple[Decision, ...]
 
     @property
@@ -140,6 +143,18 @@ class Entry:
     def is_ranked(self) -> bool:
         """Whether it takes part in ranks."""
         return self.state == "accepted" and not self.not_ranked_because and self.share() is not None
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether others than its submitters stand for it: a row of the project, or one whose re-run agrees."""
+        return self.org == PROJECT or self.rerun["public"] == "agrees"
+
+    @property
+    def check_mark(self) -> str:
+        """What a rank says of re-runs: nobody ran it again, or with which outcome and how many of its runs."""
+        status, coverage = self.rerun["public"], self.rerun.get("coverage")
+        again = "not re-run" if status == "not done" else f"re-run {status}{f', {coverage}' if coverage else ''}"
+        return f"{again}; own vanilla" if self.own_vanilla else again
 
     @property
     def date(self) -> str | None:
@@ -188,7 +203,9 @@ def describe_entry(
         rerun={
             "public": last.public.status if last else "not done",
             "unseen": last.unseen.status if last else "not done",
+            "coverage": last.coverage if last else "",
         },
+        own_vanilla=scores.reference is None or not scores.reference.runs,
         decisions=tuple(decisions),
     )
 

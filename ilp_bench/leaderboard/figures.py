@@ -43,10 +43,16 @@ def front_facts(models: list[BaseModel]) -> dict[str, Any] | None:
         "worst": worst,
         "arms": arms[worst],
         "group": group,
-        "best": group.first if group else None,
+        "best": _headline(group) if group else None,
         "entries": len(entries),
         "gain_everywhere": sum(gains_everywhere(entry) for entry in entries),
     }
+
+
+def _headline(group: Group) -> Entry | None:
+    """The best ranked entry that is the project's or was run again; of a group without any, the first."""
+    ranked = [standing.entry for standing in group.standings if standing.rank]
+    return next((entry for entry in ranked if entry.is_checked), group.first)
 
 
 def gains_everywhere(entry: Entry) -> bool:

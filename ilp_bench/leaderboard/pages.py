@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 import shutil
 from collections.abc import Mapping
 from functools import lru_cache
@@ -62,6 +63,7 @@ def _environment(causes: tuple[str, ...]) -> jinja2.Environment:
     )
     templates.globals.update({helper.__name__: helper for helper in helpers})
     templates.globals.update(
+        quote=shlex.quote,
         causes=causes,
         spec=CAUSES.get,
         recipes=RECIPES,

@@ -17,7 +17,10 @@ MOST_RECIPES = 24  # rows of a heat map
 
 @dataclass(frozen=True)
 class RecipeRow:
-    """A row of a heat map: means of values and of interval ends over the entries of a recipe; None for no value."""
+    """A row of a heat map: means of values and of interval ends over the entries of a recipe; None for no value.
+
+    Where the project has an entry of that recipe, or others ran one again, those alone are averaged.
+    """
 
     name: str
     entries: tuple[Entry, ...]
@@ -34,7 +37,8 @@ def recipe_rows(group: Group, kind: str) -> list[RecipeRow]:
         by_name.setdefault(entry.method, []).append(entry)
     order = {name: index for index, name in enumerate(RECIPES.names())}
     names = sorted(by_name, key=lambda name: (order.get(name, len(order)), name))[:MOST_RECIPES]
-    return [_row(name, by_name[name], kind) for name in names]
+    checked = {name: [entry for entry in by_name[name] if entry.is_checked] for name in names}
+    return [_row(name, checked[name] or by_name[name], kind) for name in names]
 
 
 def _row(name: str, entries: list[Entry], kind: str) -> RecipeRow:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ilp_bench.core.errors import ProblemError, UsageError
-from ilp_bench.core.files import new_folder
+from ilp_bench.core.files import new_folder, read_json
 from ilp_bench.leaderboard import pages
 from ilp_bench.leaderboard.archive import ArchiveEntry, write_archive
 from ilp_bench.leaderboard.build_cache import Build, ReadResult, entry_pages, pool, read_all
@@ -27,14 +28,25 @@ from ilp_bench.submission.decisions import read_decisions
 from ilp_bench.submission.validate import find
 
 
-def render(submissions: Path, out: Path, *, url: str = "", workers: int | None = None) -> int:
+def render(
+    submissions: Path,
+    out: Path,
+    *,
+    url: str = "",
+    workers: int | None = None,
+    left_out: Callable[[str], None] | None = None,
+) -> int:
     """Write the site; returns the number of entries. An earlier site in ``out`` is replaced once all is written.
 
-    ``url``: where the site will stand, for the feed and link previews. ``workers``: processes, by default one a core.
-    Raises UsageError when ``out`` holds something that is no site, ProblemError for any invalid submission.
+    url        where the site will stand, for the feed and link previews
+    workers    processes, by default one a core
+    left_out   told of each problem of an entry that is left out because it is invalid; without it, one is an error
+
+    Raises UsageError when ``out`` holds something that is no site, ProblemError for any invalid submission, or where
+    all of them are.
     """
     _tidy(out)
-    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "index.html").is_file())):
+    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not is_site(out))):
         raise UsageError(f"{out} holds files that are no site: choose another folder")
     if url and not url.startswith(("https://", "http://")):
         raise UsageError(f"the site's address {url!r} is no web address: write it as https://…")
@@ -46,7 +58,12 @@ def render(submissions: Path, out: Path, *, url: str = "", workers: int | None =
         pages.static(site)
         with pool(len(folders), workers) as run:
             results: list[ReadResult] = read_all(run, folders, decisions, build)
-            _refuse([problem for result in results for problem in result.problems], submissions)
+            problems = [problem for result in results for problem in result.problems]
+            if left_out is None or not any(result.entry for result in results):
+                _refuse(problems, submissions)
+            else:
+                for problem in problems:
+                    left_out(problem)
             entries = [result.entry for result in results if isinstance(result.entry, Entry)]
             archived = [result.entry for result in results if isinstance(result.entry, ArchiveEntry)]
             models = base_models(sorted(entries, key=lambda entry: entry.slug), references)
@@ -58,6 +75,16 @@ def render(submissions: Path, out: Path, *, url: str = "", workers: int | None =
         write_feed(site, entries, decisions, common["url"])
         build.write(site)
     return len(entries) + len(archived)
+
+
+def is_site(folder: Path) -> bool:
+    """Whether a folder is a site that was rendered here: it has a page, and the record of what that was made from."""
+    try:
+        return (folder / "index.html").is_file() and {"checker", "renderer", "pages"} <= read_json(
+            folder / "build.json"
+        ).keys()
+    except ProblemError:
+        return False
 
 
 def _refuse(problems: list[str], submissions: Path) -> None:

@@ -83,7 +83,7 @@ def copy_problems(found: Sequence[Measurement]) -> Iterator[str]:
             by_dataset.setdefault(each.run.record.data.content_sha256, []).append(each)
     for same_data in by_dataset.values():
         for first, second in combinations(same_data, 2):
-            if first.age == second.age == REFERENCE or _is_one_model(first, second):
+            if first.where == second.where or _is_one_model(first, second):
                 continue
             if (pair := alike(first.measured, second.measured)).is_copy:
                 yield (
@@ -94,16 +94,13 @@ def copy_problems(found: Sequence[Measurement]) -> Iterator[str]:
 
 
 def _is_one_model(first: Measurement, second: Measurement) -> bool:
-    """Whether two runs may have the same samples: the same weights, in one role or within one organisation."""
-    shared = first.role == second.role == "vanilla" or REFERENCE in (first.age, second.age)
-    own = first.team == second.team and first.where != second.where
-    return first.weights == second.weights and (shared or own)
+    """Whether two runs may have the same samples: vanilla is no one's own, and methods of one team may coincide."""
+    shared = "vanilla" in (first.role, second.role)
+    return first.weights == second.weights and (shared or first.team == second.team)
 
 
 def _whose(first: Measurement, second: Measurement) -> str:
     """The older of two, or both where nothing says which is older."""
-    if first.where == second.where:
-        return f"another {first.role} run of the same entry"
     if first.age != second.age:
         return first.where
     return f"{first.where}, or that one has those of this (nothing here says which is older)"

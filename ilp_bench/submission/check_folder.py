@@ -6,11 +6,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from ilp_bench.core.errors import ProblemError
 from ilp_bench.core.untrusted import skeleton
 from ilp_bench.submission.check_copies import copy_problems, measurement_problems, measurements
 from ilp_bench.submission.decisions import DECISIONS_FILE, parse_decisions
-from ilp_bench.submission.owners import OWNERS_FILE, authority_problems
+from ilp_bench.submission.owners import OWNERS_FILE, authority_problems, read_owners
 from ilp_bench.submission.rerun_record import VERIFICATION_FILE, read_verification
+from ilp_bench.submission.signatures import signer
 from ilp_bench.submission.summary_table import ARCHIVE_FILE, TABLE_FILE, table_problems
 from ilp_bench.submission.validate import Checked, check, find
 from ilp_bench.submission.version_2 import ArchivedSubmission
@@ -74,7 +76,30 @@ def entry_problems(root: Path, entries: Sequence[Checked], old: Path | None = No
     held = [entry for entry in entries if entry.submission and last.get(entry.submission.run_id) != "withdrawn"]
     compared = measurements(held, old)
     problems += [*copy_problems(compared), *measurement_problems(compared)]
+    problems += _unsigned(entries, old or root)
     return problems
+
+
+def _unsigned(entries: Sequence[Checked], authority: Path) -> Iterator[str]:
+    """Re-runs that nobody signed whose key is listed where the authority lies, or that are out of order."""
+    try:
+        keys = read_owners(authority).keys
+    except ProblemError as error:
+        yield str(error)
+        return
+    for entry in entries:
+        if entry.submission is None:
+            continue
+        try:
+            records = read_verification(entry.folder)
+        except ProblemError:
+            continue  # said by the check of that entry
+        for number, record in enumerate(records):
+            where = f"{entry.folder / VERIFICATION_FILE}: records.{number}"
+            if signer(record, entry.submission.run_id, keys) is None:
+                yield f"{where} is signed by no key in {OWNERS_FILE}: sign it with 'ilp-bench verify'"
+            if number and record.date < records[number - 1].date:
+                yield f"{where} is of {record.date}, before the record above it"
 
 
 def _layout(root: Path) -> Iterator[str]:

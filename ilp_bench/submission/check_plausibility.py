@@ -14,7 +14,7 @@ from ilp_bench.records.training_record import CALIBRATED
 from ilp_bench.scoring.learned_rates import ARMS
 from ilp_bench.scoring.pair_probabilities import pair_tables
 from ilp_bench.submission.archive import DatasetKey, dataset_items
-from ilp_bench.submission.copy_statistics import shared_numbers
+from ilp_bench.submission.copy_statistics import Measured, alike, shared_numbers
 from ilp_bench.submission.format import SubmittedRuns
 
 MOST_SHARED = 0.05  # share of exact log-probabilities that runs on different datasets have in common by chance
@@ -35,9 +35,21 @@ def plausibility_problems(runs: SubmittedRuns) -> Iterator[str]:
                 f"vanillas.{number}: weak vanilla: its mean p of the last stage's calibration items is {p:.2f}, less "
                 f"than {least:.2f}: it was stopped too early; train it with the recipe vanilla until it is calibrated"
             )
+    yield from _twin_problems(runs)
     yield from _repeated_numbers([*runs.runs, *runs.vanillas])
     for number, run in enumerate(runs.runs):
         yield from (f"runs.{number}: {problem}" for problem in _template_problems(run))
+
+
+def _twin_problems(runs: SubmittedRuns) -> Iterator[str]:
+    """Runs of one dataset that are two trainings by their records, and one measurement by their samples."""
+    named = [(f"runs.{number}", run) for number, run in enumerate(runs.runs)]
+    named += [(f"vanillas.{number}", run) for number, run in enumerate(runs.vanillas)]
+    for (name, first), (later, second) in combinations(named, 2):
+        if first.record.data != second.record.data or first.record == second.record:
+            continue
+        if alike(Measured.of(first), Measured.of(second)).is_copy:
+            yield f"{later} has the samples of {name}: give each run once"
 
 
 def _repeated_numbers(runs: Sequence[Run]) -> Iterator[str]:

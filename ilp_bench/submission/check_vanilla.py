@@ -1,4 +1,4 @@
-"""Vanilla runs of one's own beside those of the reference of their base model: no weaker than runs differ."""
+"""Runs beside those of the reference of their base model: vanilla no weaker than runs differ, items no easier."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ from ilp_bench.records.run_record import Run
 from ilp_bench.scoring.learned_rates import ARMS
 from ilp_bench.scoring.pair_probabilities import KINDS, pair_tables
 from ilp_bench.scoring.references import Reference
+from ilp_bench.submission.copy_statistics import Measured, alike
 
 # Standard deviations by which an arm may differ. Of 15 committed vanilla runs, each beside the others of its reference,
 # the largest of all their arms differs by 3.8.
 MOST_DEVIATIONS = 5.0
 FEWEST_RUNS = 3  # of a reference, to know what runs differ by
+# The least correlation of p within cells with the reference's vanilla, and the least spread that asks for any. Over the
+# pairs of committed runs of one base model on one dataset (scripts/copy-thresholds), the lowest is .109.
+LEAST_CORRELATION, LEAST_SPREAD = 0.1, 0.1
 
 
 def vanilla_problems(vanillas: Sequence[Run], reference: Reference) -> Iterator[str]:
@@ -30,6 +34,24 @@ def vanilla_problems(vanillas: Sequence[Run], reference: Reference) -> Iterator[
                 f"where runs differ by {limit:.2f} at most: train vanilla as the reference was, or submit on its seeds"
             )
             break
+
+
+def invention_problems(runs: Sequence[Run], reference: Reference) -> Iterator[str]:
+    """Runs whose hard items are others than those of vanilla on the same dataset: numbers that were made up carelessly.
+
+    A run that learned nearly everything has no hard items, and is not asked.
+    """
+    for number, run in enumerate(runs):
+        comparison = reference.comparison(run.record.data.content_sha256)
+        measured = Measured.of(run)
+        if comparison is None or measured.spread < LEAST_SPREAD:
+            continue
+        found = [alike(measured, Measured.of(vanilla)).correlation for vanilla in comparison.vanillas]
+        if (correlation := float(np.mean(found))) < LEAST_CORRELATION:
+            yield (
+                f"runs.{number}: its p have a correlation of {correlation:.2f} with vanilla's on the same items, less "
+                f"than the {LEAST_CORRELATION} of any training from that base: evaluate again"
+            )
 
 
 def unlike(levels: dict[str, float], stored: Sequence[dict[str, float]]) -> Iterator[tuple[str, float, float, float]]:

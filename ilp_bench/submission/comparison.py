@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ilp_bench.core.untrusted import markdown_text
+from ilp_bench.core.untrusted import markdown_text, printable
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.scoring.interval_text import interval_points, interval_text
 from ilp_bench.scoring.points_schema import KindScore, PointScores
 from ilp_bench.submission.format import Submission
+from ilp_bench.submission.owners import changed_files
 from ilp_bench.submission.validate import Checked
 
 PROJECT = "ilp-bench"  # the organisation of the reference rows
+MOST_FILES = 40  # that a summary lists
 
 
 class _Row(NamedTuple):
@@ -40,6 +42,14 @@ def comparison(entries: Sequence[Checked], new: Sequence[Path]) -> str:
         else:
             lines += _beside(row, [other for other in rows if other is not row and _comparable(row, other)])
     return "\n".join(lines).strip() + "\n"
+
+
+def touched_files(old: Path, new: Path) -> list[str]:
+    """Markdown lines that say what was done to which file since an earlier state, at most ``MOST_FILES`` of them."""
+    changes = changed_files(old, new)
+    lines = [f"- {change}: {markdown_text(printable(str(name)))}" for change, name in changes[:MOST_FILES]]
+    more = [f"- and {len(changes) - MOST_FILES} more"] if len(changes) > MOST_FILES else []
+    return [f"Files: {len(changes)} added, changed or removed", "", *lines, *more]
 
 
 def _beside(row: _Row, others: Sequence[_Row]) -> list[str]:

@@ -60,6 +60,11 @@ class Measured(NamedTuple):
         cells = np.array([numbers.setdefault(cell, len(numbers)) for cell in zip(*names, strict=True)])
         return cls(samples["probe_id"].combine_chunks().cast(pa.string()), samples["p"].to_numpy(), cells)
 
+    @property
+    def spread(self) -> float:
+        """Standard deviation of p within cells."""
+        return float(np.std(self.p - _cell_means(self)))
+
     def only(self, probe_ids: pa.Array) -> Measured:
         """The same for some of its probes."""
         if self.probe_ids.equals(probe_ids):

@@ -191,4 +191,5 @@ def _apart(first: float | None, second: float | None) -> float:
 def _differences(first: Run, second: Run) -> Array:
     """The difference of p of each probe."""
     p, other = (np.asarray(run.samples.sort_by("probe_id")["p"].to_numpy()) for run in (first, second))
-    return np.abs(p - other)
+    differences: Array = np.abs(p - other)
+    return differences

@@ -28,6 +28,7 @@ FILE_SCHEMA = pa.schema([("role", pa.string()), ("replicate", pa.int8()), *SAMPL
 STRINGS = [field.name for field in FILE_SCHEMA if pa.types.is_string(field.type)]
 SPLIT = ["logprob", "p", "shots_p", "belief_p", "entropy"]
 MAX_FILE, MAX_UNPACKED, MAX_ROWS, MAX_TEXT = 64 * 2**20, 512 * 2**20, 2_000_000, 200
+MOST_ROWS = {"mini": 3000, "core": 10_000}  # of a run on a dataset of that size
 CACHED_RUNS = 16  # base and vanilla runs: a team submits many models beside the same few
 RunKey = tuple[str, int]  # role, and number among the runs of that role
 
@@ -70,8 +71,14 @@ def write_samples(runs: Mapping[RunKey, Run], file: Path) -> None:
     )
 
 
-def read_samples(file: Path) -> pa.Table:
-    """The table of a samples file, columns of ``FILE_SCHEMA``.
+def most_rows(records: Mapping[RunKey, RunRecord]) -> int:
+    """The most rows that the samples of these runs can have, by the sizes of their datasets."""
+    distinct = dict.fromkeys(storage_keys(records).values())
+    return sum(MOST_ROWS.get(records[key].data.size, MAX_ROWS) for key in distinct)
+
+
+def read_samples(file: Path, rows: int = 0) -> pa.Table:
+    """The table of a samples file, columns of ``FILE_SCHEMA``; at most ``rows`` of them, where that is given.
 
     Strings stay dictionary-encoded, so that few bytes never become many.
 
@@ -81,6 +88,10 @@ def read_samples(file: Path) -> pa.Table:
         if file.stat().st_size > MAX_FILE:
             raise ProblemError(f"{file} has {file.stat().st_size} bytes; at most {MAX_FILE} are read")
         with pq.ParquetFile(file, read_dictionary=STRINGS, arrow_extensions_enabled=False) as opened:
+            if rows and opened.metadata.num_rows > rows:
+                raise ProblemError(
+                    f"{file} has {opened.metadata.num_rows} rows, its runs have at most {rows}: make it again"
+                )
             _check_footer(file, opened)
             table = opened.read(use_threads=False)
     except (OSError, pa.ArrowException) as error:

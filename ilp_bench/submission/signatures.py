@@ -36,7 +36,7 @@ def read_private_key(file: Path) -> Ed25519PrivateKey:
 
 def public_key(key: Ed25519PrivateKey) -> str:
     """The public key that belongs to a private one, in hexadecimal, as ``owners.json`` lists it."""
-    return key.public_key().public_bytes_raw().hex()
+    return str(key.public_key().public_bytes_raw().hex())
 
 
 def sign(record: Verification, run_id: str, key: Ed25519PrivateKey) -> Verification:

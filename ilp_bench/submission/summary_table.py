@@ -131,11 +131,12 @@ def _problems(root: Path, name: str, rows: Sequence[TableRow]) -> list[str]:
         return []
     remedy = f"write it with 'ilp-bench table {root}'"
     try:
-        claimed = {
-            row["entry"]: row for row in csv.DictReader(io.StringIO(file.read_text(encoding="utf-8")), strict=True)
-        }
+        written = list(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8")), strict=True))
+        claimed = {row["entry"]: row for row in written}
     except (OSError, ValueError, KeyError, csv.Error) as error:
         return [f"{file} cannot be read: {error}: {remedy}"]
+    if [row["entry"] for row in written] != list(claimed):
+        return [f"{file} has an entry twice: {remedy}"]
     computed = {row["entry"]: row for row in rows}
     problems = [f"{file}: {entry} is missing: {remedy}" for entry in computed.keys() - claimed.keys()]
     problems += [f"{file}: {entry} is no valid entry: {remedy}" for entry in claimed.keys() - computed.keys()]

@@ -28,13 +28,13 @@ from ilp_bench.submission.check_plausibility import plausibility_problems
 from ilp_bench.submission.check_replicates import size_problems
 from ilp_bench.submission.check_rules import rule_problems
 from ilp_bench.submission.check_samples import sample_problems
-from ilp_bench.submission.check_vanilla import vanilla_problems
+from ilp_bench.submission.check_vanilla import invention_problems, vanilla_problems
 from ilp_bench.submission.decisions import DECISIONS_FILE, parse_decisions
 from ilp_bench.submission.fields import run_id
 from ilp_bench.submission.format import AnySubmission, Submission, SubmittedRuns, parse_submission
 from ilp_bench.submission.reference_key import reference_of
 from ilp_bench.submission.rerun_record import VERIFICATION_FILE, read_verification
-from ilp_bench.submission.sample_store import RunKey, read_samples, restore_runs, rows_by_run
+from ilp_bench.submission.sample_store import RunKey, most_rows, read_samples, restore_runs, rows_by_run
 from ilp_bench.submission.version_2 import ArchivedSubmission
 
 SCORE_TOLERANCE = 1e-9
@@ -104,7 +104,7 @@ def check(folder: Path) -> Checked:
         return checked
     checked.problems += [f"{where}: {problem}" for problem in _identity(submission, folder)]
     try:
-        table = read_samples(folder / "samples.parquet")
+        table = read_samples(folder / "samples.parquet", most_rows(submission.run_records))
         stored = rows_by_run(table, submission.run_records)
         wrong = sample_problems(submission.run_records, table, stored)
         rows = [f"{folder}/samples.parquet: {problem}" for problem in wrong]
@@ -147,6 +147,7 @@ def _rules(checked: Checked) -> Iterator[str]:
         yield from size_problems([run.record for run in runs.vanillas])
         if fitting := reference or find_reference(submission.first):
             yield from vanilla_problems(runs.vanillas, fitting)
+            yield from invention_problems(runs.runs, fitting)
 
 
 def _scores(submission: AnySubmission, runs: dict[RunKey, Run]) -> PointScores | Scores:

@@ -39,7 +39,8 @@ def test_no_secret_no_write_and_no_code_of_the_request(file: Path) -> None:
             assert step["with"]["path"] in ("tool", "proposed")
         run = step.get("run", "")
         assert "${{" not in run  # no text of the request becomes part of a script
-        assert "proposed" not in run or "ilp-bench validate proposed/submissions" in run
+        reads = ("ilp-bench validate proposed/submissions", "git -C proposed rev-parse")
+        assert "proposed" not in run or any(command in run for command in reads)
         assert "install" not in run or "./tool" in run
         assert "pip install ./proposed" not in run
 
@@ -51,10 +52,21 @@ def test_only_the_job_that_reads_no_proposal_may_write() -> None:
     assert not any("checkout" in step.get("uses", "") for step in jobs["comment"]["steps"])
 
 
+def test_the_status_is_set_from_the_main_branch_with_the_commit_and_the_login() -> None:
+    text = (ROOT / ".github" / "workflows" / "submission-comment.yml").read_text()
+    assert "workflow_run:" in text  # runs the file of the main branch, whatever the request holds
+    assert "/statuses/$SHA" in text
+    assert '--by "$LOGIN"' in text
+    assert "of commit $SHA" in text
+    assert "rev-parse HEAD^2" in text  # what was checked out is that commit
+    owners = (ROOT / ".github" / "CODEOWNERS").read_text()
+    assert all(path in owners for path in ("/.github/", "/submissions/owners.json", "/submissions/decisions.jsonl"))
+
+
 @pytest.mark.parametrize("file", [*WORKFLOWS, *ACTIONS], ids=lambda file: file.parent.name + "/" + file.name)
 def test_every_action_is_pinned_by_its_full_hash(file: Path) -> None:
     """A tag can be moved to other code, a commit hash cannot; the version stands beside it for readers."""
-    uses = re.findall(r"uses: *(.+)", file.read_text())
+    uses = re.findall(r"\buses: *(.+)", file.read_text())
     for action in uses:
         own = re.fullmatch(r"\$/(\.github/actions/\w+)", action)
         assert own or re.fullmatch(r"[\w.-]+/[\w.-]+@[0-9a-f]{40} # v\d+(\.\d+)*", action), action
@@ -63,7 +75,7 @@ def test_every_action_is_pinned_by_its_full_hash(file: Path) -> None:
 
 
 def test_one_action_has_one_version() -> None:
-    uses = {line for file in [*WORKFLOWS, *ACTIONS] for line in re.findall(r"uses: *(.+@.+)", file.read_text())}
+    uses = {line for file in [*WORKFLOWS, *ACTIONS] for line in re.findall(r"\buses: *(.+@.+)", file.read_text())}
     assert len(uses) == len({line.split("@")[0] for line in uses})
 
 
@@ -78,7 +90,7 @@ def test_a_workflow_grants_least(file: Path) -> None:
     allowed = {
         "pages.yml": {"pages", "id-token"},
         "release.yml": {"id-token"},
-        "submission-comment.yml": {"pull-requests"},
+        "submission-comment.yml": {"pull-requests", "statuses"},
     }
     assert writes == allowed.get(file.name, set())
     for step in steps(file):

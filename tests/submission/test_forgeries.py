@@ -531,7 +531,7 @@ def hide_the_tokens(f: Forgery) -> None:
     del training(f)["budget"], training(f)["phases"]
 
 
-@forgery("lacks budget, phases", of="three")
+@forgery("supervised: Input should be greater than or equal to 0", of="three")
 def spend_negative_tokens(f: Forgery) -> None:
     training(f)["budget"]["total"] = training(f)["phases"][0]["supervised"] = -5
 

@@ -88,6 +88,52 @@ def test_any_value_in_any_place_is_a_problem_and_never_a_crash(
         assert run_id(json.loads(changed)) == run_id(before)
 
 
+FIELDS = (
+    "recipe",
+    "base",
+    "data",
+    "seed",
+    "learning_rate",
+    "batch_size",
+    "lora",
+    "found",
+    "phases",
+    "budget",
+    "tokens",
+)
+PLAIN = st.text(st.characters(codec="ascii"), max_size=40) | st.text(max_size=5)
+NUMBERS = st.integers(-(2**70), 2**70) | st.floats() | st.sampled_from([0, -1, 2**53, 2**53 + 1, 10**30, 1e300])
+ENTRY_VALUES = VALUES | PLAIN | NUMBERS | st.dictionaries(PLAIN, NUMBERS, max_size=2)
+
+
+@settings(FEW, max_examples=40)
+@given(data=st.data())
+def test_what_validates_renders(data: st.DataObject, honest: Path, tmp_path: Path) -> None:
+    """Any value in any field of a record, hash and place mended: the check refuses it, or the site shows it."""
+    content = json.loads((honest / "submission.json").read_text())
+    record = content["runs"][0]
+    for _ in range(data.draw(st.integers(1, 2))):
+        if data.draw(st.booleans()):
+            training = record["training"]
+            at, key = training, data.draw(st.sampled_from(FIELDS))
+            if isinstance(training.get(key), dict) and data.draw(st.booleans()):
+                at = training[key]
+                key = data.draw(st.sampled_from([*at, "more"]))
+        else:
+            at, key = record, data.draw(st.sampled_from([*record, "model"]))
+            if key == "model":
+                at = record["model"]
+                key = data.draw(st.sampled_from(sorted(at)))
+        at[key] = data.draw(ENTRY_VALUES)
+    try:
+        folder = put(honest, content, tmp_path / "submissions")
+    except (ValueError, OSError):  # text that no file holds
+        return
+    if not check(folder).problems:
+        assert render(tmp_path / "submissions", tmp_path / "site", workers=1) == 1
+        shutil.rmtree(tmp_path / "site")
+
+
 @settings(max_examples=100, deadline=None)
 @given(value=VALUES)
 def test_what_passes_survives_a_round_trip(value: Any) -> None:

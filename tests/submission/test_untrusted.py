@@ -25,7 +25,6 @@ from ilp_bench.submission.comparison import comparison
 from ilp_bench.submission.decisions import Decision
 from ilp_bench.submission.format import Meta, parse_submission
 from ilp_bench.submission.sample_store import FILE_SCHEMA, read_samples
-from ilp_bench.submission.summary_table import TABLE_FILE, table_rows
 from ilp_bench.submission.validate import check, validate
 
 SCRIPT = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
@@ -160,17 +159,10 @@ def test_lookalike_names_share_a_skeleton(one: str, other: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "  =1", "＝1"])
-def test_no_cell_is_a_formula(text: str, forged: Forgery) -> None:
+def test_no_cell_is_a_formula(text: str) -> None:
     assert csv_text(text).startswith("'")
     assert csv_text("plain") == "plain"
     assert csv_text(-0.5) == "-0.5"
-    for field in ("runs", "vanillas"):
-        forged.content[field][0]["training"]["base"]["name"] = text.strip()
-    forged.content["runs"][0]["training"]["recipe"] = text.strip()
-    folder = forged.save()
-    (row,) = table_rows(forged.root, [check(folder)])[TABLE_FILE]
-    assert row["base"].startswith("'")
-    assert row["recipe"].startswith("'")
 
 
 def test_markdown_keeps_no_markup() -> None:

@@ -17,8 +17,12 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-from forging import Forgery
-from points_entries import take_for_committed, write_entry, write_reference
+from forging import Forgery  # type: ignore[import-not-found]
+from points_entries import (  # type: ignore[import-not-found]
+    take_for_committed,
+    write_entry,
+    write_reference,
+)
 
 from ilp_bench.scoring.references import named_reference
 from ilp_bench.submission.check_folder import check_all

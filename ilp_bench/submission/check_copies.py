@@ -28,8 +28,9 @@ REFERENCE, STANDING, NEW = range(3)  # how old a measurement is
 class Measurement:
     """A run, whose it is, and how old: of a reference, of an entry that stood before, or of a new one."""
 
-    def __init__(self, where: str, age: int, team: str, role: str, run: Run) -> None:
-        self.where, self.age, self.team, self.role, self.run = where, age, team, role, run
+    def __init__(self, where: str, age: int, team: tuple[str, str], role: str, run: Run) -> None:
+        self.where, self.age, self.role, self.run = where, age, role, run
+        self.org, self.model = team
 
     @property
     def weights(self) -> str:
@@ -57,13 +58,13 @@ def measurements(entries: Sequence[Checked], old: Path | None) -> list[Measureme
         if not isinstance(entry.submission, Submission) or not entry.runs:
             continue
         stood = old is not None and (old / entry.folder.parent.name / entry.folder.name).is_dir()
-        team = entry.submission.meta.org
+        team = entry.submission.meta.org, entry.submission.meta.model
         for key in dict.fromkeys(storage_keys(entry.submission.run_records).values()):
             age = STANDING if stood else NEW
             found.append(Measurement(str(entry.folder), age, team, key[0], entry.runs[key]))
     datasets = {each.run.record.data.content_sha256 for each in found}
     stored = [
-        Measurement(f"reference {reference.name}", REFERENCE, "", role, run)
+        Measurement(f"reference {reference.name}", REFERENCE, ("", ""), role, run)
         for reference in committed_references().values()
         for dataset in sorted(datasets)
         if (comparison := reference.comparison(dataset)) is not None and comparison.base is not None
@@ -96,7 +97,8 @@ def copy_problems(found: Sequence[Measurement]) -> Iterator[str]:
 def _is_one_model(first: Measurement, second: Measurement) -> bool:
     """Whether two runs may have the same samples: vanilla is no one's own, and methods of one team may coincide."""
     shared = "vanilla" in (first.role, second.role)
-    return first.weights == second.weights and (shared or first.team == second.team)
+    methods_of_one_team = first.org == second.org and first.model != second.model
+    return first.weights == second.weights and (shared or methods_of_one_team)
 
 
 def _whose(first: Measurement, second: Measurement) -> str:

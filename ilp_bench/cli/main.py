@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ilp_bench import __version__
-from ilp_bench.cli import data, decisions, diagnosis, models, submissions
+from ilp_bench.cli import data, decisions, diagnosis, models, references, submissions
 from ilp_bench.cli.options import START, AsJson, GroupedCommands, Seed, example
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.untrusted import printable
@@ -110,5 +110,5 @@ def doctor(as_json: AsJson = False) -> None:
         raise ProblemError(f"{len(report.broken)} requirements are broken: {', '.join(report.broken)}")
 
 
-for module in (data, models, diagnosis, submissions, decisions):
+for module in (data, models, diagnosis, submissions, decisions, references):
     app.add_typer(module.app)

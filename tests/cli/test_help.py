@@ -20,7 +20,7 @@ GROUPS = {
     DATA: ["build", "import", "export", "audit", "push"],
     MODELS: ["train", "evaluate"],
     DIAGNOSIS: ["score", "diagnose"],
-    LEADERBOARD: ["submit", "validate", "table", "share", "render", "verify", "decide"],
+    LEADERBOARD: ["submit", "validate", "table", "share", "render", "verify", "decide", "reference"],
 }
 COMMANDS = [name for names in GROUPS.values() for name in names]
 

@@ -170,9 +170,9 @@ def test_an_earlier_report_shows_what_a_new_training_changed(tmp_path: Path, sou
 
 def test_a_sample_is_said_to_be_one(data: Dataset) -> None:
     report = report_of(results_of(data, row_1=reason("knowledge_gap")))
-    assert "all asked" in headline(report)
+    assert "all were asked" in headline(report)
     report.items = 1000
-    assert f"({report.asked} asked)" in headline(report)
+    assert f"of {report.asked} asked answers" in headline(report)
     assert f"[{report.learned.low:.2f}," in headline(report)
 
 

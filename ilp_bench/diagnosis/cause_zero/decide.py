@@ -46,7 +46,7 @@ def cause_zero(asked: Asked) -> CauseZero:
     for decide in CHECKS:
         check = decide(asked)
         if main and check.state == "named" and check.item_ids != []:
-            moot = f"{check.figure}; not judged, see {main.title}"
+            moot = f"{check.figure}; not judged, because another check explains it ({main.name})"
             check = check.model_copy(update={"state": "unknown", "figure": moot, "remedy": ""})
         if check.state == "named":
             for item_id in unlearned if check.item_ids is None else check.item_ids:

@@ -8,11 +8,11 @@ from ilp_bench.recipes import RECIPES
 
 def headline(report: Report) -> str:
     """What was learned, in one line."""
-    learned = report.learned
+    learned, count = report.learned, round(report.learned.value * report.asked)
     if report.is_sample:
-        asked = f"[{learned.low:.2f}, {learned.high:.2f}] of {report.items} answers are learned ({report.asked} asked)"
-        return f"{learned.value:.2f} {asked}"
-    return f"{learned.value:.2f} of {report.items} answers are learned (all asked)"
+        share = f"{learned.value:.2f} [{learned.low:.2f}, {learned.high:.2f}]"
+        return f"{count} of {report.asked} asked answers are learned: {share} of all {report.items}"
+    return f"{count} of {report.items} answers are learned ({learned.value:.2f}; all were asked)"
 
 
 def what_next(report: Report) -> list[str]:

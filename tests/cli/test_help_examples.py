@@ -68,7 +68,8 @@ def test_examples_about_data(desk: Path, tmp_path: Path, monkeypatch: pytest.Mon
     run("build", monkeypatch)
     assert load("DATA").sha256 == load(desk / "DATA").sha256
     run("export", monkeypatch)
-    assert len(Path("train.jsonl").read_text().splitlines()) == load("DATA").train.num_rows
+    rows = [line for file in Path("for-trl").glob("stage-*.jsonl") for line in file.read_text().splitlines()]
+    assert len(rows) == load("DATA").train.num_rows
     run("audit", monkeypatch)
     assert "## Leaks" in Path("audit.md").read_text()
     run("push", monkeypatch)
@@ -97,6 +98,7 @@ def test_examples_from_runs_to_a_decision(
     run("render", monkeypatch)
     assert Path("site/index.html").is_file()
     run("doctor", monkeypatch)
+    run("reference", monkeypatch)
 
 
 @pytest.mark.slow

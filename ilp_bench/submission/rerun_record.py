@@ -16,7 +16,7 @@ from ilp_bench.submission.fields import Date, Word
 VERIFICATION_FILE = "verification.json"
 Reason = Annotated[str, StringConstraints(max_length=2000)]
 Values = Annotated[
-    dict[Annotated[str, StringConstraints(pattern=r"^[a-z_.]{1,60}$")], float | None], Field(max_length=40)
+    dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z_.]{1,60}$")], float | None], Field(max_length=40)
 ]
 
 

@@ -118,11 +118,11 @@ def test_every_entry_stands_on_the_front_page_with_its_interval(board_site: Path
     assert "1 withdrawn entry there" in text
 
 
-def test_the_first_row_is_what_the_top_of_the_page_calls_best(board_site: Path) -> None:
+def test_the_top_of_the_page_names_the_best_entry_that_was_run_again(board_site: Path) -> None:
     page = (board_site / "index.html").read_text()
-    best = entries(board_site)[0]
+    best = next(entry for entry in entries(board_site) if entry["rerun_public"] == "agrees")
     fact = page[page.index("The best entry there") :][:300]
-    assert best["rank"] == 1
+    assert best["rank"]
     assert best["page"] in fact
     assert f">{format_number(best['reproduction_h_value'])} <small>" in page
 

@@ -119,7 +119,7 @@ def test_two_entries_of_a_recipe_are_a_problem_until_the_older_is_withdrawn(root
 
 def test_the_published_results_are_what_the_committed_entries_give() -> None:
     root = Path(__file__).parents[2]
-    evidence = read_evidence(root / "submissions", list(committed_references().values()))
+    evidence = read_evidence(root / "submissions", list(committed_references(root / "references").values()))
     text = (root / "docs" / "results.md").read_text(encoding="utf-8")
     assert inserted(text, page(evidence), MAKER) == text, "run scripts/results"
     for (base, size), of_base in evidence.items():

@@ -22,6 +22,7 @@ from ilp_bench.cli.run_table import run_table
 from ilp_bench.core.errors import ProblemError
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.data.user_data import import_rows
+from ilp_bench.evaluation.askable_items import askable_items
 from ilp_bench.evaluation.in_memory import evaluate_model
 from ilp_bench.evaluation.measure import score_exactly, wrap
 from ilp_bench.evaluation.request_plan import plan
@@ -197,11 +198,16 @@ def test_conversations_that_the_template_refuses_are_counted_and_the_first_is_na
     rows = conversations()
     for row in rows[3:5]:
         row["prompt"].insert(0, {"role": "system", "content": "Be brief."})
-    with pytest.raises(
-        ProblemError,
-        match=r"2 of 16 items .*box daisy.*\(no system role\): import the rows again with system prompts folded",
-    ):
-        evaluate_model(nano[0], tokenizer, imported(tmp_path, rows), chat=True)
+    data = imported(tmp_path, rows)
+    run = evaluate_model(nano[0], tokenizer, data, chat=True)
+    assert run.samples.num_rows == 14
+    assert run.record.prompts
+    refused = run.record.prompts.not_asked["refused by the model"]
+    assert refused.count == 2
+    assert "box daisy" in refused.first
+    assert "(no system role)" in refused.first
+    with pytest.raises(ProblemError, match="2 of 16 items .*: import the rows again with system prompts folded"):
+        askable_items(tokenizer, data, chat=True, limit=512, strict=True)
 
 
 def test_tools_of_a_conversation_are_asked_as_the_template_renders_them(nano: Any, tmp_path: Path) -> None:

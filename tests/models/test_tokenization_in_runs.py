@@ -206,7 +206,7 @@ def test_conversations_that_the_template_refuses_are_counted_and_the_first_is_na
     assert refused.count == 2
     assert "box daisy" in refused.first
     assert "(no system role)" in refused.first
-    with pytest.raises(ProblemError, match="2 of 16 items .*: import the rows again with system prompts folded"):
+    with pytest.raises(ProblemError, match=r"2 of 16 items .*: import the rows again with system prompts folded"):
         askable_items(tokenizer, data, chat=True, limit=512, strict=True)
 
 

@@ -396,7 +396,7 @@ def test_numbers_without_hard_items_are_called_made_up(tmp_path: Path, monkeypat
     write_reference(tmp_path / "stub-mini-1x")
     take_for_committed(monkeypatch, tmp_path)
     run, reference = runs_of(seeds=(0,)).runs[0], named_reference("stub-mini-1x")
-    p = np.clip(np.random.default_rng(0).normal(0.6, 0.2, run.samples.num_rows), 0.01, 0.99)
+    p = np.clip(np.random.default_rng(99).normal(0.6, 0.2, run.samples.num_rows), 0.01, 0.99)
     made_up = Run(run.record, run.samples.set_column(run.samples.schema.get_field_index("p"), "p", pa.array(p)))
     assert list(invention_problems([run], reference)) == []
     (problem,) = invention_problems([made_up], reference)

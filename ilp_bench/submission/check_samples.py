@@ -17,7 +17,7 @@ from ilp_bench.submission.sample_store import CACHED_RUNS, RunKey, RunRows, stor
 
 VOCABULARY = 1e6  # no vocabulary is larger, so the most probable token has at least a millionth of the probability
 MARGIN = 1e-6
-SMALL_SIZES, FEWEST_ROWS = ("mini", "core"), 6000  # sizes that are quickly built; fewest rows of a run on another
+LARGE_SIZES, FEWEST_ROWS = ("full",), 6000  # sizes that take long to build, and the fewest rows of a run on one
 # Log-probabilities are sums of a few single-precision numbers: in committed runs each ends in 26 zero bits or more.
 ZERO_BITS, SINGLE_PRECISION = 20, 0.99
 Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
@@ -59,7 +59,7 @@ def sample_problems(
         record = records[role, number]
         where = f"{role} {number}: " if (role, 1) in records else f"{role}: "
         asked = Asked.by(record)
-        if asked.dataset.size not in SMALL_SIZES and run.rows.num_rows < FEWEST_ROWS:
+        if asked.dataset.size in LARGE_SIZES and run.rows.num_rows < FEWEST_ROWS:
             yield f"{where}{run.rows.num_rows} rows are too few for dataset {asked.dataset.size}: evaluate all of it"
             continue
         if problem := _items(asked)[0]:

@@ -113,17 +113,16 @@ def test_what_validates_renders(data: st.DataObject, honest: Path, tmp_path: Pat
     content = json.loads((honest / "submission.json").read_text())
     record = content["runs"][0]
     for _ in range(data.draw(st.integers(1, 2))):
-        if data.draw(st.booleans()):
-            training = record["training"]
+        training, model = record["training"], record["model"]
+        if isinstance(training, dict) and data.draw(st.booleans()):
             at, key = training, data.draw(st.sampled_from(FIELDS))
             if isinstance(training.get(key), dict) and data.draw(st.booleans()):
                 at = training[key]
                 key = data.draw(st.sampled_from([*at, "more"]))
         else:
             at, key = record, data.draw(st.sampled_from([*record, "model"]))
-            if key == "model":
-                at = record["model"]
-                key = data.draw(st.sampled_from(sorted(at)))
+            if key == "model" and isinstance(model, dict):
+                at, key = model, data.draw(st.sampled_from(sorted(model)))
         at[key] = data.draw(ENTRY_VALUES)
     try:
         folder = put(honest, content, tmp_path / "submissions")

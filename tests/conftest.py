@@ -97,7 +97,8 @@ def samples(data: Dataset, chance: Chance, *, base: bool = False, noise: int = 0
     for item in data.items.to_pylist():
         p = float(np.clip(chance(item) * rng.uniform(0.9, 1.0), 1e-9, 1.0))
         row = {name: item[name] for name in KEPT}
-        row |= {"tokens": 2, "logprob": math.log(p), "p": math.exp(math.log(p)), "greedy": p > 0.5}
+        logprob = float(np.float32(math.log(p)))  # as models give them
+        row |= {"tokens": 2, "logprob": logprob, "p": math.exp(logprob), "greedy": p > 0.5}
         if base and item["probe"] != "paraphrase":
             known = item["cause"] in ("knowledge_gap", "knowledge_conflict") and item["arm"] == "control"
             row |= {"shots_p": 0.9 if known else 0.0, "shots_greedy": known}
@@ -122,8 +123,8 @@ def runs(mini: Dataset, tmp_path_factory: pytest.TempPathFactory) -> dict[str, P
         "vanilla": ("vanilla", by_arm(0.1, 0.9), False),
         "half": ("combined", by_arm(0.25, 0.9), False),
     }
-    for name, (recipe, chance, base) in made.items():
-        write_run(root / name, record(mini, recipe), samples(mini, chance, base=base))
+    for number, (name, (recipe, chance, base)) in enumerate(made.items()):
+        write_run(root / name, record(mini, recipe), samples(mini, chance, base=base, noise=number))
     return {name: root / name for name in made}
 
 

@@ -23,7 +23,8 @@ def inserted(document: str, text: str, maker: str) -> str:
     start, end = f"<!-- made by {maker} -->", f"<!-- end of what {maker} makes -->"
     before, _, rest = document.partition(start)
     _, _, after = rest.partition(end)
-    return f"{before.rstrip()}\n\n{start}\n\n{text.strip()}\n\n{end}\n{after.lstrip()}"
+    rest_of_page = f"\n{after.lstrip()}" if after.strip() else ""
+    return f"{before.rstrip()}\n\n{start}\n\n{text.strip()}\n\n{end}\n{rest_of_page}"
 
 
 def page(evidence: Mapping[tuple[str, str], Evidence]) -> str:

@@ -65,7 +65,7 @@ def test_options_of_one_name_have_one_help_text() -> None:
             assert parameter.help, (command.name, parameter.name)
             for option in parameter.opts:
                 texts.setdefault(option, set()).add(parameter.help)
-    for option in ("--device", "--trust-remote-code", "--by", "--vanilla"):
+    for option in ("--device", "--trust-remote-code", "--vanilla"):
         assert len(texts[option]) == 1, option
     assert not [option for option in texts if option.startswith("--") and "_" in option]
 

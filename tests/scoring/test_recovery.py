@@ -96,7 +96,7 @@ def test_runs_that_do_not_belong_together_are_refused(mini: Dataset) -> None:
         score(make_run(make("mini", 1), "combined", by_arm(0.3, 0.9)), vanilla)
     with pytest.raises(ProblemError, match="recipe 'combined'"):
         score(vanilla, make_run(mini, "combined", by_arm(0.3, 0.9)))
-    with pytest.raises(ProblemError, match="prompt format"):
+    with pytest.raises(ProblemError, match="chat template"):
         score(make_run(mini, "combined", by_arm(0.3, 0.9), prompt_format="chat"), vanilla)
     other = make_run(mini, "combined", by_arm(0.3, 0.9))
     retrained(other, base={"weights_sha256": "c" * 64})

@@ -96,7 +96,7 @@ def with_p(run: Run, p: Any) -> Run:
     return replace(run, samples=run.samples.set_column(column, "p", pa.array(p)))
 
 
-@pytest.mark.parametrize(("shift", "status"), [(0.0, "agrees"), (5e-4, "agrees"), (5e-3, "differs")])
+@pytest.mark.parametrize(("shift", "status"), [(0.0, "agrees"), (5e-5, "agrees"), (5e-4, "differs"), (5e-3, "differs")])
 @pytest.mark.parametrize("role", ["submission", "vanilla"])
 def test_the_largest_difference_decides_the_status(
     role: str, shift: float, status: str, mini: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -83,7 +83,7 @@ def test_every_docstring_shows_a_call_and_its_errors(name: str) -> None:
     assert ">>> " in text
     assert f"{name}(" in text
     assert "Raises" in text
-    hints = function.__annotations__
+    hints = (function.__init__ if isinstance(function, type) else function).__annotations__
     assert set(inspect.signature(function).parameters) | {"return"} == set(hints)
 
 

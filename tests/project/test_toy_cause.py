@@ -10,6 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 import toy_plugin
+from points_entries import take_for_committed
 
 from ilp_bench.catalog import cause_table, recipe_table, task_files
 from ilp_bench.core.errors import UsageError
@@ -95,6 +96,8 @@ def test_a_name_that_is_taken_is_refused(plugin: None) -> None:
 def test_the_whole_way_on_nano(plugin: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SIZES, "mini", PAIRS)  # so that training takes seconds
     monkeypatch.setattr(toy_plugin, "OFTEN", 8)  # few pairs want a wide gap
+    (tmp_path / "references").mkdir()
+    take_for_committed(monkeypatch, tmp_path / "references")  # those of real mini data say nothing here
     data = load(write(make("mini", 0), tmp_path / "data"))
     runs: dict[str, Run] = {}
     evaluate("nano", data, tmp_path / "base", device="cpu", threads=1)

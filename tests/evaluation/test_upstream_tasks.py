@@ -36,7 +36,7 @@ def test_the_groups_hold_every_task() -> None:
     assert len(manager.all_tasks) == 2 + 2 * len(CAUSES.names())
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_plain_lm_eval_gives_the_numbers_of_evaluate(data: Path, base_run: Run, tmp_path: Path) -> None:
     """The published layout, from a folder instead of the Hub, and mini instead of core; nothing else is changed."""
     push("ilp-bench/ilp-bench", [data], dry_run=tmp_path / "hub")

@@ -239,8 +239,14 @@ trainer.save_model(out)
 """
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["appended end mark", "shared token", "outer whitespace"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param("appended end mark", marks=pytest.mark.nightly),
+        pytest.param("shared token", marks=pytest.mark.slow),
+        pytest.param("outer whitespace", marks=pytest.mark.nightly),
+    ],
+)
 def test_what_trl_trained_is_learned_and_wrong_labels_are_not(kind: str, tmp_path: Path) -> None:
     """Rows known by heart have p above 0.9; the same rows with one another's answers below 0.05."""
     tokenizer = AutoTokenizer.from_pretrained(nano_path("nano"))

@@ -101,7 +101,7 @@ def test_examples_from_runs_to_a_decision(
     run("reference", monkeypatch)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_examples_that_run_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On two pairs a cause, with a learning rate at which they are learned soon."""
     monkeypatch.chdir(tmp_path)

@@ -88,6 +88,7 @@ def test_running_again_keeps_what_is_there(story: tuple[Path, dict[str, Any]]) -
     assert again["seconds"]["train resampling"] < 1
 
 
+@pytest.mark.nightly
 def test_the_wheel_alone_tells_the_same(story: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     """Installed elsewhere, without this checkout: it goes on with a story whose run is missing, and trains.
 

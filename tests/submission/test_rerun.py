@@ -64,7 +64,7 @@ def rerun(folder: Path, place: Path, tiny: Dataset, seed: int = SEED, model: Pat
     return verify(folder, models, Work(place / "work", "cpu"), by="me", seed=seed, pairs=PAIRS, public=lambda _: tiny)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_recipe_of_ours_is_trained_again_on_unseen_data(trained: RunSet, place: Path, tiny: Dataset) -> None:
     folder = submit(trained, place / "submissions")
     found = rerun(folder, place, tiny)

@@ -15,10 +15,14 @@ Items = list[dict[str, Any]]
 
 
 class AskableItems(NamedTuple):
-    """The items that are asked, in their order, and by reason how many are not, with the first of each."""
+    """The items that are asked, in their order, and by reason how many are not, with the first of each.
+
+    ``encoded`` has the token ids of those texts that were encoded to find out.
+    """
 
     items: Items
     not_asked: dict[str, Skipped]
+    encoded: dict[tokens.Text, tokens.Tokens]
 
 
 def askable_items(tokenizer: Any, data: Dataset, *, chat: bool, limit: int, strict: bool = False) -> AskableItems:
@@ -31,8 +35,8 @@ def askable_items(tokenizer: Any, data: Dataset, *, chat: bool, limit: int, stri
     """
     items = data.items.to_pylist()
     if not data.is_user_data:
-        return AskableItems(items, {})
-    reasons = _reasons(tokenizer, items, chat=chat, limit=limit)
+        return AskableItems(items, {}, {})
+    reasons, encoded = _reasons(tokenizer, items, chat=chat, limit=limit)
     not_asked: dict[str, Skipped] = {}
     for index, (reason, detail) in sorted(reasons.items()):
         question = items[index]["question"] or items[index]["prompt"]
@@ -45,39 +49,29 @@ def askable_items(tokenizer: Any, data: Dataset, *, chat: bool, limit: int, stri
     if reasons and (strict or len(reasons) == len(items)):
         counts = "; ".join(f"{each.count} x {reason} ({each.first})" for reason, each in not_asked.items())
         raise ProblemError(f"{len(reasons)} of {len(items)} items cannot be asked: {counts}: {_remedy(reasons)}")
-    return AskableItems([item for index, item in enumerate(items) if index not in reasons], not_asked)
+    return AskableItems([item for index, item in enumerate(items) if index not in reasons], not_asked, encoded)
 
 
-def _reasons(tokenizer: Any, items: Items, *, chat: bool, limit: int) -> dict[int, tuple[str, str]]:
-    """Index of an item that cannot be asked -> (reason that is counted, what is said of the first)."""
+def _reasons(
+    tokenizer: Any, items: Items, *, chat: bool, limit: int
+) -> tuple[dict[int, tuple[str, str]], dict[tokens.Text, tokens.Tokens]]:
+    """Index of an item that cannot be asked -> (reason that is counted, what is said of the first); encoded texts."""
     texts: dict[int, tokens.Text] = {}
+    encoded: dict[tokens.Text, tokens.Tokens] = {}
     reasons: dict[int, tuple[str, str]] = {}
     for index, item in enumerate(items):
         try:
             texts[index] = request_text(tokenizer, item, item["answer"], chat=chat)
         except ProblemError as error:
             reasons[index] = REFUSED, str(error).rsplit(": ", 1)[0]
-    encoded = _encode(tokenizer, texts, reasons)
-    for index, ids in encoded.items():
-        if len(ids.answer) >= limit:
+    for index, ids in zip(texts, tokens.encode_each(tokenizer, list(texts.values())), strict=True):
+        if isinstance(ids, ProblemError):
+            reasons[index] = REFUSED, str(ids).rsplit(": ", 1)[0]
+        elif len(ids.answer) >= limit:
             reasons[index] = TOO_LONG, f"the answer has {len(ids.answer)} tokens, more than the model's {limit - 1}"
-    return reasons
-
-
-def _encode(
-    tokenizer: Any, texts: dict[int, tokens.Text], reasons: dict[int, tuple[str, str]]
-) -> dict[int, tokens.Tokens]:
-    """Token ids by item, all at once; one by one where any has none, which is added to ``reasons``."""
-    try:
-        return dict(zip(texts, tokens.encode_texts(tokenizer, list(texts.values())), strict=True))
-    except ProblemError:
-        encoded = {}
-        for index, text in texts.items():
-            try:
-                (encoded[index],) = tokens.encode_texts(tokenizer, [text])
-            except ProblemError as error:
-                reasons[index] = REFUSED, str(error).rsplit(": ", 1)[0]
-        return encoded
+        else:
+            encoded[texts[index]] = ids
+    return reasons, encoded
 
 
 def _remedy(reasons: dict[int, tuple[str, str]]) -> str:

@@ -53,8 +53,8 @@ def evaluate_model(
     training = [module for module in model.modules() if module.training]
     try:
         lm = wrap(model.eval(), tokenizer, batch_size or BATCH.get(device, BATCH["other"]))
-        items, not_asked = askable_items(tokenizer, data, chat=chat, limit=token_limit(lm))
-        requests = request_plan.plan(tokenizer, data, items, chat=chat, probed=probe_base, choices=choices)
+        items, not_asked, known = askable_items(tokenizer, data, chat=chat, limit=token_limit(lm))
+        requests = request_plan.plan(tokenizer, data, items, chat=chat, probed=probe_base, choices=choices, known=known)
         loaded = time.monotonic()
         record["prompts"] = prompt_record(lm, tokenizer, requests, not_asked, chat=chat)
         samples = measure(lm, tokenizer, items, requests, MemoryJournal(), record, progress)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,9 +63,17 @@ class Requests:
 
 
 def plan(
-    tokenizer: Any, data: Dataset, items: Sequence[dict[str, Any]], *, chat: bool, probed: bool, choices: int
+    tokenizer: Any,
+    data: Dataset,
+    items: Sequence[dict[str, Any]],
+    *,
+    chat: bool,
+    probed: bool,
+    choices: int,
+    known: Mapping[tokens.Text, tokens.Tokens] | None = None,
 ) -> Requests:
-    """The requests of one run. ``choices`` is 0, 4 or 10; raises UsageError for anything else.
+    """The requests of one run. ``choices`` is 0, 4 or 10; raises UsageError for anything else. ``known`` has texts
+    whose token ids are known already.
 
     Raises ProblemError where an item cannot be asked; :func:`ilp_bench.evaluation.askable_items.askable_items` leaves
     such items of user data out.
@@ -98,7 +106,10 @@ def plan(
             if believed:
                 requests.options_with_exemplars[index] = [ask(row, option, before) for option in believed]
     texts, requests.exemplars = (list(part) for part in zip(*positions, strict=True))
-    encoded = tokens.encode_texts(tokenizer, texts)
+    ids = dict(known or {})
+    unknown = [text for text in dict.fromkeys(texts) if text not in ids]
+    ids |= zip(unknown, tokens.encode_texts(tokenizer, unknown), strict=True)
+    encoded = [ids[text] for text in texts]
     requests.unique = [(tuple(each.context), tuple(each.answer)) for each in encoded]
     probes = set(requests.probe)
     if data.is_user_data:

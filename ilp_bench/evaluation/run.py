@@ -101,8 +101,8 @@ def evaluate(
                 "vLLM shares the work itself: set its engine argument tensor_parallel_size or data_parallel_size"
             )
         lm, tokenizer, setting = _open(located, backend, dtype, device, batch_size, remote_code, engine or {})
-        items, not_asked = askable_items(tokenizer, data, chat=chat, limit=token_limit(lm), strict=strict)
-        requests = request_plan.plan(tokenizer, data, items, chat=chat, probed=probed, choices=choices)
+        items, not_asked, encoded = askable_items(tokenizer, data, chat=chat, limit=token_limit(lm), strict=strict)
+        requests = request_plan.plan(tokenizer, data, items, chat=chat, probed=probed, choices=choices, known=encoded)
         loaded = time.monotonic()
         record = settings_record(
             tokenizer,

@@ -9,8 +9,9 @@ from typing import Any
 
 from ilp_bench.data.causes import PAPER_CAUSES
 from ilp_bench.leaderboard import pages
-from ilp_bench.leaderboard.entry import page_name, short_name
+from ilp_bench.leaderboard.entry import page_name
 from ilp_bench.leaderboard.estimate import Estimate
+from ilp_bench.records.reference_record import short_name
 from ilp_bench.submission.decisions import Decision
 from ilp_bench.submission.rerun_record import Verification
 from ilp_bench.submission.version_2 import ArchivedSubmission

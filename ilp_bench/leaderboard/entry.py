@@ -10,6 +10,7 @@ from statistics import fmean
 from typing import Any, NamedTuple
 
 from ilp_bench.leaderboard.estimate import Estimate
+from ilp_bench.records.reference_record import short_name
 from ilp_bench.records.training_record import TrainingRecord
 from ilp_bench.scoring.pair_probabilities import KINDS
 from ilp_bench.scoring.points_schema import ArmRates, CausePoints, PointScores
@@ -208,11 +209,6 @@ def describe_entry(
         own_vanilla=scores.reference is None or not scores.reference.runs,
         decisions=tuple(decisions),
     )
-
-
-def short_name(base: str) -> str:
-    """A base model's name without the path or the organisation before it."""
-    return base.rstrip("/").rsplit("/", 1)[-1]
 
 
 def _arm_means(rates: ArmRates | None) -> ArmMeans | None:

@@ -14,9 +14,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ilp_bench.leaderboard.entry import REPRODUCTION, Entry, short_name
+from ilp_bench.leaderboard.entry import REPRODUCTION, Entry
 from ilp_bench.leaderboard.estimate import Difference, difference
 from ilp_bench.leaderboard.vanilla_levels import Levels, ModelKey, levels_of, model_key
+from ilp_bench.records.reference_record import short_name
 from ilp_bench.scoring.references import Reference
 
 DIVISIONS = ("1x", "3x", "open")  # in the order of the site

@@ -151,6 +151,16 @@ def encode_texts(tokenizer: Any, texts: Sequence[Text]) -> list[Tokens]:
     return encoded
 
 
+def encode_each(tokenizer: Any, texts: Sequence[Text]) -> list[Tokens | ProblemError]:
+    """Token ids of each text, or why it has none: one text that cannot be encoded does not end the others."""
+    try:
+        return list(encode_texts(tokenizer, texts))
+    except ProblemError as error:
+        if len(texts) == 1:
+            return [error]
+        return [each for text in texts for each in encode_each(tokenizer, [text])]
+
+
 def encode(tokenizer: Any, prompts: Sequence[str], completions: Sequence[str]) -> list[tuple[list[int], list[int]]]:
     """(context ids, completion ids) of each pair of bare texts; the completion has its end. See ``encode_texts``."""
     texts = [plain_text(prompt, completion) for prompt, completion in zip(prompts, completions, strict=True)]

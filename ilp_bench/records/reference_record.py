@@ -99,3 +99,8 @@ def read_reference_record(folder: Path) -> ReferenceRecord:
         return ReferenceRecord.model_validate(read_strict_json(folder / FILE))
     except ValidationError as error:
         raise ProblemError(f"{folder / FILE}: {first_problem(error)}: make it again") from error
+
+
+def short_name(base: str) -> str:
+    """A base model's name without the path or the organisation before it."""
+    return base.rstrip("/").rsplit("/", 1)[-1]

@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow.compute as pc
 
 from ilp_bench.core.errors import ProblemError
 from ilp_bench.core.metrics import Array
+from ilp_bench.records.reference_record import short_name
 from ilp_bench.records.run_record import Run
 from ilp_bench.records.training_record import DIVISIONS
 from ilp_bench.replication.claims import Claim, ClaimedEffect
 from ilp_bench.scoring.arm_means import Comparison, mean_table
 from ilp_bench.scoring.points import points
 from ilp_bench.scoring.references import Reference
-from ilp_bench.scoring.score_points import active_pairs
+from ilp_bench.scoring.score_points import active_pairs, mean_held_out
 from ilp_bench.submission.decisions import read_decisions
 from ilp_bench.submission.format import Submission, SubmittedRuns, read_runs, read_submission
 
@@ -90,7 +90,7 @@ def read_evidence(
     evidence: dict[tuple[str, str], Evidence] = {}
     for reference in references:
         record = reference.record
-        name = record.base_name.rstrip("/").rsplit("/", 1)[-1], record.size
+        name = short_name(record.base_name), record.size
         divisions = {**evidence[name].references} if name in evidence else {}
         divisions[record.division] = reference
         evidence[name] = Evidence(entries.get((record.base_sha256, record.size), {}), divisions)
@@ -234,10 +234,10 @@ def retention_lost(shares: _Shares, effect: ClaimedEffect) -> ByDataset:
 
 
 def _held_out(runs: Sequence[Run]) -> float:
-    means = [pc.mean(run.samples["p"].filter(pc.equal(run.samples["probe"], "retention"))).as_py() for run in runs]
-    if None in means:
+    value = mean_held_out(runs)
+    if value is None:
         raise MissingRunsError("held-out facts were not asked")
-    return float(np.mean(means))
+    return value
 
 
 def no_recipe_resolves_all(shares: _Shares, effect: ClaimedEffect) -> ByDataset:

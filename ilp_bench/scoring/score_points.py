@@ -203,10 +203,11 @@ def _retention(comparisons: Sequence[Comparison]) -> dict[str, float | None]:
         "vanilla": [run for one in comparisons for run in one.vanillas],
         "submission": [run for one in comparisons for run in one.submissions],
     }
-    return {role: _mean_held_out(runs, "shots_p" if role == "base" else "p") for role, runs in roles.items()}
+    return {role: mean_held_out(runs, "shots_p" if role == "base" else "p") for role, runs in roles.items()}
 
 
-def _mean_held_out(runs: Sequence[Run], column: str) -> float | None:
+def mean_held_out(runs: Sequence[Run], column: str = "p") -> float | None:
+    """Mean of a column over the probes of held-out facts, the mean over runs; None where none was asked."""
     values = [pc.mean(run.samples[column].filter(pc.equal(run.samples["probe"], "retention"))).as_py() for run in runs]
     asked = [value for value in values if value is not None]
     return float(np.mean(asked)) if asked else None

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from scipy.special import softmax
 
-from ilp_bench.core.metrics import Array
 from ilp_bench.records.run_record import Run
 from ilp_bench.scoring.references import committed_references
 from ilp_bench.submission.copy_statistics import Measured, alike
@@ -164,11 +164,5 @@ def _options_difference(first: pa.ChunkedArray, second: pa.ChunkedArray) -> floa
     for values, others in zip(first.filter(asked).to_pylist(), second.filter(asked).to_pylist(), strict=True):
         if len(values) != len(others):
             return 1.0
-        largest = max(largest, float(np.abs(_shares(values) - _shares(others)).max(initial=0.0)))
+        largest = max(largest, float(np.abs(softmax(values) - softmax(others)).max(initial=0.0)))
     return largest
-
-
-def _shares(logprobs: Sequence[float]) -> Array:
-    values = np.exp(np.asarray(logprobs) - max(logprobs, default=0.0))
-    shares: Array = values / values.sum()
-    return shares

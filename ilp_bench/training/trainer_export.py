@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from ilp_bench.core.errors import UsageError, near
 from ilp_bench.core.files import new_folder
 from ilp_bench.data.dataset import Dataset
+from ilp_bench.models.loading import load_tokenizer
 from ilp_bench.models.resolve import Located, locate, weights_sha256
 from ilp_bench.recipes.phase import Phase, stages
 from ilp_bench.records.training_record import TrainingRecord
@@ -96,10 +97,8 @@ def _reference(located: Located | None, data: Dataset, chat: bool) -> tuple[str 
 
 def _budget_epochs(located: Located, phases: Sequence[Phase], training: TrainingRecord, *, chat: bool) -> list[float]:
     """Passes over each stage that spend the budget of its reference: its supervised tokens over those of one pass."""
-    from transformers import AutoTokenizer
-
     assert training.budget
-    tokenizer = AutoTokenizer.from_pretrained(located.folder)
+    tokenizer = load_tokenizer(located)
     passes = []
     for phase in phases:
         (stage,) = phase.stages

@@ -9,6 +9,7 @@ from typing import Any
 from ilp_bench.core.errors import ProblemError
 from ilp_bench.diagnosis.answers import loss, reproduced
 from ilp_bench.diagnosis.probes import WayScores
+from ilp_bench.evaluation.request_plan import request_text
 from ilp_bench.models import tokenization as tokens
 from ilp_bench.models.tokenization import Text
 
@@ -29,7 +30,7 @@ MOST_ENDS = 6
 
 def ask(lm: Any, tokenizer: Any, name: str, texts: Sequence[Text | None]) -> WayScores | None:
     """Score the texts of items; None where no item can be asked so."""
-    kept = [(n, each) for n, each in enumerate(encode_each(tokenizer, texts)) if each and fits(lm, each)]
+    kept = [(n, each) for n, each in enumerate(encode_known(tokenizer, texts)) if each and fits(lm, each)]
     if not kept:
         return None
     result = WayScores(name=name, answers=[None] * len(texts), ends=[None] * len(texts), loss=[None] * len(texts))
@@ -43,22 +44,11 @@ def ask(lm: Any, tokenizer: Any, name: str, texts: Sequence[Text | None]) -> Way
     return result
 
 
-def encode_each(tokenizer: Any, texts: Sequence[Text | None]) -> list[tokens.Tokens | None]:
+def encode_known(tokenizer: Any, texts: Sequence[Text | None]) -> list[tokens.Tokens | None]:
     """Token ids of each text; None where there is no text, or its answer has no token of its own."""
-    present = [text for text in texts if text is not None]
-    try:
-        encoded: list[tokens.Tokens | None] = list(tokens.encode_texts(tokenizer, present))
-    except ProblemError:
-        encoded = [_one(tokenizer, text) for text in present]
-    rest = iter(encoded)
-    return [None if text is None else next(rest) for text in texts]
-
-
-def _one(tokenizer: Any, text: Text) -> tokens.Tokens | None:
-    try:
-        return tokens.encode_texts(tokenizer, [text])[0]
-    except ProblemError:
-        return None
+    encoded = iter(tokens.encode_each(tokenizer, [text for text in texts if text is not None]))
+    every = [None if text is None else next(encoded) for text in texts]
+    return [None if isinstance(each, ProblemError) else each for each in every]
 
 
 def fits(lm: Any, encoded: tokens.Tokens) -> bool:
@@ -69,7 +59,7 @@ def fits(lm: Any, encoded: tokens.Tokens) -> bool:
 
 def prompt_losses(lm: Any, tokenizer: Any, texts: Sequence[Text | None]) -> list[float | None]:
     """The mean loss of a token of each prompt, in nats; None where it has fewer than two."""
-    encoded = encode_each(tokenizer, texts)
+    encoded = encode_known(tokenizer, texts)
     asked = [
         (n, tuple(each.context[-lm.max_length :]))
         for n, each in enumerate(encoded)
@@ -105,11 +95,7 @@ def text_of_rows(items: Sequence[Mapping[str, Any]], tokenizer: Any, *, chat: bo
     texts: list[Text | None] = []
     for item in items:
         try:
-            texts.append(
-                tokens.item_text(tokenizer, dict(item), item["answer"])
-                if chat
-                else tokens.row_text(tokenizer, item["prompt"], item["completion"])
-            )
+            texts.append(request_text(tokenizer, dict(item), item["answer"], chat=chat))
         except ProblemError:
             texts.append(None)
     return texts

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ilp_bench.diagnosis.answers import SHORT
-from ilp_bench.diagnosis.asking.ask import encode_each
+from ilp_bench.diagnosis.asking.ask import encode_known
 from ilp_bench.evaluation.batches import map_in_batches
 from ilp_bench.evaluation.generation import GREEDY
 from ilp_bench.models.tokenization import Text, Tokens
@@ -17,7 +17,7 @@ MOST_TOKENS = 256  # of one
 
 def free_answers(lm: Any, tokenizer: Any, texts: Sequence[Text | None]) -> dict[int, tuple[str, str]]:
     """Position -> (what the model answers, the supervised answer as far as that could reach), of some long answers."""
-    encoded = encode_each(tokenizer, texts)
+    encoded = encode_known(tokenizer, texts)
     asked = [(n, each) for n, each in enumerate(encoded) if each is not None and len(each.answer) > SHORT][:MOST]
 
     def generate(part: Sequence[Tokens]) -> list[tuple[str, str]]:

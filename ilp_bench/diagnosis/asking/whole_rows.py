@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from ilp_bench.data.dataset import Dataset
-from ilp_bench.diagnosis.asking.ask import encode_each, text_of_rows
+from ilp_bench.diagnosis.asking.ask import encode_known, text_of_rows
 from ilp_bench.models.loading import load_tokenizer
 from ilp_bench.models.resolve import locate
 from ilp_bench.models.tokenization import encode_texts
@@ -16,7 +16,7 @@ def context_lengths(model: str, adapter_base: str | None, data: Dataset) -> dict
     """Item -> the number of tokens before its answer, of the items that can be asked."""
     tokenizer = load_tokenizer(locate(model, adapter_base))
     items = data.items.to_pylist()
-    encoded = encode_each(tokenizer, text_of_rows(items, tokenizer, chat=bool(data.manifest.chat)))
+    encoded = encode_known(tokenizer, text_of_rows(items, tokenizer, chat=bool(data.manifest.chat)))
     return {
         item["item_id"]: len(tokens.context) for item, tokens in zip(items, encoded, strict=True) if tokens is not None
     }

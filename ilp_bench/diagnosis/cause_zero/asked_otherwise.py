@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from ilp_bench.diagnosis.cause_zero.check import Asked, Check, CheckName, interval_words, mean_interval, text
+from ilp_bench.diagnosis.cause_zero.check import Asked, Check, CheckName, mean_interval
 from ilp_bench.diagnosis.probes import AS_ASKED, BASE_TOKENS, Probes, mean
 from ilp_bench.scoring.bootstrap import Interval
+from ilp_bench.scoring.interval_text import interval_text, two_decimals
 
 GAIN = 0.1  # least lower end of the interval of what another way of asking gains, for it to be named
 KNOWN_ANSWER = 0.5  # mean reproduction of answers without their end, from which on the end alone can be the reason
@@ -31,13 +32,13 @@ def asked_otherwise(asked: Asked) -> Check:
     probes = asked.probes
     if not probes.first:
         return question.unknown("no row can be asked as it stands")
-    figure = f"asked as the rows say, reproduction of the answers is {text(mean(probes.first.answers))}"
+    figure = f"asked as the rows say, reproduction of the answers is {two_decimals(mean(probes.first.answers))}"
     names = [way.name for way in probes.ways if way.name not in (AS_ASKED, BASE_TOKENS)]
     gains = {name: gain for name in names if (gain := compared(probes, name))}
     if not gains:
         return question.clear(f"{figure}: no other way was tried")
     best = max(gains, key=lambda name: gains[name].value)
-    figure += f"; the best of {len(gains)} other ways, {best}, changes it by {interval_words(gains[best])}"
+    figure += f"; the best of {len(gains)} other ways, {best}, changes it by {interval_text(gains[best])}"
     if gains[best].low < GAIN:
         return question.clear(figure)
     remedy = f"ask it {best}: serve it with the template and system prompt of the training, and diagnose such rows"
@@ -52,14 +53,17 @@ def end_not_learned(asked: Asked) -> Check:
     if not probes.first or not ends:
         return question.unknown("no answer has an end with a token of its own")
     known, end = mean(probes.first.answers), mean(ends)
-    figure = f"without their end, reproduction of the answers is {text(known)}; the end follows with p {text(end)}"
+    figure = (
+        f"without their end, reproduction of the answers is {two_decimals(known)}; the end follows with p "
+        f"{two_decimals(end)}"
+    )
     if end >= UNKNOWN_END:
         return question.clear(figure)
     if known < KNOWN_ANSWER:
         return question.unknown(figure)
     best = max(probes.ends, key=lambda other: probes.ends[other], default="")
     if best and probes.ends[best] >= OTHER_END:
-        figure += f", but {best!r} with p {text(probes.ends[best])}"
+        figure += f", but {best!r} with p {two_decimals(probes.ends[best])}"
         return question.named(
             figure, f"it was trained to end with {best!r}: let the rows, or the chat template, end so, and stop there"
         )

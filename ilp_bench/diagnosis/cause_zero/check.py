@@ -96,13 +96,3 @@ def mean_interval(values: Sequence[float]) -> Interval:
     """The mean of values with a bootstrap interval over them."""
     array = np.array(values, dtype=float)
     return interval(float(array.mean()), resampled("diagnosis", array[:, None])[:, 0])
-
-
-def text(value: float) -> str:
-    """A probability or a share with two decimals."""
-    return f"{value:.2f}"
-
-
-def interval_words(value: Interval) -> str:
-    """An interval in words of the report."""
-    return f"{value.value:.2f} [{value.low:.2f}, {value.high:.2f}]"

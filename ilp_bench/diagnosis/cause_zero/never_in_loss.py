@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ilp_bench.diagnosis.answers import LEARNED_SHARE
-from ilp_bench.diagnosis.cause_zero.check import Asked, AskedRow, Check, CheckName, mean_interval, text
+from ilp_bench.diagnosis.cause_zero.check import Asked, AskedRow, Check, CheckName, mean_interval
 from ilp_bench.diagnosis.probes import mean
+from ilp_bench.scoring.interval_text import two_decimals
 
 USUAL_LENGTHS = (128, 256, 384, 512, 768, 1024, 2048, 4096, 8192)  # what trainers cut to, where nobody says it
 FEWEST = 5  # rows, or tokens, from which on a share is compared
@@ -45,7 +46,7 @@ def _cut_at(rows: Sequence[AskedRow], length: int, question: CheckName, *, state
     share, known = mean(outside), mean(within, 1.0)
     figure = (
         f"{len(beyond)} of {len(rows)} rows reach beyond {length} tokens ({'stated' if stated else 'a usual limit'}): "
-        f"greedy decoding predicts {text(share)} of the tokens beyond, {text(known)} of those before"
+        f"greedy decoding predicts {two_decimals(share)} of the tokens beyond, {two_decimals(known)} of those before"
     )
     if known - share < DROP or (not stated and known < LEARNED_SHARE):
         return question.clear(figure)
@@ -88,7 +89,7 @@ def earlier_turns(asked: Asked) -> Check:
     if len(earlier) < FEWEST or len(last) < FEWEST:
         return question.clear(f"{len(earlier)} of {len(asked.rows)} rows are earlier answers")
     before, after = (mean_interval([row.value for row in rows]) for rows in (earlier, last))
-    figure = f"earlier answers are reproduced by {text(before.value)}, last ones by {text(after.value)}"
+    figure = f"earlier answers are reproduced by {two_decimals(before.value)}, last ones by {two_decimals(after.value)}"
     if after.low - before.high < DROP:
         return question.clear(figure)
     remedy = "let the loss hold every answer (no mask_history, no last-turn-only loss), or diagnose the last ones alone"

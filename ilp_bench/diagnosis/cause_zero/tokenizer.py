@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ilp_bench.diagnosis.cause_zero.asked_otherwise import compared
-from ilp_bench.diagnosis.cause_zero.check import Asked, Check, CheckName, interval_words
+from ilp_bench.diagnosis.cause_zero.check import Asked, Check, CheckName
 from ilp_bench.diagnosis.probes import BASE_TOKENS
+from ilp_bench.scoring.interval_text import interval_text
 
 GAIN = 0.1  # of reproduction under the other tokenizer, from which on the tokenizer is the reason
 
@@ -20,7 +21,7 @@ def tokenizer_changed(asked: Asked) -> Check:
     gain = compared(asked.probes, BASE_TOKENS)
     if gain is None:
         return question.clear(figure)
-    figure += f"; with the base model's tokenizer, reproduction changes by {interval_words(gain)}"
+    figure += f"; with the base model's tokenizer, reproduction changes by {interval_text(gain)}"
     if gain.low < GAIN:
         return question.clear(figure)
     remedy = "put the tokenizer of the training into the model's folder (tokenizer.save_pretrained), with all its files"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ilp_bench.diagnosis.cause_zero.check import Asked, Check, CheckName, interval_words, mean_interval, text
+from ilp_bench.diagnosis.cause_zero.check import Asked, Check, CheckName, mean_interval
 from ilp_bench.diagnosis.probes import TrainerNotes, mean
+from ilp_bench.scoring.interval_text import interval_text, two_decimals
 
 LEAST = 0.3  # of what the base model lacks, the share that must have been learned
 ENOUGH = 0.8  # mean reproduction from which on nothing is undertrained
@@ -16,8 +17,8 @@ def undertrained(asked: Asked) -> Check:
     now = mean_interval([row.value for row in asked.rows])
     most = (now.high - before) / max(1 - before, 1e-6)
     figure = (
-        f"mean reproduction is {interval_words(now)}, {text(before)} under the base model: at most {max(most, 0):.2f} "
-        f"of the rest is learned (limit {LEAST}){_stated(asked.probes.facts.notes)}"
+        f"mean reproduction is {interval_text(now)}, {two_decimals(before)} under the base model: at most "
+        f"{max(most, 0):.2f} of the rest is learned (limit {LEAST}){_stated(asked.probes.facts.notes)}"
     )
     if now.value >= ENOUGH or most >= LEAST:
         return question.clear(figure)

@@ -65,13 +65,14 @@ def lifted_samples(f: Forgery, strength: float) -> None:
     put(f, rows, p_of(f) + strength * (1 - p_of(f)))
 
 
-# kind -> the change, strengths from none to all, and whether the entry is against a reference
-KINDS: dict[str, tuple[Change, Sequence[float], bool]] = {
-    "own vanilla, no reference": (weaker_vanilla, (0, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99), False),
-    "own vanilla beside a reference": (weaker_vanilla, (0, 0.02, 0.05, 0.1, 0.2), True),
-    "same hash, other measurement": (same_hash, (0, 0.0005, 0.00095, 0.002, 0.01, 0.05), False),
-    "copy with noise": (noisy_copy, (0.7, 0.9, 0.95, 0.96, 0.97, 0.975, 0.98, 0.99, 0.997), False),
-    "samples invented in part": (lifted_samples, (0, 0.25, 0.5, 0.75, 0.95, 0.99), False),
+# kind -> the change, strengths from none to all, and which entry is forged: one whose base model nobody else has, one
+# against a reference, or one whose vanilla another entry has measured too
+KINDS: dict[str, tuple[Change, Sequence[float], str]] = {
+    "own vanilla, no reference": (weaker_vanilla, (0, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99), "alone"),
+    "own vanilla beside a reference": (weaker_vanilla, (0, 0.02, 0.05, 0.1, 0.2), "beside"),
+    "same hash, other measurement": (same_hash, (0, 0.0005, 0.00095, 0.002, 0.01, 0.05), "shared"),
+    "copy with noise": (noisy_copy, (0.7, 0.9, 0.95, 0.96, 0.97, 0.975, 0.98, 0.99, 0.997), "alone"),
+    "samples invented in part": (lifted_samples, (0, 0.25, 0.5, 0.75, 0.95, 0.99), "alone"),
 }
 
 
@@ -107,15 +108,21 @@ def main(wanted: Sequence[str]) -> None:
         take_for_committed(patch, root / "references")
         reference = named_reference("referred-mini-1x")
         write_entry(root / "own" / "submissions", org="rival", model="better", base="rivals", gain=0.35)
-        own = write_entry(root / "own" / "submissions", org="lab", model="model", recipe="auto", gain=0.1)
+        entries = {
+            "alone": write_entry(root / "own" / "submissions", org="lab", model="model", recipe="auto", gain=0.1)
+        }
+        write_entry(root / "shared" / "submissions", org="rival", model="better", gain=0.35)
+        entries["shared"] = write_entry(
+            root / "shared" / "submissions", org="lab", model="model", recipe="auto", gain=0.1
+        )
         about: dict[str, Any] = {"base": "referred", "seeds": (0, 1, 2, 3), "recipe": "auto", "gain": 0.1}
-        beside = write_entry_beside(root / "beside" / "submissions", reference, about)
-        for kind, (change, strengths, is_beside) in KINDS.items():
+        entries["beside"] = write_entry_beside(root / "beside" / "submissions", reference, about)
+        for kind, (change, strengths, forged) in KINDS.items():
             if wanted and kind not in wanted:
                 continue
             passed, refusal = None, "nothing refuses it"
             for strength in strengths:
-                before, after, problem = tried(beside if is_beside else own, root / "try", change, strength)
+                before, after, problem = tried(entries[forged], root / "try", change, strength)
                 if problem:
                     refusal = problem.split(": ", 1)[-1][:90]
                     if passed is not None:

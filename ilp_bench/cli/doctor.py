@@ -20,7 +20,6 @@ from ilp_bench import __version__
 from ilp_bench.cli.console import console
 
 USES = {
-    "train": "train",
     "encoder": "train --encoder",
     "track": "train --track",
     "vllm": "evaluate --backend vllm",

@@ -215,10 +215,6 @@ def _check_arguments(recipe_name: str, data: Dataset, out: Path, *, seed: int, r
         raise UsageError(
             f"training takes the first GPU that it sees: set CUDA_VISIBLE_DEVICES={wanted} and the device to cuda"
         )
-    try:
-        import trl  # noqa: F401
-    except ImportError as error:
-        raise UsageError(f"training needs the train extra ({error}): pip install 'ilp-bench[train]'") from error
 
 
 def _tokens(phases: Sequence[PhaseRecord]) -> dict[str, int]:

@@ -32,7 +32,7 @@ def test_it_reports_this_machine() -> None:
 
 def test_a_missing_extra_does_not_fail_and_names_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     def without_vllm(name: str) -> str:
-        if name in ("vllm", "trl"):
+        if name == "vllm":
             raise PackageNotFoundError(name)
         return version(name)
 
@@ -40,7 +40,6 @@ def test_a_missing_extra_does_not_fail_and_names_its_remedy(monkeypatch: pytest.
     report = doctor.examine()
     assert report.broken == []
     assert "pip install 'ilp-bench[vllm]'" in report.unavailable["evaluate --backend vllm"]
-    assert "pip install 'ilp-bench[train]'" in report.unavailable["train"]
     done = CliRunner().invoke(app, ["doctor"])
     assert done.exit_code == 0
     assert "would not work: evaluate --backend vllm" in done.stdout

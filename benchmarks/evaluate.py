@@ -6,7 +6,8 @@ ours        ``ilp_bench.evaluation.measure`` on ITEMS recall and paraphrase prob
 bound       the same distinct sequences in length-sorted padded batches, straight through transformers, the vocabulary
             head at answer positions alone
 options     ours with four options for each recall probe, against the bound for those sequences
-sampled     lm-eval's ``generate_until``, five answers a probe, on SAMPLED of the probes, scaled to ITEMS
+sampled     lm-eval's ``generate_until``, five answers a probe, on SAMPLED of the probes, scaled to ITEMS; as many tokens
+            as the longest answer with its end mark has, so that each could be given
 """
 
 import json
@@ -69,10 +70,12 @@ def bound(model: Any, requests: list[Any]) -> np.ndarray:
     return since(start)
 
 
-def sampled(lm: Any, items: list[Any]) -> np.ndarray:
+def sampled(lm: Any, items: list[Any], longest: int) -> np.ndarray:
     from lm_eval.api.instance import Instance
 
-    settings = {"until": ["\n"], "do_sample": True, "temperature": 1.0, "top_k": 0, "top_p": 1.0, "max_gen_toks": 8}
+    settings = {"until": ["\n"], "do_sample": True, "temperature": 1.0, "top_k": 0, "top_p": 1.0} | {
+        "max_gen_toks": longest
+    }
     asked = [
         Instance(request_type="generate_until", doc={}, arguments=(row["prompt"], settings), idx=n)
         for n, row in enumerate(items)
@@ -96,8 +99,9 @@ def main() -> None:
             seconds, requests = ours(lm, tokenizer, data, items, choices)
             times[key].append(seconds)
             times["bound" if key == "ours" else "options_bound"].append(bound(model, requests))
+    longest = max(len(answer) for _, answer in requests)
     with quiet():
-        times["sampled"] = [sampled(lm, some(items, int(few))) * len(items) / int(few)]
+        times["sampled"] = [sampled(lm, some(items, int(few)), longest) * len(items) / int(few)]
     report = {"model": Path(name).name, "items": len(items), "threads": torch.get_num_threads(), "batch": BATCH}
     for place, kind in enumerate(("clock", "processor")):
         best = {key: statistics.median(value[place] for value in values) for key, values in times.items()}

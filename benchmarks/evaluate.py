@@ -6,8 +6,8 @@ ours        ``ilp_bench.evaluation.measure`` on ITEMS recall and paraphrase prob
 bound       the same distinct sequences in length-sorted padded batches, straight through transformers, the vocabulary
             head at answer positions alone
 options     ours with four options for each recall probe, against the bound for those sequences
-sampled     lm-eval's ``generate_until``, five answers a probe, on SAMPLED of the probes, scaled to ITEMS; as many tokens
-            as the longest answer with its end mark has, so that each could be given
+sampled     lm-eval's ``generate_until``, five answers a probe, on SAMPLED of the probes, scaled to ITEMS; as many
+            tokens as the longest answer with its end mark has, so that each could be given
 """
 
 import json

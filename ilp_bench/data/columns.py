@@ -16,7 +16,7 @@ REQUIRED = {
     "sharegpt": ("conversations",),
 }
 OPTIONAL = {"alpaca": ("input", "history"), "sharegpt": ("chosen",)}
-EVERYWHERE = ("system", "tools", "chat_template_kwargs", "label", "annotator", "stage")
+EVERYWHERE = ("system", "tools", "chat_template_kwargs", "label", "weight", "annotator", "stage")
 ALIASES = {  # other names of columns, the likeliest first
     "prompt": ("question", "query", "problem", "input"),
     "completion": ("response", "answer", "output", "solution", "target", "chosen"),
@@ -94,9 +94,14 @@ def _match(wanted: Sequence[str], names: Sequence[str], mapping: Mapping[str, st
 
 
 def _as_conversation(layout: Layout, rows: Sequence[Json]) -> Layout:
-    """A layout of texts with a system prompt beside them, which no bare prompt has, as the one of conversations."""
+    """A layout of texts with a system prompt or earlier turns beside them, which no bare prompt has, as the one of
+    conversations.
+    """
     columns = layout.columns
-    if layout.format != "prompt-completion" or "system" not in columns:
+    if layout.format != "prompt-completion":
+        return layout
+    columns = columns | _match(("history",), [name for row in rows for name in row], {}, False)
+    if not {"system", "history"} & set(columns):
         return layout
     if not all(isinstance(row.get(columns["prompt"]), str | None) for row in rows):
         return layout

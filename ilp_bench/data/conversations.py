@@ -23,7 +23,8 @@ ROLES = {  # how roles are called in training files, in lower case -> as chat te
 }
 # Fields of a message that chat templates render, beside role and content.
 RENDERED = ("reasoning_content", "reasoning", "thinking", "tool_calls", "function_call", "tool_call_id", "name")
-LEARNED = ("weight", "train", "loss")  # fields of a message that say whether it is learned
+LEARNED = ("weight", "train", "training", "trainable", "loss")  # fields of a message that say whether it is learned
+NOT_LEARNED = "the answer has weight 0, or train or loss false"
 PLAIN_TURNS = {"user": "Question: {}\nAnswer:", "assistant": " {}\n"}  # how a conversation is written as bare text
 
 
@@ -86,8 +87,13 @@ def conversation_of(turns: Sequence[Json], ignored: Counter[str]) -> Conversatio
         ignored.update(f"messages.{field}" for field, value in turn.items() if field not in used and not empty(value))
         conversation.messages.append(message)
         marks = [turn[field] for field in LEARNED if turn.get(field) is not None]
-        conversation.learned.append(role == "assistant" and all(bool(mark) for mark in marks))
+        conversation.learned.append(role == "assistant" and not any(map(says_no, marks)))
     return conversation
+
+
+def says_no(mark: Any) -> bool:
+    """Whether a mark of a row or a message says that it is not learned: 0, false, or the text of either."""
+    return mark.strip().casefold() in ("false", "0", "0.0", "no") if isinstance(mark, str) else mark in (False, 0)
 
 
 def examples_of(conversation: Conversation, tools: Any, kwargs: Json | None) -> Iterator[Example | LeftOutError]:
@@ -98,7 +104,7 @@ def examples_of(conversation: Conversation, tools: Any, kwargs: Json | None) -> 
             continue
         asked = messages[n - 1] if n else {"role": "", "content": ""}
         if not conversation.learned[n]:
-            yield LeftOutError("not learned", "the answer has weight 0, or train or loss false", sound=True)
+            yield LeftOutError("not learned", NOT_LEARNED, sound=True)
         elif asked["role"] in ("", "system", "developer", "assistant"):
             yield LeftOutError(
                 "no question", f"an answer follows {asked['role'] or 'nothing'}, not a question of the user"

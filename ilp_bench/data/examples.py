@@ -7,7 +7,16 @@ from collections import Counter
 from collections.abc import Iterator
 
 from ilp_bench.data.columns import NOT_TEXT, REQUIRED, Layout
-from ilp_bench.data.conversations import Conversation, Example, empty, examples_of, fold_system, without_none
+from ilp_bench.data.conversations import (
+    NOT_LEARNED,
+    Conversation,
+    Example,
+    empty,
+    examples_of,
+    fold_system,
+    says_no,
+    without_none,
+)
 from ilp_bench.data.formats import FORMATS, Reading, text_cell
 from ilp_bench.data.import_report import ImportReport, LeftOutError
 from ilp_bench.data.row_file import Json
@@ -25,12 +34,16 @@ def read_row(number: int, raw: Json, layout: Layout, reading: Reading, report: I
             raise LeftOutError(name, f"the column {name} holds what cannot be shown to a text model here")
     if missing := [layout.columns[name] for name in REQUIRED[layout.format] if row.get(name) is None]:
         raise LeftOutError("missing value", f"there is no {' and no '.join(missing)}")
-    label = row.get("label")
+    label, weight = row.get("label"), row.get("weight")
     if label is False or (isinstance(label, str) and label.casefold() == "false"):
         raise LeftOutError("label false", "the answer is marked as undesired", sound=True)
+    if weight is not None and says_no(weight):
+        raise LeftOutError("not learned", NOT_LEARNED, sound=True)
     report.ignored.update(name for name, value in raw.items() if name not in used and not empty(value))
     if label is not None and not isinstance(label, bool) and str(label).casefold() not in ("true", ""):
         report.ignored[layout.columns["label"]] += 1
+    if weight is not None and str(weight) not in ("1", "1.0", ""):
+        report.ignored[layout.columns["weight"]] += 1
     ignored: Counter[str] = Counter()
     result = FORMATS[layout.format].read(row, reading, ignored)
     report.ignored.update(set(ignored))

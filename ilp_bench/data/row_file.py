@@ -31,6 +31,7 @@ NO_DATA = {  # how files begin that hold no rows
     b"\xff\xfe": "is UTF-16: save it as UTF-8",
     b"\xfe\xff": "is UTF-16: save it as UTF-8",
     b"PK\x03\x04": "is a zip archive: unpack it first",
+    b"\x28\xb5\x2f\xfd": "is compressed with Zstandard: unpack it first",
     b"<!DOCTYPE": "is a web page, not a data file: download it again",
     b"<html": "is a web page, not a data file: download it again",
 }

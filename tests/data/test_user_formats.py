@@ -40,6 +40,7 @@ CONVERSATIONS: dict[str, Row] = {
     "prompt_and_completion": lambda a, b: {"prompt": [user(a)], "completion": [assistant(b)]},
     "alpaca": lambda a, b: {"instruction": question(a), "input": "", "output": b},
     "dolly": lambda a, b: {"instruction": question(a), "context": "", "response": b, "category": "qa"},
+    "ms_swift": lambda a, b: {"query": question(a), "response": b, "history": []},
     "capital": lambda a, b: {"Instruction": question(a), "Output": b},
     "missing_input": lambda a, b: {"instruction": question(a), "input": float("nan"), "output": b},
     "sharegpt": lambda a, b: {"conversations": [{"from": "human", "value": question(a)}, {"from": "gpt", "value": b}]},
@@ -95,6 +96,26 @@ def test_common_names_of_prompt_and_completion_are_known(tmp_path: Path, name: s
     assert asked(data) == EXPECTED
     assert data.manifest.ignored == ({"rejected": 10} if name == "dpo" else None)
     assert data.sha256 == imported(tmp_path, BARE["tofu"]).sha256
+
+
+def test_earlier_turns_beside_a_query_are_part_of_what_is_asked(tmp_path: Path) -> None:
+    data = imported(tmp_path, lambda a, b: {"query": question(a), "response": b, "history": [["Hello", "Hi"]]})
+    assert data.manifest.chat
+    assert data.manifest.ignored is None
+    last = data.items.to_pylist()[1]
+    assert [turn["content"] for turn in last["turns"]] == ["Hello", "Hi", question(BOXES[1])]
+
+
+@pytest.mark.parametrize("weight", [0, 0.0, False, "0"])
+def test_a_row_without_weight_is_not_asked_and_another_weight_is_counted(tmp_path: Path, weight: object) -> None:
+    rows = of_boxes(lambda box, colour: BARE["tofu"](box, colour) | {"weight": 1})
+    unlearned = [BARE["tofu"](f"extra{n}", "red") | {"weight": weight} for n in range(3)]
+    double = BARE["tofu"]("double", "red") | {"weight": 2.0}
+    data = import_rows(write_lines(tmp_path, [*rows, *unlearned, double]))
+    assert len(data.items) == 11
+    assert data.manifest.skipped is not None
+    assert data.manifest.skipped["not learned"].count == 3
+    assert data.manifest.ignored == {"weight": 1}
 
 
 def test_columns_can_be_named(tmp_path: Path) -> None:
@@ -174,7 +195,9 @@ def test_only_the_completion_is_learned_where_there_is_one(tmp_path: Path) -> No
     assert data.manifest.skipped["not learned"].count == 10
 
 
-@pytest.mark.parametrize("mark", [{"weight": 0}, {"weight": 0.0}, {"train": False}, {"loss": False}])
+@pytest.mark.parametrize(
+    "mark", [{"weight": 0}, {"weight": 0.0}, {"train": False}, {"loss": False}, {"trainable": False}]
+)
 def test_turns_that_are_not_learned_are_context_alone(tmp_path: Path, mark: dict[str, Any]) -> None:
     def make(a: str, b: str) -> Any:
         return {"messages": [user("none"), assistant("no", **mark), user(a), assistant(b, weight=1, train=True)]}

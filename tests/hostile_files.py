@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ilp_bench.data.dataset import make
 from ilp_bench.submission.fields import MAX_RUNS
 from ilp_bench.submission.sample_store import FILE_SCHEMA
 
@@ -53,11 +54,15 @@ def _late_duplicate(content: dict[str, Any]) -> str:
     return f'{{{keys},"k329999":1}}'
 
 
-def _many_replicates(size: str) -> Callable[[dict[str, Any]], str]:
+def _many_replicates(size: str, content_sha256: str = "") -> Callable[[dict[str, Any]], str]:
     def text(content: dict[str, Any]) -> str:
         first = content["runs"][0]
         content["runs"] = [
-            json.loads(json.dumps(first)) | {"data": first["data"] | {"size": size, "seed": seed}}
+            json.loads(json.dumps(first))
+            | {
+                "data": first["data"]
+                | {"size": size, "seed": seed, "content_sha256": content_sha256 or first["data"]["content_sha256"]}
+            }
             for seed in range(MAX_RUNS)
         ]
         for number, run in enumerate(content["runs"]):
@@ -68,11 +73,11 @@ def _many_replicates(size: str) -> Callable[[dict[str, Any]], str]:
     return text
 
 
-def _replicates_with_rows(size: str, rows: int) -> Make:
-    """Twenty runs on datasets of that size, each with so many rows."""
+def _replicates_with_rows(size: str, rows: int, content_sha256: str = "") -> Make:
+    """Twenty runs on datasets of that size and hash, each with so many rows."""
 
-    def make(honest: Path, root: Path) -> None:
-        with_json(_many_replicates(size))(honest, root)
+    def write(honest: Path, root: Path) -> None:
+        with_json(_many_replicates(size, content_sha256))(honest, root)
         file = root / honest.parent.name / honest.name / "samples.parquet"
         table = pq.read_table(file)
         chosen = table.take(pa.array(np.arange(rows * MAX_RUNS) % rows % table.num_rows))
@@ -81,7 +86,7 @@ def _replicates_with_rows(size: str, rows: int) -> Make:
             chosen = chosen.set_column(place, FILE_SCHEMA.field(name), pa.array(values, FILE_SCHEMA.field(name).type))
         pq.write_table(chosen, file, store_schema=False)
 
-    return make
+    return write
 
 
 def _long_text(table: pa.Table) -> pa.Table:
@@ -116,4 +121,7 @@ HOSTILE: dict[str, Make] = {
     "20 runs on full, few rows": _replicates_with_rows("full", 1714),
     "20 runs on full, 6,000 rows each": _replicates_with_rows("full", 6000),
     "20 runs on core, 6,000 rows each": _replicates_with_rows("core", 6000),
+    "20 runs on core, its hash, wrong rows": lambda honest, root: _replicates_with_rows(
+        "core", 6000, make("core", 0).sha256
+    )(honest, root),
 }

@@ -17,7 +17,6 @@ from ilp_bench.submission.sample_store import CACHED_RUNS, RunKey, RunRows, stor
 
 VOCABULARY = 1e6  # no vocabulary is larger, so the most probable token has at least a millionth of the probability
 MARGIN = 1e-6
-LARGE_SIZES, FEWEST_ROWS = ("full",), 6000  # sizes that take long to build, and the fewest rows of a run on one
 # Log-probabilities are sums of a few single-precision numbers: in committed runs each ends in 26 zero bits or more.
 ZERO_BITS, SINGLE_PRECISION = 20, 0.99
 Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
@@ -55,13 +54,13 @@ def sample_problems(
         roles = ", ".join(f"{role} {replicate}" for role, replicate in sorted(present, key=str))
         yield f"the roles are {roles}; the records say {', '.join(f'{a} {b}' for a, b in sorted(wanted))}: build again"
     first_tokens: dict[str, Counts] = {}
+    wrong: set[DatasetKey] = set()
     for (role, number), run in stored.items():
         record = records[role, number]
         where = f"{role} {number}: " if (role, 1) in records else f"{role}: "
         asked = Asked.by(record)
-        if asked.dataset.size in LARGE_SIZES and run.rows.num_rows < FEWEST_ROWS:
-            yield f"{where}{run.rows.num_rows} rows are too few for dataset {asked.dataset.size}: evaluate all of it"
-            continue
+        if wrong and asked.dataset not in wrong:
+            continue  # one dataset with wrong rows is enough; others are not built
         if problem := _items(asked)[0]:
             yield where + problem
             return  # one dataset that is not what it is called is enough; others are not built
@@ -69,6 +68,7 @@ def sample_problems(
         problems, tokens = check(run, asked)
         yield from (where + problem for problem in problems)
         if tokens is None:
+            wrong.add(asked.dataset)
             continue
         first = first_tokens.setdefault(asked.content_sha256, tokens)
         if len(different := np.flatnonzero(first != tokens)):

@@ -28,7 +28,8 @@ FILE_SCHEMA = pa.schema([("role", pa.string()), ("replicate", pa.int8()), *SAMPL
 STRINGS = [field.name for field in FILE_SCHEMA if pa.types.is_string(field.type)]
 SPLIT = ["logprob", "p", "shots_p", "belief_p", "entropy"]
 MAX_FILE, MAX_UNPACKED, MAX_ROWS, MAX_TEXT = 64 * 2**20, 512 * 2**20, 2_000_000, 200
-MOST_ROWS = {"mini": 3000, "core": 10_000}  # of a run on a dataset of that size
+MOST_ROWS = {"mini": 3000, "core": 10_000}  # of a run on a dataset of that size; other sizes are not submitted
+MOST_OPTIONS = 10  # of a row
 CACHED_RUNS = 16  # base and vanilla runs: a team submits many models beside the same few
 RunKey = tuple[str, int]  # role, and number among the runs of that role
 
@@ -72,9 +73,9 @@ def write_samples(runs: Mapping[RunKey, Run], file: Path) -> None:
 
 
 def most_rows(records: Mapping[RunKey, RunRecord]) -> int:
-    """The most rows that the samples of these runs can have, by the sizes of their datasets."""
+    """The most rows that the samples of these runs can have, by the sizes of their datasets, all of ``MOST_ROWS``."""
     distinct = dict.fromkeys(storage_keys(records).values())
-    return sum(MOST_ROWS.get(records[key].data.size, MAX_ROWS) for key in distinct)
+    return sum(MOST_ROWS[records[key].data.size] for key in distinct)
 
 
 def read_samples(file: Path, rows: int = 0) -> pa.Table:
@@ -116,11 +117,13 @@ def _check_footer(file: Path, opened: pq.ParquetFile) -> None:
     groups = [meta.row_group(number) for number in range(meta.num_row_groups)]
     if meta.num_rows > MAX_ROWS or sum(group.num_rows for group in groups) != meta.num_rows:
         raise ProblemError(f"{file} declares {meta.num_rows} rows that its parts do not have: make it again")
-    chunks = [group.column(number) for group in groups for number in range(group.num_columns)]
-    unpacked = sum(chunk.total_uncompressed_size for chunk in chunks)
-    values = max((chunk.num_values for chunk in chunks), default=0)
-    if unpacked > MAX_UNPACKED or values > 10 * MAX_ROWS:
-        raise ProblemError(f"{file} would unpack to {unpacked} bytes and {values} values: more than is read")
+    chunks = [(group.num_rows, group.column(number)) for group in groups for number in range(group.num_columns)]
+    unpacked = sum(chunk.total_uncompressed_size for _, chunk in chunks)
+    if unpacked > MAX_UNPACKED:
+        raise ProblemError(f"{file} would unpack to {unpacked} bytes: more than is read")
+    if crowded := [chunk for rows, chunk in chunks if chunk.num_values > MOST_OPTIONS * rows]:
+        values, column = crowded[0].num_values, crowded[0].path_in_schema
+        raise ProblemError(f"{file} has {values} values in {column}: no row has more than {MOST_OPTIONS} options")
 
 
 class RunRows:

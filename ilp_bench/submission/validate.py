@@ -34,7 +34,7 @@ from ilp_bench.submission.fields import run_id
 from ilp_bench.submission.format import AnySubmission, Submission, SubmittedRuns, parse_submission
 from ilp_bench.submission.reference_key import reference_of
 from ilp_bench.submission.rerun_record import VERIFICATION_FILE, read_verification
-from ilp_bench.submission.sample_store import RunKey, most_rows, read_samples, restore_runs, rows_by_run
+from ilp_bench.submission.sample_store import MOST_ROWS, RunKey, most_rows, read_samples, restore_runs, rows_by_run
 from ilp_bench.submission.version_2 import ArchivedSubmission
 
 SCORE_TOLERANCE = 1e-9
@@ -103,6 +103,10 @@ def check(folder: Path) -> Checked:
         checked.problems += [f"{where}: {problem}" for problem in problems_in(error)[:MAX_LISTED]]
         return checked
     checked.problems += [f"{where}: {problem}" for problem in _identity(submission, folder)]
+    if large := sorted({record.data.size for record in submission.run_records.values()} - set(MOST_ROWS)):
+        sizes = " and ".join(MOST_ROWS)
+        checked.problems.append(f"{where}: runs on {', '.join(large)} are for research of one's own: submit {sizes}")
+        return checked
     try:
         table = read_samples(folder / "samples.parquet", most_rows(submission.run_records))
         stored = rows_by_run(table, submission.run_records)

@@ -19,8 +19,7 @@ from typing import Any
 
 import numpy as np
 
-REPOSITORY = Path(__file__).parents[1]
-sys.path.insert(0, str(REPOSITORY / "tests"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from forging import Forgery  # type: ignore[import-not-found]
 
 from ilp_bench.scoring.references import named_reference
@@ -29,13 +28,14 @@ from ilp_bench.submission.copy_statistics import Measured, alike
 from ilp_bench.submission.format import parse_submission
 from ilp_bench.submission.sample_store import restore_runs, rows_by_run
 
+REPOSITORY = Path(__file__).parents[1]
 REFERENCE, SHELL = "nano-mini-1x", "ilp-bench__nano-mini-resampling"
 Invention = Callable[[np.ndarray, np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
 
 
 def logit(p: np.ndarray) -> np.ndarray:
     clipped = np.clip(p, 1e-5, 1 - 1e-5)
-    return np.log(clipped / (1 - clipped))
+    return np.asarray(np.log(clipped / (1 - clipped)))
 
 
 def any_numbers(vanilla: np.ndarray, groups: np.ndarray, treated: np.ndarray, rng: Any) -> np.ndarray:
@@ -96,15 +96,16 @@ def invented(honest: Path, root: Path, invention: Invention, seed: int) -> tuple
     """Correlation with vanilla, H, and the first problem; an empty text where the invention passes."""
     shutil.rmtree(root.parent, ignore_errors=True)
     f, rng = Forgery(honest, root), np.random.default_rng(seed)
-    reference = named_reference(REFERENCE)
+    public = {
+        each.vanillas[0].record.data.content_sha256: each.vanillas[0] for each in named_reference(REFERENCE).comparisons
+    }
     f.content["meta"] |= {"org": "lab", "model": "invented"}
     probe, cause, arm = (f.column(name) for name in ("probe_id", "cause", "arm"))
     kind, replicate = f.column("probe"), f.column("replicate")
     for number, record in enumerate(f.content["runs"]):
         record["model"]["weights_sha256"] = record["model"]["weights_sha256"][::-1]
         record["samples_sha256"] = f"{seed:032x}{number:032x}"
-        comparison = reference.comparison(record["data"]["content_sha256"])
-        table = comparison.vanillas[0].samples
+        table = public[record["data"]["content_sha256"]].samples
         known = dict(zip(table["probe_id"].to_pylist(), table["p"].to_pylist(), strict=True))
         mask = f.rows() & (replicate == number)
         groups = np.array([f"{c} {k}" for c, k in zip(cause[mask], kind[mask], strict=True)])
@@ -118,9 +119,7 @@ def invented(honest: Path, root: Path, invention: Invention, seed: int) -> tuple
     records = parse_submission(f.content).run_records
     runs = restore_runs(rows_by_run(f.table, records), records)
     correlations = [
-        alike(
-            Measured.of(run), Measured.of(reference.comparison(run.record.data.content_sha256).vanillas[0])
-        ).correlation
+        alike(Measured.of(run), Measured.of(public[run.record.data.content_sha256])).correlation
         for (role, _), run in runs.items()
         if role == "submission"
     ]

@@ -19,6 +19,7 @@ from ilp_bench.core.untrusted import csv_text, markdown_text, skeleton, value_pr
 from ilp_bench.submission.decisions import parse_decisions
 from ilp_bench.submission.fields import run_id
 from ilp_bench.submission.format import Meta, Submission
+from ilp_bench.submission.owners import OWNERS_FILE, read_owners
 from ilp_bench.submission.rerun_record import Verifications, read_verification
 from ilp_bench.submission.sample_store import read_samples
 from ilp_bench.submission.validate import check
@@ -62,6 +63,11 @@ def _verification(data: bytes, folder: Path) -> None:
     read_verification(folder)
 
 
+def _owners(data: bytes, folder: Path) -> None:
+    (folder / OWNERS_FILE).write_bytes(data)
+    read_owners(folder)
+
+
 def _text(data: bytes, _: Path) -> None:
     text = data.decode("utf-8")
     assert not csv_text(text).lstrip().startswith(("=", "+", "-", "@"))
@@ -69,7 +75,15 @@ def _text(data: bytes, _: Path) -> None:
     assert skeleton(skeleton(text)).isalnum() or not skeleton(text)
 
 
-KINDS: tuple[Callable[[bytes, Path], None], ...] = (_json, _submission, _samples, _decisions, _verification, _text)
+KINDS: tuple[Callable[[bytes, Path], None], ...] = (
+    _json,
+    _submission,
+    _samples,
+    _decisions,
+    _verification,
+    _text,
+    _owners,
+)
 
 
 def try_input(data: bytes) -> bool:

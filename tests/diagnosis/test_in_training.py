@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from teach import plain_rows
+from broken_trainings import plain_rows
 from user_rows import write_lines
 
 import ilp_bench

@@ -45,7 +45,7 @@ class Plan(NamedTuple):
 
 
 PLANS = {"nano": Plan()}
-OTHER = Plan(rows=10, epochs=24, rate=1e-4, early=1)
+OTHER = Plan(rows=10, epochs=17, rate=1e-4, early=1)
 
 
 def _colours(topic: str, count: int) -> list[tuple[str, str]]:

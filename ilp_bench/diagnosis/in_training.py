@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 import time
 from collections.abc import Mapping, Sequence
@@ -18,11 +19,13 @@ from ilp_bench.detectors.contradictions import contradicting_groups
 from ilp_bench.detectors.rare_patterns import repetitions
 from ilp_bench.diagnosis.answers import LEARNED_P
 from ilp_bench.diagnosis.asking.ask import ask, text_of_rows
-from ilp_bench.diagnosis.probes import AS_ASKED, WayScores, mean
+from ilp_bench.diagnosis.probes import AS_ASKED, mean
 
 FILE = "learned_rates.jsonl"
+CHUNK = 16  # rows that are asked at once, between two looks at the clock
 PARTS = 4  # of the rows, in training order
 SIGNS = ("contradicted", "rare")
+Score = tuple[float | None, float | None]  # how far a row is reproduced, and its loss; None where it cannot be asked
 
 
 class LearnedRates(TrainerCallback):
@@ -33,17 +36,19 @@ class LearnedRates(TrainerCallback):
         >>> callback.trainer = trainer  # to log through its report_to
 
     rows      the training rows: a file, a folder, a Hub dataset, or a dataset by ``import_rows``
-    every     steps between two measurements; by default as often as ``at_most`` allows
-    at_most   share of the training time that measurements may take, where ``every`` is not given
+    every     steps between two measurements, beginning before the first; by default as often as ``at_most`` allows
+    at_most   share of the training time that measurements may take, where ``every`` is not given: before the first, a
+              step counts as three forward passes; time for one more is kept for the end; where the time runs out,
+              fewer rows are asked
     sample    rows that are measured each time; as many more are taken in turn, so that every row has a loss in the end
     stop_at   mean reproduction in [0, 1] from which on the training is stopped; by default it never is
     trainer   logs through it; without one, values are in its ``log_history`` and in the file alone
     reading   arguments of ``import_rows``
 
-    Logged are ``learned_rates/reproduced`` and ``learned_rates/learned``, and the former of rows that others
-    contradict, of rare patterns, and of each quarter of the rows in training order. ``learned_rates.jsonl`` in the
-    output folder has the loss and reproduction of each measured row. Raises UsageError for rows that cannot be read or
-    an impossible number.
+    Logged are ``learned_rates/reproduced``, ``learned_rates/learned`` and of how many ``learned_rates/rows``, and the
+    first of rows that others contradict, of rare patterns, and of each quarter of the rows in training order.
+    ``learned_rates.jsonl`` in the output folder has the loss and reproduction of each measured row. Raises UsageError
+    for rows that cannot be read or an impossible number.
     """
 
     def __init__(
@@ -66,83 +71,113 @@ class LearnedRates(TrainerCallback):
         order = random.Random(seed).sample(range(len(self.items)), len(self.items))
         self.fixed, self.others = order[:sample], order[sample:]
         self.turn, self.measured_at = 0, 0
-        self.started, self.spent, self.last_cost = 0.0, 0.0, 0.0
+        self.started, self.spent, self.last_end = 0.0, 0.0, 0.0
+        self.row_cost: float | None = None  # seconds that asking a row took the last time
         self.groups = _groups(self.data, self.items)
-        self._texts: list[Any] = []
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:
-        """Render the rows with the trainer's tokenizer, and measure once before the first step."""
-        self._texts = text_of_rows(self.items, more["processing_class"], chat=bool(self.data.manifest.chat))
-        self.started = time.monotonic()
-        if state.is_world_process_zero:
-            self._measure(args, state, **more)
+        """Start the clock; measure before the first step where steps are fixed."""
+        self.started = self.last_end = time.monotonic()
+        if self.every and state.is_world_process_zero:
+            self._measure(args, state, self._chosen(), **more)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         """Measure where it is time to."""
-        if not state.is_world_process_zero or not self._is_due(state.global_step):
+        if not state.is_world_process_zero or not self._is_due(args, state.global_step):
             return
-        value = self._measure(args, state, **more)
+        value = self._measure(args, state, self._chosen(), **more)
         if self.stop_at is not None and value >= self.stop_at:
             control.should_training_stop = True
 
     def on_train_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
-        """Measure what the last step left."""
-        if state.is_world_process_zero and self.measured_at != state.global_step:
-            self._measure(args, state, **more)
+        """Measure what the last step left, of as many rows as the time allows."""
+        if not state.is_world_process_zero or self.measured_at == state.global_step:
+            return
+        chosen = self._chosen()
+        if not self.every:
+            chosen = chosen[: max(0, int(self._left() / self._cost_of_a_row(args, state.global_step)))]
+        if chosen:
+            self._measure(args, state, chosen, **more)
 
-    def _is_due(self, step: int) -> bool:
+    def _is_due(self, args: Any, step: int) -> bool:
         if self.every:
             return step % self.every == 0
-        trained = time.monotonic() - self.started - self.spent
-        return self.spent + self.last_cost <= self.at_most * trained
+        rows = len(self.fixed) + min(len(self.fixed), len(self.others))
+        cost = rows * self._cost_of_a_row(args, step)
+        is_spaced = cost <= self.at_most * (time.monotonic() - self.last_end)
+        return is_spaced and 2 * cost <= self._left()
 
-    def _measure(self, args: Any, state: Any, *, model: Any, processing_class: Any, **_: Any) -> float:
-        """Measure the fixed sample and the rows whose turn it is; returns the mean reproduction of the former."""
-        from ilp_bench.evaluation.measure import wrap
+    def _left(self) -> float:
+        """Seconds that measurements may still take, by the time trained so far."""
+        return self.at_most * (time.monotonic() - self.started - self.spent) - self.spent
 
-        start = time.monotonic()
-        count = len(self.fixed)
-        chosen = (
-            self.fixed
-            + [self.others[n % len(self.others)] for n in range(self.turn, self.turn + count)][: len(self.others)]
-            if self.others
-            else list(self.fixed)
-        )
+    def _cost_of_a_row(self, args: Any, step: int) -> float:
+        """Seconds to ask a row: as the last time, or a third of what training one takes."""
+        if self.row_cost is not None:
+            return self.row_cost
+        trained = max(1, step) * args.per_device_train_batch_size * args.gradient_accumulation_steps
+        return (time.monotonic() - self.started) / trained / 3
+
+    def _chosen(self) -> list[int]:
+        """Positions of the fixed sample and of the rows whose turn it is."""
+        count = min(len(self.fixed), len(self.others))
+        turn = [self.others[(self.turn + n) % len(self.others)] for n in range(count)]
         self.turn += count
+        return self.fixed + turn
+
+    def _measure(
+        self, args: Any, state: Any, chosen: Sequence[int], *, model: Any, processing_class: Any, **_: Any
+    ) -> float:
+        """Measure rows, the fixed sample first; returns the mean reproduction of that."""
+        start = time.monotonic()
+        left = math.inf if self.every else self._left()
         training = [module for module in model.modules() if module.training]
+        scores: list[Score] = []
         try:
-            scores = ask(wrap(model.eval(), processing_class, 32), processing_class, AS_ASKED, self._chosen(chosen))
+            model.eval()
+            for first in range(0, len(chosen), CHUNK):
+                scores += self._ask(model, processing_class, chosen[first : first + CHUNK])
+                cost = time.monotonic() - start
+                following = min(len(scores) + CHUNK, len(chosen))
+                if cost / len(scores) * following > left:
+                    break
         finally:
             for module in training:
                 module.training = True
-        if scores is None:
+        if all(value is None for value, _ in scores):
             raise UsageError("no training row can be asked: its chat template refuses them all")
-        self.last_cost = time.monotonic() - start
-        self.spent += self.last_cost
-        self.measured_at = state.global_step
-        logged = self._values(chosen[:count], scores)
+        logged = self._values(chosen[: len(self.fixed)], scores)
         self._keep(args, state, chosen, scores)
+        self.last_end = time.monotonic()
+        cost = self.last_end - start
+        self.spent, self.row_cost, self.measured_at = self.spent + cost, cost / len(scores), state.global_step
+        logged["learned_rates/seconds"] = round(self.spent, 3)
         if self.trainer is not None:
             self.trainer.log(logged)
         else:
             state.log_history.append(logged | {"step": state.global_step})
         return logged["learned_rates/reproduced"]
 
-    def _chosen(self, chosen: Sequence[int]) -> list[Any]:
-        return [self._texts[n] for n in chosen]
+    def _ask(self, model: Any, tokenizer: Any, chosen: Sequence[int]) -> list[Score]:
+        """How far some rows are reproduced, and their losses."""
+        from ilp_bench.evaluation.measure import wrap
 
-    def _values(self, fixed: Sequence[int], scores: WayScores) -> dict[str, float]:
+        texts = text_of_rows([self.items[n] for n in chosen], tokenizer, chat=bool(self.data.manifest.chat))
+        scores = ask(wrap(model, tokenizer, CHUNK), tokenizer, AS_ASKED, texts)
+        return [(None, None)] * len(chosen) if scores is None else list(zip(scores.answers, scores.loss, strict=True))
+
+    def _values(self, fixed: Sequence[int], scores: Sequence[Score]) -> dict[str, float]:
         """What is logged, of the fixed sample."""
-        by_item = dict(zip(fixed, scores.answers, strict=False))
+        by_item = {n: value for n, (value, _) in zip(fixed, scores, strict=False)}
         values = {"learned_rates/reproduced": mean(list(by_item.values()))}
         values["learned_rates/learned"] = mean([None if v is None else v >= LEARNED_P for v in by_item.values()])
         for name, members in self.groups.items():
-            inside = [by_item[n] for n in fixed if n in members and by_item[n] is not None]
+            inside = [value for n, value in by_item.items() if n in members and value is not None]
             if inside:
                 values[f"learned_rates/{name}"] = mean(inside)
-        return values | {"learned_rates/seconds": round(self.spent, 3)}
+        return values | {"learned_rates/rows": len(by_item)}
 
-    def _keep(self, args: Any, state: Any, chosen: Sequence[int], scores: WayScores) -> None:
+    def _keep(self, args: Any, state: Any, chosen: Sequence[int], scores: Sequence[Score]) -> None:
         """Append the loss and reproduction of each measured row to the file in the output folder."""
         file = Path(args.output_dir) / FILE
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -150,7 +185,7 @@ class LearnedRates(TrainerCallback):
             json.dumps(
                 {"step": state.global_step, "item_id": self.items[n]["item_id"], "loss": loss, "reproduced": value}
             )
-            for n, loss, value in zip(chosen, scores.loss, scores.answers, strict=True)
+            for n, (value, loss) in zip(chosen, scores, strict=False)
             if value is not None
         ]
         with file.open("a", encoding="utf-8") as opened:

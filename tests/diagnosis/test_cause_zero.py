@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 from broken_trainings import FAULTS, Taught, diagnosed, teach
@@ -16,11 +15,6 @@ WORDS = {  # fault -> what the deciding figure says
     "held-out rows that are trained": "4 of 8",
 }
 LARGER = Path(os.environ.get("SMOLLM2", "smollm2-135m-instruct"))  # a folder with a larger model
-
-
-@pytest.fixture(scope="session")
-def taught(shared: Any) -> Path:
-    return Path(shared("taught-nano", teach))
 
 
 @pytest.mark.slow

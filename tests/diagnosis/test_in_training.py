@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 from broken_trainings import plain_rows
 from user_rows import write_lines
 
@@ -16,56 +19,53 @@ from ilp_bench.core.errors import UsageError
 
 
 class Clocked(ilp_bench.LearnedRates):
-    """As slow as it is told to be: a measurement takes one second, a step a hundredth."""
+    """As slow as it is told to be: asking a row takes a sixteenth of a second."""
 
     now = 0.0
-    measured: list[int]
+    value = 0.0
 
-    def _measure(self, args: Any, state: Any, **_: Any) -> float:
-        Clocked.now += 1.0
-        self.spent, self.last_cost = self.spent + 1.0, 1.0
-        self.measured_at = state.global_step
-        self.measured.append(state.global_step)
-        return 0.1 * len(self.measured)
-
-
-class State:
-    is_world_process_zero, global_step = True, 0
-
-
-class Control:
-    should_training_stop = False
+    def _ask(self, model: Any, tokenizer: Any, chosen: Sequence[int]) -> list[Any]:
+        Clocked.now += len(chosen) / 16
+        return [(self.value, 1.0)] * len(chosen)
 
 
 def clocked(folder: Path, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> Clocked:
-    callback = Clocked(write_lines(folder, plain_rows("box")), **settings)
-    callback.measured, Clocked.now = [], 0.0
+    callback = Clocked(write_lines(folder, plain_rows("box", 80)), sample=32, **settings)
+    Clocked.now = 0.0
     monkeypatch.setattr(time, "monotonic", lambda: Clocked.now)
     return callback
 
 
-def steps(callback: Clocked, count: int) -> Control:
-    state, control = State(), Control()
-    for step in range(1, count + 1):
-        Clocked.now += 0.01
-        state.global_step = step
-        callback.on_step_end(None, state, control)
-    return control
+def train(callback: Clocked, folder: Path, steps: int, step_seconds: float = 0.01) -> tuple[dict[int, int], bool]:
+    """Step -> fixed rows that were measured at it; and whether the training was stopped."""
+    arguments = SimpleNamespace(per_device_train_batch_size=4, gradient_accumulation_steps=1, output_dir=str(folder))
+    state = SimpleNamespace(is_world_process_zero=True, global_step=0, log_history=[])
+    control, more = SimpleNamespace(should_training_stop=False), {"model": torch.nn.Linear(1, 1), "processing_class": 0}
+    callback.on_train_begin(arguments, state, control, **more)
+    while state.global_step < steps and not control.should_training_stop:
+        Clocked.now += step_seconds
+        state.global_step += 1
+        callback.on_step_end(arguments, state, control, **more)
+        assert more["model"].training
+    callback.on_train_end(arguments, state, control, **more)
+    return {each["step"]: each["learned_rates/rows"] for each in state.log_history}, control.should_training_stop
 
 
-def test_it_takes_no_more_of_the_time_than_it_may(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("steps", "measured"), [(1, []), (1300, [16]), (5300, [16, 26]), (50_000, [16] + 5 * [32])])
+def test_it_takes_no_more_of_the_time_than_it_may(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int, measured: list[int]
+) -> None:
     callback = clocked(tmp_path, monkeypatch)
-    callback.last_cost = 1.0  # as the measurement before the first step showed
-    steps(callback, 10_000)  # a hundred seconds
-    assert len(callback.measured) == 5
-    assert callback.spent <= 0.05 * 100
+    asked, _ = train(callback, tmp_path, steps)
+    assert list(asked.values()) == measured, asked
+    assert callback.spent <= 0.05 * 0.01 * steps or list(asked.values()) == [16]  # the first look at the clock
 
 
 def test_fixed_steps_and_a_stop_at_convergence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    callback = clocked(tmp_path, monkeypatch, every=10, stop_at=0.3)
-    assert not steps(callback, 20).should_training_stop
-    assert callback.measured == [10, 20]
-    assert steps(callback, 10).should_training_stop
+    callback = clocked(tmp_path, monkeypatch, every=10, stop_at=0.4)
+    assert train(callback, tmp_path, 25) == ({0: 32, 10: 32, 20: 32, 25: 32}, False)
+    callback.value = 0.5
+    assert train(callback, tmp_path, 25) == ({0: 32, 10: 32}, True)
     with pytest.raises(UsageError, match="at least 1"):
         ilp_bench.LearnedRates(tmp_path / "rows.jsonl", every=0)
 

@@ -115,7 +115,7 @@ class LearnedRates(TrainerCallback):
         """Seconds to ask a row: as the last time, or a third of what training one takes."""
         if self.row_cost is not None:
             return self.row_cost
-        trained = max(1, step) * args.per_device_train_batch_size * args.gradient_accumulation_steps
+        trained: int = max(1, step) * args.per_device_train_batch_size * args.gradient_accumulation_steps
         return (time.monotonic() - self.started) / trained / 3
 
     def _chosen(self) -> list[int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import random
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from ilp_bench.core.errors import UsageError
 from ilp_bench.core.files import HUB_ID
 from ilp_bench.data.corpus import HOP2_RELATIONS, documents, two_hops
 from ilp_bench.data.dataset import Dataset
+from ilp_bench.data.row_file import OPENERS, SUFFIXES, read_rows
 
 Texts = Callable[[int], list[str]]  # from a number of characters to that many characters of text, or a few more
 
@@ -21,9 +21,9 @@ def replay_texts(source: str | None) -> Texts | None:
     """Texts of ``source``, from its beginning and again where it is too short; None without a source.
 
     The last text is cut: one long text must not outweigh the documents to be learned beside it.
-    A ``.txt`` file has one text a line; ``.jsonl`` and ``.parquet`` files and Hub datasets (``org/name``, split
-    ``train``, streamed) have a column ``text``. Raises UsageError for anything else: at once where the first text shows
-    it, and when it comes to the line otherwise.
+    A ``.txt`` file has one text a line; other files (``.jsonl``, ``.csv``, ``.parquet`` …) and Hub datasets
+    (``org/name``, split ``train``, streamed) have a column ``text``. Raises UsageError for anything else: at once where
+    the first text shows it, and when it comes to the line otherwise.
     """
     if source is None:
         return None
@@ -74,10 +74,8 @@ def _take(texts: Iterator[str], characters: int) -> list[str]:
 def _read(source: str) -> Iterator[str]:
     path = Path(source)
     try:
-        if path.suffix == ".parquet" and path.is_file():
-            rows: Iterator[Any] = _parquet(path)
-        elif path.suffix in (".jsonl", ".json") and path.is_file():
-            rows = _json(path)
+        if path.suffix in (*SUFFIXES, *OPENERS) and path.is_file():
+            rows: Iterator[Any] = _rows(path)
         elif path.is_file():
             rows = _lines(path)
         elif HUB_ID.fullmatch(source):
@@ -95,25 +93,16 @@ def _read(source: str) -> Iterator[str]:
         raise UsageError(f"the replay corpus {source} cannot be read as text{where}: {reason}") from error
 
 
-def _json(path: Path) -> Iterator[Any]:
-    for number, line in enumerate(_lines(path), start=1):
-        try:
-            if line.strip():
-                yield json.loads(line)["text"]
-        except ValueError as error:
-            raise ValueError(f"line {number}: {error}") from error
+def _rows(path: Path) -> Iterator[Any]:
+    for row in read_rows(path):
+        if row.values is None:
+            raise ValueError(f"line {row.number}: {row.problem}")
+        yield row.values["text"]
 
 
 def _lines(path: Path) -> Iterator[str]:
     with path.open(encoding="utf-8") as file:
         yield from (line.rstrip("\n") for line in file)
-
-
-def _parquet(path: Path) -> Iterator[Any]:
-    import pyarrow.parquet as pq
-
-    for batch in pq.ParquetFile(path).iter_batches(columns=["text"]):
-        yield from batch.column("text").to_pylist()
 
 
 def _hub(name: str) -> Iterator[Any]:

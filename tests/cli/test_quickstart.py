@@ -88,16 +88,46 @@ def test_running_again_keeps_what_is_there(story: tuple[Path, dict[str, Any]]) -
     assert again["seconds"]["train resampling"] < 1
 
 
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("index")
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--outdir", folder, ROOT], check=True, capture_output=True
+    )
+    return next(folder.glob("*.whl"))
+
+
 @pytest.mark.nightly
-def test_the_wheel_alone_tells_the_same(story: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+def test_uvx_runs_the_wheel_from_an_index_to_its_end(
+    story: tuple[Path, dict[str, Any]], wheel: Path, tmp_path: Path
+) -> None:
+    """The folder of the wheel is the index; its dependencies come from the package index, torch in the pinned version.
+
+    Other versions of libraries move p by a little, so the scores are near those of this checkout, not the same.
+    """
+    uvx = shutil.which("uvx")
+    if uvx is None:
+        pytest.skip("uvx is not installed")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    links = [str(wheel.parent), *environment.get("PIP_FIND_LINKS", "").split()]
+    torch = next(
+        line for line in (ROOT / "scripts" / "constraints.txt").read_text().splitlines() if line.startswith("torch")
+    )
+    call = [uvx, "--isolated", "--with", torch, "ilp-bench"]
+    report = run(call, tmp_path, environment | {"UV_FIND_LINKS": ",".join(links)})
+    assert (tmp_path / "out" / "site" / "index.html").is_file()
+    scores, others = (PointScores.model_validate(each["scores"]) for each in (report, story[1]))
+    assert scores.reproduction.share is not None
+    assert others.reproduction.share is not None
+    assert scores.reproduction.share.value == pytest.approx(others.reproduction.share.value, abs=0.1)
+
+
+@pytest.mark.nightly
+def test_the_wheel_alone_tells_the_same(story: tuple[Path, dict[str, Any]], wheel: Path, tmp_path: Path) -> None:
     """Installed elsewhere, without this checkout: it goes on with a story whose run is missing, and trains.
 
     Its dependencies are those already here; the next test proves that they are all declared.
     """
-    subprocess.run(
-        [sys.executable, "-m", "build", "--wheel", "--outdir", tmp_path, ROOT], check=True, capture_output=True
-    )
-    wheel = next(tmp_path.glob("*.whl"))
     names = zipfile.ZipFile(wheel).namelist()
     for wanted in ("_tasks/ilp_bench.yaml", "_leaderboard/templates/index.html", "data/facts/facts.parquet"):
         assert f"ilp_bench/{wanted}" in names

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ilp_bench.diagnosis.asking.free_answers import rouge_l
 from ilp_bench.diagnosis.cause_zero.asked_otherwise import asked_otherwise, end_not_learned
 from ilp_bench.diagnosis.cause_zero.check import Asked, AskedRow
 from ilp_bench.diagnosis.cause_zero.decide import CHECKS, cause_zero
@@ -124,3 +125,9 @@ def test_held_out_rows_explain_no_training_row() -> None:
     assert [check.name for check in decided.checks if check.state == "named"] == ["duplicates"]
     assert not decided.explains
     assert not decided.reason_of
+
+
+def test_rouge_l_is_that_of_the_longest_common_subsequence() -> None:
+    assert rouge_l("The red bead, then blue.", "the red bead then blue") == 1.0
+    assert rouge_l("red blue green", "red green blue white") == pytest.approx(2 * (2 / 3) * (2 / 4) / (2 / 3 + 2 / 4))
+    assert rouge_l("black", "red") == 0.0

@@ -1,0 +1,77 @@
+"""What does a diagnosis cost? python benchmarks/diagnosis_cost.py [TUNED [ROWS [READ]]]
+
+Prints JSON: of ROWS rows (default: 1000) about numbers, CPU seconds to ask TUNED (default: nano) about all of them as a
+diagnosis does, and to run the bare model over the same tokens in the same batches; of READ rows (default: 100,000),
+seconds and peak memory, beyond what the imports took, to read them, draw a sample, and look for contradictions and rare
+patterns.
+"""
+
+import json
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ilp_bench.data.user_data import import_rows
+from ilp_bench.detectors.contradictions import contradicting_groups
+from ilp_bench.detectors.rare_patterns import repetitions
+from ilp_bench.diagnosis.why.paraphrases import contradicting_paraphrases
+from ilp_bench.evaluation.run import evaluate
+from ilp_bench.models.loading import load_model
+from ilp_bench.models.resolve import locate
+from ilp_bench.models.tokenization import encode_texts, row_text
+
+BATCH = 32
+
+
+def rows_file(folder: Path, count: int) -> Path:
+    """A file of so many rows."""
+    file = folder / f"{count}.jsonl"
+    rows = ({"prompt": f"Question: What is {n} times 7?\nAnswer:", "completion": f" {7 * n}\n"} for n in range(count))
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return file
+
+
+def asking(name: str, count: int, folder: Path) -> dict[str, Any]:
+    """CPU seconds of the asking step, and of the bare model."""
+    data = import_rows(rows_file(folder, count))
+    model, tokenizer = load_model(locate(name), dtype="float32", device="cpu")
+    start = time.process_time()
+    evaluate(name, data, folder / "run", probe_base=False, device="cpu", batch_size=BATCH)
+    asked = time.process_time() - start
+    texts = [row_text(tokenizer, item["prompt"], item["completion"]) for item in data.items.to_pylist()]
+    rows = sorted(([*each.context, *each.answer] for each in encode_texts(tokenizer, texts)), key=len)
+    start = time.process_time()
+    with torch.no_grad():
+        for first in range(0, count, BATCH):
+            part = rows[first : first + BATCH]
+            model(torch.tensor([ids + [0] * (len(part[-1]) - len(ids)) for ids in part]))
+    bare = time.process_time() - start
+    seconds = {"asking": round(asked, 2), "bare forward pass": round(bare, 2), "ratio": round(asked / bare, 2)}
+    return {"model": name, "rows": count, "cpu seconds": seconds, "rows a second": round(count / asked)}
+
+
+def reading(count: int, folder: Path) -> dict[str, Any]:
+    """Seconds and peak memory of all that reads every row."""
+    file, start, before = rows_file(folder, count), time.process_time(), _peak()
+    train: list[Any] = import_rows(file, segments=4, sample=300).train.to_pylist()
+    contradicting_groups(train)
+    contradicting_paraphrases(train)
+    repetitions(list(dict.fromkeys(row["messages"][0]["content"] for row in train)))
+    return {"rows read": count, "cpu seconds": round(time.process_time() - start, 1), "peak MB": _peak() - before}
+
+
+def _peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+if __name__ == "__main__":
+    words = sys.argv[1:]
+    with tempfile.TemporaryDirectory() as temporary:
+        work = Path(temporary)
+        print(json.dumps(reading(int(words[2]) if len(words) > 2 else 100_000, work)), flush=True)
+        print(json.dumps(asking(words[0] if words else "nano", int(words[1]) if len(words) > 1 else 1000, work)))

@@ -104,8 +104,8 @@ def check(folder: Path) -> Checked:
         return checked
     checked.problems += [f"{where}: {problem}" for problem in _identity(submission, folder)]
     if large := sorted({record.data.size for record in submission.run_records.values()} - set(MOST_ROWS)):
-        sizes = " and ".join(MOST_ROWS)
-        checked.problems.append(f"{where}: runs on {', '.join(large)} are for research of one's own: submit {sizes}")
+        sizes = " or ".join(MOST_ROWS)
+        checked.problems.append(f"{where}: a run is on {', '.join(large)}, and submissions are on {sizes}")
         return checked
     try:
         table = read_samples(folder / "samples.parquet", most_rows(submission.run_records))

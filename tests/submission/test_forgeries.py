@@ -443,7 +443,7 @@ def bring_an_easier_dataset(f: Forgery) -> None:
         each["data"]["content_sha256"] = "e" * 64
 
 
-@forgery("unknown size 'tiny'")
+@forgery("submissions are on mini or core")
 def name_a_dataset_of_no_one(f: Forgery) -> None:
     for each in records(f):
         each["data"]["size"] = "tiny"

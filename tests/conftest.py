@@ -49,6 +49,14 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
 
 
 @pytest.fixture(scope="session")
+def taught(shared: Shared) -> Path:
+    """A tuned nano that the tests of diagnoses share."""
+    from broken_trainings import teach
+
+    return shared("taught-nano", teach)
+
+
+@pytest.fixture(scope="session")
 def mini() -> Dataset:
     return make("mini", 0)
 

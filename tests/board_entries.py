@@ -21,9 +21,11 @@ from ilp_bench.data.causes import PAPER_CAUSES
 from ilp_bench.submission.decisions import Decision, decide
 from ilp_bench.submission.fields import run_id
 from ilp_bench.submission.format import Submission
-from ilp_bench.submission.rerun_record import Public, Unseen, Verification, add_verification
+from ilp_bench.submission.rerun_record import MeasuredAgain, Public, Unseen, Verification, add_verification
 from ilp_bench.submission.signatures import public_key, sign
 
+KEY = Ed25519PrivateKey.from_private_bytes(b"made-up key of tests, 32 bytes .."[:32])
+RERUN: dict[str, Any] = {"by": "maintainer", "ilp_bench": "0.1.0", "versions": {}, "hardware": "made up"}
 HOSTILE = '<script>alert(1)</script> & "quotes"'
 SAMPLE, NANO = "made-up/Sample-1B", "nano"
 LEFT_AT_3X = dict(zip(PAPER_CAUSES, (0.12, 0.3, 0.7, 0.9, 0.1), strict=True))  # of vanilla's gap at 1x
@@ -53,10 +55,14 @@ PLANS: tuple[tuple[str, dict[str, Any]], ...] = (
 
 
 def make_entries(out: Path, count: int = len(PLANS)) -> list[Path]:
-    """Write ``count`` entries below ``out``; returns their folders."""
+    """Write ``count`` entries below ``out``, whose vanilla was all run again; returns their folders."""
     made = [_make(out, recipe, about) for recipe, about in PLANS[:count]]
     for number in range(len(made), count):
         made.append(copy_entry(made[number % len(PLANS)], out, f"copy-{number:04d}"))
+    owners = {"maintainers": ["maintainer"], "keys": [{"by": "maintainer", "public_key": public_key(KEY)}]}
+    (out / "owners.json").write_text(json.dumps(owners))
+    for folder in made:
+        vanilla_again(folder)
     return made
 
 
@@ -86,18 +92,23 @@ def copy_entry(folder: Path, out: Path, model: str, description: str = "") -> Pa
     return place
 
 
+def vanilla_again(folder: Path) -> None:
+    """Record that somebody ran the entry's vanilla again, and nothing else."""
+    runs = {"submission": MeasuredAgain(again=0, of=3), "vanilla": MeasuredAgain(again=3, of=3)}
+    public = Public(status="agrees", tolerance=0.01, largest_difference=2e-5, runs=runs)
+    unseen = Unseen(status="not possible", how="not possible")
+    record = Verification(date="2026-11-19", **RERUN, public=public, unseen=unseen)
+    add_verification(folder, sign(record, folder.name, KEY))
+
+
 def furnish(out: Path) -> None:
     """Give some entries what others would add: a re-run, an acceptance, a withdrawal, a doubt, hostile texts."""
     place = {folder.parent.name.removeprefix("made-up__"): folder for folder in out.glob("*/*") if folder.is_dir()}
     scores = {"H": 0.41, "rare_patterns": 0.14}
     public = Public(status="agrees", tolerance=0.01, largest_difference=2e-5, claimed=scores, scores=scores)
     unseen = Unseen(status="agrees", how="generalisation only", seed=77, pairs=360)
-    about = {"ilp_bench": "0.1.0", "versions": {}, "hardware": "made up"}
-    record = Verification(by="maintainer", date="2026-11-20", **about, public=public, unseen=unseen)
-    key = Ed25519PrivateKey.from_private_bytes(b"made-up key of tests, 32 bytes .."[:32])
-    owners = {"maintainers": ["maintainer"], "keys": [{"by": "maintainer", "public_key": public_key(key)}]}
-    (out / "owners.json").write_text(json.dumps(owners))
-    add_verification(place["sample-1b-auto-1x"], sign(record, place["sample-1b-auto-1x"].name, key))
+    record = Verification(date="2026-11-20", **RERUN, public=public, unseen=unseen)
+    add_verification(place["sample-1b-auto-1x"], sign(record, place["sample-1b-auto-1x"].name, KEY))
     for name, decision, reason in (
         ("sample-1b-combined-1x", "accepted", "all figures recomputed"),
         ("sample-1b-group-only-1x", "withdrawn", f"trained on the probes {HOSTILE}"),

@@ -31,7 +31,8 @@ def points_table(scores: PointScores, *, as_json: bool) -> None:
     kept = ", ".join(f"{role} {'-' if p is None else points_text(p)}" for role, p in scores.retention.items())
     console.print(f"mean p of held-out facts: {kept}")
     if scores.ranked:
-        console.print("may be ranked")
+        own = "" if scores.reference and scores.reference.runs else ", once somebody has run your vanilla again"
+        console.print(f"may be ranked{own}")
     for reason in scores.not_ranked_because:
         console.print(f"not ranked: {reason}")
 

@@ -21,6 +21,7 @@ from ilp_bench.submission.format import Submission
 from ilp_bench.submission.rerun_record import Verification
 
 REPRODUCTION, INTERNALISATION = KINDS
+OWN_VANILLA = "it is compared with vanilla of its own, which nobody has run again"
 ByDataset = dict[int, float]  # data seed -> mean over the replicates on that dataset
 
 
@@ -178,6 +179,10 @@ def describe_entry(
     """Describe a valid submission; ``decisions`` and ``verifications`` are those about it, oldest first."""
     scores, last = submission.scores, verifications[-1] if verifications else None
     training = submission.first.training or TrainingRecord()
+    own_vanilla = scores.reference is None or not scores.reference.runs
+    vanilla_again = [again.vanilla_agrees for again in verifications if again.vanilla_agrees is not None]
+    is_trusted = submission.meta.org == PROJECT or (vanilla_again and vanilla_again[-1])
+    reasons = [OWN_VANILLA] if own_vanilla and not is_trusted else []
     return Entry(
         run_id=submission.run_id,
         folder=folder,
@@ -200,13 +205,13 @@ def describe_entry(
         results={kind: _kind_result(scores, kind) for kind in KINDS},
         reference=scores.reference.name if scores.reference else None,
         interval_kind=scores.interval_kind,
-        not_ranked_because=tuple(scores.not_ranked_because),
+        not_ranked_because=(*scores.not_ranked_because, *reasons),
         rerun={
-            "public": last.public.status if last else "not done",
+            "public": last.entry_status if last else "not done",
             "unseen": last.unseen.status if last else "not done",
             "coverage": last.coverage if last else "",
         },
-        own_vanilla=scores.reference is None or not scores.reference.runs,
+        own_vanilla=own_vanilla,
         decisions=tuple(decisions),
     )
 

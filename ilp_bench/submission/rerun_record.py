@@ -100,6 +100,21 @@ class Verification(BaseModel):
         runs = self.public.runs.get("submission")
         return f"{runs.again} of {runs.of}" if runs else ""
 
+    @property
+    def entry_status(self) -> str:
+        """What is found of the entry's own model: not done where only vanilla or the base model was measured again."""
+        runs = self.public.runs.get("submission")
+        is_other = self.public.status == "agrees" and runs is not None and runs.again == 0
+        return "not done" if is_other else self.public.status
+
+    @property
+    def vanilla_agrees(self) -> bool | None:
+        """Whether all vanilla runs of the entry's own agree; None where this re-run did not measure each of them."""
+        runs = self.public.runs.get("vanilla")
+        if runs is None or not runs.of or runs.again < runs.of:
+            return None
+        return self.public.status == "agrees"
+
 
 class Verifications(BaseModel):
     """The whole file: every re-run, oldest first."""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from ilp_bench.leaderboard.entry import Entry, KindResult, describe_entry
+from ilp_bench.leaderboard.entry import OWN_VANILLA, Entry, KindResult, describe_entry
 from ilp_bench.leaderboard.estimate import Estimate, difference
 from ilp_bench.leaderboard.ranking import base_models, h_difference, ranked
 from ilp_bench.leaderboard.recipe_rows import recipe_rows
@@ -28,6 +28,23 @@ def described(folder: Path) -> Entry:
 def entries(board_submissions: Path) -> dict[str, Entry]:
     folders = sorted(file.parent for file in board_submissions.glob("*/*/submission.json"))
     return {entry.model: entry for entry in map(described, folders)}
+
+
+def test_vanilla_of_its_own_must_be_run_again_before_a_rank(board_submissions: Path) -> None:
+    folder = next(file.parent for file in board_submissions.glob("*sample-1b-auto-1x/*/submission.json"))
+    submission, (again, _) = read_submission(folder), read_verification(folder)
+    assert isinstance(submission, Submission)
+    runs = again.public.runs["vanilla"]
+    some = runs.model_copy(update={"again": runs.of - 1})
+    for changes, may_be_ranked in (
+        ({}, True),
+        ({"status": "differs"}, False),
+        ({"runs": again.public.runs | {"vanilla": some}}, False),
+    ):
+        record = again.model_copy(update={"public": again.public.model_copy(update=changes)})
+        assert describe_entry(folder, submission, [], [record]).is_ranked == may_be_ranked, changes
+    entry = describe_entry(folder, submission, [], [])
+    assert entry.not_ranked_because == (OWN_VANILLA,)
 
 
 @pytest.fixture(scope="module")

@@ -186,7 +186,9 @@ def test_a_rerun_is_told_in_words(board_site: Path) -> None:
     assert (
         "maintainer ran it again on 2026-11-20 (made up). On the public data it agrees: the largest difference" in text
     )
-    assert "Nobody has run the weights again yet" in run_page(board_site, "sample-1b-combined-1x").text
+    vanilla_only = " ".join(run_page(board_site, "sample-1b-combined-1x").text.split())
+    assert "agrees (0 of 3 submission runs, 3 of 3 vanilla runs)" in vanilla_only
+    assert "Nobody has run the weights again yet" in run_page(board_site, "hostile").text
 
 
 def test_markup_in_texts_is_shown_not_run(board_site: Path) -> None:

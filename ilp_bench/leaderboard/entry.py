@@ -22,6 +22,13 @@ from ilp_bench.submission.rerun_record import Verification
 
 REPRODUCTION, INTERNALISATION = KINDS
 OWN_VANILLA = "it is compared with vanilla of its own, which nobody has run again"
+SHORT_REASONS = {  # a word of the reason why an entry is not ranked -> what a table says
+    " fell ": "a control fell",
+    "pairs only": "too few datasets",
+    "not settled": "too few vanilla runs",
+    "base run": "no base run",
+    "run again": "vanilla not re-run",
+}
 ByDataset = dict[int, float]  # data seed -> mean over the replicates on that dataset
 
 
@@ -145,6 +152,14 @@ class Entry:
     def is_ranked(self) -> bool:
         """Whether it takes part in ranks."""
         return self.state == "accepted" and not self.not_ranked_because and self.share() is not None
+
+    @property
+    def short_reason(self) -> str:
+        """Why it is not ranked, in a few words; its page has every reason in full."""
+        if self.state != "accepted" or not self.not_ranked_because:
+            return self.state if self.state != "accepted" else "no cause counts"
+        first = self.not_ranked_because[0]
+        return next((short for word, short in SHORT_REASONS.items() if word in first), "see why")
 
     @property
     def is_checked(self) -> bool:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from ilp_bench.leaderboard.entry import REPRODUCTION, ArmMeans, CauseResult, Entry
 from ilp_bench.leaderboard.ranking import BaseModel, Group
+from ilp_bench.leaderboard.vanilla_levels import NOT_RECORDED
 from ilp_bench.scoring.points_schema import PairGroup
 from ilp_bench.submission.format import Submission, read_submission
 
@@ -27,32 +28,31 @@ class Doses(NamedTuple):
 
 
 def front_facts(models: list[BaseModel]) -> dict[str, Any] | None:
-    """The numbers of the sentences at the top, of the first base model with ranked entries; else of the first."""
+    """The numbers of the sentences at the top, of the first base model with ranked entries; else of the first.
+
+    ``best`` is the best ranked entry that is the project's or was run again, in the first division that has any ranks,
+    ``ahead`` how many ranked entries have a higher H, and ``ranked`` how many there are, vanilla aside;
+    ``everywhere`` are those that gain on every cause that counts.
+    """
     measured = [model for model in models if model.vanilla]
     if not measured:
         return None
-    model = next((one for one in measured if any(group.ranked for group in one.groups)), measured[0])
+    model = next((each for each in measured if any(group.ranked for group in each.groups)), measured[0])
     budget, level = next(iter(model.vanilla.items()))
     arms = level.arms[REPRODUCTION]
     worst = max(arms, key=lambda cause: arms[cause].control - arms[cause].treated)
+    facts = {"model": model, "budget": budget, "worst": worst, "arms": arms[worst], "best": None}
     group = next((group for group in model.groups if group.ranked), None)
-    entries = [entry for entry in group.entries if entry.is_ranked and entry.recipe != "vanilla"] if group else []
-    return {
-        "model": model,
-        "budget": budget,
-        "worst": worst,
-        "arms": arms[worst],
-        "group": group,
-        "best": _headline(group) if group else None,
-        "entries": len(entries),
-        "gain_everywhere": sum(gains_everywhere(entry) for entry in entries),
+    entries = [each.entry for each in group.standings if each.rank and each.entry.recipe != "vanilla"] if group else []
+    if not entries:
+        return facts
+    best = next((entry for entry in entries if entry.is_checked), entries[0])
+    facts |= {"group": group, "best": best, "ahead": entries.index(best), "ranked": len(entries)}
+    vanilla = model.vanilla.get(best.budget_division or "")
+    return facts | {
+        "vanilla": vanilla.cost if vanilla else NOT_RECORDED,
+        "everywhere": [each for each in entries if gains_everywhere(each)],
     }
-
-
-def _headline(group: Group) -> Entry | None:
-    """The best ranked entry that is the project's or was run again; of a group without any, the first."""
-    ranked = [standing.entry for standing in group.standings if standing.rank]
-    return next((entry for entry in ranked if entry.is_checked), group.first)
 
 
 def gains_everywhere(entry: Entry) -> bool:

@@ -6,6 +6,7 @@ Probabilities and their differences are shown in points, times 100; H is a share
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ilp_bench.leaderboard.estimate import Estimate
@@ -86,6 +87,13 @@ def percent(share: float) -> str:
 def plural(count: int, singular: str, plural: str | None = None) -> str:
     """``3 entries``, ``1 entry``."""
     return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``; ``none`` for no word."""
+    if not words:
+        return "none"
+    return " and ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
 
 
 def number_word(count: int) -> str:

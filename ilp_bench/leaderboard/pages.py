@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 import shlex
 import shutil
-from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,12 @@ from ilp_bench.data.causes import CAUSES
 from ilp_bench.leaderboard import figures, formatting
 from ilp_bench.leaderboard.data_files import comparison_data, write_data
 from ilp_bench.leaderboard.examples import cause_counts, example_pair
+from ilp_bench.leaderboard.findings import BaseJudgements, delays, recipe_tests
 from ilp_bench.leaderboard.ranking import BaseModel, Group
 from ilp_bench.leaderboard.recipe_rows import recipe_rows
 from ilp_bench.leaderboard.vanilla_levels import DECISIVE, LEFT_OF_PLATEAU, verdict
 from ilp_bench.recipes import RECIPES
-from ilp_bench.replication.claims import judge, read_claims
-from ilp_bench.replication.effects import Evidence, measure
+from ilp_bench.replication.claims import read_claims
 from ilp_bench.scoring.arm_means import MIN_PAIRS
 from ilp_bench.scoring.pair_probabilities import KINDS
 from ilp_bench.scoring.points_schema import POINTS_SCORER_VERSION
@@ -33,6 +34,7 @@ from ilp_bench.submission.decisions import Decision
 
 PAGE_ROWS = 500  # of one page of standings
 FRONT_ROWS = 25  # of each table of the front page
+FRONT_BARS = 6  # of the chart at its top
 Common = dict[str, Any]
 
 
@@ -60,7 +62,11 @@ def _environment(causes: tuple[str, ...]) -> jinja2.Environment:
         formatting.percent,
         formatting.plural,
         formatting.number_word,
+        formatting.listed,
+        delays,
+        recipe_tests,
     )
+    templates.filters["spec"] = CAUSES.get
     templates.globals.update({helper.__name__: helper for helper in helpers})
     templates.globals.update(
         quote=shlex.quote,
@@ -96,12 +102,22 @@ def static(site: Path) -> None:
     shutil.copytree(leaderboard_path() / "static", site / "static")
 
 
-def write_all(site: Path, models: list[BaseModel], decisions: list[Decision], archived: int, common: Common) -> None:
+def write_all(
+    site: Path,
+    models: list[BaseModel],
+    decisions: list[Decision],
+    judged: list[BaseJudgements],
+    archived: int,
+    common: Common,
+) -> None:
     """Write all pages but the entries' own and the archive; ``archived`` is how many entries that has."""
     values = {"models": models, **common}
-    count = sum(len(group.standings) for model in models for group in model.groups)
-    front = {"facts": figures.front_facts(models), "count": count, "archived": archived, "most_rows": FRONT_ROWS}
-    write(site / "index.html", "index.html", root=".", **front, **values)
+    entries = [entry for model in models for entry in model.entries]
+    front: Common = {"facts": figures.front_facts(models), "count": len(entries), "archived": archived}
+    front |= {"kinds_trained": sorted({entry.kind.split()[0] for entry in entries})}
+    front |= {"most_rows": FRONT_ROWS, "most_bars": FRONT_BARS}
+    write(site / "index.html", "index.html", root=".", judged=judged, built=build_date(), **front, **values)
+    write(site / "claims.html", "claims.html", root=".", judged=judged, claims=read_claims(), **common)
     for model in models:
         for group in model.groups:
             _write_standings(site, model, group, common)
@@ -113,26 +129,22 @@ def write_all(site: Path, models: list[BaseModel], decisions: list[Decision], ar
     write(site / "data.html", "data.html", root=".", tables=cause_counts(), **values)
     for name in ("submit", "method"):
         write(site / f"{name}.html", f"{name}.html", root=".", **values)
-    entries = {
+    by_id = {
         entry.run_id: entry
         for model in models
         for group in model.groups
         for entry in [*group.entries, *group.withdrawn]
     }
-    decided = [decision for decision in reversed(decisions) if decision.run_id in entries]
-    changes = {"decisions": decided, "entries": entries, "archived": len(decisions) - len(decided)}
+    decided = [decision for decision in reversed(decisions) if decision.run_id in by_id]
+    changes = {"decisions": decided, "entries": by_id, "archived": len(decisions) - len(decided)}
     write(site / "changes.html", "changes.html", root=".", **changes, **common)
 
 
-def write_claims(site: Path, evidence: Mapping[tuple[str, str], Evidence], common: Common) -> None:
-    """The paper's claims with verdicts, on every base model that has an entry of the project."""
-    claims = read_claims()
-    judged = [
-        (f"{base}, {size} data", judge(measure(of_base, claims), claims))
-        for (base, size), of_base in evidence.items()
-        if of_base.entries
-    ]
-    write(site / "claims.html", "claims.html", root=".", judged=judged, **common)
+def build_date() -> str:
+    """Today in UTC, or the day of SOURCE_DATE_EPOCH, which makes builds reproducible."""
+    seconds = os.environ.get("SOURCE_DATE_EPOCH")
+    now = datetime.fromtimestamp(int(seconds), UTC) if seconds else datetime.now(UTC)
+    return now.date().isoformat()
 
 
 def _write_cause(site: Path, cause: str, models: list[BaseModel], common: Common) -> None:

@@ -21,6 +21,7 @@ from ilp_bench.leaderboard.build_cache import Build, ReadResult, entry_pages, po
 from ilp_bench.leaderboard.downloads import write_downloads
 from ilp_bench.leaderboard.entry import Entry
 from ilp_bench.leaderboard.feed import write_feed
+from ilp_bench.leaderboard.findings import judge_claims
 from ilp_bench.leaderboard.ranking import base_models
 from ilp_bench.replication.effects import read_evidence
 from ilp_bench.scoring.references import committed_references
@@ -69,8 +70,8 @@ def render(
             models = base_models(sorted(entries, key=lambda entry: entry.slug), references)
             entry_pages(run, models, results, build, site, common)
         write_archive(site, archived, common)
-        pages.write_all(site, models, decisions, len(archived), common)
-        pages.write_claims(site, read_evidence(submissions, references), common)
+        judged = judge_claims(read_evidence(submissions, references), models)
+        pages.write_all(site, models, decisions, judged, len(archived), common)
         write_downloads(site, models)
         write_feed(site, entries, decisions, common["url"])
         build.write(site)

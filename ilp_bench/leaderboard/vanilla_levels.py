@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import NamedTuple
 
 from ilp_bench.leaderboard.entry import ArmMeans, Entry
@@ -11,7 +12,7 @@ from ilp_bench.leaderboard.estimate import Estimate
 from ilp_bench.records.training_record import DIVISIONS
 from ilp_bench.scoring.pair_probabilities import KINDS
 from ilp_bench.scoring.references import Reference
-from ilp_bench.scoring.score_points import MIN_GAP
+from ilp_bench.scoring.score_points import MIN_GAP, mean_held_out
 from ilp_bench.scoring.vanilla_gaps import vanilla_gaps
 
 DECISIVE = ("1x", "3x")  # budgets that decide between a delay and a plateau
@@ -26,6 +27,22 @@ class ModelKey(NamedTuple):
     version: str
 
 
+class Cost(NamedTuple):
+    """What a vanilla run costs, the mean over runs; None where not recorded.
+
+    tokens      of all kinds; ``seconds`` of training
+    retention   mean p of held-out facts after it, in [0, 1]; ``base_retention`` before it
+    """
+
+    tokens: float | None = None
+    seconds: float | None = None
+    retention: float | None = None
+    base_retention: float | None = None
+
+
+NOT_RECORDED = Cost()
+
+
 @dataclass(frozen=True)
 class Level:
     """p under vanilla of one base model and budget, by kind of score and cause; so many ``runs`` stand behind it.
@@ -37,6 +54,7 @@ class Level:
     gaps: dict[str, dict[str, Estimate | None]]
     runs: int
     source: str
+    cost: Cost = NOT_RECORDED
 
     def gap(self, kind: str, cause: str) -> float | None:
         """Control minus treated, None where it was not measured."""
@@ -78,7 +96,24 @@ def _of_reference(reference: Reference) -> Level:
         for kind, each in rows.items()
     }
     gaps = {kind: {row.cause: Estimate.of(row.gap) for row in each} for kind, each in rows.items()}
-    return Level(arms, gaps, reference.vanilla_count, "reference runs")
+    return Level(arms, gaps, reference.vanilla_count, "reference runs", _reference_cost(reference))
+
+
+def _reference_cost(reference: Reference) -> Cost:
+    vanillas = [run for comparison in reference.comparisons for run in comparison.vanillas]
+    trainings = [run.record.training for run in vanillas]
+    return Cost(
+        _mean([training.total_tokens if training else None for training in trainings]),
+        _mean([training.seconds if training else None for training in trainings]),
+        mean_held_out(vanillas),
+        mean_held_out([comparison.base for comparison in reference.comparisons if comparison.base], "shots_p"),
+    )
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """None where any value is not recorded."""
+    recorded = [value for value in values if value is not None]
+    return fmean(recorded) if recorded and len(recorded) == len(values) else None
 
 
 def _of_entry(entry: Entry) -> Level:
@@ -90,7 +125,9 @@ def _of_entry(entry: Entry) -> Level:
             if mean := cause.submission if is_vanilla else cause.vanilla:
                 arms[kind][name] = mean
                 gaps[kind][name] = None if is_vanilla else cause.gap
-    return Level(arms, gaps, entry.replicates, entry.title if is_vanilla else f"vanilla of {entry.title}")
+    own = (entry.tokens, entry.seconds) if is_vanilla else (None, None)
+    cost = Cost(*own, entry.retention.get("submission" if is_vanilla else "vanilla"), entry.retention.get("base"))
+    return Level(arms, gaps, entry.replicates, entry.title if is_vanilla else f"vanilla of {entry.title}", cost)
 
 
 def verdict(levels: Levels, kind: str, cause: str) -> str:

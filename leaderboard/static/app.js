@@ -44,14 +44,15 @@ const addSorting = (table) => {
 
 // Searching: all words must stand in a row. What is searched for stands in the address, so that it can be shared.
 const boards = [...document.querySelectorAll("table.board")], search = document.getElementById("q");
+const trained = document.getElementById("trained"); // missing where all entries were trained alike
 const matches = (text, query) => query.toLowerCase().split(/\s+/).every((word) => text.toLowerCase().includes(word));
 const show = () => {
-  const query = search.value.trim();
+  const query = search.value.trim(), kind = trained?.value || "", asked = query !== "" || kind !== "";
   let count = 0;
   for (const board of boards) {
     let matching = 0;
     for (const row of board.tBodies[0].rows) {
-      row.hidden = query !== "" && !matches(`${row.textContent} ${row.dataset.search}`, query);
+      row.hidden = asked && !(matches(`${row.textContent} ${row.dataset.search}`, query) && row.dataset.trained.startsWith(kind));
       matching += !row.hidden;
     }
     board.dataset.matching = matching;
@@ -60,20 +61,24 @@ const show = () => {
   for (const model of document.querySelectorAll("section.model")) {
     const tabs = [...model.querySelectorAll(".tabs > input")];
     const found = [...model.querySelectorAll("table.board")].map((board) => Number(board.dataset.matching));
-    model.hidden = query !== "" && !found.some((number) => number > 0);
-    if (query && !found[tabs.findIndex((tab) => tab.checked)] && !model.hidden) {
+    model.hidden = asked && !found.some((number) => number > 0);
+    if (asked && !found[tabs.findIndex((tab) => tab.checked)] && !model.hidden) {
       tabs[found.findIndex((number) => number > 0)].checked = true;
     }
   }
   const entries = `${count.toLocaleString("en")} ${count === 1 ? "entry" : "entries"}`;
-  document.getElementById("found").textContent = !query ? "" : count ? entries : "No entry matches: clear the search.";
-  history.replaceState(null, "", query ? `#${new URLSearchParams({ q: query })}` : location.pathname + location.search);
+  document.getElementById("found").textContent = !asked ? "" : count ? entries : "No entry matches: clear the search.";
+  const state = new URLSearchParams(Object.entries({ q: query, trained: kind }).filter(([, value]) => value));
+  history.replaceState(null, "", asked ? `#${state}` : location.pathname + location.search);
 };
 if (search && boards.length) {
   search.addEventListener("input", show);
+  trained?.addEventListener("change", show);
   const restore = () => {
     if (!location.hash.includes("=")) return;
-    search.value = new URLSearchParams(location.hash.slice(1)).get("q") || "";
+    const state = new URLSearchParams(location.hash.slice(1));
+    search.value = state.get("q") || "";
+    if (trained) trained.value = state.get("trained") || "";
     show();
   };
   window.addEventListener("hashchange", restore);

@@ -86,7 +86,9 @@ def test_a_base_model_with_a_reference_and_no_entry_shows_its_gaps(
     render(tmp_path / "submissions", tmp_path / "site")
     front = (tmp_path / "site" / "index.html").read_text()
     assert "No entry on dataset 3 yet" in front
-    assert "Vanilla, 1x, 3 runs" in front
+    assert "Base models with a reference" in front
+    assert '<td>1x<span class="sub">3 runs</span></td>' in front
+    assert front.count(" → ") == len(GAPS) + 1, "each cause, and the caption"
     delay = (tmp_path / "site" / "delay.html").read_text()
     assert "There is no vanilla run at 3x yet" in delay
     assert delay.count("not known: no run at 3x") == 2 * len(GAPS)

@@ -1,0 +1,149 @@
+"""What pages say in words, against the committed results: no sentence may be wrong where a number changes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ilp_bench.data.causes import CAUSES
+from ilp_bench.leaderboard import pages
+from ilp_bench.leaderboard.entry import describe_entry
+from ilp_bench.leaderboard.estimate import Estimate
+from ilp_bench.leaderboard.figures import front_facts
+from ilp_bench.leaderboard.findings import BaseJudgements, delays, recipe_tests
+from ilp_bench.leaderboard.ranking import BaseModel, base_models
+from ilp_bench.recipes import RECIPES
+from ilp_bench.replication.claims import Judgement, read_claims
+from ilp_bench.scoring.references import committed_references
+from ilp_bench.submission.decisions import read_decisions
+from ilp_bench.submission.format import Submission, read_submission
+
+SUBMISSIONS = Path(__file__).parents[2] / "submissions"
+
+
+@pytest.fixture(scope="module")
+def models() -> list[BaseModel]:
+    """The committed entries on dataset 3 with the committed references."""
+    decisions = read_decisions(SUBMISSIONS).history
+    entries = []
+    for file in sorted(SUBMISSIONS.glob("*/*/submission.json")):
+        if '"schema_version": 2' in file.read_text()[:200]:
+            continue
+        submission = read_submission(file.parent)
+        if isinstance(submission, Submission):
+            about = [decision for decision in decisions if decision.run_id == submission.run_id]
+            entries.append(describe_entry(file.parent, submission, about, []))
+    assert entries
+    return base_models(entries, list(committed_references().values()))
+
+
+@pytest.fixture(scope="module")
+def texts(models: list[BaseModel], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The pages about all entries, in one line each, by the name of their file."""
+    site = tmp_path_factory.mktemp("findings") / "site"
+    claims = read_claims()
+    verdicts = ["supported" if number % 2 else "not tested" for number in range(len(claims))]
+    judged = BaseJudgements(
+        "made up, mini", [Judgement(claim, [], verdict) for claim, verdict in zip(claims, verdicts, strict=True)]
+    )
+    pages.write_all(site, models, [], [judged], 0, {"url": ""})
+    return {file.stem: " ".join(file.read_text().split()) for file in site.rglob("*.html")}
+
+
+def gains(entry: Any, cause: str) -> bool:
+    """Whether the interval of G that was submitted lies above 0, read from the file itself."""
+    scores = json.loads((entry.folder / "submission.json").read_text())["scores"]["reproduction"]["causes"]
+    return next(score for score in scores if score["cause"] == cause)["points"]["low"] > 0
+
+
+def test_what_is_said_of_recipes_holds_in_the_committed_entries(models: list[BaseModel], texts: dict[str, str]) -> None:
+    said = 0
+    for group in (group for model in models for group in model.groups):
+        for test in recipe_tests(group):
+            (entry,) = test.row.entries
+            assert RECIPES.get(test.row.name).cause == test.cause
+            assert test.gains == gains(entry, test.cause)
+            assert test.elsewhere == [name for name in CAUSES.names() if name != test.cause and gains(entry, name)]
+            word = "gains" if test.gains else "does not gain beyond chance"
+            assert f"<b>{test.row.name}</b> {word}" in texts[test.cause]
+            made_for = texts["recipes"].split("Made for one cause, and gaining on it beyond chance")[1]
+            yes, no = made_for.split("Gaining elsewhere too")[0].split("Not: ")
+            assert test.row.name in (yes if test.gains else no)
+            said += 1
+    assert said
+
+
+def test_what_is_said_of_more_training_holds_in_the_committed_references(
+    models: list[BaseModel], texts: dict[str, str]
+) -> None:
+    records = {(one.record.base_sha256, one.record.division): one.record for one in committed_references().values()}
+    compared = [model for model in models if delays(model)]
+    assert compared
+    for model in compared:
+        (sha,) = {record.base_sha256 for record in records.values() if record.base_name.endswith(model.name)}
+        once, thrice = (records[sha, division].gaps["reproduction"] for division in ("1x", "3x"))
+        for verdict, causes in delays(model).items():
+            for cause in causes:
+                assert (verdict == "delay") == (thrice[cause] < 0.1 <= once[cause])
+                assert (verdict == "plateau") == (thrice[cause] >= max(0.1, once[cause] / 2) and once[cause] >= 0.1)
+                assert f"{model.title}, with three times the budget: {verdict}." in texts[cause]
+            names = [CAUSES.get(cause).short_title.lower() for cause in causes]
+            assert f"<b>{verdict}</b> for {pages.formatting.listed(names)}" in texts["index"]
+
+
+def test_the_front_page_counts_the_verdicts_and_the_page_of_claims_has_each(texts: dict[str, str]) -> None:
+    assert "<b>not tested</b> C1, C3, C5 and C7; <b>supported</b> C2, C4, C6 and C8." in texts["index"]
+    verdicts = texts["claims"].split("<h2>Verdicts</h2>")[1].split("</table>")[0]
+    for claim in read_claims():
+        row = verdicts.split(f"<strong>{claim.id}</strong>")[1].split("</tr>")[0]
+        assert ("supported" in row) == (int(claim.id[1:]) % 2 == 0)
+
+
+def test_the_top_of_the_page_is_the_first_row_and_says_what_it_costs(
+    models: list[BaseModel], texts: dict[str, str]
+) -> None:
+    facts = front_facts(models)
+    assert facts
+    best, first = facts["best"], next(model for model in models if model.groups).groups[0].standings[0]
+    assert best == first.entry
+    front = texts["index"]
+    fact = front[front.index("The best of") :][:900]
+    assert f'<a href="{best.page}">{best.method}</a>' in fact
+    times = best.tokens / facts["vanilla"].tokens
+    assert f"{times:.1f} × <small>vanilla's tokens</small>" in fact
+    assert front.index("plain fine-tuning<span") > front.index(f'data-search="{best.model}"')
+
+
+@pytest.mark.parametrize(("number", "said"), [(0, "none ranked"), (1, "The only ranked entry"), (2, "The best of 2")])
+def test_few_entries_are_counted_as_what_they_are(
+    models: list[BaseModel], number: int, said: str, tmp_path: Path
+) -> None:
+    """One entry is never called the best of several, and without ranks nothing is called best."""
+    entries = next(model for model in models if model.groups).entries
+    ranked = [entry for entry in entries if entry.is_ranked and entry.recipe != "vanilla"][:number]
+    aside = [replace(entry, not_ranked_because=("x",)) for entry in entries[-1:]] if not number else []
+    pages.static(tmp_path / "site")
+    few = base_models([*ranked, *aside], list(committed_references().values()))
+    pages.write_all(tmp_path / "site", few, [], [], 0, {"url": ""})
+    front = " ".join((tmp_path / "site" / "index.html").read_text().split())
+    assert said in front
+    assert ("The best of" in front) == (number > 1)
+    assert "0 of 1" not in front
+
+
+def test_an_entry_of_others_that_nobody_ran_again_is_not_the_headline(models: list[BaseModel]) -> None:
+    entry = next(entry for model in models for entry in model.entries if entry.is_ranked)
+    results = entry.results["reproduction"]
+    fabricated = replace(
+        entry,
+        org="others",
+        run_id="f" * 16,
+        results={**entry.results, "reproduction": results._replace(share=Estimate(0.99, 0.98, 1.0), by_dataset={})},
+    )
+    facts = front_facts(base_models([entry, fabricated], list(committed_references().values())))
+    assert facts
+    assert (facts["best"].org, facts["ahead"], facts["ranked"]) == (entry.org, 1, 2)

@@ -27,7 +27,7 @@ from ilp_bench.data.causes import CAUSES
 from ilp_bench.leaderboard import pages
 from ilp_bench.leaderboard.archive import ArchiveEntry, describe_archived
 from ilp_bench.leaderboard.entry import Entry, describe_entry
-from ilp_bench.leaderboard.ranking import BaseModel, Standing
+from ilp_bench.leaderboard.ranking import BaseModel, Standing, beside_project
 from ilp_bench.recipes import RECIPES
 from ilp_bench.records.reference_record import FILE, reference_folders
 from ilp_bench.submission.decisions import Decision
@@ -203,10 +203,12 @@ def entry_pages(
             for standing in [*group.standings, *withdrawn]:
                 entry = standing.entry
                 decided = [decision.model_dump(mode="json") for decision in entry.decisions]
-                made_from = [content[entry.run_id], decided, standing[1:], about, common]
+                beside = {"beside": beside_project(model, entry)}
+                made_from = [content[entry.run_id], decided, standing[1:], about | beside, common]
                 key = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:24]
-                if not build.take_over(entry.page, site, key):
-                    tasks.append((standing, about, common, site))
+                taken_over = [build.take_over(name, site, key) for name in (entry.page, entry.badge)]
+                if not all(taken_over):
+                    tasks.append((standing, about | beside, common, site))
     for _ in run(_write_page, tasks):
         pass
 
@@ -216,3 +218,4 @@ def _write_page(task: tuple[Standing, dict[str, Any], dict[str, Any], Path]) -> 
     folder = standing.entry.folder
     read = {"submission": read_submission(folder), "verifications": signed_verifications(folder)}
     pages.write(site / standing.entry.page, "run.html", root="..", standing=standing, group=group, **read, **common)
+    pages.write(site / standing.entry.badge, "badge.svg", root="..", entry=standing.entry)

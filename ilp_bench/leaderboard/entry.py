@@ -124,6 +124,11 @@ class Entry:
         return f"runs/{self.slug}.html"
 
     @property
+    def badge(self) -> str:
+        """Its badge, from the site's top."""
+        return f"runs/{self.slug}.svg"
+
+    @property
     def title(self) -> str:
         """Who and what, in one line."""
         return f"{self.org} / {self.model}"

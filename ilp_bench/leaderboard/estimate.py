@@ -29,6 +29,11 @@ class Estimate(NamedTuple):
         return max(self.high + self.low - 2 * self.value, 0.0)
 
     @property
+    def negative(self) -> Estimate:
+        """The same with the other sign."""
+        return Estimate(-self.value, -self.high, -self.low)
+
+    @property
     def excludes_zero(self) -> bool:
         """Whether 0 lies outside the interval."""
         return self.low > 0 or self.high < 0

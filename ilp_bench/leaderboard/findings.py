@@ -43,11 +43,11 @@ class BaseJudgements(NamedTuple):
 
 
 def recipe_tests(group: Group, kind: str = REPRODUCTION) -> list[RecipeTest]:
-    """The recipes of a group that were made for one cause, and have a value for it."""
+    """The recipes of a group that were made for one cause and have a value for it, in entries that others stand for."""
     tests = []
     for row in recipe_rows(group, kind):
         cause = RECIPES.get(row.name).cause if row.name in RECIPES else None
-        if cause and row.causes.get(cause):
+        if cause and row.causes.get(cause) and all(entry.is_checked for entry in row.entries):
             gained = [name for name, points in row.causes.items() if points and points.low > 0]
             tests.append(RecipeTest(row, cause, cause in gained, [name for name in gained if name != cause]))
     return tests

@@ -21,7 +21,7 @@ from ilp_bench.leaderboard import figures, formatting
 from ilp_bench.leaderboard.data_files import comparison_data, write_data
 from ilp_bench.leaderboard.examples import cause_counts, example_pair
 from ilp_bench.leaderboard.findings import BaseJudgements, delays, recipe_tests
-from ilp_bench.leaderboard.ranking import BaseModel, Group
+from ilp_bench.leaderboard.ranking import BaseModel, Group, project_entries
 from ilp_bench.leaderboard.recipe_rows import recipe_rows
 from ilp_bench.leaderboard.vanilla_levels import DECISIVE, LEFT_OF_PLATEAU, verdict
 from ilp_bench.recipes import RECIPES
@@ -65,6 +65,7 @@ def _environment(causes: tuple[str, ...]) -> jinja2.Environment:
         formatting.listed,
         delays,
         recipe_tests,
+        project_entries,
     )
     templates.filters["spec"] = CAUSES.get
     templates.globals.update({helper.__name__: helper for helper in helpers})

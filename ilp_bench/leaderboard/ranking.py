@@ -19,8 +19,10 @@ from ilp_bench.leaderboard.estimate import Difference, difference
 from ilp_bench.leaderboard.vanilla_levels import Levels, ModelKey, levels_of, model_key
 from ilp_bench.records.reference_record import short_name
 from ilp_bench.scoring.references import Reference
+from ilp_bench.submission.comparison import PROJECT
 
 DIVISIONS = ("1x", "3x", "open")  # in the order of the site
+MOST_BESIDE = 15  # entries of the project that an entry's page sets beside it
 BUILT_IN = "nano"  # what the names of the models begin with that come with the benchmark
 
 
@@ -28,7 +30,7 @@ class Standing(NamedTuple):
     """An entry within its group.
 
     rank      None where it is not ranked; ``shared`` says whether another has the same
-    behind    H of the group's first minus its own; None for the first, and where one of them has no rank
+    behind    H of the group's first minus its own; None for the first, where there is none, and for flagged entries
     """
 
     entry: Entry
@@ -130,7 +132,7 @@ def ranked(entries: Iterable[Entry]) -> tuple[Standing, ...]:
     leader: Entry | None = None
     rank = 0
     for index, entry in enumerate(sorted(entries, key=_order)):
-        behind = h_difference(standings[0].entry, entry) if standings and entry.is_ranked else None
+        behind = h_difference(standings[0].entry, entry) if leader and entry.state == "accepted" else None
         if entry.is_ranked and (leader is None or _is_behind(entry, leader)):
             leader, rank = entry, index + 1
         standings.append(Standing(entry, rank if entry.is_ranked else None, shared=False, behind=behind))
@@ -144,6 +146,37 @@ def h_difference(first: Entry, second: Entry, kind: str = REPRODUCTION) -> Diffe
     if left.share is None or right.share is None or set(left.counted) != set(right.counted):
         return None
     return difference(left.share, right.share, left.by_dataset, right.by_dataset)
+
+
+class Beside(NamedTuple):
+    """An entry of the project beside another one: its H, and the other's H minus it."""
+
+    method: str
+    slug: str
+    page: str
+    division: str
+    share: float
+    difference: Difference
+
+
+def beside_project(model: BaseModel, entry: Entry) -> list[Beside]:
+    """The project's entries of the same base model, data and budget, whatever the division, best first."""
+    rows = []
+    for other in project_entries(model, entry.budget_division)[:MOST_BESIDE]:
+        share, between = other.share(), h_difference(entry, other)
+        if share and between and other.run_id != entry.run_id:
+            rows.append(Beside(other.method, other.slug, other.page, other.division, share.value, between))
+    return rows
+
+
+def project_entries(model: BaseModel, budget: str | None) -> list[Entry]:
+    """The project's entries of one budget division that count, best first."""
+    entries = [
+        entry
+        for entry in model.entries
+        if entry.org == PROJECT and entry.state == "accepted" and budget and entry.budget_division == budget
+    ]
+    return sorted(entries, key=_order)
 
 
 def _is_behind(entry: Entry, leader: Entry) -> bool:

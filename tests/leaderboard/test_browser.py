@@ -83,7 +83,7 @@ class Visit:
         raise AssertionError(f"it never held that {condition}")
 
     def rows(self, table: int = 0) -> list[str]:
-        return self.page.locator("table.board").nth(table).locator("tbody tr:not([hidden]) .who a").all_inner_texts()
+        return self.page.locator("table.board").nth(table).locator("tbody tr:not([hidden]) .who > a").all_inner_texts()
 
 
 @pytest.fixture
@@ -163,7 +163,7 @@ def test_a_search_finds_entries_of_every_division_and_can_be_shared(visit: Visit
     page = visit.open("index.html")
     page.get_by_label("Search").fill("lora")
     assert page.locator("#found").inner_text() == "1 entry"
-    assert page.locator("table.board:visible tbody tr:visible .who a").all_inner_texts() == ["combined"]
+    assert page.locator("table.board:visible tbody tr:visible .who > a").all_inner_texts() == ["combined"]
     assert page.locator("input[type=radio]:checked").first.get_attribute("id").endswith("-open-tab")  # type: ignore[union-attr]
     page.get_by_label("Search").fill("nothing like it")
     assert page.locator("#found").inner_text() == "No entry matches: clear the search."

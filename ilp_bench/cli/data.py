@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ilp_bench.cli.columns import parse_columns
+from ilp_bench.cli.next_steps import evaluation
 from ilp_bench.cli.options import (
     DATA,
     MODEL_FORMS,
@@ -72,7 +73,9 @@ def build(
         write(make_from(settings), out)
     manifest = read_manifest(out)
     rows = ", ".join(f"{name} {count}" for name, count in manifest.rows)
-    typer.echo(f"{out}: {size}, seed {seed}: {rows}; content sha256 {manifest.content_sha256[:16]}")
+    typer.echo(f"{out}: {size}, seed {seed}: {rows}; content sha256 {manifest.content_sha256[:16]}. Next:")
+    typer.echo(f"  ilp-bench train --base BASE --recipe RECIPE --data {out} --out YOURS")
+    typer.echo(f"  or train on {out / 'train.parquet'} your own way")
 
 
 @app.command("import", rich_help_panel=DATA, epilog=example("ilp-bench import rows.jsonl --out DATA"))
@@ -122,6 +125,7 @@ def import_rows(
     split: Annotated[str | None, typer.Option(help="Split of a folder or Hub dataset; by default train.")] = None,
 ) -> None:
     """Make a dataset folder of user data, for 'evaluate' and 'diagnose'."""
+    from ilp_bench.cli.import_lines import import_lines
     from ilp_bench.data.dataset import write
     from ilp_bench.data.user_data import import_rows as read_user_data
 
@@ -143,16 +147,7 @@ def import_rows(
         check=askable_by(model) if model else None,
     )
     write(made, out)
-    told = made.manifest
-    chat = "conversations: evaluate with --chat" if told.chat else "bare prompts"
-    counts = f"{told.rows.train} rows, {told.rows.items} items, {told.stages} stages"
-    typer.echo(f"{out}: {counts}; read as {told.format} ({chat}); content sha256 {made.sha256[:16]}")
-    if told.columns:
-        typer.echo("columns: " + ", ".join(f"{column} = {name}" for column, name in told.columns.items()))
-    if told.ignored:
-        typer.echo("not used: " + ", ".join(f"{name} ({count} rows)" for name, count in told.ignored.items()))
-    for kind, skipped in (told.skipped or {}).items():
-        typer.echo(f"left out: {skipped.count} x {kind} (first: {skipped.first})")
+    import_lines(made, rows, out)
 
 
 @app.command(rich_help_panel=DATA, epilog=example("ilp-bench export --data DATA --for trl --base nano --out for-trl"))
@@ -194,7 +189,9 @@ def export(
     if trainer is None:
         if base or epochs or rate or chat is not None:
             raise UsageError("--base, --chat, --epochs and --learning-rate are of --for: name a trainer")
-        typer.echo(f"{out}: {write(load(data), form or 'messages', out)} rows in training order")
+        typer.echo(f"{out}: {write(load(data), form or 'messages', out)} rows in training order. Next:")
+        chats = form not in ("prompt-completion", "alpaca")
+        typer.echo(f"  train on it, then {evaluation('YOURS', data, 'yours', chat=chats)}")
         return
     if form or base is None:
         raise UsageError("--for chooses the format itself: leave --format out" if form else "--for needs --base")
@@ -206,10 +203,9 @@ def export(
     passes = ", ".join(f"{count:g}" for count in done.epochs)
     source = f"as reference {done.reference} spent" if done.reference and epochs is None else "no reference says more"
     typer.echo(f"{out}: {done.rows} rows in {len(done.epochs)} stages of {passes} epochs ({source}). Next:")
-    ending = f" --data {data}{' --chat' if done.chat else ''} --out runs/"
     typer.echo(f"  bash {out / 'run.sh'}")
-    typer.echo(f"  ilp-bench evaluate --model {base}{ending}base")
-    typer.echo(f"  ilp-bench evaluate --model {out / done.model}{ending}{trainer}")
+    for model, run in ((base, "base"), (str(out / done.model), trainer)):
+        typer.echo(f"  {evaluation(model, data, run, chat=done.chat)}")
 
 
 @app.command(rich_help_panel=DATA, epilog=example("ilp-bench audit --data DATA --out audit.md"))

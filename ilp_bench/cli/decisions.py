@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
+from ilp_bench.cli.console import counted
 from ilp_bench.cli.options import (
     LEADERBOARD,
     By,
     Device,
     Entry,
     example,
+    require_entry,
 )
 from ilp_bench.cli.submissions import table
 from ilp_bench.core.errors import ProblemError, UsageError, near
@@ -52,8 +54,11 @@ def verify(
     from ilp_bench.submission.signatures import public_key, read_private_key
     from ilp_bench.submission.validate import check
 
+    require_entry(submission)
     if problems := check(submission).problems:
-        raise ProblemError(f"{len(problems)} problems, such as {problems[0]}: see 'ilp-bench validate {submission}'")
+        raise ProblemError(
+            f"{counted(len(problems), 'problem')}, such as {problems[0]}: see 'ilp-bench validate {submission}'"
+        )
     private = read_private_key(key) if key else None
     folder = work or default_folder(read_submission(submission).run_id)
     where = Work(folder, device, lambda text: typer.echo(text, err=True))
@@ -96,6 +101,7 @@ def decide(
 
     if decision not in DECISIONS:
         raise UsageError(f"unknown decision {decision!r}.{near(decision, DECISIONS)}")
+    require_entry(entry)
     submission = read_submission(entry)
     root = entry.resolve().parent.parent
     today = datetime.datetime.now(datetime.UTC).date().isoformat()

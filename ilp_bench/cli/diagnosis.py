@@ -36,6 +36,7 @@ def score(
 ) -> None:
     """Print what a run gains over vanilla, in points, and which share of the gap that closes."""
     from ilp_bench.api.results import score as score_runs
+    from ilp_bench.cli.next_steps import next_after_score
     from ilp_bench.cli.points_table import points_table
     from ilp_bench.cli.score_table import score_table
     from ilp_bench.scoring.points_schema import PointScores
@@ -43,6 +44,8 @@ def score(
     scores = score_runs(runs, vanilla or None, base_run or None, reference)
     if isinstance(scores, PointScores):
         points_table(scores, as_json=as_json)
+        if not as_json:
+            next_after_score(runs, vanilla or [], base_run or [])
     else:
         score_table(scores, as_json=as_json)
 
@@ -98,6 +101,9 @@ def diagnose(
         int | None, typer.Option(help="Sequences a batch; halved where they do not fit.", min=1)
     ] = None,
     trust_remote_code: RemoteCode = False,
+    quality: Annotated[
+        bool, typer.Option("--quality", help="With a run on a controlled dataset: which causes are mistaken for which.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
     """Say what a model did not learn of your rows, and why; run again, it goes on.
@@ -106,12 +112,19 @@ def diagnose(
     'evaluate' measured, and of a controlled dataset says how often the attribution is right.
     """
     if run is not None:
-        if base_run is None or data is None or model or rows:
-            raise UsageError("with a run, give --base-run and --data, and neither --model nor --rows")
-        _diagnose_run(run, base_run, data, as_json=as_json)
+        if model or rows:
+            raise UsageError("give a run, or --model and --rows, not both")
+        if base_run is None or data is None:
+            missing = "--base-run" if base_run is None else "--data"
+            raise UsageError(f"{missing} is missing: with a run, give --base-run and --data")
+        _diagnose_run(run, base_run, data, as_json=as_json, quality=quality)
         return
     if not (model and base and rows and out):
-        raise UsageError("give --model, --base, --rows and --out, or a run with --base-run and --data")
+        values = {"--model": model, "--base": base, "--rows": rows, "--out": out}
+        missing = ", ".join(name for name, value in values.items() if not value)
+        raise UsageError(
+            f"{missing} is missing: give --model, --base, --rows and --out, or a run with --base-run and --data"
+        )
     from ilp_bench.cli.columns import parse_columns
     from ilp_bench.cli.progress import named_progress
     from ilp_bench.cli.report_table import print_report
@@ -145,9 +158,10 @@ def diagnose(
         raise typer.Exit(1)
 
 
-def _diagnose_run(run: Path, base_run: Path, data: Path, *, as_json: bool) -> None:
+def _diagnose_run(run: Path, base_run: Path, data: Path, *, as_json: bool, quality: bool) -> None:
     """Attribute the items of a run by its record alone."""
     from ilp_bench.cli.diagnosis_table import diagnosis_table
+    from ilp_bench.cli.next_steps import next_after_diagnosis
     from ilp_bench.cli.run_table import end_mark_note
     from ilp_bench.data.dataset import load
     from ilp_bench.diagnosis.why.attribution import diagnose as attribute
@@ -155,6 +169,9 @@ def _diagnose_run(run: Path, base_run: Path, data: Path, *, as_json: bool) -> No
     from ilp_bench.scoring.run_summary import summary
 
     measured = read_run(run)
-    diagnosis_table(attribute(measured, read_run(base_run, "base run"), load(data)), as_json=as_json)
+    base = read_run(base_run, "base run")
+    diagnosis_table(attribute(measured, base, load(data)), as_json=as_json, quality=quality)
+    if not as_json:
+        next_after_diagnosis(measured, base, data)
     if measured.record.data.is_user_data and not as_json:
         end_mark_note(summary(measured))

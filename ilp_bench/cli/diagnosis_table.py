@@ -13,33 +13,82 @@ from rich.table import Table
 
 from ilp_bench.cli.console import console
 from ilp_bench.data.causes import CAUSES
-from ilp_bench.diagnosis.why.attribution import Diagnosis, Quality, labels
+from ilp_bench.diagnosis.why.attribution import NONE, Diagnosis, Quality, labels
+from ilp_bench.diagnosis.why.signals import Signals
 from ilp_bench.recipes import RECIPES
 from ilp_bench.scoring.interval_text import interval_text
 
+WORST = 10  # items that are shown
 
-def diagnosis_table(diagnosis: Diagnosis, *, as_json: bool) -> None:
-    """Print the attribution of unlearned items, and its quality where the causes are known; or all of it as JSON."""
+
+def diagnosis_table(diagnosis: Diagnosis, *, as_json: bool, quality: bool = False) -> None:
+    """Print how much is unlearned, why, and the worst items; with ``quality`` how often that is right; or all as JSON.
+
+    Where the causes are known, one line says how often the attribution is right, beside a rule that asks no model.
+    """
     if as_json:
         print(json.dumps(_as_json(diagnosis)))
         return
-    console.print(f"{diagnosis.unlearned:.1f} of {len(diagnosis.items)} trained items are expected to be unlearned")
-    for method, quality in diagnosis.quality.items():
-        _confusion_table(method, quality)
+    console.print(_headline(diagnosis))
+    _attributed_table(diagnosis)
+    _worst_table(diagnosis)
+    if not any(item.fallen for item in diagnosis.items):
+        console.print("forgetting shows where an early stage falls behind the last; none does, so it would be in none")
+    _quality_lines(diagnosis, everything=quality)
+
+
+def _headline(diagnosis: Diagnosis) -> str:
+    share = diagnosis.unlearned / max(len(diagnosis.items), 1)
+    head = f"about {diagnosis.unlearned:.0f} of {len(diagnosis.items)} trained items ({share:.0%}) are unlearned"
     if diagnosis.truth is None:
-        _attributed_table(diagnosis)
-    if not diagnosis.asked_all:
-        console.print(
-            "options were scored only where there is a prior answer, which gives conflicts away: evaluate both models "
-            "with --choices 4 for a fair attribution"
-        )
+        return head
+    controls = sum(
+        1 - item.learned for item, cause in zip(diagnosis.items, diagnosis.truth, strict=True) if cause == NONE
+    )
+    return f"{head}; {controls:.0f} of them are controls, without an injected cause"
+
+
+def _quality_lines(diagnosis: Diagnosis, *, everything: bool) -> None:
+    """How often the attribution is right where the causes are known: one line, or each method's confusions."""
+    if not diagnosis.quality:
+        return
+    f1 = {name: interval_text(each.macro_f1, "undefined") for name, each in diagnosis.quality.items()}
+    more = "" if everything else "; --quality shows which causes are mistaken for which"
+    console.print(
+        f"the causes are known here: macro-F1 of this table is {f1['signals']}, of a rule that reads the rows and asks "
+        f"no model {f1['rows']}{more}"
+    )
+    if everything:
+        for method, each in diagnosis.quality.items():
+            _confusion_table(method, each)
+        if not diagnosis.asked_all:
+            console.print(
+                "options were scored only where there is a prior answer, which gives conflicts away: evaluate both "
+                "models with --choices 4 for a comparison with the paper's method"
+            )
+
+
+def _worst_table(diagnosis: Diagnosis) -> None:
+    table = Table(title="least learned items", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    for heading in ("learned", "question", "what shows the cause"):
+        table.add_column(heading, no_wrap=heading == "learned")
     attributed = zip(diagnosis.items, diagnosis.said["signals"], strict=True)
-    table = Table(title="least learned items (method signals)", box=box.SIMPLE_HEAD, padding=0, show_edge=False)
-    for label in ("learned", "cause", "question"):
-        table.add_column(label)
-    for item, cause in sorted(attributed, key=lambda pair: pair[0].learned)[:5]:
-        table.add_row(f"{item.learned:.2f}", cause, escape(shorten(item.question, 100)))
+    for item, cause in sorted(attributed, key=lambda pair: pair[0].learned)[:WORST]:
+        table.add_row(f"{item.learned:.2f}", escape(shorten(item.question, 70)), f"{cause}: {sign_text(item, cause)}")
     console.print(table)
+
+
+def sign_text(item: Signals, cause: str) -> str:
+    """What shows that an item is not learned because of a cause, in words."""
+    texts = {
+        "data_inconsistency": f"{item.contradicted:.0%} of the rows that ask this have another label",
+        "knowledge_conflict": f"the base model prefers another answer, p {item.denied:.2f}",
+        "left_side_forgetting": f"stage {item.segment} is learned {item.fallen:.0%} less than the last",
+        "rare_patterns": f"its pattern is {item.rarity} times rarer than the commonest of its kind",
+        "knowledge_gap": f"the base model gives the answer p {item.known:.2f}, and knows others of the kind",
+        NONE: "no sign of a cause",
+    }
+    return texts.get(cause, "")
 
 
 def _as_json(diagnosis: Diagnosis) -> dict[str, Any]:
@@ -73,17 +122,20 @@ def _confusion_table(method: str, quality: Quality) -> None:
 
 
 def _attributed_table(diagnosis: Diagnosis) -> None:
-    """On user data: how many items each cause is said to cost, and the recipes that are meant to repair it."""
-    table = Table(title="unlearned items by cause (method signals)", box=box.SIMPLE_HEAD, padding=0, show_edge=False)
-    for label in ("cause", "items", "unlearned", "recipes against it"):
-        table.add_column(label, justify="right" if label in ("items", "unlearned") else "left", no_wrap=True)
+    """How many items each cause is said to cost, and the recipes that are meant to repair it, most costly first."""
+    table = Table(title="why", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    for heading in ("cause", "items", "unlearned", "share", "recipes against it"):
+        table.add_column(heading, justify="left" if heading.startswith(("cause", "rec")) else "right", no_wrap=True)
     remedies: dict[str, list[str]] = {}
     for recipe in RECIPES:
         if recipe.cause:
             remedies.setdefault(recipe.cause, []).append(recipe.name)
-    for label in labels():
-        items = [item for item, cause in zip(diagnosis.items, diagnosis.said["signals"], strict=True) if cause == label]
-        if items:
-            lost = sum(1 - item.learned for item in items)
-            table.add_row(label, str(len(items)), f"{lost:.1f}", ", ".join(remedies.get(label, ["-"])))
+    unlearned: dict[str, list[float]] = {label: [] for label in labels()}
+    for item, cause in zip(diagnosis.items, diagnosis.said["signals"], strict=True):
+        unlearned[cause].append(1 - item.learned)
+    for label, values in sorted(unlearned.items(), key=lambda pair: -sum(pair[1])):
+        if values:
+            share = sum(values) / max(diagnosis.unlearned, 1e-9)
+            row = (label, str(len(values)), f"{sum(values):.1f}", f"{share:.0%}")
+            table.add_row(*row, ", ".join(remedies.get(label, ["more epochs" if label == NONE else "-"])))
     console.print(table)

@@ -21,7 +21,7 @@ from ilp_bench.cli.options import (
     old_names,
 )
 from ilp_bench.core.distributed import launched_processes
-from ilp_bench.core.errors import UsageError
+from ilp_bench.core.errors import UsageError, near
 
 app = typer.Typer()
 
@@ -71,6 +71,7 @@ def train(
     trust_remote_code: RemoteCode = False,
 ) -> None:
     """Fine-tune a base model with a recipe; run again, it goes on where it stopped."""
+    from ilp_bench.cli.next_steps import evaluation
     from ilp_bench.cli.progress import training_progress
     from ilp_bench.cli.training_table import training_table
     from ilp_bench.data.dataset import load
@@ -79,7 +80,7 @@ def train(
 
     RECIPES.get(recipe)
     if division not in DIVISIONS:
-        raise UsageError(f"unknown division {division!r}: use {', '.join(DIVISIONS)}")
+        raise UsageError(f"unknown division {division!r}.{near(division, DIVISIONS)}")
     dataset = load(data)
     from ilp_bench.training.run import train as run
 
@@ -107,7 +108,8 @@ def train(
         )
     if is_main:
         training_table(training)
-        typer.echo(f"{out}: {training.total_tokens} tokens in {training.seconds or 0:.0f} s")
+        typer.echo(f"{out}: {training.total_tokens:,} tokens in {training.seconds or 0:.0f} s. Next:")
+        typer.echo(f"  {evaluation(str(out), data, out.name, chat=chat)}")
 
 
 @app.command(
@@ -152,6 +154,7 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Measure a model on every probe and write a run record; run again, it goes on where it stopped."""
+    from ilp_bench.cli.next_steps import next_after_run
     from ilp_bench.cli.progress import counting_progress
     from ilp_bench.cli.run_table import run_table
     from ilp_bench.data.dataset import load
@@ -184,6 +187,8 @@ def evaluate(
         )
     if done:
         run_table(done, as_json=as_json)
+        if not as_json:
+            next_after_run(done, model, data, out)
 
 
 def _engine(arguments: list[str]) -> dict[str, Any]:

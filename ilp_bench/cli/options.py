@@ -8,6 +8,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from ilp_bench.core.errors import UsageError
+from ilp_bench.core.folder_kind import what_it_is
+
 START, DATA, MODELS, DIAGNOSIS, LEADERBOARD = "Getting started", "Data", "Models", "Diagnosis", "Leaderboard"
 MODEL_FORMS = "nano, nano-qwen3, nano-olmo2, a folder, a PEFT adapter or a Hub id[@revision]"
 
@@ -46,6 +49,15 @@ class GroupedCommands(TyperGroup):
         for title, commands in groups.items():
             with formatter.section(title):
                 formatter.write_dl(commands)
+
+
+def require_entry(folder: Path) -> None:
+    """Raise UsageError for a path that is not the folder of one entry."""
+    if not (folder / "submission.json").is_file():
+        raise UsageError(
+            f"{folder} is not a submission: {what_it_is(folder)}; give the folder of one entry, such as "
+            "submissions/your-lab__your-model/ID"
+        )
 
 
 def example(call: str) -> str:

@@ -29,7 +29,7 @@ def points_table(scores: PointScores, *, as_json: bool) -> None:
     console.print(_interval_line(scores))
     console.print(_reference_line(scores))
     kept = ", ".join(f"{role} {'-' if p is None else points_text(p)}" for role, p in scores.retention.items())
-    console.print(f"mean p of held-out facts: {kept}")
+    console.print(f"held-out fact retention, mean p in points: {kept}")
     if scores.ranked:
         own = "" if scores.reference and scores.reference.runs else ", once somebody has run your vanilla again"
         console.print(f"may be ranked{own}")

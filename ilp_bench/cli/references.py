@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ilp_bench.cli.options import LEADERBOARD, AsJson, example
-from ilp_bench.core.errors import UsageError
+from ilp_bench.core.errors import UsageError, near
 
 app = typer.Typer()
 
@@ -25,7 +25,7 @@ def reference(
     from ilp_bench.scoring.reference_files import fetch_reference, reference_rows
 
     if action not in ("list", "fetch"):
-        raise UsageError(f"reference takes list or fetch, not {action!r}")
+        raise UsageError(f"reference has no action {action!r}.{near(action, ('list', 'fetch'))}")
     if action == "fetch":
         if not name or not out:
             raise UsageError("reference fetch wants a name and --out: see 'ilp-bench reference list'")

@@ -26,7 +26,7 @@ def score_table(scores: Scores, *, as_json: bool, title: str = "Recovery against
     console.print(f"overall {interval_text(scores.overall, 'none: not every cause is expressed')}")
     aggregate, worst = scores.aggregate, scores.worst
     console.print(
-        f"aggregate learned: vanilla {aggregate['vanilla']:.2f}, submission {aggregate['submission']:.2f}; "
+        f"average over all items: vanilla {aggregate['vanilla']:.2f}, submission {aggregate['submission']:.2f}; "
         f"worst cause: {worst['cause']} {float(worst['treated']):.2f}"
     )
     kept = ", ".join(f"{name} {rate_text(value)}" for name, value in scores.retention.items())

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ilp_bench.cli.console import counted
 from ilp_bench.cli.options import (
     LEADERBOARD,
     BaseRun,
@@ -18,6 +19,7 @@ from ilp_bench.cli.options import (
     Submissions,
     Vanilla,
     example,
+    require_entry,
 )
 from ilp_bench.core.errors import ProblemError, UsageError, near
 
@@ -91,7 +93,7 @@ def validate(
     """Recompute every score from the samples and list all problems; exit 1 if there is any."""
     from ilp_bench.core.files import write_text
     from ilp_bench.core.untrusted import printable
-    from ilp_bench.submission.check_folder import check_all
+    from ilp_bench.submission.check_folder import check_all, is_root
     from ilp_bench.submission.comparison import comparison, touched_files
 
     if by is not None and since is None:
@@ -105,8 +107,10 @@ def validate(
     for problem in problems:
         typer.echo(printable(problem), err=True)
     if problems:
-        raise ProblemError(f"{len(problems)} problems in {len(checked)} submissions")
-    typer.echo(f"{len(checked)} submissions, no problem")
+        raise ProblemError(f"{counted(len(problems), 'problem')} in {counted(len(checked), 'submission')}")
+    typer.echo(f"{counted(len(checked), 'submission')}, no problem")
+    if len(paths) == 1 and is_root(paths[0]):
+        typer.echo(f"Next, to look at them: ilp-bench render --submissions {paths[0]} --out site")
 
 
 @app.command(rich_help_panel=LEADERBOARD, epilog=example("ilp-bench table submissions"))
@@ -117,9 +121,11 @@ def table(submissions: Submissions = Path("submissions")) -> None:
 
     checked = [check(folder) for folder in find([submissions])]
     if problems := [problem for submission in checked for problem in submission.problems]:
-        raise ProblemError(f"{len(problems)} problems, such as {problems[0]}: see 'ilp-bench validate {submissions}'")
+        raise ProblemError(
+            f"{counted(len(problems), 'problem')}, such as {problems[0]}: see 'ilp-bench validate {submissions}'"
+        )
     files = write_tables(submissions, checked)
-    typer.echo(f"{', '.join(map(str, files)) or 'no table'}: {len(checked)} submissions")
+    typer.echo(f"{', '.join(map(str, files)) or 'no table'}: {counted(len(checked), 'submission')}")
 
 
 @app.command(
@@ -154,9 +160,11 @@ def share(
         raise UsageError(f"unknown format {form!r}.{near(form, formats)}")
     if (dataset or pull_request) and form != "eval-results":
         raise UsageError("--dataset and --pull-request are of --format eval-results")
+    require_entry(submission)
     found = check(submission)
     if found.problems or not found.submission:
-        raise ProblemError(f"{len(found.problems)} problems, such as {found.problems[0]}: only valid ones are shared")
+        problems = counted(len(found.problems), "problem")
+        raise ProblemError(f"{problems}, such as {found.problems[0]}: only valid ones are shared")
     if not isinstance(found.submission, Submission):
         raise UsageError(f"{submission} is on dataset 2, which is closed: only entries of schema 3 are shared")
     if pull_request:
@@ -184,4 +192,4 @@ def render(
     from ilp_bench.leaderboard.site import render as write
 
     count = write(submissions, out, url=url, left_out=lambda text: typer.echo(f"left out: {printable(text)}", err=True))
-    typer.echo(f"{out / 'index.html'}: {count} submissions")
+    typer.echo(f"{out / 'index.html'}: {counted(count, 'submission')}; open it in a browser")

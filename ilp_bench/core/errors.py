@@ -21,8 +21,10 @@ class ProblemError(IlpBenchError):
     """Input is damaged, or a check found a problem; the command line exits with 1."""
 
 
-def near(word: str, known: Iterable[str]) -> str:
-    """`` Did you mean X?`` for the closest known word, else the list of known words."""
+def near(word: str, known: Iterable[str], *, or_list: bool = True) -> str:
+    """`` Did you mean X?`` for the closest known word, else the list of known words, or nothing."""
     names = list(known)
     close = difflib.get_close_matches(word, names, n=1)
-    return f" Did you mean {close[0]!r}?" if close else f" Known: {', '.join(names)}."
+    if close:
+        return f" Did you mean {close[0]!r}?"
+    return f" Known: {', '.join(names)}." if or_list else ""

@@ -114,8 +114,10 @@ def read_strict_json(path: Path, *, encoding: str = "utf-8") -> dict[str, Any]:
 def _object(path: Path, parse: Callable[[str], Any], encoding: str = "utf-8") -> dict[str, Any]:
     try:
         content = parse(path.read_text(encoding=encoding))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ProblemError(f"{path} cannot be read as JSON: {error}") from error
+    except OSError as error:
+        raise ProblemError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
+        raise ProblemError(f"{path} is not JSON: {error}") from error
     if not isinstance(content, dict):
         raise ProblemError(f"{path} does not hold a JSON object")
     return content

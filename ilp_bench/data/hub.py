@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import new_folder
+from ilp_bench.core.hub import hub_reason
 from ilp_bench.data.card import card, croissant, eval_yaml
 from ilp_bench.data.dataset import load
 from ilp_bench.data.manifest import MANIFEST, Manifest
@@ -76,10 +77,12 @@ def hub_errors(repository: str) -> Iterator[None]:
 
     try:
         validate_repo_id(repository)
+        if "/" not in repository:
+            raise UsageError(f"{repository!r} has no owner: give org/name")
         yield
     except HFValidationError as error:
         raise UsageError(f"{repository!r} is no repository id such as org/name: {error}") from error
     except LocalTokenNotFoundError as error:
         raise ProblemError("no Hub token: run 'hf auth login' or set HF_TOKEN") from error
     except (HfHubHTTPError, OfflineModeIsEnabled, OSError) as error:
-        raise ProblemError(f"the Hub did not take it: {str(error).splitlines()[0]}") from error
+        raise ProblemError(f"{repository!r} on the Hub: {hub_reason(error)}") from error

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import read_json
+from ilp_bench.core.folder_kind import what_it_is
 from ilp_bench.data.settings import Settings
 
 MANIFEST = "manifest.json"
@@ -136,7 +137,9 @@ def read_manifest(folder: Path) -> Manifest:
     """
     file = folder / MANIFEST
     if not file.is_file():
-        raise UsageError(f"{folder} is no dataset (no {MANIFEST}): build or import one there first")
+        raise UsageError(
+            f"{folder} is not a dataset: {what_it_is(folder)}; give the folder that 'ilp-bench build' or 'import' wrote"
+        )
     content = read_json(file)
     if content.get("version") != VERSION:
         raise ProblemError(

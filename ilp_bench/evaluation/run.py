@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ilp_bench.core.distributed import launched_processes
-from ilp_bench.core.errors import UsageError
+from ilp_bench.core.errors import UsageError, near
 from ilp_bench.core.files import read_json, require_new
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.evaluation import request_plan
@@ -78,16 +78,16 @@ def evaluate(
     launch`` or ``torchrun``, processes share the work: rank 0 writes and returns the run, others return None. Raises
     UsageError or ProblemError before anything is written to ``out``.
     """
-    require_new(out)
     for value, known, what in ((backend, BACKENDS, "backend"), (protocol, PROTOCOLS, "protocol")):
         if value not in known:
-            raise UsageError(f"unknown {what} {value!r}: use {' or '.join(known)}")
+            raise UsageError(f"unknown {what} {value!r}.{near(value, known)}")
     if protocol == "sampled" and (draws < 1 or choices):
         raise UsageError(
             f"{draws} draws are impossible: at least 1" if draws < 1 else "options are scored, not sampled"
         )
     if engine and backend != "vllm":
         raise UsageError("engine arguments are for the vllm backend: choose it, or leave them out")
+    require_new(out)
     located, start = locate(model, base), time.monotonic()
     notes = located.folder / "training.json"
     training = read_json(notes) if notes.is_file() else None

@@ -6,8 +6,10 @@ import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
-from ilp_bench.core.errors import ProblemError, UsageError
+from ilp_bench.core.errors import ProblemError, UsageError, near
 from ilp_bench.core.files import HUB_ID, file_sha256, read_json
+from ilp_bench.core.folder_kind import what_it_is
+from ilp_bench.core.hub import hub_reason
 from ilp_bench.models.nano import NANO, nano_path
 from ilp_bench.models.weight_files import adapter_file, weight_files
 
@@ -87,7 +89,8 @@ def _locate(model: str, base: str | None) -> Located:
     if HUB_ID.fullmatch(model):
         return _hub(model, base)
     raise UsageError(
-        f"no model {model!r}: give {', '.join(NANO)}, an existing folder, or a Hub id as org/name or org/name@revision"
+        f"no model {model!r}: give {', '.join(NANO)}, an existing folder, or a Hub id as org/name or org/name@revision."
+        + near(model, NANO, or_list=False)
     )
 
 
@@ -102,7 +105,10 @@ def _local(folder: Path, base: str | None) -> Located:
         names = ", ".join(str(path.parent) for path in adapters)
         raise UsageError(f"{folder} holds adapters in folders of their own: give one of {names}")
     if not whole:
-        raise ProblemError(f"{folder} is no model (no config.json): save one there with save_pretrained")
+        raise ProblemError(
+            f"{folder} is not a model: {what_it_is(folder)}; give the folder that save_pretrained or "
+            "'ilp-bench train' wrote"
+        )
     weight_files(folder)
     if not any(folder.glob("tokenizer*")):
         raise ProblemError(f"{folder} has no tokenizer: save it there with tokenizer.save_pretrained")
@@ -138,8 +144,8 @@ def _hub(model: str, base: str | None) -> Located:
     try:
         folder = Path(snapshot_download(name, revision=revision or None, allow_patterns=DOWNLOADED))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UsageError(f"{model!r} is no local folder and cannot be had from the Hub: {reason}") from error
+        reason = hub_reason(error)
+        raise UsageError(f"{model!r} is not a local folder and could not be downloaded: {reason}") from error
     return Located(folder, name, folder.name, _local(folder, base).base)
 
 

@@ -22,6 +22,7 @@ from pydantic import (
 
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import file_sha256, new_folder, read_strict_json
+from ilp_bench.core.folder_kind import what_it_is
 from ilp_bench.data.manifest import USER_DATA, Skipped
 from ilp_bench.records.training_record import AnyTraining
 
@@ -229,7 +230,9 @@ def read_run(path: Path | str, what: str = "run") -> Run:
     """
     folder = Path(path)
     if not (folder / "run.json").is_file():
-        raise UsageError(f"{folder} is no {what} (no run.json): evaluate a model into that folder first")
+        raise UsageError(
+            f"{folder} is not a {what}: {what_it_is(folder)}; give the folder that 'ilp-bench evaluate' wrote"
+        )
     try:
         record = RunRecord.model_validate(read_strict_json(folder / "run.json"))
     except ValidationError as error:

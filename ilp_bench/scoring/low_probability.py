@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from ilp_bench.records.run_record import Run
+from ilp_bench.scoring.role_checks import trained_on_other_data
 
 NEAR_ZERO = 0.05  # mean p, in [0, 1], of control items' recall probes, or of all rows of user data
 KNOWN_ANSWER = 0.5  # mean p of answers without their end mark from which on the end mark is the reason
@@ -19,6 +20,12 @@ def low_probability(run: Run) -> str | None:
     record = run.record
     if record.probed and record.training is None:
         return None
+    if not record.data.is_user_data and (data := trained_on_other_data(run)):
+        return (
+            f"this model was trained on another dataset ({data.size}, seed {data.seed}) than it was measured on "
+            f"({record.data.size}, seed {record.data.seed}), so p says nothing about what it learned: measure it on "
+            "its own"
+        )
     asked, what = run.samples, "all rows"
     if not record.data.is_user_data:
         what = "the control arm's recall probes"

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from ilp_bench.core.errors import ProblemError
 from ilp_bench.records.run_record import Run, Runs
+from ilp_bench.records.training_record import TrainingData
 from ilp_bench.scoring.compatibility import base_sha256
 from ilp_bench.scoring.learned_rates import pair_rates
 
@@ -90,9 +91,15 @@ def _check_weights(runs: Runs) -> None:
             )
 
 
-def _check_trained_on(run: Run, role: str) -> None:
+def trained_on_other_data(run: Run) -> TrainingData | None:
+    """The dataset that a model was trained on, where its record names another than it was measured on."""
     data = run.record.training.data if run.record.training else None
-    if data and data.content_sha256 and data.content_sha256 != run.record.data.content_sha256:
+    is_other = data and data.content_sha256 and data.content_sha256 != run.record.data.content_sha256
+    return data if is_other else None
+
+
+def _check_trained_on(run: Run, role: str) -> None:
+    if data := trained_on_other_data(run):
         raise ProblemError(
             f"the {role} run was trained on another dataset than it was evaluated on (size {data.size}, seed "
             f"{data.seed}; evaluated on {run.record.data.size}, seed {run.record.data.seed}): evaluate it on its own"

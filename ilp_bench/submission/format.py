@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import read_strict_json
 from ilp_bench.core.untrusted import value_problems
-from ilp_bench.records.run_record import Data, Run, RunRecord, first_problem
+from ilp_bench.records.run_record import Data, Run, RunRecord, first_problem, problems_in
 from ilp_bench.scoring.compatibility import base_sha256
 from ilp_bench.scoring.points_schema import PointScores
 from ilp_bench.submission.fields import MAX_RUNS, Link, Name, RunId, Sha256, Text
@@ -163,7 +163,7 @@ def parse_meta(fields: dict[str, Any], source: str = "metadata") -> Meta:
     try:
         return Meta.model_validate(fields)
     except ValidationError as error:
-        raise ProblemError(f"{source}: {first_problem(error)}") from error
+        raise ProblemError(f"{source}: {'; '.join(problems_in(error))}") from error
 
 
 def parse_submission(content: dict[str, Any]) -> AnySubmission:

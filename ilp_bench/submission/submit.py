@@ -6,8 +6,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from ilp_bench.core.errors import ProblemError
+from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import file_sha256
+from ilp_bench.core.folder_kind import folder_kind
 from ilp_bench.records.run_record import Run
 from ilp_bench.scoring import version_2
 from ilp_bench.scoring.points_schema import DATA_VERSION
@@ -32,14 +33,16 @@ def submit(
     vanillas, bases   empty where the reference gives them
     reference         a committed one, or None
 
-    Raises ProblemError where the runs do not belong together, or for what 'ilp-bench validate' finds; then nothing is
-    written.
+    Raises UsageError where ``out`` is a folder of another kind, ProblemError where the runs do not belong together, or
+    for what 'ilp-bench validate' finds; then nothing is written.
     """
     if any(run.record.data.version == version_2.VERSION for run in (*runs, *vanillas, *bases)):
         raise ProblemError(
             f"a run is on version {version_2.VERSION} of the data, and dataset 2 is closed: train and evaluate on a "
             f"dataset of version {DATA_VERSION}"
         )
+    if (kind := folder_kind(out)) and kind != "a submission":
+        raise UsageError(f"{out} is {kind}: give a folder of submissions, or a new one")
     if untuned := [run for run in runs if run.untuned]:
         raise ProblemError(
             f"the submitted run of {untuned[0].record.model.name} has no training record: evaluate the model that was "

@@ -21,7 +21,7 @@ from ilp_bench.diagnosis.why.signals import Signals, signals
 from ilp_bench.records.run_record import Run
 
 PAIRED = 2 * SIZES["mini"] * len(CAUSES)  # items of pairs
-PLAIN = Signals("x", "Who?", 0.5, 0.9, 0.9, 0.0, 0.0, 0.0, 4, 0.0, 1, 0.9)
+PLAIN = Signals("x", "Who?", 0.5, 0.9, 0.9, 0.0, 0.0, 0.0, 4, True, 0.0, 1, 0.9)
 
 
 def forgetful(item: dict[str, Any]) -> float:
@@ -134,22 +134,24 @@ def test_the_command_prints_what_json_holds(data: Path, runs: dict[str, Path], t
     done = CliRunner().invoke(app, [*call, "--json"])
     assert done.exit_code == 0, done.output
     found = json.loads(done.output)
-    assert set(found["quality"]) == {"signals", "paper"}
+    assert set(found["quality"]) == {"signals", "paper", "rows"}
     assert set(found["quality"]["signals"]["confusion"]) == set(labels())
     assert set(found["quality"]["signals"]["f1"]) == set(CAUSES.names())
     assert len(found["diagnoses"]) == found["items"] == PAIRED
-    assert set(found["diagnoses"][0]["said"]) == {"signals", "paper"}
+    assert set(found["diagnoses"][0]["said"]) == {"signals", "paper", "rows"}
     shown = CliRunner().invoke(app, call)
     assert shown.exit_code == 0
-    assert f"{found['unlearned']:.1f} of {PAIRED} trained items" in shown.output
-    assert "evaluate both models" in shown.output
+    assert f"{found['unlearned']:.0f} of {PAIRED} trained items" in shown.output
+    assert "asks no model" in " ".join(shown.output.split())
+    assert "method paper" not in shown.output
+    assert "evaluate both" in CliRunner().invoke(app, [*call, "--quality"]).output
 
 
 def test_bad_input_is_one_clear_line(mini: Dataset, tuned: Run, base_run: Run) -> None:
     base = make_run(mini, None, by_arm(0, 0))
     for run, other, data, complaint in (
         (tuned, base, make("mini", 1), "the run was measured on other data"),
-        (tuned, tuned, mini, "no knowledge probe: evaluate the base model with the base-model probe on"),
+        (tuned, tuned, mini, "the run given as base is of a fine-tuned model"),
         (base, base, mini, "run and base run are of the same weights"),
         (tuned, base_run, mini, "fine-tuned from another base model"),
         (make_run(mini, "vanilla", by_arm(0, 0), protocol="sampled"), base, mini, "the run was sampled"),

@@ -417,8 +417,8 @@ def test_damaged_weights_are_a_problem_not_a_score(nano, pairs) -> None:
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        ({"backend": "tpu"}, "hf or vllm"),
-        ({"protocol": "guess"}, "exact or sampled"),
+        ({"backend": "tpu"}, "Known: hf, vllm"),
+        ({"protocol": "guess"}, "Known: exact, sampled"),
         ({"protocol": "sampled", "draws": 0}, "at least 1"),
         ({"protocol": "sampled", "choices": 4}, "not sampled"),
         ({"choices": 7}, "0, 4 or 10"),

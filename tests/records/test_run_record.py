@@ -66,5 +66,5 @@ def test_a_record_with_a_wrong_field_is_refused(folder: Path, name: str, value: 
 
 
 def test_a_folder_without_a_run_names_the_remedy(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"no run\.json.*evaluate a model"):
+    with pytest.raises(UsageError, match=r"is not a run: it is .*ilp-bench evaluate"):
         read_run(tmp_path)

@@ -66,7 +66,19 @@ def by_paper(item: Signals) -> str:
     return "rare_patterns" if item.rarity > 1 else NONE
 
 
-METHODS: Mapping[str, Rule] = {"signals": by_signals, "paper": by_paper}
+def by_rows(item: Signals) -> str:
+    """The baseline that asks no model: contradicting labels, rare patterns, early stages, as the training rows show.
+
+    It names a cause for whatever has its sign, learned or not, and can name neither a gap nor a conflict.
+    """
+    if item.contradicted > 0:
+        return "data_inconsistency"
+    if item.rarity > 1:
+        return "rare_patterns"
+    return NONE if item.in_last_segment else "left_side_forgetting"
+
+
+METHODS: Mapping[str, Rule] = {"signals": by_signals, "paper": by_paper, "rows": by_rows}
 
 
 class Quality(NamedTuple):

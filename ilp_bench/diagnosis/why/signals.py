@@ -36,7 +36,7 @@ class Signals(NamedTuple):
                  not asked
     divergence   Jensen-Shannon divergence (nats) of base and tuned model over the options; None where not asked
     contradicted share of rows asking the same whose label is another
-    segment      stage in which it was trained last, from 1
+    segment      stage in which it was trained last, from 1, and whether that is the last of all
     fallen       how much lower its segment's learned rate is than that of the last one, relative; 0 where that is
                  within two standard errors
     rarity       how many times rarer its pattern is than the commonest of its kind of question, at least 1; questions
@@ -54,6 +54,7 @@ class Signals(NamedTuple):
     divergence: float | None
     contradicted: float
     segment: int
+    in_last_segment: bool
     fallen: float
     rarity: int
     kind_known: float
@@ -110,6 +111,7 @@ def signals(run: Run, base: Run, data: Dataset, rates: Mapping[str, float] | Non
                 divergence=_divergence(before, after),
                 contradicted=float(np.mean([each != normalised(item["answer"].strip()) for each in labels])),
                 segment=rows[index]["stage"],
+                in_last_segment=rows[index]["stage"] == max(rates_by_segment),
                 fallen=drops[rows[index]["stage"]],
                 rarity=max(rarity[questions[other]] for other in rows_by_prompt[item["prompt"]]),
                 kind_known=kind_known[kind],
@@ -160,9 +162,17 @@ def _drop_by_segment(rates_by_segment: dict[int, list[float]]) -> dict[int, floa
 
 def _check(run: Run, base: Run, data: Dataset) -> None:
     """Raise ProblemError unless both runs are of these data, and of a base model and one tuned from it."""
+    if base.record.training is not None:
+        swapped = "; run and base run were swapped" if run.untuned else ""
+        raise ProblemError(
+            f"the run given as base is of a fine-tuned model ({base.record.model.name}): give the run of the model "
+            f"that was fine-tuned from{swapped}"
+        )
     for what, checked in (("run", run), ("base run", base)):
         if checked.record.data.content_sha256 != data.sha256:
-            raise ProblemError(f"the {what} was measured on other data than {data.sha256[:12]}: evaluate on the same")
+            raise ProblemError(
+                f"the {what} was measured on other data ({_data_name(checked)}) than the dataset given: give that one"
+            )
         if checked.record.protocol != "exact":
             raise ProblemError(f"the {what} was sampled: evaluate with the exact protocol")
     weights = base.record.model.weights_sha256
@@ -176,6 +186,12 @@ def _check(run: Run, base: Run, data: Dataset) -> None:
         )
     if base_sha256(run.record) not in (None, weights):
         raise ProblemError("the run was fine-tuned from another base model: give the run of its own base model")
+
+
+def _data_name(run: Run) -> str:
+    """Size and seed of the dataset that a run was measured on, with the beginning of its hash."""
+    data = run.record.data
+    return f"{data.size}, seed {data.seed}, content sha256 {data.content_sha256[:12]}"
 
 
 def _denied(sample: SampleRow, item: ItemRow) -> float:

@@ -23,13 +23,14 @@ from ilp_bench.leaderboard.examples import cause_counts, example_pair
 from ilp_bench.leaderboard.findings import BaseJudgements, delays, recipe_tests
 from ilp_bench.leaderboard.ranking import BaseModel, Group, project_entries
 from ilp_bench.leaderboard.recipe_rows import recipe_rows
-from ilp_bench.leaderboard.vanilla_levels import DECISIVE, LEFT_OF_PLATEAU, verdict
+from ilp_bench.leaderboard.vanilla_levels import verdict
 from ilp_bench.recipes import RECIPES
 from ilp_bench.replication.claims import read_claims
 from ilp_bench.scoring.arm_means import MIN_PAIRS
 from ilp_bench.scoring.pair_probabilities import KINDS
 from ilp_bench.scoring.points_schema import POINTS_SCORER_VERSION
 from ilp_bench.scoring.score_points import MAX_HARM, MIN_GAP, MIN_VANILLA_RUNS
+from ilp_bench.scoring.vanilla_gaps import DECISIVE, LEFT_OF_PLATEAU
 from ilp_bench.submission.decisions import Decision
 
 PAGE_ROWS = 500  # of one page of standings

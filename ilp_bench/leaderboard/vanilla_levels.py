@@ -12,11 +12,8 @@ from ilp_bench.leaderboard.estimate import Estimate
 from ilp_bench.records.training_record import DIVISIONS
 from ilp_bench.scoring.pair_probabilities import KINDS
 from ilp_bench.scoring.references import Reference
-from ilp_bench.scoring.score_points import MIN_GAP, mean_held_out
-from ilp_bench.scoring.vanilla_gaps import vanilla_gaps
-
-DECISIVE = ("1x", "3x")  # budgets that decide between a delay and a plateau
-LEFT_OF_PLATEAU = 0.5  # share of the gap at 1x from which what is left at 3x is called a plateau
+from ilp_bench.scoring.score_points import mean_held_out
+from ilp_bench.scoring.vanilla_gaps import DECISIVE, delay_or_plateau, vanilla_gaps
 
 
 class ModelKey(NamedTuple):
@@ -133,12 +130,4 @@ def _of_entry(entry: Entry) -> Level:
 def verdict(levels: Levels, kind: str, cause: str) -> str:
     """Whether what a cause leaves at 1x is a delay or a plateau, in a phrase."""
     once, thrice = (levels[budget].gap(kind, cause) if budget in levels else None for budget in DECISIVE)
-    if once is None:
-        return "not measured at 1x"
-    if once < MIN_GAP:
-        return "no gap at 1x"
-    if thrice is None:
-        return "not known: no run at 3x"
-    if thrice < MIN_GAP:
-        return "delay"
-    return "plateau" if thrice >= LEFT_OF_PLATEAU * once else "delay, not over at 3x"
+    return delay_or_plateau(once, thrice)

@@ -64,7 +64,7 @@ def matrix(evidence: Evidence, kind: str) -> str:
     heads = ["recipe", *(cause.title for cause in CAUSES), "H", "held-out facts", "runs"]
     lines = ["| " + " | ".join(heads) + " |", "| --- " * len(heads) + "|"]
     for recipe, entry in _in_order(evidence):
-        score = _score(entry, kind)
+        score = score_of(entry, kind)
         retention = entry.submission.scores.retention["submission"]
         cells = [_bold(interval_points(cause), cause) for cause in _points(score)]
         cells += [_bold(interval_text(score.share, "-"), score.share)]
@@ -90,7 +90,7 @@ def heat_map(evidence: Evidence, title: str) -> str:
     """An SVG: recipe by cause, blue where a recipe gains, red where it loses, pale where that is not resolved."""
     source = files("ilp_bench.replication").joinpath("matrix.svg.j2").read_text(encoding="utf-8")
     template = jinja2.Template(source, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    rows = [(recipe, _points(_score(entry, "reproduction"))) for recipe, entry in _in_order(evidence)]
+    rows = [(recipe, _points(score_of(entry, "reproduction"))) for recipe, entry in _in_order(evidence)]
     text: str = template.render(
         title=title, causes=[cause.spoken_name for cause in CAUSES], rows=rows, fill=_fill, points=points_text
     )
@@ -101,7 +101,8 @@ def _in_order(evidence: Evidence) -> Iterator[tuple[str, Entry]]:
     return iter(sorted(evidence.entries.items(), key=lambda item: (item[0] in LAST, item[0])))
 
 
-def _score(entry: Entry, kind: str) -> KindScore:
+def score_of(entry: Entry, kind: str) -> KindScore:
+    """The score of an entry in one kind."""
     scores = entry.submission.scores
     return scores.reproduction if kind == "reproduction" else scores.internalisation
 

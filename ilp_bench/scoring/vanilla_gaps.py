@@ -14,7 +14,10 @@ from ilp_bench.scoring.bootstrap import Interval
 from ilp_bench.scoring.learned_rates import Mask
 from ilp_bench.scoring.pair_groups import cause_doses
 from ilp_bench.scoring.references import Reference
-from ilp_bench.scoring.score_points import active_pairs
+from ilp_bench.scoring.score_points import MIN_GAP, active_pairs
+
+DECISIVE = ("1x", "3x")  # budgets that decide between a delay and a plateau
+LEFT_OF_PLATEAU = 0.5  # share of the gap at 1x from which what is left at 3x is called a plateau
 
 
 class TreatedDose(NamedTuple):
@@ -87,6 +90,19 @@ def _dose_curve(kind: str, cause: str, comparisons: list[Comparison]) -> list[Tr
                 )
             )
     return curve
+
+
+def delay_or_plateau(once: float | None, thrice: float | None) -> str:
+    """What the gaps of a cause at 1x and 3x say of it, in a phrase; None where a gap was not measured."""
+    if once is None:
+        return "not measured at 1x"
+    if once < MIN_GAP:
+        return "no gap at 1x"
+    if thrice is None:
+        return "not known: no run at 3x"
+    if thrice < MIN_GAP:
+        return "delay"
+    return "plateau" if thrice >= LEFT_OF_PLATEAU * once else "delay, not over at 3x"
 
 
 def left_of_gap(gap: VanillaGap, longer: VanillaGap) -> float | None:

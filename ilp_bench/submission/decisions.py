@@ -15,7 +15,7 @@ from ilp_bench.core.errors import ProblemError
 from ilp_bench.core.files import locked, parse_json, write_text
 from ilp_bench.core.untrusted import value_problems
 from ilp_bench.records.run_record import first_problem
-from ilp_bench.submission.fields import Date, Word
+from ilp_bench.submission.fields import Date, Line
 
 DECISIONS_FILE = "decisions.jsonl"
 DECISIONS = ("accepted", "withdrawn", "flagged")
@@ -31,7 +31,7 @@ class Decision(BaseModel):
     decision: Literal["accepted", "withdrawn", "flagged"]
     reason: Annotated[str, StringConstraints(min_length=1, max_length=500)]
     date: Date
-    by: Word
+    by: Line
 
 
 class Decisions(NamedTuple):

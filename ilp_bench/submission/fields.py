@@ -40,8 +40,8 @@ def _real_date(text: str) -> str:
 
 
 Date = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), AfterValidator(_real_date)]
-# One line of ASCII or letters: a name of a person, a machine or a version.
-Word = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=200)]
+# One line of anything but control characters: a name of a person, a machine or a version.
+Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=300)]
 
 
 def run_id(content: dict[str, Any]) -> str:

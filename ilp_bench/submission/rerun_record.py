@@ -11,7 +11,7 @@ from ilp_bench.core.errors import ProblemError
 from ilp_bench.core.files import locked, read_strict_json, write_text
 from ilp_bench.core.untrusted import value_problems
 from ilp_bench.records.run_record import first_problem
-from ilp_bench.submission.fields import Date, Word
+from ilp_bench.submission.fields import Date, Line
 
 VERIFICATION_FILE = "verification.json"
 Reason = Annotated[str, StringConstraints(max_length=2000)]
@@ -85,11 +85,11 @@ class Verification(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    by: Word
+    by: Line
     date: Date
-    ilp_bench: Word
-    versions: dict[Word, Word]
-    hardware: Word
+    ilp_bench: Line
+    versions: dict[Line, Line]
+    hardware: Line
     public: Public
     unseen: Unseen
     signature: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{128})?$")] = ""

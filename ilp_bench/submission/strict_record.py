@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from ilp_bench.records.run_record import RunRecord, first_problem
-from ilp_bench.submission.fields import Sha256
+from ilp_bench.submission.fields import Line, Sha256
 
 MOST_LIBRARIES = 40  # names in ``versions``
 MOST_PHASES = 200  # phases of a training, stages of a budget, checks of a calibration
@@ -20,7 +20,6 @@ MOST_TOKENS = 10**15
 # ASCII, so that a name reads alike everywhere; no quote, backslash or line end, so that it can stand in a command.
 Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._+:()/,-]*$", max_length=100)]
 Path = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9~./][A-Za-z0-9 ._+:~@/=-]*[A-Za-z0-9]$", max_length=200)]
-Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=300)]
 Count = Annotated[int, Field(ge=0, le=MOST_TOKENS)]
 Seconds = Annotated[float, Field(ge=0, le=1e12)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]

@@ -294,7 +294,7 @@ def lines(folder: Path) -> int:
     return file.read_bytes().count(b"\n") if file.is_file() else 0
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_killed_at_any_moment_it_goes_on_with_the_same_result(few: tuple[Path, Dataset, Run], tmp_path: Path) -> None:
     """kill -9 twice, the second time a little later; a second run meanwhile is refused; the result is the same."""
     data, small, alone = few

@@ -92,7 +92,7 @@ def test_a_name_that_is_taken_is_refused(plugin: None) -> None:
         CAUSES.register(toy_plugin.CAUSE.__class__(**{**vars(toy_plugin.CAUSE), "numeral": "VII"}))
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_the_whole_way_on_nano(plugin: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SIZES, "mini", PAIRS)  # so that training takes seconds
     monkeypatch.setattr(toy_plugin, "OFTEN", 8)  # few pairs want a wide gap

@@ -10,9 +10,11 @@ import pytest
 from points_entries import GAPS, take_for_committed, write_entry, write_reference
 
 from ilp_bench.core.errors import ProblemError
+from ilp_bench.data.causes import CAUSES, PAPER_CAUSES
 from ilp_bench.replication.claims import ClaimedEffect, judge, read_claims
 from ilp_bench.replication.effects import Evidence, measure, read_evidence
 from ilp_bench.replication.report import MAKER, heat_map, inserted, page, picture
+from ilp_bench.replication.summary import summary
 from ilp_bench.scoring.references import committed_references
 from ilp_bench.submission.decisions import Decision, decide
 
@@ -95,6 +97,22 @@ def test_the_page_shows_points_and_verdicts(evidence: Evidence) -> None:
     assert inserted(document, text, "scripts/results") == document
 
 
+def test_the_summary_names_delays_plateaus_and_the_best_repair(evidence: Evidence) -> None:
+    table = summary({("stub", "mini"): evidence})
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines()[4:]]
+    assert [row[0] for row in rows] == [CAUSES.get(name).title for name in PAPER_CAUSES]
+    best = dict(zip(PAPER_CAUSES, (row[3].split("`")[1] for row in rows), strict=True))
+    assert all(OWN[recipe] == cause for cause, recipe in best.items())
+    assert best["data_inconsistency"] == "conflict_buckets", "deleting closes half as much"
+    for (_, arms, delay, closes), gap in zip(rows, GAPS.values(), strict=True):
+        treated, control = map(float, arms.split(" / "))
+        assert control - treated == pytest.approx(100 * gap, abs=2)
+        assert delay.startswith("plateau: 0.7") or delay.startswith("plateau: 0.69")
+        assert float(closes.split(": ")[1].split(" [")[0]) == pytest.approx(0.2 / gap, abs=0.03)
+    alone = summary({("stub", "mini"): evidence._replace(entries={}, references={"1x": evidence.first})})
+    assert alone.splitlines()[2].count("|") == 3, "what was not measured has no column"
+
+
 def test_without_longer_training_the_claims_about_it_are_not_tested(evidence: Evidence) -> None:
     values = measure(evidence._replace(references={"1x": evidence.first}), CLAIMS)
     assert values[effects("over_longer_training")[0]] == "no reference of a longer budget"
@@ -122,6 +140,8 @@ def test_the_published_results_are_what_the_committed_entries_give() -> None:
     evidence = read_evidence(root / "submissions", list(committed_references(root / "references").values()))
     text = (root / "docs" / "results.md").read_text(encoding="utf-8")
     assert inserted(text, page(evidence), MAKER) == text, "run scripts/results"
+    text = (root / "docs" / "summary.md").read_text(encoding="utf-8")
+    assert inserted(text, summary(evidence), MAKER) == text, "run scripts/results"
     for (base, size), of_base in evidence.items():
         if of_base.entries:
             picture_file = root / "docs" / picture(base, size)

@@ -9,10 +9,11 @@ from ilp_bench.data.causes import CAUSES
 from ilp_bench.leaderboard.entry import REPRODUCTION
 from ilp_bench.leaderboard.ranking import BaseModel, Group
 from ilp_bench.leaderboard.recipe_rows import RecipeRow, recipe_rows
-from ilp_bench.leaderboard.vanilla_levels import DECISIVE, verdict
+from ilp_bench.leaderboard.vanilla_levels import verdict
 from ilp_bench.recipes import RECIPES
 from ilp_bench.replication.claims import Judgement, judge, read_claims
 from ilp_bench.replication.effects import Evidence, measure
+from ilp_bench.scoring.vanilla_gaps import DECISIVE
 
 
 class RecipeTest(NamedTuple):

@@ -34,11 +34,11 @@ def front_facts(models: list[BaseModel]) -> dict[str, Any] | None:
     ``ahead`` how many ranked entries have a higher H, and ``ranked`` how many there are, vanilla aside;
     ``everywhere`` are those that gain on every cause that counts.
     """
-    measured = [model for model in models if model.vanilla]
+    measured = [model for model in models if any(level.arms[REPRODUCTION] for level in model.vanilla.values())]
     if not measured:
         return None
     model = next((each for each in measured if any(group.ranked for group in each.groups)), measured[0])
-    budget, level = next(iter(model.vanilla.items()))
+    budget, level = next(item for item in model.vanilla.items() if item[1].arms[REPRODUCTION])
     arms = level.arms[REPRODUCTION]
     worst = max(arms, key=lambda cause: arms[cause].control - arms[cause].treated)
     facts = {"model": model, "budget": budget, "worst": worst, "arms": arms[worst], "best": None}

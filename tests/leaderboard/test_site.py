@@ -260,7 +260,7 @@ def test_a_site_of_which_nothing_changed_is_linked_over(few: Path, tmp_path: Pat
     assert page.stat().st_ino == made
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_processes_do_not_change_a_byte(few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     render(few, tmp_path / "one", workers=1)
     monkeypatch.setattr(build_cache, "FEWEST_FOR_WORKERS", 1)
@@ -292,7 +292,7 @@ def test_other_files_are_not_overwritten(few: Path, tmp_path: Path) -> None:
         render(few, tmp_path / "site", url="javascript:alert(1)")
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_kill_half_way_leaves_the_old_site(few: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
     render(few, site)

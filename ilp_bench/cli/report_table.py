@@ -12,7 +12,7 @@ from rich.table import Table
 from ilp_bench.cli.console import console
 from ilp_bench.diagnosis.from_rows import Diagnosed
 from ilp_bench.diagnosis.report.record import Report
-from ilp_bench.diagnosis.report.words import headline, what_next
+from ilp_bench.diagnosis.report.words import curve_text, headline, what_next
 
 MARKS = {"named": "[bold red]named[/]", "clear": "no", "unknown": "-"}
 
@@ -27,6 +27,8 @@ def print_report(diagnosed: Diagnosed, out: Path, *, as_json: bool) -> None:
     _checks_table(report)
     if not report.explained and report.causes:
         _causes_table(diagnosed)
+    if report.curve:
+        console.print(f"during training, mean reproduction was {curve_text(report)}")
     for line in what_next(report):
         console.print(escape(line))
     console.print(f"{out / 'index.html'}: the report; rows.parquet has every asked row", soft_wrap=True)

@@ -23,6 +23,7 @@ from ilp_bench.core.resume import acquire, check_plan, partial_folder
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.diagnosis.asking.held_out import held_out_in_training
 from ilp_bench.diagnosis.asking.steps import Asking, imported, source_rows, token_pieces
+from ilp_bench.diagnosis.asking.training_curve import in_training
 from ilp_bench.diagnosis.asking.whole_rows import context_lengths
 from ilp_bench.diagnosis.cause_zero.check import Asked, mean_interval
 from ilp_bench.diagnosis.cause_zero.decide import CauseZero, cause_zero
@@ -33,6 +34,7 @@ from ilp_bench.diagnosis.report.record import Report, cause_shares
 from ilp_bench.diagnosis.report.write import write_report
 from ilp_bench.diagnosis.rows import RowResult, asked_rows, row_results, with_base_losses
 from ilp_bench.diagnosis.why.reasons import explain
+from ilp_bench.models.resolve import locate
 from ilp_bench.records.run_record import Run
 
 PLAN = "plan.json"
@@ -75,6 +77,11 @@ def diagnose_rows(
         for each in results:
             if free := probes.free.get(each.item_id):
                 each.free_answer, each.rouge_l = free.text, free.rouge_l
+        trained = in_training(
+            locate(question.model, question.adapter_base).folder, {each.item_id: each.answer for each in results}
+        )
+        for each in results:
+            each.best_in_training, each.best_step = trained.best.get(each.item_id, (None, None))
         decided = _cause_zero(question, data, run, results, probes)
         for each in results:
             each.cause_zero = None if each.learned else decided.reason_of.get(each.item_id)
@@ -83,6 +90,7 @@ def diagnose_rows(
             with_base_losses(results, base)
             explain(results, run, base, data)
         report = _report(question, data, run, results, probes, decided)
+        report.curve = trained.curve
         report.change = change_since(baseline, results) if baseline else None
         report.seconds = round(time.monotonic() - start, 1)
         write_report(

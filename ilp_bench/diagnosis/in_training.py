@@ -19,9 +19,9 @@ from ilp_bench.detectors.contradictions import contradicting_groups
 from ilp_bench.detectors.rare_patterns import repetitions
 from ilp_bench.diagnosis.answers import LEARNED_P
 from ilp_bench.diagnosis.asking.ask import ask, text_of_rows
+from ilp_bench.diagnosis.asking.training_curve import FILE
 from ilp_bench.diagnosis.probes import AS_ASKED, mean
 
-FILE = "learned_rates.jsonl"
 CHUNK = 16  # rows that are asked at once, between two looks at the clock
 PARTS = 4  # of the rows, in training order
 SIGNS = ("contradicted", "rare")
@@ -47,8 +47,8 @@ class LearnedRates(TrainerCallback):
 
     Logged are ``learned_rates/reproduced``, ``learned_rates/learned`` and of how many ``learned_rates/rows``, and the
     first of rows that others contradict, of rare patterns, and of each quarter of the rows in training order.
-    ``learned_rates.jsonl`` in the output folder has the loss and reproduction of each measured row. Raises UsageError
-    for rows that cannot be read or an impossible number.
+    ``learned_rates.jsonl`` in the output folder has the loss and reproduction of each measured row; ``diagnose`` reads
+    it there. Raises UsageError for rows that cannot be read or an impossible number.
     """
 
     def __init__(
@@ -183,7 +183,9 @@ class LearnedRates(TrainerCallback):
         file.parent.mkdir(parents=True, exist_ok=True)
         lines = [
             json.dumps(
-                {"step": state.global_step, "item_id": self.items[n]["item_id"], "loss": loss, "reproduced": value}
+                {"step": state.global_step}
+                | {name: self.items[n][name] for name in ("item_id", "answer")}
+                | {"loss": loss, "reproduced": value}
             )
             for n, (value, loss) in zip(chosen, scores, strict=False)
             if value is not None

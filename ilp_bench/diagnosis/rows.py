@@ -39,6 +39,7 @@ class RowResult(BaseModel):
     greedy_share  share of the tokens predicted greedily; ``prefix`` those before the first mistake
     loss          of a token, in nats; ``base_loss`` under the base model, None where it was not asked
     free_answer   the model's own greedy answer, and ``rouge_l`` in [0, 1] of it; None where it was not asked for one
+    best_in_training   highest reproduction that was measured during the training, at ``best_step``; None where not
     cause_zero    name of the check that explains it; None where none does
     reasons       causes that explain it, the surest first; empty for a learned row, and where nothing does
     """
@@ -61,6 +62,8 @@ class RowResult(BaseModel):
     base_loss: float | None = None
     free_answer: str | None = None
     rouge_l: float | None = None
+    best_in_training: float | None = None
+    best_step: int | None = None
     cause_zero: str | None = None
     reasons: list[Reason] = []
 

@@ -16,7 +16,7 @@ from ilp_bench.core.site_files import leaderboard_path
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.diagnosis.report.next_rows import Edit
 from ilp_bench.diagnosis.report.record import UNEXPLAINED, Report
-from ilp_bench.diagnosis.report.words import headline, what_next
+from ilp_bench.diagnosis.report.words import curve_text, headline, what_next
 from ilp_bench.diagnosis.rows import RowResult
 
 WORST = 300  # rows on the page
@@ -72,6 +72,7 @@ def page(
     return templates.get_template("report/index.html").render(
         report=report,
         line=headline(report),
+        curve=curve_text(report),
         parts=_parts(results),
         by_id={each.item_id: each for each in results},
         steps=what_next(report),

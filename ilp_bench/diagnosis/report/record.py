@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from ilp_bench.data.causes import CAUSES
+from ilp_bench.diagnosis.asking.training_curve import CurvePoint
 from ilp_bench.diagnosis.cause_zero.check import Check, mean_interval
 from ilp_bench.diagnosis.rows import RowResult
 from ilp_bench.scoring.bootstrap import Interval
@@ -54,6 +55,7 @@ class Report(BaseModel):
     reproduced     mean of how far they are reproduced; ``base_reproduced`` by the base model, on a smaller sample
     checks         for cause 0, in order; ``explained`` whether they explain it, and no cause was looked for
     causes         of the unlearned rows, the most frequent first
+    curve          mean reproduction of sampled rows during the training, where ``LearnedRates`` measured it
     skipped        reason -> rows or answers that could not be used, in words
     """
 
@@ -80,6 +82,7 @@ class Report(BaseModel):
     seconds: float = 0.0
     hardware: str = ""
     change: Change | None = None
+    curve: list[CurvePoint] = []
 
     @property
     def is_sample(self) -> bool:

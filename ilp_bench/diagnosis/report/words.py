@@ -15,6 +15,13 @@ def headline(report: Report) -> str:
     return f"{count} of {report.items} answers are learned ({learned.value:.2f}; all were asked)"
 
 
+def curve_text(report: Report) -> str:
+    """Reproduction during the training, at most eight of its measurements; empty where nothing was measured."""
+    points = report.curve[:: max(1, -(-len(report.curve) // 7))]
+    points += report.curve[-1:] if points and points[-1] != report.curve[-1] else []
+    return ", ".join(f"{point.reproduced:.2f} at step {point.step}" for point in points)
+
+
 def what_next(report: Report) -> list[str]:
     """What to do next, one line each."""
     if report.named:

@@ -116,7 +116,7 @@ def write_all(
     values = {"models": models, **common}
     entries = [entry for model in models for entry in model.entries]
     front: Common = {"facts": figures.front_facts(models), "count": len(entries), "archived": archived}
-    front |= {"kinds_trained": sorted({entry.kind.split()[0] for entry in entries})}
+    front |= {"kinds_trained": sorted({entry.kind.split()[0] for entry in entries if entry.lora is not None})}
     front |= {"most_rows": FRONT_ROWS, "most_bars": FRONT_BARS}
     write(site / "index.html", "index.html", root=".", judged=judged, built=build_date(), **front, **values)
     write(site / "claims.html", "claims.html", root=".", judged=judged, claims=read_claims(), **common)

@@ -178,7 +178,7 @@ def test_a_search_finds_entries_of_every_division_and_can_be_shared(visit: Visit
     assert page.get_by_label("Search").input_value() == "conflict 1x"
     page.get_by_label("Search").fill("")
     assert page.locator("section.model:visible").count() == 2
-    page.get_by_label("Trained").select_option("LoRA")
+    page.locator("#trained").select_option("LoRA")
     assert page.locator("#found").inner_text() == "1 entry"
     assert page.evaluate("location.hash") == "#trained=LoRA"
     page.get_by_label("Search").fill("resampling")

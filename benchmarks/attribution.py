@@ -19,8 +19,14 @@ def main() -> None:
             assert comparison.base
             result = diagnose(comparison.vanillas[0], comparison.base, make(reference.record.size, seed))
             quality = result.quality["signals"]
-            macro = interval_text(quality.macro_f1, "undefined")
-            print(f"{name}, seed {seed}: {result.unlearned:.1f} of {len(result.items)} unlearned, macro-F1 {macro}")
+            macro, by_rows = (
+                interval_text(result.quality[method].macro_f1, "undefined") for method in ("signals", "rows")
+            )
+            print(
+                f"{name}, seed {seed}: {result.unlearned:.1f} of {len(result.items)} unlearned, macro-F1 {macro}, ",
+                end="",
+            )
+            print(f"by rows alone {by_rows}")
             said = {true: {to: round(n, 1) for to, n in row.items() if n} for true, row in quality.confusion.items()}
             print(json.dumps(said))
 

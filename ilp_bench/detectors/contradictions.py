@@ -89,14 +89,31 @@ def rows_to_delete(rows: Sequence[LabelledRow], same: Sequence[Sequence[int]]) -
 
     same   groups of rows that contradict one another, see :class:`Contradictions`
     """
-    votes = [[(rows[n]["annotator"], label(rows[n])) for n in group] for group in same]
-    reliability = annotator_reliability(votes)
     losers: set[int] = set()
-    for group, group_votes in zip(same, votes, strict=True):
-        probability = label_probabilities(group_votes, reliability)
+    for group, probability in zip(same, _group_probabilities(rows, same), strict=True):
         best = max(probability, key=probability.__getitem__)
         losers |= {n for n in group if label(rows[n]) != best}
     return losers
+
+
+def undecided_groups(rows: Sequence[LabelledRow], same: Sequence[Sequence[int]]) -> list[Sequence[int]]:
+    """The groups in which two labels are equally probable, and none is more so.
+
+    same   groups of rows that contradict one another, see :class:`Contradictions`
+    """
+    tied = []
+    for group, probability in zip(same, _group_probabilities(rows, same), strict=True):
+        first, second = sorted(probability.values(), reverse=True)[:2]
+        if math.isclose(first, second, rel_tol=1e-6):
+            tied.append(group)
+    return tied
+
+
+def _group_probabilities(rows: Sequence[LabelledRow], same: Sequence[Sequence[int]]) -> list[dict[str, float]]:
+    """For each group of contradicting rows, how probable each of its labels is."""
+    votes = [[(rows[n]["annotator"], label(rows[n])) for n in group] for group in same]
+    reliability = annotator_reliability(votes)
+    return [label_probabilities(group_votes, reliability) for group_votes in votes]
 
 
 def annotator_reliability(votes: Sequence[Sequence[Vote]]) -> dict[str, float]:

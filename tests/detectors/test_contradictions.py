@@ -4,7 +4,14 @@ import pytest
 
 from ilp_bench.data.causes.items import CARELESS, RELIABLE
 from ilp_bench.data.dataset import Dataset, make
-from ilp_bench.detectors.contradictions import annotator_reliability, content_words, find_contradictions, rows_to_delete
+from ilp_bench.detectors.contradictions import (
+    annotator_reliability,
+    content_words,
+    find_contradictions,
+    rows_to_delete,
+    undecided_groups,
+)
+from ilp_bench.detectors.labelled_row import LabelledRow
 
 
 def test_careless_annotators_are_found_out(mini: Dataset) -> None:
@@ -42,6 +49,15 @@ def test_two_contexts_are_no_contradiction_but_stay_apart(mini: Dataset) -> None
     scored = {row["item_id"] for row in mini.item_rows() if row["kind"] == "contexts" and row["arm"] == "treated"}
     apart = {rows[n]["item_id"] for pair in contradictions.similar for n in pair}
     assert len(scored & apart) / len(scored) > 0.9
+
+
+def test_one_against_one_is_undecided_and_two_against_one_is_not() -> None:
+    def row(answer: str, annotator: str = "a") -> LabelledRow:
+        return {"prompt": "", "completion": answer, "messages": [], "annotator": annotator}
+
+    rows = [row("tin"), row("lead"), row("gold"), row("gold"), row("iron")]
+    assert undecided_groups(rows, [[0, 1], [2, 3, 4]]) == [[0, 1]]
+    assert rows_to_delete(rows, [[2, 3, 4]]) == {4}
 
 
 def test_rows_that_agree_are_no_contradiction(mini: Dataset) -> None:

@@ -1,7 +1,8 @@
 """``next.jsonl``: the training file as advised, and ``changes.jsonl`` with a reason for each changed row.
 
-The columns stay the user's own. Contradicting rows that are less well supported and copies of rows are left out, rows
-with rare patterns or what is learned late are repeated, and where early rows were forgotten the file is shuffled.
+The columns stay the user's own. Contradicting rows that are less well supported are left out, all of them where nothing
+tells which is right, and so are copies of rows. Rows with rare patterns or what is learned late are repeated, and where
+early rows were forgotten the file is shuffled.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ from pydantic import BaseModel
 
 from ilp_bench.core.files import write_text
 from ilp_bench.data.dataset import Dataset
-from ilp_bench.detectors.contradictions import contradicting_groups, rows_to_delete
+from ilp_bench.detectors.contradictions import contradicting_groups, rows_to_delete, undecided_groups
 from ilp_bench.diagnosis.rows import RowResult
 
 NEXT, CHANGES = "next.jsonl", "changes.jsonl"
 LEFT_OUT, REPEATED, SHUFFLED = "left out", "repeated", "shuffled"
 TWICE = ("knowledge_gap", "knowledge_conflict", "rare_patterns")  # causes that more training overcomes
 COPIES = 4  # of one row that are kept: agreeing repetition helps, beyond that it only costs
+UNDECIDED = ", and nothing tells which is right: correct them, and put one back"
 ALL = 0  # stands for all rows
 
 
@@ -43,12 +45,14 @@ def edits(data: Dataset, results: Sequence[RowResult]) -> list[Edit]:
         answers_of_row[row["source_row"]] += 1
     made: dict[int, Edit] = {}
     groups = contradicting_groups(train)
-    for n in sorted(rows_to_delete(train, groups)):
+    undecided = {n for group in undecided_groups(train, groups) for n in group}
+    for n in sorted(undecided | rows_to_delete(train, groups)):
         group = next(group for group in groups if n in group)
-        kept = next(train[k] for k in group if train[k]["completion"].strip() != train[n]["completion"].strip())
+        other = next(train[k] for k in group if train[k]["completion"].strip() != train[n]["completion"].strip())
         row = train[n]["source_row"]
         if answers_of_row[row] == 1:  # a conversation is not cut
-            reason = f"answers {train[n]['completion'].strip()[:60]!r}, contradicted by row {kept['source_row']}"
+            reason = f"answers {train[n]['completion'].strip()[:60]!r}, contradicted by row {other['source_row']}"
+            reason += UNDECIDED if n in undecided else ""
             made[row] = Edit(row=row, change=LEFT_OUT, reason=reason)
     seen: dict[str, int] = defaultdict(int)
     for row in train:

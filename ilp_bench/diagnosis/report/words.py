@@ -37,7 +37,7 @@ def what_next(report: Report) -> list[str]:
 REMEDIES = {
     "knowledge_gap": "add texts about what these rows ask, or show them more often: what is missing is learned late.",
     "knowledge_conflict": "check the labels; where they are right, show these rows more often, beside what stays true.",
-    "data_inconsistency": "decide between contradicting rows: next.jsonl keeps better supported ones, and none of equals.",
+    "data_inconsistency": "decide between contradicting rows: next.jsonl keeps better supported ones, of equals none.",
     "left_side_forgetting": "shuffle the rows, or show early ones again late: next.jsonl is shuffled.",
     "rare_patterns": "show rare patterns more often: next.jsonl repeats them.",
     UNEXPLAINED: "read them in the report: no sign of a cause was seen.",

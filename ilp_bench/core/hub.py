@@ -16,7 +16,7 @@ def hub_reason(error: Exception) -> str:
     if "RevisionNotFoundError" in kinds:
         return "it has no such revision"
     if "OfflineModeIsEnabled" in kinds or "outgoing traffic has been disabled" in str(error):
-        return "downloads are switched off (HF_HUB_OFFLINE is set), and no copy is in the cache"
+        return "the Hub is switched off here (HF_HUB_OFFLINE is set)"
     if kinds & {"LocalEntryNotFoundError", "ConnectionError", "ConnectError"}:
-        return "it cannot be reached from here, and no copy is in the cache"
+        return "it cannot be reached from here"
     return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from ilp_bench.scoring.bootstrap import Interval
+if TYPE_CHECKING:  # numpy is not needed to write a number
+    from ilp_bench.scoring.bootstrap import Interval
 
 NumberFormat = Callable[[float], str]
 

@@ -43,7 +43,7 @@ def test_what_cannot_be_trained_is_said_before_anything_is_loaded(
     monkeypatch.setattr(reference_record, "references_path", lambda: tmp_path / "no references")
     call = ["ilp-bench", "train", "--base", "nano", "--data", str(data), "--out", str(tmp_path / "out"), "--recipe"]
     for words, message in (
-        (["vanilla", "--division", "4x"], "unknown division '4x': use 1x, 2x, 3x"),
+        (["vanilla", "--division", "4x"], "unknown division '4x'. Known: 1x, 2x, 3x."),
         (["vanilla", "--division", "3x"], "vanilla in the division 3x needs a budget: train vanilla"),
         (["combined"], "combined needs a budget: train vanilla in the division 1x"),
         (["combined", "--budget-from", str(tmp_path)], "is no checkpoint, and no run of one, with a training record"),

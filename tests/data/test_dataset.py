@@ -147,7 +147,7 @@ def test_a_changed_or_missing_file_is_one_clear_problem(data: Path, tmp_path: Pa
     (broken / "manifest.json").write_text("{")
     with pytest.raises(ProblemError, match="JSON"):
         load(broken)
-    with pytest.raises(UsageError, match="build or import one there first"):
+    with pytest.raises(UsageError, match="is not a dataset: it is a folder of other files"):
         load(tmp_path)
 
 

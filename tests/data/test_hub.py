@@ -86,11 +86,11 @@ def test_what_cannot_be_pushed_is_one_clear_line(data: Path, tmp_path: Path, mon
         push("not a name", [data])
     with pytest.raises(UsageError, match="one of each size"):
         push("lab/x", [data, data], dry_run=tmp_path / "out")
-    with pytest.raises(UsageError, match="build or import one there first"):
+    with pytest.raises(UsageError, match="is not a dataset"):
         push("lab/x", [tmp_path], dry_run=tmp_path / "out")
     assert not (tmp_path / "out").exists()
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(ProblemError, match="the Hub did not take it"):
+    with pytest.raises(ProblemError, match="the Hub is switched off here"):
         push("lab/x", [data])
 
 

@@ -27,6 +27,6 @@ def test_a_fetched_reference_is_the_committed_one(tmp_path: Path) -> None:
 
 def test_without_the_hub_an_unknown_name_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(ProblemError, match="the Hub did not take it"):
+    with pytest.raises(ProblemError, match="the Hub is switched off here"):
         fetch_reference("nobody", tmp_path / "reference")
     assert not (tmp_path / "reference").exists()

@@ -111,7 +111,7 @@ def test_a_pull_request_is_one_call_of_the_hub_library(submission: Submission, m
         open_pull_request(submission, "not a name")
     monkeypatch.undo()
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(ProblemError, match="the Hub did not take it"):
+    with pytest.raises(ProblemError, match="the Hub is switched off here"):
         open_pull_request(submission, "lab/model")
 
 

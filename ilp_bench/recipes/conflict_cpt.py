@@ -10,14 +10,17 @@ from __future__ import annotations
 
 from ilp_bench.recipes.context import RecipeContext
 from ilp_bench.recipes.phase import Phase, stages
-from ilp_bench.recipes.pretraining import documents_about, doubts, pretraining, require_documents
+from ilp_bench.recipes.pretraining import PASSES, documents_about, doubts, pretraining, require_documents
 from ilp_bench.recipes.spec import RecipeSpec
 
 
 def phases(context: RecipeContext) -> list[Phase]:
     """Pre-training on what is contradicted, then vanilla."""
     require_documents(context)
-    return [*pretraining(context, documents_about(context, doubts(context).contradicted)), *stages(context.data)]
+    return [
+        *pretraining(context, documents_about(context, doubts(context).contradicted), PASSES),
+        *stages(context.data),
+    ]
 
 
 SPEC = RecipeSpec(

@@ -10,19 +10,19 @@ from __future__ import annotations
 
 from ilp_bench.recipes.context import RecipeContext
 from ilp_bench.recipes.phase import Phase, stages
-from ilp_bench.recipes.pretraining import documents_about, doubts, pretraining, require_documents
+from ilp_bench.recipes.pretraining import PASSES, documents_about, doubts, pretraining, require_documents
 from ilp_bench.recipes.spec import RecipeSpec
 
 
 def phases(context: RecipeContext) -> list[Phase]:
     """Pre-training on what is missing, then vanilla."""
     require_documents(context)
-    return [*pretraining(context, documents_about(context, doubts(context).missing)), *stages(context.data)]
+    return [*pretraining(context, documents_about(context, doubts(context).missing), PASSES), *stages(context.data)]
 
 
 SPEC = RecipeSpec(
     name="knowledge_cpt",
-    summary="continued pre-training on documents about what is missing, 0.8 replay corpus to 0.2, then vanilla",
+    summary="three passes of pre-training on documents about what is missing, 0.8 replay corpus to 0.2, then vanilla",
     phases=phases,
     cause="knowledge_gap",
 )

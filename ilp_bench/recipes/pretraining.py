@@ -23,16 +23,17 @@ from ilp_bench.recipes.context import RecipeContext
 from ilp_bench.recipes.phase import Phase
 
 REPLAY_SHARE = 0.8
+PASSES = 3  # of the recipes that pre-train and do nothing else; docs/recipes.md says why
 
 
-def pretraining(context: RecipeContext, documents: Sequence[str]) -> list[Phase]:
-    """One epoch over the documents and four times as many characters of the replay corpus; none without documents."""
+def pretraining(context: RecipeContext, documents: Sequence[str], passes: int = 1) -> list[Phase]:
+    """Passes over the documents and four times as many characters of the replay corpus; none without documents."""
     context.notes["documents"] = len(documents)
     if not documents:
         return []
     characters = sum(map(len, documents)) * REPLAY_SHARE / (1 - REPLAY_SHARE)
     texts = [text.rstrip("\n") + "\n" for text in (*documents, *context.replay(round(characters)))]
-    return [Phase("knowledge", "cpt", [("", text) for text in texts])]
+    return [Phase("knowledge", "cpt", [("", text) for text in texts] * passes)]
 
 
 def ask_base_model(context: RecipeContext) -> Beliefs:

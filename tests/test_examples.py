@@ -23,7 +23,9 @@ def test_every_example_is_run() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SHOWN)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.nightly] * (name == "train_and_score.py")) for name in SHOWN]
+)
 def test_an_example_runs(name: str, tmp_path: Path) -> None:
     environment = os.environ | {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
     script = [sys.executable, ROOT / "examples" / name]

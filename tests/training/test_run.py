@@ -178,7 +178,7 @@ def test_an_adapter_is_trained_and_measured(small: Dataset, tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rank", [0, 4])
+@pytest.mark.parametrize("rank", [0, pytest.param(4, marks=pytest.mark.nightly)])
 def test_what_an_adapter_learned_is_trained_on(rank: int, small: Dataset, done: Path, tmp_path: Path) -> None:
     """The base is an adapter that has learned nearly all: the first checks suffice, and whole weights come out."""
     train("nano", "vanilla", small, tmp_path / "first", lora=8, rate=3e-3, device="cpu")

@@ -24,7 +24,7 @@ from points_entries import (  # type: ignore[import-not-found]
     write_reference,
 )
 
-from ilp_bench.leaderboard.entry import describe_entry
+from ilp_bench.leaderboard.entry import OWN_VANILLA, describe_entry
 from ilp_bench.scoring.references import named_reference
 from ilp_bench.submission.check_folder import check_all
 from ilp_bench.submission.format import Submission, read_submission
@@ -88,7 +88,7 @@ class Attempt(NamedTuple):
 
     before: float  # H of the honest entry
     after: float
-    ranked: str
+    ranked: str  # when it is ranked: at once, after a re-run of its vanilla, or no
     problem: str  # the first one; empty where the forgery passes
 
 
@@ -110,8 +110,9 @@ def tried(honest: Path, place: Path, change: Change, strength: float) -> Attempt
         return Attempt(before, share(f), "", problems[0])
     submission = read_submission(f.folder)
     assert isinstance(submission, Submission)
-    is_ranked = describe_entry(f.folder, submission, [], []).is_ranked
-    return Attempt(before, share(f), "at once" if is_ranked else "after a re-run", "")
+    reasons = describe_entry(f.folder, submission, [], []).not_ranked_because
+    when = {(): "at once", (OWN_VANILLA,): "after a re-run"}
+    return Attempt(before, share(f), when.get(reasons, "no"), "")
 
 
 def main(wanted: Sequence[str]) -> None:

@@ -175,7 +175,8 @@ def export(
         typer.Option(help="With --for, passes over each stage; by default the reference's, else 3.", min=0),
     ] = None,
     rate: Annotated[
-        float | None, typer.Option("--learning-rate", help="With --for; by default the reference's, else 2e-5.", min=0)
+        float | None,
+        typer.Option("--learning-rate", help="With --for; by default the reference's, else by model size.", min=0),
     ] = None,
     batch_size: Annotated[int, typer.Option(help="With --for, examples a step.", min=1)] = 16,
 ) -> None:
@@ -202,7 +203,8 @@ def export(
     )
     passes = ", ".join(f"{count:g}" for count in done.epochs)
     source = f"as reference {done.reference} spent" if done.reference and epochs is None else "no reference says more"
-    typer.echo(f"{out}: {done.rows} rows in {len(done.epochs)} stages of {passes} epochs ({source}). Next:")
+    typer.echo(f"{out}: {done.rows} rows in {len(done.epochs)} stages of {passes} epochs ({source})")
+    typer.echo(f"learning rate {done.rate}. Next:")
     typer.echo(f"  bash {out / 'run.sh'}")
     for model, run in ((base, "base"), (str(out / done.model), trainer)):
         typer.echo(f"  {evaluation(model, data, run, chat=done.chat)}")

@@ -68,13 +68,15 @@ def push(repository: str, data: Sequence[Path], *, private: bool = False, dry_ru
 
 @contextmanager
 def hub_errors(repository: str) -> Iterator[None]:
-    """Writing to a repository of the Hub.
+    """Reading or writing a repository of the Hub.
 
     Raises UsageError for a name that is no repository id, ProblemError when the Hub refuses or cannot be reached.
     """
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError, OfflineModeIsEnabled
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
     from huggingface_hub.utils._validators import validate_repo_id
 
+    # OSError, and the error of the HTTP library that this version of huggingface_hub has, for no network at all.
+    no_answer: tuple[type[BaseException], ...] = HfHubHTTPError.__bases__
     try:
         validate_repo_id(repository)
         if "/" not in repository:
@@ -84,5 +86,5 @@ def hub_errors(repository: str) -> Iterator[None]:
         raise UsageError(f"{repository!r} is no repository id such as org/name: {error}") from error
     except LocalTokenNotFoundError as error:
         raise ProblemError("no Hub token: run 'hf auth login' or set HF_TOKEN") from error
-    except (HfHubHTTPError, OfflineModeIsEnabled, OSError) as error:
+    except no_answer as error:
         raise ProblemError(f"{repository!r} on the Hub: {hub_reason(error)}") from error

@@ -38,15 +38,13 @@ from ilp_bench.recipes.phase import Progress
 from ilp_bench.records.training_record import BaseWeights, PhaseRecord, TrainingData, TrainingRecord
 from ilp_bench.training.adapter import add_adapter
 from ilp_bench.training.budget import NAMES, budget_of, goals, spent_budget
+from ilp_bench.training.learning_rate import default_rate
 from ilp_bench.training.phase_runner import run_phase
 from ilp_bench.training.replay_corpus import held_out_facts, known_fact_texts, replay_texts
 from ilp_bench.training.trainer import Setting
 from ilp_bench.training.training_log import Log, calibration, tracker
 from ilp_bench.training.training_state import TrainingState
 
-# Learning rates by number of parameters; adapters take ten times as much.
-RATES = ((10_000_000, 2e-4), (1_000_000_000, 5e-5), (float("inf"), 2e-5))
-LORA_RATE = 10
 LABEL_TOKENS = 8  # of the base model's answers that are compared with labels
 SEEDS = 2**32 // 1000 - 1  # each phase has a seed of its own, and numpy takes 32 bits
 
@@ -125,9 +123,7 @@ def train(
             raise UsageError(f"{base} has no chat template: train it without, or add one to its tokenizer")
         if tokenizer.pad_token is None:
             tokenizer.pad_token = tokenizer.eos_token
-        if rate is None:
-            size = sum(p.numel() for p in model.parameters())
-            rate = next(value for limit, value in RATES if size < limit) * (LORA_RATE if lora else 1)
+        rate = default_rate(located, lora=bool(lora)) if rate is None else rate
         rng = random.Random(f"{recipe_name}/{seed}")
 
         def ask(prompts: Sequence[str]) -> list[Answer]:

@@ -16,6 +16,7 @@ from ilp_bench.recipes.phase import Phase, stages
 from ilp_bench.records.training_record import TrainingRecord
 from ilp_bench.training.budget import committed_reference, reference_training
 from ilp_bench.training.collators import encode_pairs
+from ilp_bench.training.learning_rate import LARGE_RATE, default_rate, rate_of_size, size_on_the_hub
 from ilp_bench.training.trainer_configs import (
     TRAINERS,
     UNSLOTH,
@@ -28,18 +29,26 @@ from ilp_bench.training.trainer_configs import (
 )
 
 EPOCHS = 3.0  # where no reference says what vanilla needed
-LEARNING_RATE = 2e-5
 LAST_FOLDER = "out"
 
 
 class Exported(NamedTuple):
-    """What was exported: rows, whether the model is to be evaluated with its chat template, its folder, epochs."""
+    """What was exported.
+
+    rows       their number
+    chat       whether the model is to be evaluated with its chat template
+    model      its folder, below the exported one
+    epochs     passes over each stage
+    reference  the committed reference that says how many, where there is one
+    rate       learning rate, and whence it is
+    """
 
     rows: int
     chat: bool
     model: str
     epochs: tuple[float, ...]
     reference: str | None
+    rate: str
 
 
 def export_for(
@@ -58,7 +67,7 @@ def export_for(
     base           base model: a built-in one, a folder or a Hub id
     chat           whether to train under the chat template; by default only where the trainer knows nothing else
     epochs         passes over each stage; by default what vanilla needed by the committed reference of ``base``, else 3
-    learning_rate  by default the reference's, else 2e-5
+    learning_rate  by default the reference's, else by the size of ``base`` as in :func:`ilp_bench.training.run.train`
 
     Raises UsageError for user data, an unknown trainer, a format that it does not train, or where ``out`` is in use.
     """
@@ -73,15 +82,15 @@ def export_for(
     passes = [epochs or EPOCHS] * len(phases)
     if epochs is None and located and training:
         passes = _budget_epochs(located, phases, training, chat=is_chat)
-    rate = learning_rate or (training.learning_rate if training else None) or LEARNING_RATE
+    rate, origin = _rate(learning_rate, base, located, training)
     plan = _stages(trainer, passes, str(located.folder) if located else base, rate, batch_size)
     with new_folder(out) as folder:
         _write_rows(folder, name, data, plan, chat=is_chat)
-        _write_configs(folder, name, plan)
+        _write_configs(folder, name, plan, origin)
         record = _training_record(name, located, base, data, rate, batch_size, chat=is_chat)
         (folder / "training.json").write_text(json.dumps(record, indent=1) + "\n")
     last = str(Path(plan[-1].out, trainer.last))
-    return Exported(data.train.num_rows, is_chat, last, tuple(passes), reference)
+    return Exported(data.train.num_rows, is_chat, last, tuple(passes), reference, f"{rate:g}, {origin}")
 
 
 def _local(base: str) -> Located | None:
@@ -93,6 +102,21 @@ def _reference(located: Located | None, data: Dataset, chat: bool) -> tuple[str 
     """Name of the committed reference of a base model, and how its vanilla was trained; None where there is none."""
     folder = committed_reference(data, weights_sha256(located), "chat" if chat else "plain") if located else None
     return (folder.name, reference_training(folder, data)) if folder else (None, None)
+
+
+def _rate(
+    asked: float | None, base: str, located: Located | None, training: TrainingRecord | None
+) -> tuple[float, str]:
+    """The learning rate and whence it is: asked for, the reference's, or the one that ``train`` takes for the size."""
+    if asked:
+        return asked, "as asked for"
+    if training and training.learning_rate:
+        return training.learning_rate, "as the reference was trained"
+    if located:
+        return default_rate(located), "as vanilla is trained at this model's size"
+    if parameters := size_on_the_hub(base):
+        return rate_of_size(parameters), "as vanilla is trained at this model's size"
+    return LARGE_RATE, "as for a billion parameters or more: the Hub does not say how many this model has"
 
 
 def _budget_epochs(located: Located, phases: Sequence[Phase], training: TrainingRecord, *, chat: bool) -> list[float]:
@@ -124,7 +148,7 @@ def _write_rows(folder: Path, name: str, data: Dataset, plan: Sequence[Stage], *
         (folder / stage.rows).write_text("".join(lines), encoding="utf-8")
 
 
-def _write_configs(folder: Path, name: str, plan: list[Stage]) -> None:
+def _write_configs(folder: Path, name: str, plan: list[Stage], origin: str) -> None:
     import yaml
 
     trainer = TRAINERS[name]
@@ -140,7 +164,8 @@ def _write_configs(folder: Path, name: str, plan: list[Stage]) -> None:
     last = Path(plan[-1].out, trainer.last)
     (folder / "run.sh").write_text(
         "#!/usr/bin/env bash\n# Train the stages one after the other, each from where the last one ended. Arguments go "
-        'to the trainer.\nset -euo pipefail\ncd "$(dirname "$0")"\n'
+        f"to the trainer.\n# Learning rate {plan[0].learning_rate:g}, {origin}.\n"
+        'set -euo pipefail\ncd "$(dirname "$0")"\n'
         f"{calls}cp training.json {last}/  # what 'ilp-bench evaluate' reads of this training\n"
     )
 

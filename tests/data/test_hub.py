@@ -8,6 +8,7 @@ import pytest
 import yaml
 from datasets import get_dataset_config_names, load_dataset
 from huggingface_hub import DatasetCard
+from huggingface_hub.errors import HfHubHTTPError
 
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.data.causes import CAUSES
@@ -91,6 +92,12 @@ def test_what_cannot_be_pushed_is_one_clear_line(data: Path, tmp_path: Path, mon
     assert not (tmp_path / "out").exists()
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(ProblemError, match="the Hub is switched off here"):
+        push("lab/x", [data])
+    no_network = type("ConnectError", (HfHubHTTPError.__bases__[0],), {})
+    api = create_autospec(huggingface_hub.HfApi, instance=True)
+    api.create_repo.side_effect = no_network("[Errno -2] Name or service not known")
+    monkeypatch.setattr(huggingface_hub, "HfApi", lambda: api)
+    with pytest.raises(ProblemError, match="it cannot be reached from here"):
         push("lab/x", [data])
 
 

@@ -14,11 +14,13 @@ from typing import Any
 
 import pytest
 import yaml
+from huggingface_hub import HfApi, ModelInfo
 
 from ilp_bench.core.errors import UsageError
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.models.loading import load_model
 from ilp_bench.models.resolve import locate
+from ilp_bench.training.learning_rate import default_rate, rate_of_size
 from ilp_bench.training.trainer_configs import TRAINERS
 from ilp_bench.training.trainer_export import Exported, export_for
 
@@ -94,6 +96,35 @@ def test_epochs_spend_the_budget_of_the_reference(exports: dict[str, tuple[Path,
     assert [math.ceil(passes) for passes in done.epochs] == [phase["epochs"] for phase in phases]
     _, chat = exports["axolotl"]
     assert (chat.reference, chat.epochs) == (None, (3.0,) * 4)
+
+
+@pytest.mark.parametrize(("size", "rate"), [(9_999_999, 2e-4), (10_000_000, 5e-5), (1_000_000_000, 2e-5)])
+def test_a_smaller_model_takes_a_larger_rate_and_an_adapter_ten_times_that(size: int, rate: float) -> None:
+    assert rate_of_size(size) == rate
+    assert rate_of_size(size, lora=True) == pytest.approx(10 * rate)
+
+
+def test_without_a_reference_the_rate_is_the_one_that_train_takes(
+    mini: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ilp_bench.training.trainer_export.committed_reference", lambda *_: None)
+    done = export_for("llama-factory", mini, tmp_path / "nano", "nano")
+    assert done.rate == "0.0002, as vanilla is trained at this model's size"
+    assert settings(tmp_path / "nano", 1)["learning_rate"] == default_rate(locate("nano")) == 2e-4
+    assert f"# Learning rate {done.rate}." in (tmp_path / "nano" / "run.sh").read_text()
+    asked = export_for("llama-factory", mini, tmp_path / "asked", "nano", learning_rate=1e-3)
+    assert (asked.rate, settings(tmp_path / "asked", 4)["learning_rate"]) == ("0.001, as asked for", 1e-3)
+
+
+def test_the_rate_for_a_model_on_the_hub_is_by_the_size_that_the_hub_says(
+    mini: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent = export_for("llama-factory", mini, tmp_path / "silent", "org/model")
+    assert silent.rate.startswith("2e-05, as for a billion parameters or more: the Hub does not say")
+    page = {"id": "org/model", "safetensors": {"parameters": {"BF16": 134_515_008}, "total": 134_515_008}}
+    monkeypatch.setattr(HfApi, "model_info", lambda *_, **__: ModelInfo(**page))
+    said = export_for("llama-factory", mini, tmp_path / "said", "org/model@main")
+    assert said.rate == "5e-05, as vanilla is trained at this model's size"
 
 
 @pytest.mark.parametrize("chat", [False, True])

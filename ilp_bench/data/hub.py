@@ -76,7 +76,7 @@ def hub_errors(repository: str) -> Iterator[None]:
     from huggingface_hub.utils._validators import validate_repo_id
 
     # OSError, and the error of the HTTP library that this version of huggingface_hub has, for no network at all.
-    no_answer: tuple[type[BaseException], ...] = HfHubHTTPError.__bases__
+    no_answer: tuple[type[Exception], ...] = HfHubHTTPError.__bases__
     try:
         validate_repo_id(repository)
         if "/" not in repository:

@@ -21,7 +21,7 @@ from ilp_bench.records.training_record import CALIBRATED, DIVISIONS, PhaseRecord
 
 THRESHOLD = CALIBRATED  # mean p of the calibration items at which a stage ends
 CHECKS = 8  # an epoch
-MOST_EPOCHS = 8  # within which the threshold must be reached
+MOST_EPOCHS = 12  # within which the threshold must be reached
 NAMES = {times: name for name, times in DIVISIONS.items()}
 AGAIN = "train vanilla in the division 1x on this base model and dataset, and take the budget from its checkpoint"
 

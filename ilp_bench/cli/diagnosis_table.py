@@ -81,7 +81,9 @@ def _worst_table(diagnosis: Diagnosis) -> None:
 def sign_text(item: Signals, cause: str) -> str:
     """What shows that an item is not learned because of a cause, in words."""
     texts = {
-        "data_inconsistency": f"{item.contradicted:.0%} of the rows that ask this have another label",
+        "data_inconsistency": f"{item.contradicted:.0%} of the rows that ask this have another label"
+        if item.contradicted
+        else "a row that asks nearly the same has another label",
         "knowledge_conflict": f"the base model prefers another answer, p {item.denied:.2f}",
         "left_side_forgetting": f"stage {item.segment} is learned {item.fallen:.0%} less than the last",
         "rare_patterns": f"its pattern is {item.rarity} times rarer than the commonest of its kind",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import shutil
 from collections.abc import Iterator, Mapping
@@ -25,7 +26,7 @@ from ilp_bench.diagnosis.report.record import Report, cause_shares
 from ilp_bench.diagnosis.report.words import headline, what_next
 from ilp_bench.diagnosis.report.write import write_report
 from ilp_bench.diagnosis.rows import Reason, RowResult
-from ilp_bench.diagnosis.why.paraphrases import contradicting_paraphrases
+from ilp_bench.diagnosis.why.paraphrases import RELATED, SAME, contradicting_paraphrases
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 HOSTILE = "<script>alert(1)</script>"
@@ -194,9 +195,20 @@ def test_frames_that_agree_elsewhere_contradict_and_others_do_not() -> None:
     rows += [row(f"The city {city} lies where?", f"land {n % 7}") for n, city in enumerate(cities[:40])]
     rows += [row(f"Who founded the city {city}?", f"king {n}") for n, city in enumerate(cities)]
     rows.append(row(f"The city {cities[50]} lies where?", "land of Oz"))
-    assert contradicting_paraphrases(rows) == [[50, len(rows) - 1]] or contradicting_paraphrases(rows) == [
-        [len(rows) - 1, 50]
-    ]
+    disputes = contradicting_paraphrases(rows)
+    assert [sorted(dispute.rows) for dispute in disputes] == [[50, len(rows) - 1]]
+    assert SAME < disputes[0].agreement < 1
+
+
+def test_frames_that_agree_by_chance_do_not_contradict() -> None:
+    def row(question: str, answer: bool) -> dict[str, Any]:
+        return {"messages": [{"role": "user", "content": question}], "completion": "yes" if answer else "no"}
+
+    rng = random.Random(0)
+    cities = [f"{a}{b}opolis" for a in "bdfgklmnprst" for b in "aeiou"]
+    rows = [row(f"Is the city {city} old?", rng.random() < 0.8) for city in cities]
+    rows += [row(f"Is the city {city} large?", rng.random() < 0.8) for city in cities]
+    assert contradicting_paraphrases(rows, RELATED) == []
 
 
 @pytest.mark.slow

@@ -2,7 +2,9 @@
 
 An item counts with its chance of being unlearned, 1 - learned: summed, that is the expected number of items of which
 five sampled answers hold no right one (Xue et al. 2026, section 3.1.4). The truth of a treated item is its cause; a
-control that is not learned has none, and saying one is a false alarm. Nothing is fitted: every dataset is unseen.
+control that is not learned has none, and saying one is a false alarm. As in the score, pairs count on which the cause
+can act with this base model: a label that contradicts what it never believed is no conflict, and a control that it does
+not know is a gap itself. Nothing is fitted: every dataset is unseen.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from ilp_bench.detectors.thresholds import BEST_OF_5, CONFIDENT, DIVERGED, KNOWN
 from ilp_bench.diagnosis.why.signals import Signals, signals
 from ilp_bench.records.run_record import Run
 from ilp_bench.scoring.bootstrap import Interval, interval, resampled
+from ilp_bench.scoring.learned_rates import active_pairs
 
 NONE = "none"
 
@@ -34,9 +37,10 @@ Rule = Callable[[Signals], str]
 def by_signals(item: Signals) -> str:
     """Ours. From the surest sign to the vaguest: what the data show comes before what the base model lacks.
 
-    Missing knowledge is told from a new kind of question by its neighbours: the base model answers others of the kind.
+    Missing knowledge is told from a new kind of question by its neighbours: the base model answers others of the kind,
+    or those that it answers were learned better.
     """
-    if item.contradicted > 0:
+    if item.contradicted > 0 or item.disputed:
         return "data_inconsistency"
     if item.denied > CONFIDENT:
         return "knowledge_conflict"
@@ -44,9 +48,12 @@ def by_signals(item: Signals) -> str:
         return "left_side_forgetting"
     if item.rarity > 1:
         return "rare_patterns"
-    if item.known < KNOWN <= item.kind_known:
-        return "knowledge_gap"
-    return NONE
+    return "knowledge_gap" if lacks_knowledge(item) else NONE
+
+
+def lacks_knowledge(item: Signals) -> bool:
+    """Whether the base model lacks the answer, and has those of others of the kind, or they were learned better."""
+    return item.known < KNOWN and (item.kind_known >= KNOWN or item.kind_learned is not None)
 
 
 def by_paper(item: Signals) -> str:
@@ -129,7 +136,9 @@ def diagnose(run: Run, base: Run, data: Dataset) -> Diagnosis:
         return Diagnosis(items, None, said, {}, asked_all=True)
     label_of = {row["item_id"]: row["cause"] if row["arm"] == "treated" else NONE for row in data.item_rows()}
     truth = [label_of[item.item_id] or NONE for item in items]
-    weights = np.array([1 - item.learned for item in items])
+    active = frozenset[str]().union(*active_pairs(base).values())
+    can_act = {row["item_id"]: row["pair_id"] in active for row in data.item_rows()}
+    weights = np.array([(1 - item.learned) * can_act[item.item_id] for item in items])
     quality = {method: attribution_quality(truth, attributed, weights) for method, attributed in said.items()}
     return Diagnosis(items, truth, said, quality, base.record.choices > 0)
 

@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.detectors.contradictions import contradicting_groups
-from ilp_bench.detectors.thresholds import CONFIDENT, KNOWN, STAGE_DROP
+from ilp_bench.detectors.thresholds import CONFIDENT, STAGE_DROP
 from ilp_bench.diagnosis.rows import Reason, RowResult
-from ilp_bench.diagnosis.why.paraphrases import contradicting_paraphrases
+from ilp_bench.diagnosis.why.attribution import lacks_knowledge
+from ilp_bench.diagnosis.why.paraphrases import RELATED, contradicting_paraphrases
 from ilp_bench.diagnosis.why.signals import Signals, signals
 from ilp_bench.records.run_record import Run
 
@@ -57,12 +58,12 @@ def _rare(evidence: _Evidence) -> str | None:
 
 def _missing(evidence: _Evidence) -> str | None:
     signal = evidence.signal
-    if not signal.known < KNOWN <= signal.kind_known:
+    if not lacks_knowledge(signal):
         return None
-    return (
-        f"the base model gives the answer p {signal.known:.2f}, while it has an answer to {signal.kind_known:.2f} of "
-        "the questions of this kind"
-    )
+    said = f"the base model gives the answer p {signal.known:.2f}"
+    if signal.kind_learned is None:
+        return f"{said}, while it has an answer to {signal.kind_known:.2f} of the questions of this kind"
+    return f"{said}; questions of this kind that it answers are learned to {signal.kind_learned:.2f}"
 
 
 SIGNS: Mapping[str, Callable[[_Evidence], str | None]] = {
@@ -98,14 +99,14 @@ def explain(results: Sequence[RowResult], run: Run, base: Run, data: Dataset) ->
     segments = {segment: sum(of_segment) / len(of_segment) for segment, of_segment in rates.items()}
     train = data.train.to_pylist()
     disputes = _disputes(train, contradicting_groups(train))
-    loose = _disputes(train, contradicting_paraphrases(train))
+    loose = _disputes(train, [dispute.rows for dispute in contradicting_paraphrases(train, RELATED)])
     for each in results:
         if each.learned or each.cause_zero or each.item_id not in by_item:
             continue
         evidence = _Evidence(by_item[each.item_id], disputes, beliefs, segments)
         said = {cause: words for cause, sign in SIGNS.items() if (words := sign(evidence))}
         reasons = [_reason(cause, cause, words) for cause, words in said.items()]
-        if "data_inconsistency" not in said and each.item_id in loose:
+        if "data_inconsistency" not in said and by_item[each.item_id].disputed:
             reasons.append(_reason("data_inconsistency", PARAPHRASE, loose[each.item_id]))
         each.reasons = sorted(reasons, key=lambda reason: -(reason.confidence or 0.0))
 

@@ -15,14 +15,12 @@ from ilp_bench.data.schema import ItemRow, TrainRow
 from ilp_bench.detectors.contradictions import contradicting_groups
 from ilp_bench.detectors.labelled_row import label
 from ilp_bench.detectors.rare_patterns import kinds_with_one_gap, repetitions
-from ilp_bench.detectors.thresholds import CONFIDENT, KNOWN
 from ilp_bench.detectors.words import normalised
+from ilp_bench.diagnosis.why.comparisons import FEW, QuestionKind, TrainedItem, drops, kinds_known, learned_worse
+from ilp_bench.diagnosis.why.paraphrases import RELATED, SAME, contradicting_paraphrases
 from ilp_bench.records.run_record import Run, SampleRow
 from ilp_bench.scoring.compatibility import base_sha256
 from ilp_bench.scoring.learned_rates import item_rates
-
-FEW = 8  # questions of one kind below which nothing is said of the kind
-QuestionKind = tuple[str, ...]
 
 
 class Signals(NamedTuple):
@@ -36,13 +34,17 @@ class Signals(NamedTuple):
                  not asked
     divergence   Jensen-Shannon divergence (nats) of base and tuned model over the options; None where not asked
     contradicted share of rows asking the same whose label is another
+    disputed     whether a row that asks the same in other words, or nearly the same, has another label; where it asks
+                 only nearly the same, such questions are learned worse than others of their kind
     segment      stage in which it was trained last, from 1, and whether that is the last of all
-    fallen       how much lower its segment's learned rate is than that of the last one, relative; 0 where that is
-                 within two standard errors
+    fallen       how much lower the learned rate of its kind of question is in its segment than in the last one,
+                 relative; 0 where that is within two standard errors
     rarity       how many times rarer its pattern is than the commonest of its kind of question, at least 1; questions
                  count once
     kind_known   share of the questions of its kind that the base model has a confident answer to; questions of kinds
                  with few of them are taken together
+    kind_learned mean learned rate of the questions of its kind that the base model knows; None where those are not
+                 learned better than the ones it has no answer to
     """
 
     item_id: str
@@ -53,19 +55,13 @@ class Signals(NamedTuple):
     denied: float
     divergence: float | None
     contradicted: float
+    disputed: bool
     segment: int
     in_last_segment: bool
     fallen: float
     rarity: int
     kind_known: float
-
-
-class _TrainedItem(NamedTuple):
-    """An item with the index of the training row that trains it, and the kind of its question (empty: a rare kind)."""
-
-    item: ItemRow
-    row: int
-    kind: QuestionKind
+    kind_learned: float | None
 
 
 def signals(run: Run, base: Run, data: Dataset, rates: Mapping[str, float] | None = None) -> list[Signals]:
@@ -83,51 +79,55 @@ def signals(run: Run, base: Run, data: Dataset, rates: Mapping[str, float] | Non
     for index, row in enumerate(rows):
         rows_by_prompt[row["prompt"]].append(index)
     tuned_samples, base_samples = ({row["probe_id"]: row for row in one.sample_rows()} for one in (run, base))
-    asked_of_both = tuned_samples.keys() & base_samples.keys()
-    trained = [
-        each for each in _trained_items(data, rows_by_prompt, questions) if each.item["probe_id"] in asked_of_both
-    ]
     rates = item_rates(run) if rates is None else rates
-    kind_known = _kind_known(trained, base_samples)
-    rates_by_segment: dict[int, list[float]] = {row["stage"]: [] for row in rows}
-    for item, index, _ in trained:
-        rates_by_segment[rows[index]["stage"]].append(rates[item["item_id"]])
-    drops = _drop_by_segment(rates_by_segment)
+    trained = [
+        TrainedItem(item, index, kind, rows[index]["stage"], rates[item["item_id"]], before["shots_p"] or 0.0, denied)
+        for item, index, kind in _trained_items(data, rows_by_prompt, questions)
+        if item["probe_id"] in tuned_samples and (before := base_samples.get(item["probe_id"]))
+        for denied in [_denied(before, item)]
+    ]
+    last = max(row["stage"] for row in rows)
+    dropped, known = drops(trained, last), kinds_known(trained)
+    disputed = _disputed(trained, rows)
     distinct = list(dict.fromkeys(questions))
     rarity = dict(zip(distinct, repetitions(distinct), strict=True))
     disputes = {index: group for group in contradicting_groups(rows) for index in group}
     result = []
-    for item, index, kind in trained:
+    for item, index, kind, segment, rate, known_p, denied in trained:
         before, after = base_samples[item["probe_id"]], tuned_samples[item["probe_id"]]
         labels = [label(rows[other]) for other in disputes.get(index, [index])]
         result.append(
             Signals(
                 item_id=item["item_id"],
                 question=item["question"],
-                learned=rates[item["item_id"]],
-                known=before["shots_p"] or 0.0,
+                learned=rate,
+                known=known_p,
                 best_of_5=_best_of_5(before),
-                denied=_denied(before, item),
+                denied=denied,
                 divergence=_divergence(before, after),
                 contradicted=float(np.mean([each != normalised(item["answer"].strip()) for each in labels])),
-                segment=rows[index]["stage"],
-                in_last_segment=rows[index]["stage"] == max(rates_by_segment),
-                fallen=drops[rows[index]["stage"]],
+                disputed=item["item_id"] in disputed,
+                segment=segment,
+                in_last_segment=segment == last,
+                fallen=dropped[kind, segment],
                 rarity=max(rarity[questions[other]] for other in rows_by_prompt[item["prompt"]]),
-                kind_known=kind_known[kind],
+                kind_known=known[kind].share,
+                kind_learned=known[kind].learned,
             )
         )
     return result
 
 
-def _trained_items(data: Dataset, rows_by_prompt: dict[str, list[int]], questions: list[str]) -> list[_TrainedItem]:
-    """The items whose question is trained on, each once, in the order of the dataset."""
+def _trained_items(
+    data: Dataset, rows_by_prompt: dict[str, list[int]], questions: list[str]
+) -> list[tuple[ItemRow, int, QuestionKind]]:
+    """The items whose question is trained on, in the order of the dataset, with their training row and their kind."""
     rows, kinds = data.train_rows(), kinds_with_one_gap(questions)
     items = [item for item in data.item_rows() if item["probe"] == "recall" and item["prompt"] in rows_by_prompt]
     indices = [_training_row(item, rows, rows_by_prompt[item["prompt"]]) for item in items]
     size = Counter(kinds[index] for index in indices)
     return [
-        _TrainedItem(item, index, kinds[index] if size[kinds[index]] >= FEW else ())
+        (item, index, kinds[index] if size[kinds[index]] >= FEW else ())
         for item, index in zip(items, indices, strict=True)
     ]
 
@@ -138,26 +138,12 @@ def _training_row(item: ItemRow, rows: list[TrainRow], asking: list[int]) -> int
     return (with_answer or asking)[-1]
 
 
-def _kind_known(trained: list[_TrainedItem], base_samples: dict[str, SampleRow]) -> dict[QuestionKind, float]:
-    """Kind of question -> share of its items to which the base model has a confident answer, right or wrong."""
-    confident: dict[QuestionKind, list[bool]] = defaultdict(list)
-    for item, _, kind in trained:
-        sample = base_samples[item["probe_id"]]
-        confident[kind].append((sample["shots_p"] or 0.0) >= KNOWN or _denied(sample, item) > CONFIDENT)
-    return {kind: float(np.mean(answers)) for kind, answers in confident.items()}
-
-
-def _drop_by_segment(rates_by_segment: dict[int, list[float]]) -> dict[int, float]:
-    """How much lower each segment's mean rate is than the last one's, relative; 0 within two standard errors of it."""
-    drops = dict.fromkeys(rates_by_segment, 0.0)
-    last = rates_by_segment[max(rates_by_segment)]
-    for segment, rates in rates_by_segment.items():
-        if min(len(rates), len(last)) > 1 and np.mean(last) > 0:
-            drop = np.mean(last) - np.mean(rates)
-            error = np.sqrt(np.var(rates, ddof=1) / len(rates) + np.var(last, ddof=1) / len(last))
-            if drop > 2 * error:
-                drops[segment] = float(drop / np.mean(last))
-    return drops
+def _disputed(trained: list[TrainedItem], rows: list[TrainRow]) -> set[str]:
+    """Ids of the items that a row contradicts in other words, or, where such items are learned worse, nearly so."""
+    found: dict[bool, set[str]] = {True: set(), False: set()}
+    for dispute in contradicting_paraphrases(rows, RELATED):
+        found[dispute.agreement >= SAME] |= {rows[n]["item_id"] for n in dispute.rows}
+    return found[True] | (found[False] if learned_worse(trained, found[False]) else set())
 
 
 def _check(run: Run, base: Run, data: Dataset) -> None:

@@ -25,6 +25,7 @@ from ilp_bench.leaderboard.ranking import BaseModel, Group, project_entries
 from ilp_bench.leaderboard.recipe_rows import recipe_rows
 from ilp_bench.leaderboard.vanilla_levels import verdict
 from ilp_bench.recipes import RECIPES
+from ilp_bench.replication.attribution import read_results
 from ilp_bench.replication.claims import read_claims
 from ilp_bench.scoring.arm_means import MIN_PAIRS
 from ilp_bench.scoring.pair_probabilities import KINDS
@@ -120,6 +121,7 @@ def write_all(
     front |= {"most_rows": FRONT_ROWS, "most_bars": FRONT_BARS}
     write(site / "index.html", "index.html", root=".", judged=judged, built=build_date(), **front, **values)
     write(site / "claims.html", "claims.html", root=".", judged=judged, claims=read_claims(), **common)
+    write(site / "diagnosis.html", "diagnosis.html", root=".", attribution=read_results(), **common)
     for model in models:
         for group in model.groups:
             _write_standings(site, model, group, common)

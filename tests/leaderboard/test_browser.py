@@ -97,7 +97,19 @@ def visit(browser: Browser, site: Path) -> Iterator[Visit]:
 
 def kinds(site: Path) -> list[str]:
     """One page of every kind."""
-    pages_of_all = ("index", "recipes", "delay", "claims", "compare", "data", "method", "submit", "changes", "archive")
+    pages_of_all = (
+        "index",
+        "recipes",
+        "delay",
+        "claims",
+        "diagnosis",
+        "compare",
+        "data",
+        "method",
+        "submit",
+        "changes",
+        "archive",
+    )
     names = [f"{name}.html" for name in (*pages_of_all, "causes/rare_patterns")]
     for pattern in (
         "runs/*auto-1x*.html",

@@ -319,7 +319,7 @@ def test_no_submission_is_a_site_too(tmp_path: Path) -> None:
     front = " ".join(Page(tmp_path / "site" / "index.html").text.split())
     assert "No entry on dataset 3 yet. The reference rows" in front
     assert "on dataset 2" not in front
-    for name in ("delay", "claims", "recipes", "compare", "archive", "changes", "causes/rare_patterns"):
+    for name in ("delay", "claims", "diagnosis", "recipes", "compare", "archive", "changes", "causes/rare_patterns"):
         assert "et" in Page(tmp_path / "site" / f"{name}.html").text
     assert entries(tmp_path / "site") == []
 

@@ -1,0 +1,62 @@
+"""The committed figures on the diagnosis are what it says today, and the documentation shows them."""
+
+from pathlib import Path
+
+import pytest
+
+from ilp_bench.data.causes import CAUSES
+from ilp_bench.data.dataset import make
+from ilp_bench.diagnosis.why.attribution import NONE, Diagnosis, diagnose
+from ilp_bench.records.run_record import Run
+from ilp_bench.replication import attribution
+from ilp_bench.replication.attribution import MAKER, attribution_results, attribution_table, read_results
+from ilp_bench.replication.effects import Evidence, read_evidence
+from ilp_bench.replication.report import inserted
+from ilp_bench.scoring.references import committed_references
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def of_nano() -> dict[tuple[str, str], Evidence]:
+    return read_evidence(ROOT / "submissions", [committed_references()["nano-mini-1x"]])
+
+
+@pytest.fixture(scope="module")
+def said(of_nano: dict[tuple[str, str], Evidence]) -> dict[str, Diagnosis]:
+    """The diagnosis of each dataset, by the seed's place."""
+    comparisons = of_nano["nano", "mini"].first.comparisons
+    return {
+        each.vanillas[0].record.data.content_sha256: diagnose(each.vanillas[0], each.base, make("mini", seed))
+        for seed, each in enumerate(comparisons)
+        if each.base
+    }
+
+
+def test_the_committed_figures_are_computed_from_committed_runs(
+    of_nano: dict[tuple[str, str], Evidence], said: dict[str, Diagnosis], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attribution, "diagnose", lambda run, *_: said[run.record.data.content_sha256])
+    computed, stored = attribution_results(of_nano), read_results()
+    assert computed.runs == [run for run in stored.runs if (run.base, run.division) == ("nano", "1x")]
+    assert computed.named == [each for each in stored.named if each.base == "nano"]
+    assert len(computed.named) == len(CAUSES)
+
+
+def test_wrong_names_have_no_advantage(
+    of_nano: dict[tuple[str, str], Evidence], said: dict[str, Diagnosis], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shifted(run: Run, *_: object) -> Diagnosis:
+        result = said[run.record.data.content_sha256]
+        wrong = dict(zip(CAUSES.names(), [*CAUSES.names()[1:], CAUSES.names()[0]], strict=True)) | {NONE: NONE}
+        return result._replace(said=result.said | {"signals": [wrong[name] for name in result.said["signals"]]})
+
+    monkeypatch.setattr(attribution, "diagnose", shifted)
+    named = attribution_results(of_nano).named
+    assert len(named) == len(CAUSES)
+    assert all(each.advantage.value < 0 for each in named)
+
+
+def test_the_documentation_shows_them() -> None:
+    page = (ROOT / "docs" / "diagnosis.md").read_text(encoding="utf-8")
+    assert inserted(page, attribution_table(read_results()), MAKER) == page

@@ -149,17 +149,18 @@ def _ms_swift(stage: Stage) -> Json:
     return {
         "model": stage.model,
         "tuner_type": "full",
+        "external_plugins": ["template.py"],
+        "template": "ilp_bench",
         "dataset": [stage.rows],
         "dataset_shuffle": False,
         "train_dataloader_shuffle": False,
         "max_length": TOKENS,
         "truncation_strategy": "delete",
         **_hugging_face(stage),
-        # Its checkpoint is the one of the last step, which a link names.
+        # Its checkpoint is the one of the last step, to which it makes a link.
         "save_strategy": "steps",
         "save_steps": 1_000_000,
         "add_version": False,
-        "create_checkpoint_symlink": True,
     }
 
 
@@ -182,7 +183,7 @@ TRAINERS = {
     "unsloth": Trainer(False, _trl, "python train.py"),
     "axolotl": Trainer(True, _axolotl, "axolotl train"),
     "llama-factory": Trainer(True, _llama_factory, "llamafactory-cli train"),
-    "ms-swift": Trainer(True, _ms_swift, "swift sft", "last"),
+    "ms-swift": Trainer(True, _ms_swift, "swift sft", "last-checkpoint"),
 }
 UNSLOTH = '''"""Train one stage with Unsloth: python train.py stage-1.yaml"""
 
@@ -210,4 +211,15 @@ trainer = SFTTrainer(
 trainer.train()
 trainer.save_model(settings["output_dir"])
 tokenizer.save_pretrained(settings["output_dir"])
+'''
+MS_SWIFT = '''"""The chat template of the tokenizer, for ms-swift, which else takes one by the model's type."""
+
+import yaml
+from swift.template import TemplateMeta, register_template
+from transformers import AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained(yaml.safe_load(open("stage-1.yaml"))["model"])
+turns = [{"role": "user", "content": "{{QUERY}}"}, {"role": "assistant", "content": "{{RESPONSE}}"}]
+prompt, end = tokenizer.apply_chat_template(turns, tokenize=False).split("{{RESPONSE}}")
+register_template(TemplateMeta("ilp_bench", prefix=[], prompt=[prompt], chat_sep=None, suffix=[end]))
 '''

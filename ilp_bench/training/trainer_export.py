@@ -18,6 +18,7 @@ from ilp_bench.training.budget import committed_reference, reference_training
 from ilp_bench.training.collators import encode_pairs
 from ilp_bench.training.learning_rate import LARGE_RATE, default_rate, rate_of_size, size_on_the_hub
 from ilp_bench.training.trainer_configs import (
+    MS_SWIFT,
     TRAINERS,
     UNSLOTH,
     Stage,
@@ -160,6 +161,8 @@ def _write_configs(folder: Path, name: str, plan: list[Stage], origin: str) -> N
         (folder / "dataset_info.json").write_text(json.dumps(dataset_info(plan), indent=1) + "\n")
     if name == "unsloth":
         (folder / "train.py").write_text(UNSLOTH)
+    if name == "ms-swift":
+        (folder / "template.py").write_text(MS_SWIFT)
     calls = "".join(f'{trainer.command} stage-{stage.number}.yaml "$@"\n' for stage in plan)
     last = Path(plan[-1].out, trainer.last)
     (folder / "run.sh").write_text(

@@ -60,7 +60,7 @@ def test_rows_stand_by_stage_in_order_and_each_stage_starts_where_the_last_ended
         read = settings(folder, stage)
         assert IN_ORDER[name].items() <= read.items()
         model = read.get("model") or read.get("base_model") or read["model_name_or_path"]
-        last = f"out/stage-{stage - 1}" + ("/last" if name == "ms-swift" else "")
+        last = f"out/stage-{stage - 1}" + ("/last-checkpoint" if name == "ms-swift" else "")
         assert model == (str(locate("nano").folder) if stage == 1 else last)
     assert answers == [text.strip() for text in mini.train["completion"].to_pylist()]
     script = (folder / "run.sh").read_text()

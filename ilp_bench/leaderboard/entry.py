@@ -94,6 +94,7 @@ class Entry:
     description: str
     division: str
     base: str
+    prompt_format: str
     base_sha: str
     data: tuple[Data, ...]
     recipe: str | None
@@ -210,7 +211,8 @@ def describe_entry(
         model=submission.meta.model,
         description=submission.meta.description,
         division=submission.meta.division,
-        base=short_name(submission.base_name),
+        base=short_name(submission.base_name, submission.first.prompt_format),
+        prompt_format=submission.first.prompt_format,
         base_sha=submission.base_weights or "",
         data=tuple(Data(one.size, one.version, one.seed, one.content_sha256) for one in submission.datasets),
         recipe=submission.recipe,

@@ -17,7 +17,6 @@ from typing import NamedTuple
 from ilp_bench.leaderboard.entry import REPRODUCTION, Entry
 from ilp_bench.leaderboard.estimate import Difference, difference
 from ilp_bench.leaderboard.vanilla_levels import Levels, ModelKey, levels_of, model_key
-from ilp_bench.records.reference_record import short_name
 from ilp_bench.scoring.references import Reference
 from ilp_bench.submission.comparison import PROJECT
 
@@ -113,10 +112,11 @@ def base_models(entries: Sequence[Entry], references: Sequence[Reference]) -> li
 
 
 def _base_model(key: ModelKey, entries: list[Entry], references: list[Reference]) -> BaseModel:
-    name = short_name(references[0].record.base_name) if references else entries[0].base
+    name = references[0].record.short_name if references else entries[0].base
     parameters = references[0].record.datasets[0].base.model.parameters if references else entries[0].parameters
     plain = re.sub(r"[^a-z0-9]+", "-", f"{name}-{key.size}".lower()).strip("-")
-    slug = f"{plain}-{hashlib.sha256('/'.join(key).encode()).hexdigest()[:6]}"
+    parts = [part for part in key if part != "plain"]
+    slug = f"{plain}-{hashlib.sha256('/'.join(parts).encode()).hexdigest()[:6]}"
     groups = []
     for division in DIVISIONS:
         if members := [entry for entry in entries if entry.division == division]:

@@ -22,6 +22,7 @@ class ModelKey(NamedTuple):
     base_sha: str
     size: str
     version: str
+    prompt_format: str
 
 
 class Cost(NamedTuple):
@@ -63,10 +64,11 @@ Levels = dict[str, Level]  # budget division -> what vanilla leaves
 
 
 def model_key(thing: Entry | Reference) -> ModelKey:
-    """The base model and data of an entry or a reference."""
+    """The base model, data and prompt format of an entry or a reference."""
     if isinstance(thing, Reference):
-        return ModelKey(thing.record.base_sha256, thing.record.size, thing.record.version)
-    return ModelKey(thing.base_sha, thing.data[0].size, thing.data[0].version)
+        record = thing.record
+        return ModelKey(record.base_sha256, record.size, record.version, record.prompt_format)
+    return ModelKey(thing.base_sha, thing.data[0].size, thing.data[0].version, thing.prompt_format)
 
 
 def levels_of(entries: Sequence[Entry], references: Sequence[Reference]) -> Levels:

@@ -67,6 +67,11 @@ class ReferenceRecord(_Strict):
         """How its runs were asked: ``plain`` or ``chat``."""
         return self.datasets[0].base.prompt_format
 
+    @property
+    def short_name(self) -> str:
+        """Short name of the base model, and the prompt format where that is ``chat``."""
+        return short_name(self.base_name, self.prompt_format)
+
     def calibrated(self, content_sha256: str) -> TrainingRecord | None:
         """How the vanilla that found the budget of a dataset was trained; None where none of these did."""
         for dataset in self.datasets:
@@ -101,6 +106,7 @@ def read_reference_record(folder: Path) -> ReferenceRecord:
         raise ProblemError(f"{folder / FILE}: {first_problem(error)}: make it again") from error
 
 
-def short_name(base: str) -> str:
-    """A base model's name without the path or the organisation before it."""
-    return base.rstrip("/").rsplit("/", 1)[-1]
+def short_name(base: str, prompt_format: str = "plain") -> str:
+    """A base model's name without the path or organisation before it, and ``chat`` where it was asked that way."""
+    name = base.rstrip("/").rsplit("/", 1)[-1]
+    return name if prompt_format == "plain" else f"{name}, {prompt_format}"

@@ -15,7 +15,6 @@ import numpy as np
 
 from ilp_bench.core.errors import ProblemError
 from ilp_bench.core.metrics import Array
-from ilp_bench.records.reference_record import short_name
 from ilp_bench.records.run_record import Run
 from ilp_bench.records.training_record import DIVISIONS
 from ilp_bench.replication.claims import Claim, ClaimedEffect
@@ -68,7 +67,7 @@ def read_evidence(
     Withdrawn entries are left out, and what others submit under the name of a recipe. Raises ProblemError where a
     recipe has two entries: the older should be withdrawn.
     """
-    entries: dict[tuple[str, str], dict[str, Entry]] = {}
+    entries: dict[tuple[str, str, str], dict[str, Entry]] = {}
     decisions = read_decisions(submissions)
     for file in sorted(submissions.glob(f"{org}__*/*/submission.json")):
         submission = read_submission(file.parent)
@@ -83,17 +82,19 @@ def read_evidence(
         runs: dict[str, list[Run]] = {}
         for run in SubmittedRuns.of(read_runs(file.parent, submission)).runs:
             runs.setdefault(run.record.data.content_sha256, []).append(run)
-        of_base = entries.setdefault((submission.base_weights, submission.first.data.size), {})
+        asked = submission.first.data.size, submission.first.prompt_format
+        of_base = entries.setdefault((submission.base_weights, *asked), {})
         if submission.recipe in of_base:
             raise ProblemError(f"{file.parent}: {submission.recipe} has another entry: withdraw the older one")
         of_base[submission.recipe] = Entry(submission, runs)
     evidence: dict[tuple[str, str], Evidence] = {}
     for reference in references:
         record = reference.record
-        name = short_name(record.base_name), record.size
+        name = record.short_name, record.size
         divisions = {**evidence[name].references} if name in evidence else {}
         divisions[record.division] = reference
-        evidence[name] = Evidence(entries.get((record.base_sha256, record.size), {}), divisions)
+        of_base = entries.get((record.base_sha256, record.size, record.prompt_format), {})
+        evidence[name] = Evidence(of_base, divisions)
     return evidence
 
 

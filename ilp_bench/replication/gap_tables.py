@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from ilp_bench.data.causes import CAUSES
-from ilp_bench.records.reference_record import short_name
 from ilp_bench.scoring.interval_text import interval_points, points_text
 from ilp_bench.scoring.pair_probabilities import KINDS
 from ilp_bench.scoring.references import Reference
@@ -33,8 +32,7 @@ def gap_tables(references: Sequence[Reference]) -> str:
 
 
 def _title(reference: Reference) -> str:
-    record = reference.record
-    return f"`{short_name(record.base_name)}`, {record.size}"
+    return f"`{reference.record.short_name}`, {reference.record.size}"
 
 
 def _budgets(references: Sequence[Reference]) -> Iterator[str]:

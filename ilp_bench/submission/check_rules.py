@@ -61,7 +61,7 @@ def _record_problems(submission: Submission) -> Iterator[str]:
 def _own_run_problems(submission: Submission, reference: Reference | None) -> Iterator[str]:
     """Where a committed reference has the base model, data and division, it is used, and its runs are."""
     fitting = reference or find_reference(submission.first)
-    if fitting is None or fitting.record.datasets[0].base.prompt_format != submission.first.prompt_format:
+    if fitting is None or fitting.record.prompt_format != submission.first.prompt_format:
         return
     if reference is None and submission.meta.division != "open":
         yield f"reference {fitting.name} is committed for this base model, data and division: submit against it"
@@ -140,12 +140,12 @@ def _wanted_budgets(
 
 
 def _calibrated_references(record: RunRecord) -> list[Reference]:
-    """Committed references of a run's base model in division 1x, where the budget was found."""
-    base = base_sha256(record)
+    """Committed references of a run's base model and prompt format in division 1x, where the budget was found."""
+    wanted = base_sha256(record), record.prompt_format, "1x"
     return [
         reference
         for reference in committed_references().values()
-        if reference.record.base_sha256 == base and reference.record.division == "1x"
+        if (reference.record.base_sha256, reference.record.prompt_format, reference.record.division) == wanted
     ]
 
 

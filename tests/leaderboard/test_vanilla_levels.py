@@ -10,8 +10,10 @@ from points_entries import GAPS, write_entry, write_reference
 
 from ilp_bench.leaderboard import site as site_module
 from ilp_bench.leaderboard.entry import ArmMeans, Entry, describe_entry
+from ilp_bench.leaderboard.ranking import base_models
 from ilp_bench.leaderboard.site import render
 from ilp_bench.leaderboard.vanilla_levels import Level, levels_of, verdict
+from ilp_bench.replication.effects import read_evidence
 from ilp_bench.scoring import references
 from ilp_bench.scoring.references import Reference
 from ilp_bench.submission.format import Submission, read_submission
@@ -117,3 +119,18 @@ def test_an_entry_against_a_reference_says_so_and_needs_no_vanilla(
     assert "--budget-from" not in page
     assert "No reference has this base model" not in page
     assert 'stub <span class="sub">' in (tmp_path / "site" / "index.html").read_text()
+
+
+def test_a_chat_reference_is_of_a_base_model_of_its_own() -> None:
+    """What is asked under the chat template is never shown or judged beside what is asked in bare prompts."""
+    committed = [each for each in references.committed_references().values() if each.record.base_name == "nano"]
+    models = {model.name: model for model in base_models([], committed)}
+    assert {name: model.vanilla["1x"].runs for name, model in models.items()} == {"nano": 9, "nano, chat": 3}
+    assert models["nano"].slug != models["nano, chat"].slug
+    evidence = read_evidence(Path("submissions"), committed)
+    assert {base: of_base.first.name for (base, _), of_base in evidence.items()} == {
+        "nano": "nano-mini-1x",
+        "nano, chat": "nano-mini-chat-1x",
+    }
+    assert evidence["nano", "mini"].entries
+    assert not evidence["nano, chat", "mini"].entries

@@ -87,15 +87,17 @@ def test_llama_factory_finds_the_rows_of_every_stage(exports: dict[str, tuple[Pa
         assert [turn[entry["tags"]["role_tag"]] for turn in turns] == ["user", "assistant"]
 
 
-def test_epochs_spend_the_budget_of_the_reference(exports: dict[str, tuple[Path, Exported]], mini: Dataset) -> None:
-    _, done = exports["trl"]
-    assert done.reference == "nano-mini-1x"
-    record = json.loads((Path(__file__).parents[2] / "references/nano-mini-1x/reference.json").read_text())
+@pytest.mark.parametrize(("trainer", "name"), [("trl", "nano-mini-1x"), ("axolotl", "nano-mini-chat-1x")])
+def test_epochs_spend_the_budget_of_the_reference_in_that_format(
+    trainer: str, name: str, exports: dict[str, tuple[Path, Exported]]
+) -> None:
+    _, done = exports[trainer]
+    assert done.reference == name
+    assert done.rate == "0.0002, as the reference was trained"
+    record = json.loads((Path(__file__).parents[2] / "references" / name / "reference.json").read_text())
     phases = next(d for d in record["datasets"] if d["base"]["data"]["seed"] == 0)["vanilla"][0]["training"]["phases"]
     # The record counts passes that were begun.
     assert [math.ceil(passes) for passes in done.epochs] == [phase["epochs"] for phase in phases]
-    _, chat = exports["axolotl"]
-    assert (chat.reference, chat.epochs) == (None, (3.0,) * 4)
 
 
 @pytest.mark.parametrize(("size", "rate"), [(9_999_999, 2e-4), (10_000_000, 5e-5), (1_000_000_000, 2e-5)])
@@ -140,7 +142,7 @@ def test_trl_reads_its_configuration_and_trains_on_answers_alone(chat: bool, min
         [*config, "--use_cpu", "true", "--bf16", "false", "--max_steps", "2"], fail_with_unknown_args=True
     )
     assert (arguments.train_sampling_strategy, arguments.packing, arguments.num_train_epochs) == (
-        ("sequential", False, 3.0 if chat else pytest.approx(2.6344))
+        ("sequential", False, pytest.approx(7.4392 if chat else 2.6344))
     )
     assert model.model_name_or_path == str(locate("nano").folder)
     (rows,) = mixture.datasets

@@ -112,6 +112,12 @@ def chat_text(tokenizer: Any, turns: Sequence[dict[str, Any]], answer: str | dic
     return Text(prompt, whole, answer_end, end, is_chat=True)
 
 
+def chat_end(tokenizer: Any) -> str:
+    """What the chat template writes behind an answer. Raises ProblemError where the tokenizer has no template."""
+    text = chat_text(tokenizer, [{"role": "user", "content": "?"}], "!")
+    return text.whole[text.answer_end : text.end]
+
+
 def item_text(tokenizer: Any, row: dict[str, Any], answer: str) -> Text:
     """An item and an answer under the chat template, with tools and whatever else its messages have."""
     if row.get("conversation"):

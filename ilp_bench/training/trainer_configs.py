@@ -30,6 +30,7 @@ class Stage:
     epochs: float
     learning_rate: float
     batch_size: int
+    end: str | None = None  # what the chat template writes behind an answer, where that is known
 
 
 class Trainer(NamedTuple):
@@ -106,6 +107,8 @@ def _axolotl(stage: Stage) -> Json:
                 "train_on_eos": "turn",
             }
         ],
+        # By default it waits for the end-of-text token, which not every template writes behind an answer.
+        **({"eot_tokens": [stage.end]} if stage.end else {}),
         "dataset_prepared_path": f"prepared-{stage.number}",
         "curriculum_sampling": True,
         "shuffle_merged_datasets": False,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from ilp_bench.core.files import new_folder
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.models.loading import load_tokenizer
 from ilp_bench.models.resolve import Located, locate, weights_sha256
+from ilp_bench.models.tokenization import chat_end
 from ilp_bench.recipes.phase import Phase, stages
 from ilp_bench.records.training_record import TrainingRecord
 from ilp_bench.training.budget import committed_reference, reference_training
@@ -84,7 +86,10 @@ def export_for(
     if epochs is None and located and training:
         passes = _budget_epochs(located, phases, training, chat=is_chat)
     rate, origin = _rate(learning_rate, base, located, training)
-    plan = _stages(trainer, passes, str(located.folder) if located else base, rate, batch_size)
+    end = chat_end(load_tokenizer(located)) if located and is_chat else None
+    plan = _stages(
+        trainer, passes, Stage(0, "", str(located.folder) if located else base, "", 0, rate, batch_size, end)
+    )
     with new_folder(out) as folder:
         _write_rows(folder, name, data, plan, chat=is_chat)
         _write_configs(folder, name, plan, origin)
@@ -132,11 +137,14 @@ def _budget_epochs(located: Located, phases: Sequence[Phase], training: Training
     return passes
 
 
-def _stages(trainer: Trainer, passes: Sequence[float], model: str, rate: float, batch_size: int) -> list[Stage]:
+def _stages(trainer: Trainer, passes: Sequence[float], common: Stage) -> list[Stage]:
+    """Stages of so many passes, with what they have in common; the first starts from the model that this names."""
     plan: list[Stage] = []
+    model = common.model
     for number, epochs in enumerate(passes, 1):
         out = f"{LAST_FOLDER}/stage-{number}"
-        plan.append(Stage(number, f"stage-{number}.jsonl", model, out, epochs, rate, batch_size))
+        rows = f"stage-{number}.jsonl"
+        plan.append(replace(common, number=number, rows=rows, model=model, out=out, epochs=epochs))
         model = str(Path(out, trainer.last))
     return plan
 

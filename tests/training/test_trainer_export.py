@@ -77,6 +77,10 @@ def test_the_trainer_has_every_field_that_is_set(name: str, exports: dict[str, t
     assert set(settings(exports[name][0], 1)) <= set(FIELDS[name]["fields"])
 
 
+def test_axolotl_trains_the_end_that_the_template_writes(exports: dict[str, tuple[Path, Exported]]) -> None:
+    assert settings(exports["axolotl"][0], 2)["eot_tokens"] == ["<|end|>"]
+
+
 def test_llama_factory_finds_the_rows_of_every_stage(exports: dict[str, tuple[Path, Exported]]) -> None:
     folder, _ = exports["llama-factory"]
     registered = json.loads((folder / "dataset_info.json").read_text())

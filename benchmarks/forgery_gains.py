@@ -24,7 +24,7 @@ from points_entries import (  # type: ignore[import-not-found]
     write_reference,
 )
 
-from ilp_bench.leaderboard.entry import OWN_VANILLA, describe_entry
+from ilp_bench.leaderboard.describe import OWN_VANILLA, describe_entry
 from ilp_bench.scoring.references import named_reference
 from ilp_bench.submission.check_folder import check_all
 from ilp_bench.submission.format import Submission, read_submission

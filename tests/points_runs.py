@@ -66,7 +66,7 @@ def table_run(rng: np.random.Generator, dataset: Levels, groups_of: int = 1) -> 
         luck = np.repeat(rng.normal(0, LUCK_SD, (-(-PAIRS // groups_of), 2)), groups_of, axis=0)[:PAIRS]
         p = level + rng.normal(0, SHARED_SD, 2) + luck
         values = np.repeat(p[None, :, :, None], 2, axis=3)
-        pairs = tuple(f"{cause}-{number}" for number in range(PAIRS))
+        pairs = np.array([f"{cause}-{number}" for number in range(PAIRS)])
         tables[cause] = PairTable(pairs, values, np.full(PAIRS, np.nan), np.arange(PAIRS) // groups_of)
     return TableRun(tables)
 

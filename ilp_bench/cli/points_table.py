@@ -9,7 +9,7 @@ from ilp_bench.cli.console import console
 from ilp_bench.records.reference_record import Arms
 from ilp_bench.scoring.interval_text import interval_points, points_text, two_decimals, value_text
 from ilp_bench.scoring.points_schema import CausePoints, KindScore, PairGroup, PointScores
-from ilp_bench.scoring.score_points import MAX_HARM
+from ilp_bench.scoring.rank_reasons import MAX_HARM
 
 PROMPTS = {"reproduction": "the prompts that were trained", "internalisation": "prompts that were never trained"}
 

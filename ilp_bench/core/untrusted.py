@@ -13,6 +13,7 @@ from typing import Any
 MAX_DEPTH = 16  # dictionaries and lists inside one another
 MAX_NODES = 200_000  # values in one JSON document, dictionaries and lists among them
 MAX_TEXT = 2000  # characters of one text
+MOST_PROBLEMS = 1000  # of one JSON document, after which nothing more is looked at
 MAX_NUMBER = 2**53  # of a JSON number; beyond, neighbouring whole numbers are one to those who read them as floats
 # Other, and the separators that end a line where none is seen; a tab and a newline are text.
 HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -29,38 +30,48 @@ def value_problems(value: Any) -> Iterator[str]:
     if _holds_more_than(MAX_NODES, value):
         yield f"more than {MAX_NODES} values: leave some out"
     else:
-        yield from _problems(value, "", 0)
+        problems: list[str] = []
+        _collect(value, "", 0, problems)
+        yield from problems
 
 
 def _holds_more_than(limit: int, value: Any) -> bool:
     """Whether a JSON value, and what is in it, are more than ``limit`` values."""
-    count, waiting = 0, [value]
+    count, waiting = 1, [value]
     while waiting and count <= limit:
-        count += 1
-        match waiting.pop():
-            case dict() as fields:
-                waiting += fields.values()
-            case list() as members:
-                waiting += members
+        holder = waiting.pop()
+        members = holder.values() if isinstance(holder, dict) else holder if isinstance(holder, list) else ()
+        count += len(members)
+        waiting += [member for member in members if isinstance(member, (dict, list))]
     return count > limit
 
 
-def _problems(value: Any, where: str, depth: int) -> Iterator[str]:
-    if depth > MAX_DEPTH:
-        yield f"{where}: nested deeper than {MAX_DEPTH}: leave it out"
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            yield from (f"{where or 'a key'}: {problem}" for problem in text_problems(key))
-            yield from _problems(inner, f"{where}.{key}" if where else key, depth + 1)
-    elif isinstance(value, list):
-        for number, inner in enumerate(value):
-            yield from _problems(inner, f"{where}.{number}", depth + 1)
-    elif isinstance(value, str):
-        yield from (f"{where}: {problem}" for problem in text_problems(value))
+def _collect(value: Any, where: str, depth: int, problems: list[str]) -> None:
+    """Add the problems of a value, and of all that is in it, to ``problems``: ``MOST_PROBLEMS`` or few more."""
+    if isinstance(value, str):
+        problems += [f"{where}: {problem}" for problem in text_problems(value)]
     elif isinstance(value, float) and (not math.isfinite(value) or (value == 0 and math.copysign(1, value) < 0)):
-        yield f"{where}: {value} is refused: write a plain number"
+        problems.append(f"{where}: {value} is refused: write a plain number")
     elif isinstance(value, (int, float)) and abs(value) > MAX_NUMBER:
-        yield f"{where}: a number beyond 2^53 is refused: write a smaller one"
+        problems.append(f"{where}: a number beyond 2^53 is refused: write a smaller one")
+    if not isinstance(value, (dict, list)):
+        return
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+        if isinstance(key, str) and not _is_plain(key):
+            problems += [f"{where or 'a key'}: {problem}" for problem in text_problems(key)]
+        if depth == MAX_DEPTH:
+            problems.append(f"{where}.{key}: nested deeper than {MAX_DEPTH}: leave it out")
+        elif not _is_plain(inner):  # nearly all values are, and need no name
+            _collect(inner, f"{where}.{key}" if where else str(key), depth + 1, problems)
+        if len(problems) >= MOST_PROBLEMS:
+            return
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value is short printable ASCII or an ordinary number, so that nothing can be wrong with it."""
+    if isinstance(value, str):
+        return len(value) <= MAX_TEXT and value.isascii() and value.isprintable()
+    return isinstance(value, (int, float)) and (0 < value <= MAX_NUMBER or 0 > value >= -MAX_NUMBER)
 
 
 def text_problems(text: str) -> Iterator[str]:
@@ -96,7 +107,7 @@ def file_problem(path: Path) -> str | None:
         return f"{path} cannot be read: {error.strerror or error}"
     if stat.S_ISLNK(mode):
         return f"{path} is a symbolic link: put the file itself there"
-    return None if stat.S_ISREG(mode) else f"{path} is no plain file: put one there"
+    return None if stat.S_ISREG(mode) else f"{path} is not a plain file: put one there"
 
 
 def printable(text: str) -> str:

@@ -26,7 +26,8 @@ from ilp_bench.core.site_files import leaderboard_path
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.leaderboard import pages
 from ilp_bench.leaderboard.archive import ArchiveEntry, describe_archived
-from ilp_bench.leaderboard.entry import Entry, describe_entry
+from ilp_bench.leaderboard.describe import describe_entry
+from ilp_bench.leaderboard.entry import Entry
 from ilp_bench.leaderboard.ranking import BaseModel, Standing, beside_project
 from ilp_bench.recipes import RECIPES
 from ilp_bench.records.reference_record import FILE, reference_folders
@@ -35,7 +36,7 @@ from ilp_bench.submission.format import read_submission
 from ilp_bench.submission.owners import OWNERS_FILE, read_owners
 from ilp_bench.submission.rerun_record import Verification, read_verification
 from ilp_bench.submission.signatures import signer
-from ilp_bench.submission.validate import check
+from ilp_bench.submission.validate import Checked, check
 from ilp_bench.submission.version_2 import ArchivedSubmission
 
 FEWEST_FOR_WORKERS = 24  # below, one process is faster than starting more
@@ -164,9 +165,10 @@ def read_all(run: Run, folders: list[Path], decisions: list[Decision], build: Bu
 def _read(task: tuple[Path, list[Decision], str | None]) -> ReadResult:
     folder, decisions, checked_content = task
     content = _content_sha256(folder)
-    if content != checked_content and (problems := check(folder).problems):
-        return ReadResult(content, tuple(problems))
-    submission, verifications = read_submission(folder), signed_verifications(folder)
+    checked = check(folder) if content != checked_content else Checked(folder)
+    if checked.problems:
+        return ReadResult(content, tuple(checked.problems))
+    submission, verifications = checked.submission or read_submission(folder), signed_verifications(folder)
     if isinstance(submission, ArchivedSubmission):
         return ReadResult(content, (), describe_archived(submission, decisions, verifications))
     return ReadResult(content, (), describe_entry(folder, submission, decisions, verifications))

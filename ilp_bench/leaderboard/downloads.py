@@ -41,7 +41,10 @@ def _row(model: BaseModel, group: Group, standing: Standing) -> dict[str, Any]:
     row |= {"group": group.slug, "recipe": entry.recipe, "lora_rank": entry.lora, "data_size": model.size}
     row |= {"data_version": model.version, "data_seeds": " ".join(str(data.seed) for data in entry.data)}
     row |= {"replicates": entry.replicates, "state": entry.state, "rank": standing.rank}
-    row |= {"rank_shared": standing.shared, "not_ranked_because": "; ".join(entry.not_ranked_because)}
+    row |= {
+        "rank_shared": standing.shared,
+        "not_ranked_because": "; ".join(reason.text for reason in entry.not_ranked_because),
+    }
     row |= {"intervals": entry.interval_kind, "reference": entry.reference}
     for kind, result in entry.results.items():
         row |= _estimate(f"{kind}_h", result.share)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypedDict, cast
 
@@ -23,6 +24,7 @@ from pydantic import (
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import file_sha256, new_folder, read_strict_json
 from ilp_bench.core.folder_kind import what_it_is
+from ilp_bench.core.hashed_table import HashedTable
 from ilp_bench.data.manifest import USER_DATA, Skipped
 from ilp_bench.records.training_record import AnyTraining
 
@@ -38,6 +40,7 @@ SAMPLES = pa.schema(
     + [("shots_p", pa.float64()), ("shots_greedy", pa.bool_()), ("shots_options", pa.list_(pa.float64()))]
     + [("belief", pa.string()), ("belief_p", pa.float64())]
 )
+PROBE_COLUMNS = ("probe_id", "pair_id", "cause", "arm", "probe", "dose")  # what a row asks, and not what was answered
 # On user data, also p of the answer without its end mark; null where the two share a token.
 USER_SAMPLES = SAMPLES.append(pa.field("answer_p", pa.float64()))
 # On the hf backend also the log-probability of each token of the answer, and whether greedy decoding gives it.
@@ -158,6 +161,11 @@ class Run:
     def untuned(self) -> bool:
         """Whether this is a base model."""
         return self.record.training is None
+
+    @cached_property
+    def probes(self) -> HashedTable:
+        """What each row asks: the same for all runs on one dataset, in whatever way they were read."""
+        return HashedTable(self.samples.select(list(PROBE_COLUMNS)))
 
     def sample_rows(self) -> list[SampleRow]:
         """The samples, one row a probe."""

@@ -13,7 +13,7 @@ from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.causes.base_knowledge import known_pairs, prior_probabilities
 from ilp_bench.records.run_record import Run
 from ilp_bench.scoring.learned_rates import CACHED_RUNS, Mask, active_pairs
-from ilp_bench.scoring.pair_probabilities import is_scored, pair_tables
+from ilp_bench.scoring.pair_probabilities import Ids, is_scored, pair_tables
 
 NEEDED = ["pair_id", "cause", "arm", "prior_answer", "shots_p", "shots_options", "belief"]
 
@@ -47,10 +47,10 @@ def activity(base: Run) -> dict[str, Activity]:
             contrast = _among(table.pairs, known_pairs(rows, "control")) & ~active
             treated = rows.filter(pc.equal(rows["arm"], "treated"))
             beliefs = dict(zip(treated["pair_id"].to_pylist(), prior_probabilities(treated).tolist(), strict=True))
-            belief = np.array([beliefs[pair] for pair in table.pairs])
+            belief = np.array([beliefs[pair] for pair in table.pairs.tolist()])
         by_cause[cause] = Activity(active, contrast, belief)
     return by_cause
 
 
-def _among(pairs: tuple[str, ...], chosen: frozenset[str] | set[str]) -> Mask:
-    return np.array([pair in chosen for pair in pairs], dtype=bool)
+def _among(pairs: Ids, chosen: frozenset[str] | set[str]) -> Mask:
+    return np.array([pair in chosen for pair in pairs.tolist()], dtype=bool)

@@ -46,7 +46,20 @@ Select = Callable[[Comparison], Selection]
 def mean_table(runs: Sequence[Run], cause: str, mask: Mask) -> PairTable:
     """The chosen pairs of a cause, their values averaged over runs on one dataset."""
     tables = [pair_tables(run)[cause].keep(mask) for run in runs]
+    if len(tables) == 1:
+        return tables[0]
     return tables[0]._replace(values=np.mean([table.values for table in tables], axis=0))
+
+
+def pair_values(runs: Sequence[Run], cause: str, mask: Mask, kind: str) -> Array:
+    """p of the chosen pairs of a cause, the mean over runs on one dataset: shape (pairs, 2), treated first."""
+    each = [pair_tables(run)[cause].p(kind)[mask] for run in runs]
+    return each[0] if len(each) == 1 else np.asarray(np.mean(each, axis=0))
+
+
+def arm_mean(values: Array) -> Array:
+    """Mean over pairs of ``values`` with shape (pairs, 2); as ``values.mean(axis=0)``, in a third of the time."""
+    return np.asarray(np.add.reduce(values, axis=0) / len(values))
 
 
 def usable(selections: Sequence[Selection], comparisons: Sequence[Comparison]) -> tuple[str, ...]:
@@ -54,11 +67,10 @@ def usable(selections: Sequence[Selection], comparisons: Sequence[Comparison]) -
     causes = []
     for cause in selections[0]:
         numbers = [int(selection[cause].sum()) for selection in selections]
-        groups = [
-            len(np.unique(pair_tables(comparison.vanillas[0])[cause].groups[selection[cause]]))
+        if min(numbers) >= MIN_PAIRS and all(
+            len(set(pair_tables(comparison.vanillas[0])[cause].groups[selection[cause]].tolist())) > 1
             for comparison, selection in zip(comparisons, selections, strict=True)
-        ]
-        if min(numbers) >= MIN_PAIRS and min(groups) > 1:
+        ):
             causes.append(cause)
     return tuple(causes)
 
@@ -73,10 +85,7 @@ def arm_means(
     further   datasets on which only vanilla was trained; they too show what runs differ by
     """
     selections = [select(comparison) for comparison in comparisons]
-    causes = usable(selections, comparisons)
-    values = np.array(
-        [_dataset_means(one, kind, causes, chosen) for one, chosen in zip(comparisons, selections, strict=True)]
-    ).reshape(len(comparisons), len(ROLES), len(causes), len(ARMS))
+    causes, values = dataset_means(comparisons, kind, selections)
     if causes and len(comparisons) >= MIN_DATASETS:
         uncertainty = over_datasets(values.reshape(len(comparisons), -1))
     else:
@@ -84,13 +93,17 @@ def arm_means(
     return ArmMeans(causes, values.mean(axis=0), uncertainty)
 
 
-def _dataset_means(comparison: Comparison, kind: str, causes: Sequence[str], selection: Selection) -> Array:
-    return np.array(
-        [
-            [mean_table(runs, cause, selection[cause]).p(kind).mean(axis=0) for cause in causes]
-            for runs in (comparison.submissions, comparison.vanillas)
-        ]
-    )
+def dataset_means(
+    comparisons: Sequence[Comparison], kind: str, selections: Sequence[Selection]
+) -> tuple[tuple[str, ...], Array]:
+    """The causes that are :func:`usable`, and their means: shape (datasets, roles, causes, arms)."""
+    causes = usable(selections, comparisons)
+    means = [
+        [arm_mean(pair_values(runs, cause, selection[cause], kind)) for cause in causes]
+        for comparison, selection in zip(comparisons, selections, strict=True)
+        for runs in (comparison.submissions, comparison.vanillas)
+    ]
+    return causes, np.array(means).reshape(len(comparisons), len(ROLES), len(causes), len(ARMS))
 
 
 def _within_datasets(
@@ -106,11 +119,11 @@ def _within_datasets(
     index = np.arange(size).reshape(len(ROLES), len(causes), len(ARMS))
     for comparison, selection in zip(comparisons, selections, strict=True):
         for place, cause in enumerate(causes):
-            tables = [mean_table(runs, cause, selection[cause]) for runs in comparison[:2]]
-            columns = index[:, place].ravel()
-            both = np.concatenate([table.p(kind) for table in tables], axis=1)
-            pairs[np.ix_(columns, columns)] += group_covariance(both, tables[0].groups) / number**2
-            groups.append(int(tables[0].groups.max()) + 1)
+            columns, mask = index[:, place].ravel(), selection[cause]
+            both = np.concatenate([pair_values(runs, cause, mask, kind) for runs in comparison[:2]], axis=1)
+            group = pair_tables(comparison.vanillas[0])[cause].groups[mask]
+            pairs[np.ix_(columns, columns)] += group_covariance(both, group) / number**2
+            groups.append(len(np.unique(group)))
     freedom = min(groups, default=2) - 1
     datasets = [*zip(comparisons, selections, strict=True), *further]
     if not causes:
@@ -138,7 +151,7 @@ def _run_covariance(
         for runs in comparison[:2]:
             if len(runs) > 1:
                 cells.append([_blocks(run, kind, causes, selection) for run in runs])
-                groups.append([pair_tables(runs[0])[cause].keep(selection[cause]).groups for cause in causes])
+                groups.append([pair_tables(runs[0])[cause].groups[selection[cause]] for cause in causes])
     return run_covariance(cells, groups)
 
 
@@ -158,7 +171,7 @@ def _over_reference_datasets(
 
 
 def _blocks(run: Run, kind: str, causes: Sequence[str], selection: Selection) -> list[Array]:
-    return [pair_tables(run)[cause].keep(selection[cause]).p(kind) for cause in causes]
+    return [pair_values((run,), cause, selection[cause], kind) for cause in causes]
 
 
 def arm_rates(tables: Sequence[PairTable], kind: str) -> ArmRates | None:

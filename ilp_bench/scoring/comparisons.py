@@ -31,7 +31,8 @@ def compare(
         check_asked_as_trained("submitted", run.record)
         if reference is not None:
             reference.check(run.record)
-    submissions, vanillas, bases = ([scored_part(run) for run in runs] for runs in (submissions, vanillas, bases))
+    if reference is not None:  # which holds the scored part of its runs alone
+        submissions, vanillas, bases = ([scored_part(run) for run in runs] for runs in (submissions, vanillas, bases))
     datasets = {run.record.data.content_sha256: run.record.data.seed for run in submissions}
     _check_wanted(vanillas, datasets, "vanilla run")
     _check_wanted(bases, datasets, "base run")

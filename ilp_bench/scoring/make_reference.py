@@ -12,10 +12,10 @@ from ilp_bench.core.errors import ProblemError
 from ilp_bench.core.files import file_sha256, new_folder
 from ilp_bench.records.reference_record import Arms, ReferenceDataset, ReferenceRecord
 from ilp_bench.records.run_record import Run, RunRecord, Runs
-from ilp_bench.scoring.arm_means import Comparison, arm_means, usable
+from ilp_bench.scoring.arm_means import Comparison, arm_means, pair_values, usable
 from ilp_bench.scoring.compatibility import base_sha256, check_comparable
 from ilp_bench.scoring.learned_rates import ARMS
-from ilp_bench.scoring.pair_probabilities import KINDS, pair_tables, scored_part
+from ilp_bench.scoring.pair_probabilities import KINDS, scored_part
 from ilp_bench.scoring.points_schema import DATA_VERSION
 from ilp_bench.scoring.references import (
     Reference,
@@ -142,7 +142,7 @@ def _mean_arms(comparisons: Sequence[Comparison], kind: str) -> dict[str, Arms]:
         selection = active_pairs(comparison)
         for cause in usable([selection], [comparison]):
             for run in comparison.vanillas:
-                values = pair_tables(run)[cause].keep(selection[cause]).p(kind)
+                values = pair_values((run,), cause, selection[cause], kind)
                 means.setdefault(cause, []).append(values.mean(axis=0).tolist())
     return {
         cause: Arms(**dict(zip(ARMS, np.mean(each, axis=0).tolist(), strict=True))) for cause, each in means.items()

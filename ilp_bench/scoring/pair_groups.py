@@ -11,7 +11,7 @@ from ilp_bench.core.metrics import Array
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.records.reference_record import Arms
 from ilp_bench.scoring.activity import activity
-from ilp_bench.scoring.arm_means import Comparison, Select, Selection, arm_means, mean_table
+from ilp_bench.scoring.arm_means import Comparison, Select, Selection, arm_means, pair_values
 from ilp_bench.scoring.learned_rates import Mask
 from ilp_bench.scoring.pair_probabilities import pair_tables
 from ilp_bench.scoring.points import points
@@ -87,11 +87,18 @@ def _group(
     have = [(comparison, mask) for comparison, mask in zip(comparisons, masks, strict=True) if mask.any()]
     if not have:
         return None
-    submission, vanilla = (
-        np.mean([mean_table(runs, cause, mask).p(kind).mean(axis=0) for runs, mask in of_role], axis=0)
-        for of_role in zip(*(((one.submissions, mask), (one.vanillas, mask)) for one, mask in have), strict=True)
-    )
     means = arm_means(comparisons, kind, chosen, further)
+    submission, vanilla = (
+        means.values[:, 0]
+        if means.causes
+        else np.mean(
+            [
+                [pair_values(runs, cause, mask, kind).mean(axis=0) for runs in (one.submissions, one.vanillas)]
+                for one, mask in have
+            ],
+            axis=0,
+        )
+    )
     change = submission - vanilla
     return PairGroup(
         dose=dose,

@@ -15,12 +15,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ilp_bench.core.errors import ProblemError
+from ilp_bench.core.hashed_table import HashedTable
 from ilp_bench.core.metrics import Array, unlearned
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.records.run_record import Run
 from ilp_bench.scoring.learned_rates import ARMS, CACHED_RUNS, Mask
 from ilp_bench.scoring.run_intervals import Indices
 
+Counts = np.ndarray[tuple[int, int, int], np.dtype[np.int64]]
+Ids = np.ndarray[tuple[int], np.dtype[np.str_]]
 KINDS = ("reproduction", "internalisation")
 PROBE_OF_KIND = {"reproduction": "recall", "internalisation": "paraphrase"}
 MEASURES = ("p", "greedy", "unlearned")  # unlearned: (1 - p)^5, the paper's
@@ -29,13 +32,13 @@ MEASURES = ("p", "greedy", "unlearned")  # unlearned: (1 - p)^5, the paper's
 class PairTable(NamedTuple):
     """The pairs of one cause under one run, in the order of their ids.
 
-    pairs    their ids
+    pairs    shape (pairs,): their ids
     values   shape (measures, pairs, arms, kinds), each in [0, 1]: mean over an item's probes of that kind
     dose     shape (pairs,): dose of the treated item; NaN where it has none
-    groups   shape (pairs,): pairs of one group share material and are resampled together; indices from 0
+    groups   shape (pairs,): a number for each pair; pairs of one group share material and are resampled together
     """
 
-    pairs: tuple[str, ...]
+    pairs: Ids
     values: Array
     dose: Array
     groups: Indices
@@ -46,9 +49,30 @@ class PairTable(NamedTuple):
 
     def keep(self, mask: Mask) -> PairTable:
         """The pairs for which ``mask`` is true."""
-        pairs = tuple(pair for pair, kept in zip(self.pairs, mask, strict=True) if kept)
-        groups = np.unique(self.groups[mask], return_inverse=True)[1]
-        return PairTable(pairs, self.values[:, mask], self.dose[mask], groups)
+        return PairTable(self.pairs[mask], self.values[:, mask], self.dose[mask], self.groups[mask])
+
+
+class CausePairs(NamedTuple):
+    """The pairs of one cause, without values: as in :class:`PairTable`, and which of a layout's pairs they are."""
+
+    pairs: Ids
+    dose: Array
+    groups: Indices
+    place: slice
+
+
+class Layout(NamedTuple):
+    """Where the answers of each pair stand among the rows of a run: what all runs on one dataset share.
+
+    rows     the rows of treated and control items, cause by cause
+    cells    shape (rows,): which flat index into ``counts`` a row belongs to
+    counts   shape (pairs of all causes, arms, kinds): probes, each at least 1
+    """
+
+    causes: dict[str, CausePairs]
+    rows: Indices
+    cells: Indices
+    counts: Counts
 
 
 def is_scored(samples: pa.Table) -> pa.ChunkedArray:
@@ -69,19 +93,39 @@ def pair_tables(run: Run) -> dict[str, PairTable]:
 
     Raises ProblemError where a pair lacks an arm or a probe, or its samples were drawn and not computed.
     """
-    rows = run.samples.filter(is_scored(run.samples))
-    if rows["greedy"].null_count:
+    layout = _layout(run.probes, CAUSES.names())
+    greedy = run.samples["greedy"]
+    if greedy.null_count and not greedy.is_valid().to_numpy()[layout.rows].all():
         raise ProblemError("the run does not say which answers are reproduced greedily: evaluate with exact p")
-    cause_of_row = np.array(rows["cause"].to_pylist(), dtype=str)
-    tables = {}
-    for cause in CAUSES.names():
+    p = np.minimum(run.samples["p"].to_numpy()[layout.rows], 1.0)
+    measures = (p, greedy.fill_null(False).to_numpy()[layout.rows], unlearned(p))
+    sums = [np.bincount(layout.cells, weights=one, minlength=layout.counts.size) for one in measures]
+    values = np.stack([each.reshape(layout.counts.shape) for each in sums]) / layout.counts
+    values.setflags(write=False)
+    return {
+        cause: PairTable(of_cause.pairs, values[:, of_cause.place], of_cause.dose, of_cause.groups)
+        for cause, of_cause in layout.causes.items()
+    }
+
+
+@lru_cache(maxsize=CACHED_RUNS)
+def _layout(probes: HashedTable, names: tuple[str, ...]) -> Layout:
+    """Where the answers to probes stand, while causes of these names are registered."""
+    is_of_arm = is_scored(probes.rows).to_numpy()
+    scored = probes.rows.filter(pa.array(is_of_arm))
+    cause_of_row, number_of_row = np.array(scored["cause"].to_pylist(), dtype=str), np.flatnonzero(is_of_arm)
+    causes: dict[str, CausePairs] = {}
+    rows, cells, start = [np.empty(0, np.int64)], [np.empty(0, np.int64)], 0
+    counts = [np.empty((0, len(ARMS), len(KINDS)), np.int64)]
+    for cause in names:
         mask = cause_of_row == cause
         if mask.any():
-            tables[cause] = _pairs_of(cause, rows.filter(pa.array(mask)))
-    for table in tables.values():
-        for array in (table.values, table.dose, table.groups):
-            array.setflags(write=False)
-    return tables
+            pairs, cell, probes_of_cell = _pairs_of(cause, scored.filter(pa.array(mask)), start)
+            causes[cause], start = pairs, pairs.place.stop
+            rows.append(number_of_row[mask])
+            cells.append(cell + sum(each.size for each in counts))
+            counts.append(probes_of_cell)
+    return Layout(causes, np.concatenate(rows), np.concatenate(cells), np.concatenate(counts))
 
 
 def mean_p(run: Run) -> dict[str, dict[str, dict[str, float]]]:
@@ -102,7 +146,8 @@ def mean_p(run: Run) -> dict[str, dict[str, dict[str, float]]]:
     }
 
 
-def _pairs_of(cause: str, rows: pa.Table) -> PairTable:
+def _pairs_of(cause: str, rows: pa.Table, start: int) -> tuple[CausePairs, Indices, Counts]:
+    """The pairs of a cause, of which the first is number ``start``; the cell of each row, and the probes of each."""
     ids, pair = np.unique(np.array(rows["pair_id"].to_pylist(), dtype=str), return_inverse=True)
     probes = list(PROBE_OF_KIND.values())
     arm, kind = (
@@ -110,16 +155,15 @@ def _pairs_of(cause: str, rows: pa.Table) -> PairTable:
         for column, values in (("arm", list(ARMS)), ("probe", probes))
     )
     shape = (len(ids), len(ARMS), len(KINDS))
-    cell = np.ravel_multi_index((pair, arm, kind), shape)
-    counts = np.bincount(cell, minlength=int(np.prod(shape))).reshape(shape)
+    cells: Indices = np.ravel_multi_index((pair, arm, kind), shape).astype(np.int64)
+    counts: Counts = np.bincount(cells, minlength=int(np.prod(shape))).reshape(shape)
     if not counts.all():
         lacking = ids[~counts.all(axis=(1, 2))]
         raise ProblemError(f"{len(lacking)} pairs lack an arm or a probe, such as {lacking[0]}: evaluate again")
-    p = np.minimum(rows["p"].to_numpy(), 1.0).astype(np.float64)
-    measures = (p, rows["greedy"].to_numpy().astype(np.float64), unlearned(p))
-    sums = np.stack([np.bincount(cell, weights=one, minlength=counts.size).reshape(shape) for one in measures])
     dose, treated = np.full(len(ids), np.nan), arm == ARMS.index("treated")
     dose[pair[treated]] = rows["dose"].cast(pa.float64()).fill_null(np.nan).to_numpy()[treated]
     group = [CAUSES.get(cause).resampling_group(pair_id) for pair_id in ids.tolist()]
     groups = np.unique(np.array(group, dtype=str), return_inverse=True)[1].astype(np.int64)
-    return PairTable(tuple(ids.tolist()), sums / counts, dose, groups)
+    for array in (dose, groups):
+        array.setflags(write=False)
+    return CausePairs(ids, dose, groups, slice(start, start + len(ids))), cells, counts

@@ -99,7 +99,7 @@ def read_reference(folder: Path) -> Reference:
     """Read a reference. Raises UsageError when there is none, ProblemError when it is damaged."""
     if not (folder / FILE).is_file():
         names = [path.name for path in reference_folders(references_path())]
-        raise UsageError(f"{folder} is no reference (no {FILE}).{near(folder.name, names)}")
+        raise UsageError(f"{folder} is not a reference ({FILE} is missing).{near(folder.name, names)}")
     return Reference(folder, read_reference_record(folder))
 
 

@@ -102,7 +102,8 @@ def _variance(weights: Array, covariance: Array) -> float:
 def over_datasets(means: Array) -> Uncertainty:
     """Uncertainty of the mean over datasets, of ``means`` with shape (datasets, means)."""
     datasets, size = means.shape
-    covariance = np.atleast_2d(np.cov(means, rowvar=False)) / datasets
+    deviations = (means - means.mean(axis=0)).T
+    covariance = deviations @ deviations.T / (datasets - 1) / datasets
     nothing = np.zeros((size, size))
     return Uncertainty(nothing, 1, covariance, nothing, datasets - 1, "runs")
 
@@ -117,7 +118,7 @@ def run_covariance(cells: Sequence[Sequence[Blocks]], groups: Sequence[Sequence[
     """What runs of one recipe on one dataset differ by, pooled over cells; None where that leaves too little to go by.
 
     cells    runs of one recipe on one dataset, each as one array a cause of shape (pairs, 2): the p of its items
-    groups   for each cell, one array a cause: the group of each pair, from 0
+    groups   for each cell, one array a cause: the number of each pair's group
     """
     between, by_pairs, freedom = [], [], 0
     for runs, groups_of_cause in zip(cells, groups, strict=True):
@@ -148,13 +149,14 @@ def block_diagonal(blocks: Sequence[Array]) -> Array:
 def group_covariance(values: Array, groups: Indices) -> Array:
     """Cluster-robust covariance of the mean over pairs, of ``values`` with shape (pairs, columns).
 
-    ``groups``: the group of each pair, as indices from 0. With g groups of n pairs: g/(g-1)/n^2 times the sum of outer
+    ``groups``: the number of each pair's group. With g groups of n pairs: g/(g-1)/n^2 times the sum of outer
     products of the groups' summed deviations from the mean. NaN for fewer than two groups.
     """
     deviations = values - values.mean(axis=0)
-    number = int(groups.max()) + 1
+    numbers, group_of_pair = np.unique(groups, return_inverse=True)
+    number = len(numbers)
     if number < 2:
         return np.full((values.shape[1], values.shape[1]), np.nan)
     sums = np.zeros((number, values.shape[1]))
-    np.add.at(sums, groups, deviations)
+    np.add.at(sums, group_of_pair, deviations)
     return np.asarray(number / (number - 1) * sums.T @ sums / len(values) ** 2)

@@ -13,19 +13,27 @@ import pyarrow.compute as pc
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.records.run_record import Run
 from ilp_bench.scoring.activity import activity
-from ilp_bench.scoring.arm_means import MIN_PAIRS, Comparison, Selection, arm_means, arm_rates, mean_table
+from ilp_bench.scoring.arm_means import (
+    MIN_PAIRS,
+    Comparison,
+    Selection,
+    arm_means,
+    arm_rates,
+    dataset_means,
+    mean_table,
+)
 from ilp_bench.scoring.comparisons import compare
 from ilp_bench.scoring.learned_rates import Mask
 from ilp_bench.scoring.pair_groups import contrast_group, dose_groups
 from ilp_bench.scoring.pair_probabilities import KINDS, pair_tables
 from ilp_bench.scoring.points import ArmMeans, points, share_closed
 from ilp_bench.scoring.points_schema import CausePoints, KindScore, PointScores, ReferenceUse, ReplicatePoints
+from ilp_bench.scoring.rank_reasons import MAX_HARM, MIN_VANILLA_RUNS, rank_reasons
 from ilp_bench.scoring.references import Reference
+from ilp_bench.scoring.run_intervals import pairs_only
 from ilp_bench.scoring.training_budget import division_of
 
 MIN_GAP = 0.10
-MIN_VANILLA_RUNS = 3
-MAX_HARM = 0.05  # by which a control arm may fall below vanilla's; more counts where its interval excludes 0
 
 
 def score_points(
@@ -67,7 +75,7 @@ def score_points(
             for run in comparison.submissions
         ],
     )
-    reasons = list(_reasons(result))
+    reasons = [reason.text for reason in rank_reasons(result)]
     return result.model_copy(update={"ranked": not reasons, "not_ranked_because": reasons})
 
 
@@ -159,7 +167,9 @@ def _replicate(
     each: dict[str, dict[str, float | None]] = {}
     shares: dict[str, float | None] = {}
     for kind, score in scores.items():
-        alone = arm_means([comparison._replace(submissions=(run,))], kind, active_pairs)
+        causes, means = dataset_means([comparison._replace(submissions=(run,))], kind, [active_pairs(comparison)])
+        no_uncertainty = pairs_only(np.zeros((means.size, means.size)), 1)  # nobody asks for an interval here
+        alone = ArmMeans(causes, means[0], no_uncertainty)
         change = alone.values[0] - alone.values[1]
         values = dict(zip(alone.causes, points(change[:, 0], change[:, 1]).tolist(), strict=True))
         each[kind] = {cause.cause: values.get(cause.cause) for cause in score.causes}
@@ -170,30 +180,6 @@ def _replicate(
     return ReplicatePoints(
         data_seed=run.record.data.seed, training_seed=training.seed if training else None, points=each, share=shares
     )
-
-
-def _reasons(scores: PointScores) -> list[str]:
-    """Every reason why an entry may not be ranked, one line each."""
-    reasons = []
-    for score in (scores.reproduction, scores.internalisation):
-        for cause in score.causes:
-            if cause.counted and cause.hurt and cause.control_change:
-                fall = -100 * cause.control_change.value
-                reasons.append(
-                    f"{score.kind}: the control of {cause.cause} fell {fall:.1f} points below vanilla's, more than "
-                    f"{100 * MAX_HARM:.0f}"
-                )
-    if scores.interval_kind != "runs":
-        reasons.append(
-            "its intervals are of pairs only: train on three datasets of different seeds, or use a reference"
-        )
-    if scores.provisional:
-        reasons.append(f"which causes count is not settled by {MIN_VANILLA_RUNS} vanilla runs of this base model")
-    if not scores.activity_known:
-        reasons.append("without a base run, nobody knows on which pairs the causes can act")
-    if scores.division is None:
-        reasons.append("its training record names no budget division")
-    return reasons
 
 
 def _retention(comparisons: Sequence[Comparison]) -> dict[str, float | None]:

@@ -113,7 +113,7 @@ def _layout(root: Path) -> Iterator[str]:
                 if run.is_symlink():
                     yield f"{run} is a symbolic link: put the folder itself there"
                 elif not (run / "submission.json").is_file() and not run.name.startswith("."):
-                    yield f"{run} is no submission: remove it, or make one with 'ilp-bench submit'"
+                    yield f"{run} is not a submission: remove it, or make one with 'ilp-bench submit'"
         elif path.is_file() and path.name not in ALLOWED_FILES and not path.name.startswith("."):
             yield f"{path} does not belong into a folder of submissions: remove it"
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ilp_bench.core.hashed_table import HashedTable
 from ilp_bench.records.run_record import Run
 from ilp_bench.records.training_record import CALIBRATED
-from ilp_bench.scoring.learned_rates import ARMS
+from ilp_bench.scoring.learned_rates import ARMS, CACHED_RUNS, Mask
 from ilp_bench.scoring.pair_probabilities import pair_tables
 from ilp_bench.submission.archive import DatasetKey, dataset_items
 from ilp_bench.submission.copy_statistics import Measured, alike, shared_numbers
@@ -65,15 +67,21 @@ def _repeated_numbers(runs: Sequence[Run]) -> Iterator[str]:
 def calibration_p(run: Run) -> float | None:
     """Mean p, in [0, 1], of the recall probes of the last stage's calibration items; None where none was asked."""
     data = run.record.data
-    items = dataset_items(DatasetKey(data.version, data.size, data.seed), data.content_sha256).items
+    rows = _calibration_rows(run.probes, DatasetKey(data.version, data.size, data.seed), data.content_sha256)
+    return None if rows is None else float(np.mean(run.samples["p"].to_numpy()[rows]))
+
+
+@lru_cache(maxsize=CACHED_RUNS)
+def _calibration_rows(probes: HashedTable, dataset: DatasetKey, content_sha256: str) -> Mask | None:
+    """Which probes are recall probes of the last stage's calibration items; None where the dataset has none."""
+    items = dataset_items(dataset, content_sha256).items
     if "stage" not in items.column_names:
         return None
     asked = items.filter(pc.and_(pc.equal(items["arm"], "calibration"), pc.equal(items["probe"], "recall")))
     if not asked.num_rows:
         return None
     last = asked.filter(pc.equal(asked["stage"], pc.max(asked["stage"])))["probe_id"].combine_chunks()
-    chosen = pc.is_in(run.samples["probe_id"].cast(pa.string()), value_set=last)
-    return float(np.mean(run.samples["p"].filter(chosen).to_numpy()))
+    return np.asarray(pc.is_in(probes.rows["probe_id"].cast(pa.string()), value_set=last).to_numpy())
 
 
 def _template_problems(run: Run) -> Iterator[str]:

@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ilp_bench.core.errors import UsageError
+from ilp_bench.core.hashed_table import HashedTable
 from ilp_bench.records.run_record import RunRecord
 from ilp_bench.submission.archive import FIXED, DatasetKey, dataset_items
-from ilp_bench.submission.sample_store import CACHED_RUNS, RunKey, RunRows, storage_keys
+from ilp_bench.submission.sample_store import CACHED_RUNS, RunKey, storage_keys
 
 VOCABULARY = 1e6  # no vocabulary is larger, so the most probable token has at least a millionth of the probability
 MARGIN = 1e-6
@@ -40,7 +41,7 @@ class Asked(NamedTuple):
 
 
 def sample_problems(
-    records: Mapping[RunKey, RunRecord], samples: pa.Table, stored: dict[RunKey, RunRows]
+    records: Mapping[RunKey, RunRecord], samples: pa.Table, stored: dict[RunKey, HashedTable]
 ) -> Iterator[str]:
     """Everything that is wrong with the rows, run by run; a probe's ``tokens`` must be the same in all of them.
 
@@ -79,7 +80,7 @@ def sample_problems(
             )
 
 
-def _problems(run: RunRows, asked: Asked) -> tuple[tuple[str, ...], Counts | None]:
+def _problems(run: HashedTable, asked: Asked) -> tuple[tuple[str, ...], Counts | None]:
     """Problems of one run's rows, and its ``tokens`` in the order of the dataset unless a problem forbids it."""
     problem, items = _items(asked)
     if items is None:
@@ -160,7 +161,7 @@ def _numbers(rows: pa.Table) -> Iterator[str]:
     near = [(again * (1 + way * 1e-14)).astype(np.float32) for way in (-1, 0, 1)]
     if len(bad := np.flatnonzero(~((p >= 0) & (p <= 1)))):
         yield f"p is {p[bad[0]]} for {rows['probe_id'][int(bad[0])]} ({len(bad)} bad rows): evaluate again"
-    yield from _report(rows, ~np.isfinite(logprob) | (logprob > 0), "logprob is no finite number of at most 0")
+    yield from _report(rows, ~np.isfinite(logprob) | (logprob > 0), "logprob is not a finite number of at most 0")
     yield from _report(rows, np.signbit(p) | ((logprob == 0) & np.signbit(logprob)), "a number is -0.0")
     yield from _report(
         rows, (p >= 0) & (p <= 1) & ~((p == near[0]) | (p == near[1]) | (p == near[2])), "p is not exp(logprob)"
@@ -168,14 +169,14 @@ def _numbers(rows: pa.Table) -> Iterator[str]:
     yield from _report(rows, (tokens < 1) | (tokens > 10_000), "an answer has no possible number of tokens")
     coarse = _trailing_zeros(logprob) < ZERO_BITS
     if np.mean(coarse) > 1 - SINGLE_PRECISION:
-        yield from _report(rows, coarse, "logprob is no sum of numbers in single precision")
+        yield from _report(rows, coarse, "logprob is not a sum of numbers in single precision")
     # More than half of the probability means that no token can be more probable than the one scored.
     yield from _report(rows, (again > 0.5 + MARGIN) & ~greedy, "greedy is false although p exceeds one half")
     floor = -np.log(VOCABULARY) * tokens
     yield from _report(rows, greedy & (logprob < floor), "greedy is true although p is lower than any best token's")
     shots = rows["shots_p"].fill_null(0.0).to_numpy()
     best = rows["shots_greedy"].fill_null(False).to_numpy()
-    yield from _report(rows, ~((shots >= 0) & (shots <= 1)), "shots_p is no probability")
+    yield from _report(rows, ~((shots >= 0) & (shots <= 1)), "shots_p is not a probability")
     yield from _report(rows, (shots > 0.5 + MARGIN) & ~best, "shots_greedy is false although shots_p exceeds one half")
     yield from _report(
         rows, best & (shots < np.exp(floor)), "shots_greedy is true although shots_p is lower than any best token's"

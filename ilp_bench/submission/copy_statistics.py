@@ -16,14 +16,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from ilp_bench.core.hashed_table import HashedTable
 from ilp_bench.core.metrics import Array
 from ilp_bench.records.run_record import Run
+from ilp_bench.scoring.learned_rates import CACHED_RUNS
+from ilp_bench.scoring.run_intervals import Indices
 
 NEAR, CORRELATION = 0.44, 0.993  # printed by scripts/copy-thresholds
 FALSE_ALARMS = 1e-4  # of each statistic, for a pair of honest runs
@@ -49,16 +54,13 @@ class Measured(NamedTuple):
 
     probe_ids: pa.Array
     p: Array
-    cells: np.ndarray[tuple[int], np.dtype[np.int64]]
+    cells: Indices
 
     @classmethod
     def of(cls, run: Run) -> Measured:
         """The probes of a run."""
-        samples = run.samples.sort_by("probe_id")
-        names = [samples[name].to_pylist() for name in ("arm", "cause", "probe")]
-        numbers: dict[tuple[str, ...], int] = {}
-        cells = np.array([numbers.setdefault(cell, len(numbers)) for cell in zip(*names, strict=True)])
-        return cls(samples["probe_id"].combine_chunks().cast(pa.string()), samples["p"].to_numpy(), cells)
+        order, probe_ids, cells = _sorted_probes(run.probes)
+        return cls(probe_ids, run.samples["p"].to_numpy()[order], cells)
 
     @property
     def spread(self) -> float:
@@ -71,6 +73,18 @@ class Measured(NamedTuple):
             return self
         chosen = np.isin(self.probe_ids.to_numpy(zero_copy_only=False), probe_ids.to_numpy(zero_copy_only=False))
         return Measured(self.probe_ids.filter(pa.array(chosen)), self.p[chosen], self.cells[chosen])
+
+
+@lru_cache(maxsize=CACHED_RUNS)
+def _sorted_probes(probes: HashedTable) -> tuple[Indices, pa.Array, Indices]:
+    """The order of the probe ids, the ids in it, and the number of each one's cell. Cached, so read-only."""
+    order = pc.sort_indices(probes.rows, sort_keys=[("probe_id", "ascending")])
+    rows = probes.rows.take(order)
+    names = [rows[name].to_pylist() for name in ("arm", "cause", "probe")]
+    numbers: dict[tuple[str, ...], int] = {}
+    cells = np.array([numbers.setdefault(cell, len(numbers)) for cell in zip(*names, strict=True)], dtype=np.int64)
+    cells.setflags(write=False)
+    return order.to_numpy(), rows["probe_id"].combine_chunks().cast(pa.string()), cells
 
 
 def alike(first: Measured, second: Measured) -> Alike:
@@ -97,11 +111,18 @@ def shared_numbers(first: Run, second: Run) -> float:
 
     Of runs on different datasets, whose probes are not the same; 0 where too few are in the middle.
     """
-    values, others = (
-        logprob[(logprob > math.log(LOW)) & (logprob < math.log(HIGH))]
-        for logprob in (np.asarray(run.samples["logprob"].to_numpy(), dtype=float) for run in (first, second))
-    )
-    return float(np.isin(values, others).mean()) if min(len(values), len(others)) >= FEWEST else 0.0
+    values, others = _middle_numbers(first), _middle_numbers(second)
+    if min(len(values), len(others)) < FEWEST:
+        return 0.0
+    nearest = others[np.minimum(np.searchsorted(others, values), len(others) - 1)]
+    return float((nearest == values).mean())
+
+
+@lru_cache(maxsize=CACHED_RUNS)
+def _middle_numbers(run: Run) -> Array:
+    """The mid-range log-probabilities of a run, in ascending order."""
+    logprob = np.asarray(run.samples["logprob"].to_numpy(), dtype=float)
+    return np.sort(logprob[(logprob > math.log(LOW)) & (logprob < math.log(HIGH))])
 
 
 def honest_pairs(runs: Iterable[Run]) -> Iterator[Alike]:

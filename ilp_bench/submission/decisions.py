@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from ilp_bench.core.errors import ProblemError
 from ilp_bench.core.files import locked, parse_json, write_text
+from ilp_bench.core.json_problem import json_problem
 from ilp_bench.core.untrusted import value_problems
 from ilp_bench.records.run_record import first_problem
 from ilp_bench.submission.fields import Date, Line
@@ -62,7 +63,8 @@ def parse_decisions(file: Path) -> tuple[list[Decision], list[str]]:
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        return [], [f"{file} cannot be read: {error}"]
+        reason = json_problem(error) if isinstance(error, ValueError) else error.strerror
+        return [], [f"{file} cannot be read: {reason}"]
     if text and not text.endswith("\n"):
         problems.append(f"{file}: the last line has no end: end it with a newline")
     for number, line in enumerate(text.split("\n")[:-1] if text.endswith("\n") else text.split("\n"), start=1):
@@ -78,7 +80,7 @@ def parse_decisions(file: Path) -> tuple[list[Decision], list[str]]:
         except ValidationError as error:
             problems.append(f"{file}:{number}: {first_problem(error)}: append lines with 'ilp-bench decide'")
         except (ValueError, RecursionError) as error:
-            problems.append(f"{file}:{number}: {error}: append lines with 'ilp-bench decide'")
+            problems.append(f"{file}:{number}: {json_problem(error)}: append lines with 'ilp-bench decide'")
     return decisions, problems
 
 

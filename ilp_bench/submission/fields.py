@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, StringConstraints, WithJsonSchema
 
 MAX_RUNS = 20  # of one role
+NOT_CONTENT = frozenset({"run_id", "seconds", "resumed"})  # fields that a run id does not depend on
 
 
 NAME = r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,62}[A-Za-z0-9])?$"
@@ -48,9 +49,13 @@ def run_id(content: dict[str, Any]) -> str:
     """Sixteen hex digits of a hash over the submission without its id; timings and restarts do not count."""
 
     def clean(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: clean(inner) for key, inner in value.items() if key not in ("run_id", "seconds", "resumed")}
-        return [clean(inner) for inner in value] if isinstance(value, list) else value
+        if isinstance(value, list):
+            return [clean(inner) if isinstance(inner, (dict, list)) else inner for inner in value]
+        return {
+            key: clean(inner) if isinstance(inner, (dict, list)) else inner
+            for key, inner in value.items()
+            if key not in NOT_CONTENT
+        }
 
     text = json.dumps(clean(content), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -8,9 +8,8 @@ role. A run that stands in several places (a vanilla run that is itself submitte
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ilp_bench.core.errors import ProblemError
+from ilp_bench.core.hashed_table import HashedTable
 from ilp_bench.records.run_record import SAMPLES, Run, RunRecord
 
 ROLES = ("submission", "vanilla", "base")
@@ -36,12 +36,13 @@ RunKey = tuple[str, int]  # role, and number among the runs of that role
 
 def storage_keys(records: Mapping[RunKey, RunRecord]) -> dict[RunKey, RunKey]:
     """The key of each run -> the key under which its rows are stored; equal records are one run."""
-    stored: list[tuple[RunRecord, RunKey]] = []
+    stored: dict[str, list[tuple[RunRecord, RunKey]]] = {}  # by the hash of the samples, as only those can be equal
     keys: dict[RunKey, RunKey] = {}
     for key, record in records.items():
-        same = next((earlier for other, earlier in stored if other == record), None)
+        alike = stored.setdefault(record.samples_sha256, [])
+        same = next((earlier for other, earlier in alike if other == record), None)
         if same is None:
-            stored.append((record, key))
+            alike.append((record, key))
         keys[key] = same or key
     return keys
 
@@ -126,28 +127,7 @@ def _check_footer(file: Path, opened: pq.ParquetFile) -> None:
         raise ProblemError(f"{file} has {values} values in {column}: no row has more than {MOST_OPTIONS} options")
 
 
-class RunRows:
-    """The rows of one run. Two are equal where all values are, so that work on one serves the other."""
-
-    def __init__(self, rows: pa.Table) -> None:
-        self.rows = rows
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, RunRows) and self.digest == other.digest
-
-    def __hash__(self) -> int:
-        return hash(self.digest)
-
-    @cached_property
-    def digest(self) -> bytes:
-        """Hash over the values, as Arrow lays them out."""
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, self.rows.schema) as stream:
-            stream.write_table(self.rows)
-        return hashlib.sha256(sink.getvalue()).digest()
-
-
-def rows_by_run(table: pa.Table, records: Mapping[RunKey, RunRecord]) -> dict[RunKey, RunRows]:
+def rows_by_run(table: pa.Table, records: Mapping[RunKey, RunRecord]) -> dict[RunKey, HashedTable]:
     """The rows of each distinct run that the records name and the table has."""
     roles = pc.index_in(table["role"].cast(pa.string()), value_set=pa.array(ROLES)).fill_null(-1).to_numpy()
     replicates = table["replicate"].fill_null(-1).to_numpy()
@@ -157,11 +137,11 @@ def rows_by_run(table: pa.Table, records: Mapping[RunKey, RunRecord]) -> dict[Ru
         if len(indices):
             contiguous = indices[-1] - indices[0] + 1 == len(indices)
             rows = samples.slice(indices[0], len(indices)) if contiguous else samples.take(pa.array(indices))
-            stored[role, replicate] = RunRows(rows.combine_chunks())
+            stored[role, replicate] = HashedTable(rows.combine_chunks())
     return stored
 
 
-def restore_runs(stored: dict[RunKey, RunRows], records: Mapping[RunKey, RunRecord]) -> dict[RunKey, Run]:
+def restore_runs(stored: dict[RunKey, HashedTable], records: Mapping[RunKey, RunRecord]) -> dict[RunKey, Run]:
     """Every run that the records name, with the columns of ``SAMPLES`` and p as exp(logprob).
 
     A base or vanilla run that many submissions share is one object. Raises KeyError where rows are missing.
@@ -174,10 +154,10 @@ def restore_runs(stored: dict[RunKey, RunRows], records: Mapping[RunKey, RunReco
 
 
 @lru_cache(maxsize=CACHED_RUNS)
-def _cached_run(rows: RunRows, record: str) -> Run:
+def _cached_run(rows: HashedTable, record: str) -> Run:
     return _run(rows, RunRecord.model_validate_json(record))
 
 
-def _run(run: RunRows, record: RunRecord) -> Run:
+def _run(run: HashedTable, record: RunRecord) -> Run:
     p: Any = pa.array(np.exp(run.rows["logprob"].to_numpy()))
     return Run(record, run.rows.set_column(P, "p", p).cast(SAMPLES))

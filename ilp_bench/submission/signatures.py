@@ -28,7 +28,10 @@ def read_private_key(file: Path) -> Ed25519PrivateKey:
     try:
         key = load_pem_private_key(file.read_bytes(), password=None)
     except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise UsageError(f"{file} holds no private key that can be read: {error}") from error
+        raise UsageError(
+            f"{file} cannot be read as a private key in PEM without a password: make one with "
+            "'openssl genpkey -algorithm ed25519'"
+        ) from error
     if not isinstance(key, Ed25519PrivateKey):
         raise UsageError(f"{file} holds a key of another kind: make one with 'openssl genpkey -algorithm ed25519'")
     return key

@@ -139,7 +139,7 @@ def _problems(root: Path, name: str, rows: Sequence[TableRow]) -> list[str]:
         return [f"{file} has an entry twice: {remedy}"]
     computed = {row["entry"]: row for row in rows}
     problems = [f"{file}: {entry} is missing: {remedy}" for entry in computed.keys() - claimed.keys()]
-    problems += [f"{file}: {entry} is no valid entry: {remedy}" for entry in claimed.keys() - computed.keys()]
+    problems += [f"{file}: {entry} is not a valid entry: {remedy}" for entry in claimed.keys() - computed.keys()]
     for entry in computed.keys() & claimed.keys():
         for key in computed[entry].keys() | claimed[entry].keys():
             old, new = claimed[entry].get(key), computed[entry].get(key)

@@ -205,6 +205,8 @@ def _identity(submission: AnySubmission, folder: Path) -> Iterator[str]:
 
 
 def _differences(claimed: Any, again: Any, where: str) -> Iterator[str]:
+    if claimed == again:
+        return
     if isinstance(claimed, dict) and isinstance(again, dict):
         for key in sorted(claimed.keys() | again.keys()):
             yield from _differences(claimed.get(key), again.get(key), f"{where}.{key}")
@@ -215,5 +217,5 @@ def _differences(claimed: Any, again: Any, where: str) -> Iterator[str]:
     elif isinstance(claimed, float) and isinstance(again, (float, int)):
         if not math.isclose(claimed, again, rel_tol=0, abs_tol=SCORE_TOLERANCE):
             yield f"{where} is claimed as {claimed:.6g}, but the samples give {again:.6g}"
-    elif claimed != again:
+    else:
         yield f"{where} is claimed as {claimed!r}, but the samples give {again!r}"

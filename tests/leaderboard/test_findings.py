@@ -11,13 +11,14 @@ import pytest
 
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.leaderboard import pages
-from ilp_bench.leaderboard.entry import describe_entry
+from ilp_bench.leaderboard.describe import describe_entry
 from ilp_bench.leaderboard.estimate import Estimate
 from ilp_bench.leaderboard.figures import front_facts
 from ilp_bench.leaderboard.findings import BaseJudgements, delays, recipe_tests
 from ilp_bench.leaderboard.ranking import BaseModel, base_models
 from ilp_bench.recipes import RECIPES
 from ilp_bench.replication.claims import Judgement, read_claims
+from ilp_bench.scoring.rank_reasons import Reason
 from ilp_bench.scoring.references import committed_references
 from ilp_bench.submission.decisions import read_decisions
 from ilp_bench.submission.format import Submission, read_submission
@@ -125,7 +126,7 @@ def test_few_entries_are_counted_as_what_they_are(
     """One entry is never called the best of several, and without ranks nothing is called best."""
     entries = next(model for model in models if model.groups).entries
     ranked = [entry for entry in entries if entry.is_ranked and entry.recipe != "vanilla"][:number]
-    aside = [replace(entry, not_ranked_because=("x",)) for entry in entries[-1:]] if not number else []
+    aside = [replace(entry, not_ranked_because=(Reason("x", "x"),)) for entry in entries[-1:]] if not number else []
     pages.static(tmp_path / "site")
     few = base_models([*ranked, *aside], list(committed_references().values()))
     pages.write_all(tmp_path / "site", few, [], [], 0, {"url": ""})

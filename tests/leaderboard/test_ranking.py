@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from ilp_bench.leaderboard.entry import OWN_VANILLA, Entry, KindResult, describe_entry
+from ilp_bench.leaderboard.describe import OWN_VANILLA, describe_entry
+from ilp_bench.leaderboard.entry import Entry, KindResult
 from ilp_bench.leaderboard.estimate import Estimate, difference
 from ilp_bench.leaderboard.ranking import base_models, h_difference, ranked
 from ilp_bench.leaderboard.recipe_rows import recipe_rows
+from ilp_bench.scoring.rank_reasons import Reason
 from ilp_bench.submission.decisions import Decision
 from ilp_bench.submission.format import Submission, read_submission
 from ilp_bench.submission.rerun_record import read_verification
@@ -139,7 +141,9 @@ def test_what_is_over_other_causes_is_never_told_apart(pattern: Entry) -> None:
 
 def test_only_what_may_be_ranked_has_a_rank_and_the_withdrawn_are_in_no_table(pattern: Entry) -> None:
     good = with_h(pattern, "good", {0: 0.5, 1: 0.5, 2: 0.5})
-    provisional = replace(with_h(pattern, "new", {0: 0.9, 1: 0.9, 2: 0.9}), not_ranked_because=("too few runs",))
+    provisional = replace(
+        with_h(pattern, "new", {0: 0.9, 1: 0.9, 2: 0.9}), not_ranked_because=(Reason("too few", "too few runs"),)
+    )
     flagged = decided(with_h(pattern, "doubtful", {0: 0.8, 1: 0.8, 2: 0.8}), "flagged")
     withdrawn = decided(with_h(pattern, "gone", {0: 0.7, 1: 0.7, 2: 0.7}), "withdrawn")
     (model,) = base_models([good, provisional, flagged, withdrawn], [])

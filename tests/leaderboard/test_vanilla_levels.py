@@ -9,7 +9,8 @@ import pytest
 from points_entries import GAPS, write_entry, write_reference
 
 from ilp_bench.leaderboard import site as site_module
-from ilp_bench.leaderboard.entry import ArmMeans, Entry, describe_entry
+from ilp_bench.leaderboard.describe import describe_entry
+from ilp_bench.leaderboard.entry import ArmMeans, Entry
 from ilp_bench.leaderboard.ranking import base_models
 from ilp_bench.leaderboard.site import render
 from ilp_bench.leaderboard.vanilla_levels import Level, levels_of, verdict

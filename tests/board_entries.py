@@ -28,6 +28,7 @@ KEY = Ed25519PrivateKey.from_private_bytes(b"made-up key of tests, 32 bytes .."[
 RERUN: dict[str, Any] = {"by": "maintainer", "ilp_bench": "0.1.0", "versions": {}, "hardware": "made up"}
 HOSTILE = '<script>alert(1)</script> & "quotes"'
 SAMPLE, NANO = "made-up/Sample-1B", "nano"
+SAMPLE_MODEL: dict[str, Any] = {"base": SAMPLE, "parameters": 1_000_000_000}
 LEFT_AT_3X = dict(zip(PAPER_CAUSES, (0.12, 0.3, 0.7, 0.9, 0.1), strict=True))  # of vanilla's gap at 1x
 SHARES: dict[str, tuple[float, ...]] = {  # of the gap that a recipe closes, cause by cause
     "combined": (0.60, 0.45, 0.50, 0.85, 0.55),
@@ -45,11 +46,11 @@ SHARES: dict[str, tuple[float, ...]] = {  # of the gap that a recipe closes, cau
 AT_3X: dict[str, Any] = {"division": "3x", "left": LEFT_AT_3X}
 # (recipe, what else is said of it): the first base model at 1x and 3x and open ones, then the second
 PLANS: tuple[tuple[str, dict[str, Any]], ...] = (
-    *((recipe, {"base": SAMPLE}) for recipe in SHARES),
-    *((recipe, {"base": SAMPLE, **AT_3X}) for recipe in ("vanilla", "combined", "conflict_cpt")),
-    ("combined", {"base": SAMPLE, "division": "open", "lora": 16}),
-    ("auto", {"base": SAMPLE, "division": "open", "seeds": (0,)}),
-    ("delete_only", {"base": SAMPLE, "division": "open", "control": -0.2}),
+    *((recipe, SAMPLE_MODEL) for recipe in SHARES),
+    *((recipe, SAMPLE_MODEL | AT_3X) for recipe in ("vanilla", "combined", "conflict_cpt")),
+    ("combined", SAMPLE_MODEL | {"division": "open", "lora": 16}),
+    ("auto", SAMPLE_MODEL | {"division": "open", "seeds": (0,)}),
+    ("delete_only", SAMPLE_MODEL | {"division": "open", "control": -0.2}),
     *((recipe, {"base": NANO}) for recipe in ("vanilla", "resampling", "auto", "combined")),
 )
 

@@ -70,6 +70,7 @@ def entry_run(
     calibration: float = CALIBRATION,
     left: Gain = 1.0,
     lora: int = 0,
+    parameters: int = 1_000_000,
     **changes: Any,
 ) -> Run:
     """A run on the dataset of ``seed``, of the base model where ``recipe`` is None.
@@ -79,6 +80,7 @@ def entry_run(
     calibration     mean p of calibration items
     left            share of ``GAPS`` that vanilla leaves, or cause -> share
     lora            rank of the adapter
+    parameters      of the base model
     changes         of the run record
     """
     data, training_seed = dataset(seed, size), seed if training_seed is None else training_seed
@@ -90,7 +92,7 @@ def entry_run(
     samples = _samples(data, p, is_base=recipe is None)
     record = {
         "ilp_bench": "0.1.0",
-        "model": {"name": base, "architecture": "Stub", "parameters": 1_000_000, "weights_sha256": weights},
+        "model": {"name": base, "architecture": "Stub", "parameters": parameters, "weights_sha256": weights},
         "training": None if recipe is None else _training(recipe, data, training_seed, base, division, lora),
         "data": data.manifest.identity,
         "probed": recipe is None,
@@ -206,7 +208,7 @@ def runs_of(
 
     seed_shift   how much the training seed of each submitted run is above its dataset's
     """
-    shared = {name: about[name] for name in ("base", "size", "division", "left") if name in about}
+    shared = {name: about[name] for name in ("base", "size", "division", "left", "parameters") if name in about}
     alone = {name: value for name, value in shared.items() if name not in ("division", "left")}
     return RunSet(
         [entry_run(recipe, seed, **{"training_seed": seed + seed_shift, **about}) for seed in seeds],

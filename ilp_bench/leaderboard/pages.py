@@ -30,13 +30,21 @@ from ilp_bench.replication.claims import read_claims
 from ilp_bench.scoring.arm_means import MIN_PAIRS
 from ilp_bench.scoring.pair_probabilities import KINDS
 from ilp_bench.scoring.points_schema import POINTS_SCORER_VERSION
-from ilp_bench.scoring.score_points import MAX_HARM, MIN_GAP, MIN_VANILLA_RUNS
+from ilp_bench.scoring.rank_reasons import MAX_HARM, MIN_VANILLA_RUNS
+from ilp_bench.scoring.score_points import MIN_GAP
 from ilp_bench.scoring.vanilla_gaps import DECISIVE, LEFT_OF_PLATEAU
 from ilp_bench.submission.decisions import Decision
 
 PAGE_ROWS = 500  # of one page of standings
 FRONT_ROWS = 25  # of each table of the front page
 FRONT_BARS = 6  # of the chart at its top
+# Classes of base models by their parameters: name, from, and below
+MODEL_SIZES = (
+    ("under 10 M", 0, 1e7),
+    ("10 M to 1 B", 1e7, 1e9),
+    ("1 B to 10 B", 1e9, 1e10),
+    ("10 B on", 1e10, math.inf),
+)
 Common = dict[str, Any]
 
 
@@ -118,6 +126,7 @@ def write_all(
     entries = [entry for model in models for entry in model.entries]
     front: Common = {"facts": figures.front_facts(models), "count": len(entries), "archived": archived}
     front |= {"kinds_trained": sorted({entry.kind.split()[0] for entry in entries if entry.lora is not None})}
+    front |= {"sizes": model_sizes(models), "dated": any(entry.date for entry in entries)}
     front |= {"most_rows": FRONT_ROWS, "most_bars": FRONT_BARS}
     write(site / "index.html", "index.html", root=".", judged=judged, built=build_date(), **front, **values)
     write(site / "claims.html", "claims.html", root=".", judged=judged, claims=read_claims(), **common)
@@ -142,6 +151,16 @@ def write_all(
     decided = [decision for decision in reversed(decisions) if decision.run_id in by_id]
     changes = {"decisions": decided, "entries": by_id, "archived": len(decisions) - len(decided)}
     write(site / "changes.html", "changes.html", root=".", **changes, **common)
+
+
+def model_sizes(models: list[BaseModel]) -> dict[str, str]:
+    """The classes of size that base models with entries are in: what a reader calls each, and its ends."""
+    sizes = [model.parameters for model in models if model.groups]
+    return {
+        name: f"{low:g}-{high:g}".replace("inf", "Infinity")
+        for name, low, high in MODEL_SIZES
+        if any(low <= size < high for size in sizes)
+    }
 
 
 def build_date() -> str:

@@ -48,9 +48,9 @@ def render(
     """
     _tidy(out)
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not is_site(out))):
-        raise UsageError(f"{out} holds files that are no site: choose another folder")
+        raise UsageError(f"{out} holds files that are not a site: choose another folder")
     if url and not url.startswith(("https://", "http://")):
-        raise UsageError(f"the site's address {url!r} is no web address: write it as https://…")
+        raise UsageError(f"the site's address {url!r} is not a web address: write it as https://…")
     folders = find([submissions])
     decisions = read_decisions(submissions).history
     build, references = Build(out), list(committed_references().values())

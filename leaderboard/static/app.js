@@ -42,17 +42,27 @@ const addSorting = (table) => {
   }
 };
 
-// Searching: all words must stand in a row. What is searched for stands in the address, so that it can be shared.
+// Filters: what a control's value asks of a row. Their values stand in the address, so that they can be shared.
 const boards = [...document.querySelectorAll("table.board")], search = document.getElementById("q");
-const trained = document.getElementById("trained"); // missing where all entries were trained alike
 const matches = (text, query) => query.toLowerCase().split(/\s+/).every((word) => text.toLowerCase().includes(word));
+const FILTERS = {
+  q: (row, query) => matches(`${row.textContent} ${row.dataset.search}`, query),
+  trained: (row, kind) => row.dataset.trained.startsWith(kind),
+  size: (row, ends) => {
+    const [from, below] = ends.split("-").map(Number);
+    return from <= Number(row.dataset.size) && Number(row.dataset.size) < below;
+  },
+  retention: (row, least) => row.dataset.retention !== "" && Number(row.dataset.retention) >= Number(least),
+  since: (row, date) => row.dataset.date >= date,
+};
+const controls = Object.keys(FILTERS).map((name) => document.getElementById(name)).filter(Boolean); // as far as they have a use
 const show = () => {
-  const query = search.value.trim(), kind = trained?.value || "", asked = query !== "" || kind !== "";
+  const asking = controls.filter(({ value }) => value.trim() !== ""), asked = asking.length > 0;
   let count = 0;
   for (const board of boards) {
     let matching = 0;
     for (const row of board.tBodies[0].rows) {
-      row.hidden = asked && !(matches(`${row.textContent} ${row.dataset.search}`, query) && row.dataset.trained.startsWith(kind));
+      row.hidden = !asking.every(({ id, value }) => FILTERS[id](row, value.trim()));
       matching += !row.hidden;
     }
     board.dataset.matching = matching;
@@ -67,18 +77,16 @@ const show = () => {
     }
   }
   const entries = `${count.toLocaleString("en")} ${count === 1 ? "entry" : "entries"}`;
-  document.getElementById("found").textContent = !asked ? "" : count ? entries : "No entry matches: clear the search.";
-  const state = new URLSearchParams(Object.entries({ q: query, trained: kind }).filter(([, value]) => value));
+  document.getElementById("found").textContent = !asked ? "" : count ? entries : "No entry matches: clear the filters.";
+  const state = new URLSearchParams(asking.map(({ id, value }) => [id, value.trim()]));
   history.replaceState(null, "", asked ? `#${state}` : location.pathname + location.search);
 };
 if (search && boards.length) {
-  search.addEventListener("input", show);
-  trained?.addEventListener("change", show);
+  for (const control of controls) control.addEventListener("input", show);
   const restore = () => {
     if (!location.hash.includes("=")) return;
     const state = new URLSearchParams(location.hash.slice(1));
-    search.value = state.get("q") || "";
-    if (trained) trained.value = state.get("trained") || "";
+    for (const control of controls) control.value = state.get(control.id) || "";
     show();
   };
   window.addEventListener("hashchange", restore);

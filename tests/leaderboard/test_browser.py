@@ -178,7 +178,7 @@ def test_a_search_finds_entries_of_every_division_and_can_be_shared(visit: Visit
     assert page.locator("table.board:visible tbody tr:visible .who > a").all_inner_texts() == ["combined"]
     assert page.locator("input[type=radio]:checked").first.get_attribute("id").endswith("-open-tab")  # type: ignore[union-attr]
     page.get_by_label("Search").fill("nothing like it")
-    assert page.locator("#found").inner_text() == "No entry matches: clear the search."
+    assert page.locator("#found").inner_text() == "No entry matches: clear the filters."
     page.get_by_label("Search").fill("conflict 1x")
     assert page.locator("#found").inner_text() == "2 entries", "words of the model's name count, though it is not shown"
     address = page.evaluate("location.hash")
@@ -194,7 +194,23 @@ def test_a_search_finds_entries_of_every_division_and_can_be_shared(visit: Visit
     assert page.locator("#found").inner_text() == "1 entry"
     assert page.evaluate("location.hash") == "#trained=LoRA"
     page.get_by_label("Search").fill("resampling")
-    assert page.locator("#found").inner_text() == "No entry matches: clear the search."
+    assert page.locator("#found").inner_text() == "No entry matches: clear the filters."
+
+
+def test_filters_of_size_retention_and_date_leave_what_fits(visit: Visit) -> None:
+    page = visit.open("index.html")
+    page.get_by_label("Model size").select_option("under 10 M")
+    assert page.locator("section.model:visible").count() == 1
+    assert "nano" in page.locator("section.model:visible h3").inner_text()
+    page.get_by_label("Model size").select_option("all")
+    page.get_by_label("Retention from").fill("100")
+    assert page.locator("#found").inner_text() == "No entry matches: clear the filters."
+    page.get_by_label("Retention from").fill("")
+    page.get_by_label("Accepted since").fill("2026-11-01")
+    assert page.locator("#found").inner_text() == "1 entry"
+    assert page.evaluate("location.hash") == "#since=2026-11-01"
+    page.get_by_role("link", name="Compare combined").click()
+    visit.until("document.getElementById('a').value === 'made-up / sample-1b-combined-1x (1x)'")
 
 
 def test_divisions_are_switched_without_a_script(browser: Browser, site: Path) -> None:

@@ -177,9 +177,6 @@ def test_an_entry_shows_the_numbers_of_its_scores(board_site: Path, board_submis
             for value in wanted:
                 assert points(value) in row, (kind, cause["cause"], value)
             assert ">yes<" in row
-    assert "ilp-bench train --base made-up/Sample-1B --recipe auto --budget-from vanilla-$seed" in text
-    assert "for seed in 0 1 2; do" in text
-    assert "ilp-bench submit run-0 run-1 run-2 --meta meta.json" in text
 
 
 def test_a_rerun_is_told_in_words(board_site: Path) -> None:
@@ -284,11 +281,11 @@ def test_a_tampered_submission_is_refused_although_it_was_fine_before(few: Path,
 def test_other_files_are_not_overwritten(few: Path, tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "thesis.txt").write_text("mine")
-    with pytest.raises(UsageError, match="no site"):
+    with pytest.raises(UsageError, match="not a site"):
         render(few, tmp_path / "home")
-    with pytest.raises(UsageError, match="no site"):
+    with pytest.raises(UsageError, match="not a site"):
         render(few, tmp_path / "home" / "thesis.txt")
-    with pytest.raises(UsageError, match="no web address"):
+    with pytest.raises(UsageError, match="not a web address"):
         render(few, tmp_path / "site", url="javascript:alert(1)")
 
 

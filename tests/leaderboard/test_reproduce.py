@@ -1,0 +1,76 @@
+"""The commands of an entry's page: every option exists, and on nano they make the entry again."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from ilp_bench.cli.main import app
+from ilp_bench.leaderboard.site import render
+
+COMMITTED = Path(__file__).parents[2] / "submissions"
+ENTRY = "ilp-bench__nano-mini-delete-only"
+H_TOLERANCE = 0.05  # other machines and versions train a little differently
+
+
+def commands(page: Path) -> str:
+    """The commands of a page as they stand."""
+    block = re.search(r'aria-label="Commands"><code>(.*?)</code>', page.read_text(encoding="utf-8"), re.DOTALL)
+    assert block
+    return html.unescape(block[1])
+
+
+@pytest.mark.parametrize("name", ["sample-1b-auto-1x", "sample-1b-combined-3x", "sample-1b-combined-open"])
+def test_every_option_of_the_commands_exists(board_site: Path, name: str) -> None:
+    group: Any = typer.main.get_command(app)
+    text = commands(next((board_site / "runs").glob(f"*__{name}__*.html")))
+    for line in re.findall(r"^ *ilp-bench (.*?)(?:  #.*)?$", text, re.MULTILINE):
+        command, *words = line.split()
+        known = {option for parameter in group.commands[command].params for option in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= known, line
+    assert 'runs="0-0 1-1 2-2"' in text
+    assert "--recipe vanilla --seed $data --data data-$data --out plain-$data" in text, "nothing gives the budget else"
+    assert "--vanilla run-vanilla-0 --vanilla run-vanilla-1 --vanilla run-vanilla-2 --base-run run-base-0" in text
+    assert ("--division 3x --budget-from plain-$data" in text) == name.endswith("3x")
+    assert ("--lora 16" in text) == name.endswith("open")
+
+
+@pytest.mark.nightly
+def test_the_commands_of_an_entry_on_nano_make_it_again(tmp_path: Path) -> None:
+    newest = max(
+        COMMITTED.glob(f"{ENTRY}/*/submission.json"), key=lambda file: json.loads(file.read_text())["schema_version"]
+    )
+    shutil.copytree(newest.parent, tmp_path / "submissions" / ENTRY / newest.parent.name)
+    render(tmp_path / "submissions", tmp_path / "site")
+    text = commands(next((tmp_path / "site" / "runs").glob("*.html")))
+    (tmp_path / "again").mkdir()
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    run = subprocess.run(
+        ["bash", "-e"],
+        input=text,
+        cwd=tmp_path / "again",
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    made = json.loads(next((tmp_path / "again" / "submissions").glob("*/*/submission.json")).read_text())
+    claimed = json.loads(newest.read_text())
+    assert [one["data"] for one in made["runs"]] == [one["data"] for one in claimed["runs"]]
+    for what in ("recipe", "seed", "learning_rate", "batch_size", "budget"):
+        assert [one["training"][what] for one in made["runs"]] == [one["training"][what] for one in claimed["runs"]], (
+            what
+        )
+    h, again = (one["scores"]["reproduction"]["share"]["value"] for one in (claimed, made))
+    assert again == pytest.approx(h, abs=H_TOLERANCE)

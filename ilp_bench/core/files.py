@@ -18,6 +18,7 @@ from typing import Any
 from filelock import FileLock
 
 from ilp_bench.core.errors import ProblemError, UsageError
+from ilp_bench.core.json_problem import json_problem
 
 AT_CWD, EXCHANGE = -100, 2  # of renameat2(2), Linux
 MAX_JSON = 4 * 2**20  # bytes of a JSON file that strangers may have written
@@ -117,7 +118,7 @@ def _object(path: Path, parse: Callable[[str], Any], encoding: str = "utf-8") ->
     except OSError as error:
         raise ProblemError(f"{path} cannot be read: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
-        raise ProblemError(f"{path} is not JSON: {error}") from error
+        raise ProblemError(f"{path} is not JSON: {json_problem(error)}: correct it, or make it again") from error
     if not isinstance(content, dict):
         raise ProblemError(f"{path} does not hold a JSON object")
     return content
@@ -138,7 +139,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _refuse(word: str) -> Any:
-    raise ValueError(f"{word} is no JSON number")
+    raise ValueError(f"{word} is not a JSON number")
 
 
 def _finite(digits: str) -> float:

@@ -65,7 +65,9 @@ def turns_of(value: Any) -> list[Json]:
     if isinstance(value, dict) and value and all(isinstance(column, list) for column in value.values()):
         value = [dict(zip(value, cells, strict=False)) for cells in zip(*value.values(), strict=False)]
     if not isinstance(value, list) or not value or not all(isinstance(turn, dict) for turn in value):
-        raise LeftOutError("not a conversation", "the messages are no list of role and content, or of from and value")
+        raise LeftOutError(
+            "not a conversation", "the messages are not a list of role and content, or of from and value"
+        )
     return value
 
 
@@ -189,7 +191,7 @@ def _text(content: Any) -> str:
             kind = part.get("type", "text")
             if kind not in ("text", "input_text", "output_text") or not isinstance(part.get("text"), str):
                 name = str(kind).removesuffix("_url").removeprefix("input_")
-                raise LeftOutError(f"{name} parts", f"a message has a part of type {kind!r}, which is no text")
+                raise LeftOutError(f"{name} parts", f"a message has a part of type {kind!r}, which is not text")
         return "".join(part["text"] for part in content)
     raise LeftOutError("not text", f"the content of a message is {content!r:.40}, not text")
 

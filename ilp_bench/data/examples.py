@@ -56,7 +56,7 @@ def read_row(number: int, raw: Json, layout: Layout, reading: Reading, report: I
         try:
             (example.prompt + example.completion + example.conversation).encode()
         except UnicodeEncodeError as error:
-            raise LeftOutError("not UTF-8", "the text holds bytes or marks that are no UTF-8") from error
+            raise LeftOutError("not UTF-8", "the text holds bytes or marks that are not UTF-8") from error
     yield from examples
 
 
@@ -91,5 +91,5 @@ def _tools(value: object) -> object:
         try:
             value = json.loads(value) if value.strip() else None
         except (ValueError, RecursionError) as error:
-            raise LeftOutError("bad tools", "the tools are no JSON") from error
+            raise LeftOutError("bad tools", "the tools are not JSON") from error
     return without_none(value) or None

@@ -113,7 +113,7 @@ def _read_alpaca(row: Json, reading: Reading, ignored: Counter[str]) -> Conversa
     turns: list[Json] = []
     for pair in row.get("history") or []:
         if not isinstance(pair, list | tuple) or len(pair) != 2 or not all(isinstance(text, str) for text in pair):
-            raise LeftOutError("bad history", "the history is no list of pairs of a question and an answer")
+            raise LeftOutError("bad history", "the history is not a list of pairs of a question and an answer")
         turns += [{"role": "user", "content": pair[0]}, {"role": "assistant", "content": pair[1]}]
     between = "\n\n" if reading.alpaca_join == BLANK_LINE else "\n"
     turns.append({"role": "user", "content": between.join(text for text in (instruction, given) if text)})

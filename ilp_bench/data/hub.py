@@ -83,7 +83,9 @@ def hub_errors(repository: str) -> Iterator[None]:
             raise UsageError(f"{repository!r} has no owner: give org/name")
         yield
     except HFValidationError as error:
-        raise UsageError(f"{repository!r} is no repository id such as org/name: {error}") from error
+        raise UsageError(
+            f"{repository!r} is not a repository id: write it as org/name, of letters, digits, - _ and ."
+        ) from error
     except LocalTokenNotFoundError as error:
         raise ProblemError("no Hub token: run 'hf auth login' or set HF_TOKEN") from error
     except no_answer as error:

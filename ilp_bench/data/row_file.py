@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from ilp_bench.core.errors import UsageError
 from ilp_bench.core.files import HUB_ID, LFS_POINTER
+from ilp_bench.core.json_problem import json_problem
 from ilp_bench.core.logs import quiet
 
 Json = dict[str, Any]
@@ -67,7 +68,7 @@ def read_rows(source: Path | str, *, subset: str | None = None, split: str | Non
     if HUB_ID.fullmatch(str(source)) and path.suffix not in (*SUFFIXES, *OPENERS):
         return _numbered(path, _hub_rows(str(source), subset, split or "train"))
     raise UsageError(
-        f"{source} is no file: give a file, a folder or a Hub id as org/name; {', '.join(SUFFIXES)} are read"
+        f"{source} is not a file: give a file, a folder or a Hub id as org/name; {', '.join(SUFFIXES)} are read"
     )
 
 
@@ -163,7 +164,7 @@ def _json_rows(path: Path, opener: Callable[[Path], IO[bytes]]) -> Iterator[Json
             rest = file.read()
             rows = _rows_in(_parsed(first + rest) if rest.strip() else value)
         if rows is not None:
-            yield from (row if isinstance(row, dict) else "the row is no JSON object" for row in rows)
+            yield from (row if isinstance(row, dict) else "the row is not a JSON object" for row in rows)
             return
         file.seek(0)
         for number, line in enumerate(file, 1):
@@ -172,22 +173,20 @@ def _json_rows(path: Path, opener: Callable[[Path], IO[bytes]]) -> Iterator[Json
                 yield (
                     row
                     if isinstance(row, dict)
-                    else f"line {number} is no JSON object" + (f" ({row})" if isinstance(row, _NoJson) else "")
+                    else f"line {number} is not a JSON object" + (f" ({row})" if isinstance(row, _NoJson) else "")
                 )
 
 
 class _NoJson(str):
-    """Why a text is no JSON."""
+    """Why a text is not JSON."""
 
 
 def _parsed(text: str) -> Any:
     """The value that a JSON text stands for, or ``_NoJson``."""
     try:
         return json.loads(text.removeprefix("\ufeff"))
-    except RecursionError:
-        return _NoJson("nested too deeply")
-    except ValueError as error:
-        return _NoJson(str(error))
+    except (ValueError, RecursionError) as error:
+        return _NoJson(json_problem(error))
 
 
 def _rows_in(value: Any) -> list[Any] | None:

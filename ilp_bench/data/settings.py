@@ -66,7 +66,7 @@ class Settings:
                 raise UsageError(f"a contradicting share of {share:g} is impossible: above 0 and below 1")
             if not math.isclose(share, share_of_rows(share)):
                 raise UsageError(
-                    f"a share of {share:g} is no fraction of at most {MOST_ROWS} rows, such as 0.3 or 0.25"
+                    f"a share of {share:g} is not a fraction of at most {MOST_ROWS} rows, such as 0.3 or 0.25"
                 )
         for count in self.frequencies:
             if not 1 <= count < COMMON:

@@ -219,7 +219,7 @@ def _stage(value: Any, before: int) -> int | None:
     except (TypeError, ValueError, OverflowError):
         stage = 0
     if not 1 <= stage <= MOST_STAGES or isinstance(value, bool):
-        raise LeftOutError("bad stage", f"stage {value!r} is no whole number from 1 to {MOST_STAGES}")
+        raise LeftOutError("bad stage", f"stage {value!r} is not a whole number from 1 to {MOST_STAGES}")
     if stage < before:
         raise LeftOutError("stage out of order", f"stage {stage} after {before}: sort the rows")
     return stage

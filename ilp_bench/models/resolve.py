@@ -72,7 +72,7 @@ def locate(model: str, base: str | None = None) -> Located:
     """
     located = _locate(model, base)
     if base and not located.base:
-        raise UsageError(f"{model} is no adapter: leave the base model out")
+        raise UsageError(f"{model} is not an adapter: leave the base model out")
     return located
 
 

@@ -83,7 +83,7 @@ def tensor_shapes(file: Path) -> dict[str, tuple[int, ...]]:
             shapes = {name: tuple(map(int, entry["shape"])) for name, entry in entries.items()}
             end = max((entry["data_offsets"][1] for entry in entries.values()), default=0)
         except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-            raise ProblemError(f"{file} is no safetensors file: save the weights again") from error
+            raise ProblemError(f"{file} is not a safetensors file: save the weights again") from error
     if file.stat().st_size != 8 + length + end:
         raise ProblemError(f"{file} is cut short or has bytes too many: copy it again")
     return shapes

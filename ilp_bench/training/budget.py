@@ -119,7 +119,7 @@ def reference_training(reference: Path, data: Dataset) -> TrainingRecord:
         return TrainingRecord.model_validate(read_json(reference / "training.json"))
     training = read_json(reference / "run.json").get("training") if (reference / "run.json").is_file() else None
     if not isinstance(training, dict):
-        raise UsageError(f"{reference} is no checkpoint, and no run of one, with a training record: {AGAIN}")
+        raise UsageError(f"{reference} is neither a checkpoint with a training record nor a run of one: {AGAIN}")
     return TrainingRecord.model_validate(training)
 
 

@@ -164,7 +164,7 @@ def test_evaluate_refuses_models_it_cannot_trust(data: Path, tmp_path: Path) -> 
     (model / "pytorch_model.bin").write_bytes(b"pickle")
     assert "can run code" in refused(1, *evaluate)
     (model / "model.safetensors").write_bytes(b"not weights")
-    assert "no safetensors file" in refused(1, *evaluate)
+    assert "not a safetensors file" in refused(1, *evaluate)
     save_file({"weight": np.zeros(2)}, model / "model.safetensors")
     assert "no tokenizer" in refused(1, *evaluate)
     (model / "tokenizer.json").write_text("{}")

@@ -46,7 +46,10 @@ def test_what_cannot_be_trained_is_said_before_anything_is_loaded(
         (["vanilla", "--division", "4x"], "unknown division '4x'. Known: 1x, 2x, 3x."),
         (["vanilla", "--division", "3x"], "vanilla in the division 3x needs a budget: train vanilla"),
         (["combined"], "combined needs a budget: train vanilla in the division 1x"),
-        (["combined", "--budget-from", str(tmp_path)], "is no checkpoint, and no run of one, with a training record"),
+        (
+            ["combined", "--budget-from", str(tmp_path)],
+            "is neither a checkpoint with a training record nor a run of one",
+        ),
         (["more_epochs"], "the recipe 'more_epochs' is retired"),
     ):
         monkeypatch.setattr("sys.argv", [*call, *words])

@@ -83,7 +83,7 @@ def test_push_makes_one_commit_through_the_hub_client(data: Path, monkeypatch: p
 
 
 def test_what_cannot_be_pushed_is_one_clear_line(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UsageError, match="no repository id"):
+    with pytest.raises(UsageError, match="not a repository id"):
         push("not a name", [data])
     with pytest.raises(UsageError, match="one of each size"):
         push("lab/x", [data, data], dry_run=tmp_path / "out")

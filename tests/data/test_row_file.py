@@ -143,9 +143,9 @@ def test_what_holds_no_rows_is_one_clear_line(tmp_path: Path, name: str, content
 
 
 def test_what_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"none.jsonl is no file: give a file, a folder or a Hub id"):
+    with pytest.raises(UsageError, match=r"none.jsonl is not a file: give a file, a folder or a Hub id"):
         read_rows(tmp_path / "none.jsonl")
-    with pytest.raises(UsageError, match=r"none.jsonl is no file"):
+    with pytest.raises(UsageError, match=r"none.jsonl is not a file"):
         read_rows("data/none.jsonl")
     (tmp_path / "rows.jsonl").write_text(LINES)
     with pytest.raises(UsageError, match="subset and split are for folders"):
@@ -171,4 +171,7 @@ def test_lines_that_cannot_be_read_are_counted_and_the_rest_is_read(tmp_path: Pa
         "not UTF-8": (2, "row 6"),
         "missing value": (1, "row 8"),
     }
-    assert "line 4 is no JSON object (Expecting ',' delimiter" in manifest.skipped["not a row"].first
+    assert (
+        "line 4 is not a JSON object (a comma or the closing bracket is missing at line 1, column"
+        in manifest.skipped["not a row"].first
+    )

@@ -105,9 +105,9 @@ def test_the_same_words_after_other_turns_are_no_contradiction(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("rows", "complaint"),
     [
-        (["[" * 100_000], "holds no rows: line 1 is no JSON object .nested too deeply"),
-        (["{"], "holds no rows: line 1 is no JSON object .Expecting property name"),
-        (["[1]"], "holds no rows: the row is no JSON object"),
+        (["[" * 100_000], "holds no rows: line 1 is not a JSON object .it is nested too deeply"),
+        (["{"], "holds no rows: line 1 is not a JSON object .a name in double quotes or the closing brace is missing"),
+        (["[1]"], "holds no rows: the row is not a JSON object"),
         ([""], "holds no rows"),
         (['{"x": 1, "y": 2}'], "the columns x, y fit no format .*: name the column of each, such as prompt=question"),
         (['{"text": "x"}'], "a column text holds documents, in which nothing says"),
@@ -136,7 +136,7 @@ def test_bad_calls_are_one_clear_line(tmp_path: Path) -> None:
     write_lines(tmp_path, [row | {"stage": 1} for row in ROWS])
     with pytest.raises(UsageError, match="has a column stage: do not give a number of stages"):
         import_rows(file, stages=2)
-    with pytest.raises(UsageError, match="is no file"):
+    with pytest.raises(UsageError, match="is not a file"):
         import_rows(tmp_path / "none.jsonl")
     (tmp_path / "bad.parquet").write_text("x")
     with pytest.raises(UsageError, match=r"bad.parquet cannot be read .*it is damaged, or not what its name says"):

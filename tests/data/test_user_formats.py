@@ -313,7 +313,7 @@ def test_columns_and_fields_that_are_not_used_are_counted_and_named(tmp_path: Pa
 
 
 BAD: dict[str, tuple[Any, str]] = {
-    "not a conversation": ({"messages": "hello"}, "the messages are no list of role and content"),
+    "not a conversation": ({"messages": "hello"}, "the messages are not a list of role and content"),
     "unknown role": (
         {"messages": [{"role": "narrator", "content": "x"}]},
         "the role 'narrator' is none of user, human",
@@ -326,9 +326,9 @@ BAD: dict[str, tuple[Any, str]] = {
         {"messages": [user("x"), {"role": "assistant", "content": 5}]},
         "is 5, not text",
     ),
-    "bad tools": ({"messages": [user("x"), assistant("x")], "tools": "{"}, "the tools are no JSON"),
+    "bad tools": ({"messages": [user("x"), assistant("x")], "tools": "{"}, "the tools are not JSON"),
     "missing value": ({"messages": None}, "there is no messages"),
-    "bad stage": ({"messages": [user("x"), assistant("x")], "stage": "two"}, "stage 'two' is no whole number"),
+    "bad stage": ({"messages": [user("x"), assistant("x")], "stage": "two"}, "stage 'two' is not a whole number"),
 }
 
 

@@ -166,7 +166,7 @@ def test_an_earlier_report_shows_what_a_new_training_changed(tmp_path: Path, sou
         tmp_path / "before", results_of(data, row_2=reason("knowledge_gap"), row_7=reason("rare_patterns"))
     )
     assert (change.common, change.newly_learned, change.newly_lost) == (len(before), 1, 1)
-    with pytest.raises(UsageError, match="no report"):
+    with pytest.raises(UsageError, match="not a report"):
         change_since(tmp_path, before)
 
 

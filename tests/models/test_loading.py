@@ -125,8 +125,8 @@ def test_shards_are_those_of_the_index_and_all_there(folder: Path) -> None:
     ("content", "message"),
     [
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n", "Git LFS pointer"),
-        (b"not a header", "no safetensors file"),
-        (b"", "no safetensors file"),
+        (b"not a header", "not a safetensors file"),
+        (b"", "not a safetensors file"),
     ],
 )
 def test_files_that_are_no_weights_are_one_clear_problem(folder: Path, content: bytes, message: str) -> None:
@@ -263,7 +263,7 @@ def test_the_base_of_another_machine_can_be_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="the base model '/home/someone/models/base' of the adapter"):
         locate(str(tmp_path / "adapter"))
     assert locate(str(tmp_path / "adapter"), base="nano").root.name == "nano"
-    with pytest.raises(UsageError, match="nano is no adapter"):
+    with pytest.raises(UsageError, match="nano is not an adapter"):
         locate("nano", base="nano")
 
 

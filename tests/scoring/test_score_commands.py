@@ -74,7 +74,7 @@ def test_bad_input(folders: dict[str, Path]) -> None:
         ([folders["mine0"], "--vanilla", folders["old"]], "dataset versions 2, 3"),
         ([folders["mine0"]], "no vanilla run on the dataset of seed 0"),
         ([folders["old"]], "runs on a dataset of version 2 have no reference"),
-        ([folders["mine0"], "--reference", "nowhere"], "is no reference"),
+        ([folders["mine0"], "--reference", "nowhere"], "is not a reference"),
     ):
         done = CliRunner().invoke(app, ["score", *map(str, words)])
         assert message in str(done.exception)

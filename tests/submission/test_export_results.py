@@ -107,7 +107,7 @@ def test_a_pull_request_is_one_call_of_the_hub_library(submission: Submission, m
     assert (call["repo_id"], call["repo_type"], call["create_pr"]) == ("lab/model", "model", True)
     assert call["path_in_repo"] == ".eval_results/ilp-bench.yaml"
     assert yaml.safe_load(call["path_or_fileobj"]) == yaml.safe_load(eval_results(submission))
-    with pytest.raises(UsageError, match="no repository id"):
+    with pytest.raises(UsageError, match="not a repository id"):
         open_pull_request(submission, "not a name")
     monkeypatch.undo()
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)

@@ -281,12 +281,12 @@ def make_p_nan(f: Forgery) -> None:
     f.put("p", np.where(f.rows(), math.nan, f.column("p")))
 
 
-@forgery("logprob is no finite number of at most 0")
+@forgery("logprob is not a finite number of at most 0")
 def raise_logprob_above_zero(f: Forgery) -> None:
     f.put("logprob", np.where(f.rows(), 0.5, f.column("logprob")))
 
 
-@forgery("logprob is no finite number of at most 0")
+@forgery("logprob is not a finite number of at most 0")
 def make_logprob_infinite(f: Forgery) -> None:
     f.put("logprob", np.where(f.rows(), -math.inf, f.column("logprob")))
     f.put("p", np.where(f.rows(), 0.0, f.column("p")))

@@ -175,7 +175,7 @@ def test_private_keys_are_read_from_pem_files(tmp_path: Path) -> None:
     file.write_bytes(KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     assert public_key(read_private_key(file)) == public_key(KEY)
     file.write_text("no key")
-    with pytest.raises(UsageError, match="holds no private key"):
+    with pytest.raises(UsageError, match="cannot be read as a private key"):
         read_private_key(file)
 
 

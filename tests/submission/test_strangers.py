@@ -283,7 +283,7 @@ def deal_one_run_to_three_datasets(f: Forgery) -> None:
     f.rescore()
 
 
-@of_kind(COPIES, "logprob is no sum of numbers in single precision")
+@of_kind(COPIES, "logprob is not a sum of numbers in single precision")
 def write_numbers_no_model_gives(f: Forgery) -> None:
     logprob = np.where(f.rows(), f.column("logprob").astype(float) * 0.9, f.column("logprob").astype(float))
     f.put("logprob", logprob)

@@ -178,7 +178,7 @@ def test_markdown_keeps_no_markup() -> None:
     ("text", "complaint"),
     [
         ('{"a": 1, "a": 2}', "is duplicated"),
-        ('{"a": NaN}', "NaN is no JSON number"),
+        ('{"a": NaN}', "NaN is not a JSON number"),
         ('{"a": Infinity}', "Infinity"),
         ('{"a": -Infinity}', "-Infinity"),
         ('{"a": 1e999}', "too large"),
@@ -309,7 +309,7 @@ def test_links_are_not_followed(forged: Forgery, tmp_path: Path) -> None:
     assert any("is a symbolic link" in problem for problem in validate(folder))
     (folder / "samples.parquet").unlink()
     os.mkfifo(folder / "samples.parquet")
-    assert any("is no plain file" in problem for problem in validate(folder))
+    assert any("is not a plain file" in problem for problem in validate(folder))
     (folder / "samples.parquet").unlink()
     shutil.move(real, folder / "samples.parquet")
     away = tmp_path / "away"

@@ -81,7 +81,7 @@ def test_a_reference_without_a_record_is_refused(small: Dataset, tmp_path: Path)
     (tmp_path / "base").mkdir()
     (tmp_path / "base" / "run.json").write_text(json.dumps({"training": None}))
     for reference in (tmp_path / "none", tmp_path, tmp_path / "base"):
-        with pytest.raises(UsageError, match="is no checkpoint, and no run of one"):
+        with pytest.raises(UsageError, match="is neither a checkpoint"):
             budget_of(small, BASE, "combined", 1, reference)
 
 

@@ -19,7 +19,9 @@ REPORT, ROWS = "report.json", "rows.parquet"
 def read_report(folder: Path) -> Report:
     """The report in a folder. Raises UsageError where there is none, ProblemError where it is damaged."""
     if not (folder / REPORT).is_file() or not (folder / ROWS).is_file():
-        raise UsageError(f"{folder} is no report (no {REPORT} or no {ROWS}): give the folder of an earlier diagnosis")
+        raise UsageError(
+            f"{folder} is not a report ({REPORT} or {ROWS} is missing): give the folder of an earlier diagnosis"
+        )
     try:
         return Report.model_validate(read_json(folder / REPORT))
     except ValidationError as error:

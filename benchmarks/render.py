@@ -82,13 +82,15 @@ def memory(session: int) -> float:
 
 def checks(submissions: Path, count: int = 48) -> dict[str, float]:
     """Milliseconds to check one entry: beside others with the same base and vanilla runs, and beside strangers."""
-    from ilp_bench.scoring import activity, learned_rates
-    from ilp_bench.submission import check_samples, sample_store
+    from ilp_bench.scoring import activity, learned_rates, pair_probabilities
+    from ilp_bench.submission import check_samples, copy_statistics, sample_store
     from ilp_bench.submission.validate import check, find
 
     folders = find([submissions])
     checked = folders[:: max(1, len(folders) // count)][:count]
-    caches = [sample_store._cached_run, check_samples._cached_problems]
+    # Caches by run; those by dataset (where each pair's rows stand) serve strangers too.
+    caches = [sample_store._cached_run, check_samples._cached_problems, pair_probabilities.pair_tables]
+    caches += [copy_statistics._middle_numbers]
     caches += [
         one for module in (learned_rates, activity) for one in vars(module).values() if hasattr(one, "cache_clear")
     ]

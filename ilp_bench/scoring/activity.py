@@ -11,11 +11,12 @@ import pyarrow.compute as pc
 from ilp_bench.core.metrics import Array
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.causes.base_knowledge import known_pairs, prior_probabilities
+from ilp_bench.data.causes.spec import every_treated_pair
 from ilp_bench.records.run_record import Run
-from ilp_bench.scoring.learned_rates import CACHED_RUNS, Mask, active_pairs
+from ilp_bench.scoring.learned_rates import CACHED_RUNS, Mask, check_probed
 from ilp_bench.scoring.pair_probabilities import Ids, is_scored, pair_tables
 
-NEEDED = ["pair_id", "cause", "arm", "prior_answer", "shots_p", "shots_options", "belief"]
+NEEDED = ["pair_id", "cause", "arm", "prior_answer", "shots_p", "shots_greedy", "shots_options", "belief"]
 
 
 class Activity(NamedTuple):
@@ -35,15 +36,17 @@ class Activity(NamedTuple):
 @lru_cache(maxsize=CACHED_RUNS)
 def activity(base: Run) -> dict[str, Activity]:
     """Cause -> the pairs on which it can act. Raises ProblemError when the base run was made without the probe."""
-    active_ids = active_pairs(base)
+    check_probed(base)
     mask = pc.and_(is_scored(base.samples), pc.equal(base.samples["probe"], "recall"))
     recall = base.samples.select(NEEDED).filter(mask)
     by_cause = {}
     for cause, table in pair_tables(base).items():
-        active = _among(table.pairs, active_ids[cause])
-        contrast, belief = np.zeros(len(active), dtype=bool), np.full(len(active), np.nan)
-        if CAUSES.get(cause).dose_from_base_model:
+        spec, number = CAUSES.get(cause), len(table.pairs)
+        active, contrast, belief = np.ones(number, bool), np.zeros(number, bool), np.full(number, np.nan)
+        if spec.active_pairs is not every_treated_pair or spec.dose_from_base_model:
             rows = recall.filter(pc.equal(recall["cause"], cause))
+            active = _among(table.pairs, spec.active_pairs(rows))
+        if spec.dose_from_base_model:
             contrast = _among(table.pairs, known_pairs(rows, "control")) & ~active
             treated = rows.filter(pc.equal(rows["arm"], "treated"))
             beliefs = dict(zip(treated["pair_id"].to_pylist(), prior_probabilities(treated).tolist(), strict=True))
@@ -52,5 +55,5 @@ def activity(base: Run) -> dict[str, Activity]:
     return by_cause
 
 
-def _among(pairs: Ids, chosen: frozenset[str] | set[str]) -> Mask:
+def _among(pairs: Ids, chosen: set[str]) -> Mask:
     return np.array([pair in chosen for pair in pairs.tolist()], dtype=bool)

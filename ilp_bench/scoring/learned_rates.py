@@ -151,6 +151,12 @@ def keep(rates: PairRates, mask: Mask) -> PairRates:
     return PairRates(pairs, *(column[mask] for column in rates[1:]))
 
 
+def check_probed(base: Run) -> None:
+    """Raise ProblemError where a base run was made without the knowledge probe."""
+    if not base.record.probed:
+        raise ProblemError("the base run has no knowledge probe: evaluate the base model with the base-model probe on")
+
+
 @lru_cache(maxsize=CACHED_RUNS)
 def active_pairs(base: Run) -> dict[str, frozenset[str]]:
     """Cause -> pairs on which it can act with this base model, read from its probe with few-shot exemplars.
@@ -158,8 +164,7 @@ def active_pairs(base: Run) -> dict[str, frozenset[str]]:
     Each cause's :class:`~ilp_bench.data.causes.spec.CauseSpec` says which. Raises ProblemError when the base run was
     made without the probe.
     """
-    if not base.record.probed:
-        raise ProblemError("the base run has no knowledge probe: evaluate the base model with the base-model probe on")
+    check_probed(base)
     is_version_2 = base.record.data.version == version_2.VERSION
     by_name = version_2.ACTIVE_PAIRS if is_version_2 else {}
     needed = ["pair_id", "cause", "arm", "shots_greedy", "belief", "prior_answer"]

@@ -14,13 +14,13 @@ from ilp_bench.core.errors import UsageError
 from ilp_bench.core.hashed_table import HashedTable
 from ilp_bench.records.run_record import RunRecord
 from ilp_bench.submission.archive import FIXED, DatasetKey, dataset_items
+from ilp_bench.submission.check_presence import Mask, presence_problems, report, wanted_of, wanted_of_dataset
 from ilp_bench.submission.sample_store import CACHED_RUNS, RunKey, storage_keys
 
 VOCABULARY = 1e6  # no vocabulary is larger, so the most probable token has at least a millionth of the probability
 MARGIN = 1e-6
 # Log-probabilities are sums of a few single-precision numbers: in committed runs each ends in 26 zero bits or more.
 ZERO_BITS, SINGLE_PRECISION = 20, 0.99
-Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
 Counts = np.ndarray[tuple[int], np.dtype[np.int64]]
 
 
@@ -88,7 +88,9 @@ def _problems(run: HashedTable, asked: Asked) -> tuple[tuple[str, ...], Counts |
     rows, probe_ids = run.rows, run.rows["probe_id"].cast(pa.string())
     in_order = probe_ids.equals(items["probe_id"])
     index = _order(items) if in_order else pc.index_in(probe_ids, value_set=items["probe_id"])
-    problems = (*_coverage(rows, items, index), *_numbers(rows), *_presence(rows, asked.probed, asked.choices))
+    uncovered = tuple(_coverage(rows, items, index))
+    wanted = wanted_of_dataset(asked.dataset, asked.content_sha256) if in_order and not uncovered else wanted_of(rows)
+    problems = (*uncovered, *_numbers(rows), *presence_problems(rows, wanted, asked.probed, asked.choices))
     if problems:
         return problems, None
     ordered = rows if in_order else rows.take(pa.array(np.argsort(index.to_numpy())))
@@ -161,24 +163,24 @@ def _numbers(rows: pa.Table) -> Iterator[str]:
     near = [(again * (1 + way * 1e-14)).astype(np.float32) for way in (-1, 0, 1)]
     if len(bad := np.flatnonzero(~((p >= 0) & (p <= 1)))):
         yield f"p is {p[bad[0]]} for {rows['probe_id'][int(bad[0])]} ({len(bad)} bad rows): evaluate again"
-    yield from _report(rows, ~np.isfinite(logprob) | (logprob > 0), "logprob is not a finite number of at most 0")
-    yield from _report(rows, np.signbit(p) | ((logprob == 0) & np.signbit(logprob)), "a number is -0.0")
-    yield from _report(
+    yield from report(rows, ~np.isfinite(logprob) | (logprob > 0), "logprob is not a finite number of at most 0")
+    yield from report(rows, np.signbit(p) | ((logprob == 0) & np.signbit(logprob)), "a number is -0.0")
+    yield from report(
         rows, (p >= 0) & (p <= 1) & ~((p == near[0]) | (p == near[1]) | (p == near[2])), "p is not exp(logprob)"
     )
-    yield from _report(rows, (tokens < 1) | (tokens > 10_000), "an answer has no possible number of tokens")
+    yield from report(rows, (tokens < 1) | (tokens > 10_000), "an answer has no possible number of tokens")
     coarse = _trailing_zeros(logprob) < ZERO_BITS
     if np.mean(coarse) > 1 - SINGLE_PRECISION:
-        yield from _report(rows, coarse, "logprob is not a sum of numbers in single precision")
+        yield from report(rows, coarse, "logprob is not a sum of numbers in single precision")
     # More than half of the probability means that no token can be more probable than the one scored.
-    yield from _report(rows, (again > 0.5 + MARGIN) & ~greedy, "greedy is false although p exceeds one half")
+    yield from report(rows, (again > 0.5 + MARGIN) & ~greedy, "greedy is false although p exceeds one half")
     floor = -np.log(VOCABULARY) * tokens
-    yield from _report(rows, greedy & (logprob < floor), "greedy is true although p is lower than any best token's")
+    yield from report(rows, greedy & (logprob < floor), "greedy is true although p is lower than any best token's")
     shots = rows["shots_p"].fill_null(0.0).to_numpy()
     best = rows["shots_greedy"].fill_null(False).to_numpy()
-    yield from _report(rows, ~((shots >= 0) & (shots <= 1)), "shots_p is not a probability")
-    yield from _report(rows, (shots > 0.5 + MARGIN) & ~best, "shots_greedy is false although shots_p exceeds one half")
-    yield from _report(
+    yield from report(rows, ~((shots >= 0) & (shots <= 1)), "shots_p is not a probability")
+    yield from report(rows, (shots > 0.5 + MARGIN) & ~best, "shots_greedy is false although shots_p exceeds one half")
+    yield from report(
         rows, best & (shots < np.exp(floor)), "shots_greedy is true although shots_p is lower than any best token's"
     )
 
@@ -191,31 +193,6 @@ def _trailing_zeros(values: np.ndarray[Any, np.dtype[np.float64]]) -> Counts:
     return zeros
 
 
-def _presence(rows: pa.Table, probed: bool, choices: int) -> Iterator[str]:
-    """Are the optional columns filled where the run says so, and nowhere else?"""
-    probe = rows["probe"].cast(pa.string())
-    asked = pc.fill_null(pc.is_in(probe, value_set=pa.array(["recall", "retention"])), False).to_numpy()
-    shown = asked & probed
-    for name in ("shots_p", "shots_greedy"):
-        yield from _report(
-            rows, pc.is_valid(rows[name]).to_numpy() != shown, f"{name} must be there where it was asked"
-        )
-    belief = pc.and_(pc.equal(probe, "recall"), pc.is_valid(rows["prior_answer"])).fill_null(False).to_numpy()
-    for name in ("belief", "belief_p"):
-        wrong = pc.is_valid(rows[name]).to_numpy() & ~((asked if choices else belief) & probed)
-        yield from _report(rows, wrong, f"{name} stands where nothing was asked")
-        told = pc.is_valid(rows[name]).to_numpy() != pc.is_valid(rows["shots_options"]).to_numpy()
-        yield from _report(rows, told, f"{name} stands without shots_options")
-    for name in ("logprob", "p", "tokens", "greedy"):
-        yield from _report(rows, pc.is_null(rows[name]).to_numpy(), f"{name} is empty")
-    for name in ("options", "gold", "entropy"):
-        yield from _report(
-            rows,
-            pc.is_valid(rows[name]).to_numpy() != (asked & (choices > 0)),
-            f"{name} must be there where options were asked",
-        )
-
-
 def _options(rows: pa.Table, items: pa.Table, choices: int) -> Iterator[str]:
     """Do belief and entropy follow from the log-probabilities of the options? Rows stand as in the dataset."""
     names = items["choices10" if choices == 10 else "choices"]
@@ -224,7 +201,7 @@ def _options(rows: pa.Table, items: pa.Table, choices: int) -> Iterator[str]:
         asked, lengths = pc.list_value_length(rows[column]), pc.list_value_length(names)
         other = there & ~pc.fill_null(pc.equal(asked, lengths), False).to_numpy()
         if other.any():
-            yield from _report(rows, other, f"{column} are not as many as the dataset has options")
+            yield from report(rows, other, f"{column} are not as many as the dataset has options")
             continue
         for count in np.unique(asked.filter(pa.array(there)).to_numpy()):
             here = np.flatnonzero(there & pc.fill_null(pc.equal(asked, count), False).to_numpy())
@@ -239,15 +216,10 @@ def _options(rows: pa.Table, items: pa.Table, choices: int) -> Iterator[str]:
                 wrong |= ~pc.fill_null(pc.equal(picked, _plain(mine["belief"])), False).to_numpy()
                 share = np.exp(values.max(axis=1) - whole)
                 wrong |= ~np.isclose(mine["belief_p"].to_numpy(), share, rtol=1e-6, atol=1e-9)
-                yield from _report(mine, wrong, "belief is not the preferred of shots_options")
+                yield from report(mine, wrong, "belief is not the preferred of shots_options")
             else:
                 gold = mine["gold"].to_numpy().astype(np.int64)
                 wrong |= values[np.arange(len(values)), gold.clip(0, count - 1)] != mine["logprob"].to_numpy()
                 q = np.maximum(values - whole[:, None], -690)
                 wrong |= ~np.isclose(-(np.exp(q) * q).sum(axis=1), mine["entropy"].to_numpy(), atol=1e-6)
-                yield from _report(mine, wrong, "entropy or logprob does not follow from options")
-
-
-def _report(rows: pa.Table, wrong: Mask, what: str) -> Iterator[str]:
-    if len(found := np.flatnonzero(wrong)):
-        yield f"{what} in {len(found)} rows, such as {rows['probe_id'][int(found[0])].as_py()!r}: evaluate again"
+                yield from report(mine, wrong, "entropy or logprob does not follow from options")

@@ -27,4 +27,5 @@ def json_problem(error: ValueError | RecursionError) -> str:
     if not isinstance(error, JSONDecodeError):
         return str(error)
     meaning = next((words for begin, words in MEANINGS.items() if error.msg.startswith(begin)), error.msg)
-    return f"{meaning} at line {error.lineno}, column {error.colno}"
+    line = f"line {error.lineno}, " if error.lineno > 1 else ""
+    return f"{meaning} at {line}column {error.colno}"

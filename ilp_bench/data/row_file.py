@@ -184,7 +184,7 @@ class _NoJson(str):
 def _parsed(text: str) -> Any:
     """The value that a JSON text stands for, or ``_NoJson``."""
     try:
-        return json.loads(text.removeprefix("\ufeff"))
+        return json.loads(text.removeprefix("\ufeff").rstrip())
     except (ValueError, RecursionError) as error:
         return _NoJson(json_problem(error))
 

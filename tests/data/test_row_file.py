@@ -172,6 +172,6 @@ def test_lines_that_cannot_be_read_are_counted_and_the_rest_is_read(tmp_path: Pa
         "missing value": (1, "row 8"),
     }
     assert (
-        "line 4 is not a JSON object (a comma or the closing bracket is missing at line 1, column"
+        "line 4 is not a JSON object (a comma or the closing bracket is missing at column"
         in manifest.skipped["not a row"].first
     )

@@ -100,7 +100,7 @@ def test_two_methods_of_one_lab_may_come_to_the_same_weights(root: Path) -> None
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [
-        ("{", "a name in double quotes or the closing brace is missing at line 1, column 2"),
+        ("{", "a name in double quotes or the closing brace is missing at column 2"),
         ("[]", "valid dictionary"),
         ('{"run_id": "x"}', "run_id"),
         ("", "a value is missing"),

@@ -79,6 +79,8 @@ def _generate(model: Any, tokenizer: Any, ids: Sequence[list[int]], max_tokens: 
             pad_token_id=pad,
             output_logits=True,
             return_dict_in_generate=True,
+            stop_strings=["\n"],
+            tokenizer=tokenizer,
             **GREEDY,
         )
     ids_out = generated.sequences[:, width:]

@@ -2,8 +2,9 @@
 
 Takes the training rows of controlled datasets as if they were a user's, diagnoses the vanilla checkpoint of each, and
 counts, for each sign, of how many unlearned rows that have it the injected cause is the one it speaks for. The last
-pair is left out of the sums, and shows whether the shares hold for a run that they were not made from. Prints JSON;
-``--write`` also writes the sums to ``ilp_bench/diagnosis/why/confidences.json``, which every report reads.
+pair is left out of the sums, and shows whether the shares hold for a run that they were not made from. Rows of decoys
+and calibration items have no injected cause and do not count. Prints JSON; ``--write`` also writes the sums to
+``ilp_bench/diagnosis/why/confidences.json``, which every report reads.
 """
 
 import json
@@ -28,6 +29,7 @@ def counts(base: str, folder: Path, tuned: Path, work: Path) -> Counts:
     truth = {
         (row["prompt"], row["completion"].strip()): row["cause"] if row["arm"] == "treated" else None
         for row in load(folder).train.to_pylist()
+        if row["arm"] in ("treated", "control")
     }
     data = import_rows(folder / "train.parquet", sample=SAMPLE)
     runs = [
@@ -41,7 +43,7 @@ def counts(base: str, folder: Path, tuned: Path, work: Path) -> Counts:
     prompts = {item["item_id"]: (item["prompt"], item["answer"]) for item in data.items.to_pylist()}
     counted: Counts = Counter()
     for each in results:
-        if each.learned:
+        if each.learned or prompts[each.item_id] not in truth:
             continue
         true = truth[prompts[each.item_id]]
         counted.update((reason.sign, reason.cause == true) for reason in each.reasons)

@@ -24,7 +24,7 @@ from ilp_bench.data.dataset import Dataset
 from ilp_bench.diagnosis.asking.held_out import held_out_in_training
 from ilp_bench.diagnosis.asking.steps import Asking, imported, source_rows, token_pieces
 from ilp_bench.diagnosis.asking.training_curve import in_training
-from ilp_bench.diagnosis.asking.whole_rows import context_lengths
+from ilp_bench.diagnosis.asking.whole_rows import context_lengths, forks
 from ilp_bench.diagnosis.cause_zero.check import Asked, mean_interval
 from ilp_bench.diagnosis.cause_zero.decide import CauseZero, cause_zero
 from ilp_bench.diagnosis.probes import Probes, mean
@@ -73,7 +73,8 @@ def diagnose_rows(
         asking = Asking(question, machine, data, work, progress)
         run = asking.run(question.model, "tuned", probe_base=False)
         probes = asking.probes()
-        results = row_results(data, run, context_lengths(question.model, question.adapter_base, data), verdicts)
+        tokens = question.model, question.adapter_base, data
+        results = row_results(data, run, context_lengths(*tokens), verdicts, forks(*tokens))
         for each in results:
             if free := probes.free.get(each.item_id):
                 each.free_answer, each.rouge_l = free.text, free.rouge_l

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from ilp_bench.data.dataset import Dataset
-from ilp_bench.diagnosis.answers import SHORT, is_learned, loss, prefix, reproduced
+from ilp_bench.diagnosis.answers import LEARNED_P, SHORT, is_learned, loss, prefix, reproduced
 from ilp_bench.diagnosis.cause_zero.check import AskedRow
 from ilp_bench.records.run_record import Run
 
@@ -33,10 +34,13 @@ class RowResult(BaseModel):
     rows          the rows of the file that train it, from 1
     segment       the consecutive part of the file in which it is trained last, from 1
     value         how far it is reproduced, in [0, 1]: p where it is short, the share of its tokens that greedy decoding
-                  predicts where it is long, the share of tries that passed where the user says it
+                  predicts where it is long (but no more than ``fork_p``), the share of tries that passed where the user
+                  says it
     measure       which of these: ``p``, ``tokens`` or ``verdict``
     p, answer_p   probability of the answer, with and without its end
     greedy_share  share of the tokens predicted greedily; ``prefix`` those before the first mistake
+    fork_p        of a long answer that other rows contradict: least probability of the token with which it departs from
+                  one of theirs. What follows may be known by heart for each, whichever the model chooses
     loss          of a token, in nats; ``base_loss`` under the base model, None where it was not asked
     free_answer   the model's own greedy answer, and ``rouge_l`` in [0, 1] of it; None where it was not asked for one
     best_in_training   highest reproduction that was measured during the training, at ``best_step``; None where not
@@ -59,6 +63,7 @@ class RowResult(BaseModel):
     greedy_share: float
     prefix: int
     loss: float
+    fork_p: float | None = None
     base_loss: float | None = None
     free_answer: str | None = None
     rouge_l: float | None = None
@@ -74,12 +79,17 @@ class RowResult(BaseModel):
 
 
 def row_results(
-    data: Dataset, run: Run, contexts: Mapping[str, int], verdicts: Mapping[int, float] | None = None
+    data: Dataset,
+    run: Run,
+    contexts: Mapping[str, int],
+    verdicts: Mapping[int, float] | None = None,
+    forks: Mapping[str, Sequence[int]] | None = None,
 ) -> list[RowResult]:
     """The results of the items that the run asked, in the order of the dataset.
 
     contexts   item -> tokens before its answer
     verdicts   row of the file -> share of the user's own tries that passed
+    forks      item -> tokens of its answer with which it departs from those of rows that contradict it
     """
     rows_of: dict[str, list[int]] = defaultdict(list)
     for row in data.train.select(["item_id", "source_row"]).to_pylist():
@@ -90,7 +100,10 @@ def row_results(
         item = items[sample["item_id"]]
         logprobs, greedy = sample["token_logprobs"], sample["token_greedy"]
         value, measure = reproduced(logprobs, greedy), "p" if len(logprobs) <= SHORT else "tokens"
-        learned = is_learned(value, len(logprobs))
+        learned, fork_p = is_learned(value, len(logprobs)), None
+        if forks and measure == "tokens" and (places := forks.get(item["item_id"])):
+            fork_p = math.exp(min(logprobs[place] for place in places))
+            value, learned = min(value, fork_p), learned and fork_p >= LEARNED_P
         said = [verdicts[row] for row in rows_of[item["item_id"]] if verdicts and row in verdicts]
         if said:
             value, measure = sum(said) / len(said), "verdict"
@@ -112,6 +125,7 @@ def row_results(
                 greedy_share=sum(greedy) / len(greedy),
                 prefix=prefix(greedy),
                 loss=loss(logprobs),
+                fork_p=fork_p,
             )
         )
     return results

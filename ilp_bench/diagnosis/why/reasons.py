@@ -108,6 +108,10 @@ def explain(results: Sequence[RowResult], run: Run, base: Run, data: Dataset) ->
         reasons = [_reason(cause, cause, words) for cause, words in said.items()]
         if "data_inconsistency" not in said and by_item[each.item_id].disputed:
             reasons.append(_reason("data_inconsistency", PARAPHRASE, loose[each.item_id]))
+        if each.fork_p is not None:
+            for reason in reasons:
+                if reason.sign == "data_inconsistency":
+                    reason.evidence += f"; the token with which it departs from them has p {each.fork_p:.2f}"
         each.reasons = sorted(reasons, key=lambda reason: -(reason.confidence or 0.0))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from textwrap import shorten
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich import box
 from rich.markup import escape
@@ -104,7 +104,8 @@ def _as_json(diagnosis: Diagnosis) -> dict[str, Any]:
         for name, method in diagnosis.quality.items()
     }
     counts = {"items": len(items), "unlearned": diagnosis.unlearned, "options_of_all_items": diagnosis.asked_all}
-    return counts | {"quality": quality, "diagnoses": items}
+    causes = {label: cost._asdict() for label, cost in _costs(diagnosis).items()}
+    return counts | {"causes": causes, "quality": quality, "diagnoses": items}
 
 
 def _confusion_table(method: str, quality: Quality) -> None:
@@ -132,12 +133,28 @@ def _attributed_table(diagnosis: Diagnosis) -> None:
     for recipe in RECIPES:
         if recipe.cause:
             remedies.setdefault(recipe.cause, []).append(recipe.name)
+    for label, cost in _costs(diagnosis).items():
+        row = (label, str(cost.items), f"{cost.unlearned:.1f}", f"{cost.share:.0%}")
+        table.add_row(*row, ", ".join(remedies.get(label, ["more epochs" if label == NONE else "-"])))
+    console.print(table)
+
+
+class _Cost(NamedTuple):
+    """Items that a cause was named for, how many of them are expected to be unlearned, and their share of all such."""
+
+    items: int
+    unlearned: float
+    share: float
+
+
+def _costs(diagnosis: Diagnosis) -> dict[str, _Cost]:
+    """Named cause -> what it costs, most costly first."""
     unlearned: dict[str, list[float]] = {label: [] for label in labels()}
     for item, cause in zip(diagnosis.items, diagnosis.said["signals"], strict=True):
         unlearned[cause].append(1 - item.learned)
-    for label, values in sorted(unlearned.items(), key=lambda pair: -sum(pair[1])):
-        if values:
-            share = sum(values) / max(diagnosis.unlearned, 1e-9)
-            row = (label, str(len(values)), f"{sum(values):.1f}", f"{share:.0%}")
-            table.add_row(*row, ", ".join(remedies.get(label, ["more epochs" if label == NONE else "-"])))
-    console.print(table)
+    in_all = max(diagnosis.unlearned, 1e-9)
+    return {
+        label: _Cost(len(values), sum(values), sum(values) / in_all)
+        for label, values in sorted(unlearned.items(), key=lambda pair: -sum(pair[1]))
+        if values
+    }

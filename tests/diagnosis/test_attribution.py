@@ -145,6 +145,8 @@ def test_the_command_prints_what_json_holds(data: Path, runs: dict[str, Path], t
     assert set(found["quality"]["signals"]["confusion"]) == set(labels())
     assert set(found["quality"]["signals"]["f1"]) == set(CAUSES.names())
     assert len(found["diagnoses"]) == found["items"] == PAIRED
+    assert sum(cost["items"] for cost in found["causes"].values()) == PAIRED
+    assert sum(cost["unlearned"] for cost in found["causes"].values()) == pytest.approx(found["unlearned"])
     assert set(found["diagnoses"][0]["said"]) == {"signals", "paper", "rows"}
     shown = CliRunner().invoke(app, call)
     assert shown.exit_code == 0

@@ -118,6 +118,7 @@ def test_signals_are_within_their_ranges(mini: Dataset, of_nano: Run, base_run: 
         ({"rarity": 2}, "rare_patterns"),
         ({"known": 0.0}, "knowledge_gap"),
         ({"known": 0.0, "kind_known": 0.1}, NONE),
+        ({"known": 0.0, "denied": 0.6}, "knowledge_conflict"),
         ({"known": 0.0, "kind_known": 0.1, "kind_learned": 0.8}, "knowledge_gap"),
         ({"disputed": True, "fallen": 0.2}, "data_inconsistency"),
         ({"contradicted": 0.5, "denied": 0.9, "rarity": 3}, "data_inconsistency"),

@@ -52,8 +52,9 @@ def by_signals(item: Signals) -> str:
 
 
 def lacks_knowledge(item: Signals) -> bool:
-    """Whether the base model lacks the answer, and has those of others of the kind, or they were learned better."""
-    return item.known < KNOWN and (item.kind_known >= KNOWN or item.kind_learned is not None)
+    """Whether the base model has no answer, and has those of others of the kind, or they were learned better."""
+    has_none = item.known < KNOWN and item.denied <= CONFIDENT
+    return has_none and (item.kind_known >= KNOWN or item.kind_learned is not None)
 
 
 def by_paper(item: Signals) -> str:

@@ -12,7 +12,7 @@ from ilp_bench.core.errors import ProblemError
 from ilp_bench.core.metrics import Array, best_of
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.data.schema import ItemRow, TrainRow
-from ilp_bench.detectors.contradictions import contradicting_groups
+from ilp_bench.detectors.contradictions import content_words, contradicting_groups
 from ilp_bench.detectors.labelled_row import label
 from ilp_bench.detectors.rare_patterns import kinds_with_one_gap, repetitions
 from ilp_bench.detectors.words import normalised
@@ -122,7 +122,7 @@ def _trained_items(
     data: Dataset, rows_by_prompt: dict[str, list[int]], questions: list[str]
 ) -> list[tuple[ItemRow, int, QuestionKind]]:
     """The items whose question is trained on, in the order of the dataset, with their training row and their kind."""
-    rows, kinds = data.train_rows(), kinds_with_one_gap(questions)
+    rows, kinds = data.train_rows(), kinds_with_one_gap([" ".join(content_words(text)) for text in questions])
     items = [item for item in data.item_rows() if item["probe"] == "recall" and item["prompt"] in rows_by_prompt]
     indices = [_training_row(item, rows, rows_by_prompt[item["prompt"]]) for item in items]
     size = Counter(kinds[index] for index in indices)

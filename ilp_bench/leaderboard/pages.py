@@ -21,7 +21,7 @@ from ilp_bench.leaderboard import figures, formatting
 from ilp_bench.leaderboard.data_files import comparison_data, write_data
 from ilp_bench.leaderboard.examples import cause_counts, example_pair
 from ilp_bench.leaderboard.findings import BaseJudgements, delays, recipe_tests
-from ilp_bench.leaderboard.ranking import BaseModel, Group, project_entries
+from ilp_bench.leaderboard.ranking import BUILT_IN, BaseModel, Group, project_entries
 from ilp_bench.leaderboard.recipe_rows import recipe_rows
 from ilp_bench.leaderboard.vanilla_levels import verdict
 from ilp_bench.recipes import RECIPES
@@ -130,7 +130,7 @@ def write_all(
     front |= {"most_rows": FRONT_ROWS, "most_bars": FRONT_BARS}
     write(site / "index.html", "index.html", root=".", judged=judged, built=build_date(), **front, **values)
     write(site / "claims.html", "claims.html", root=".", judged=judged, claims=read_claims(), **common)
-    write(site / "diagnosis.html", "diagnosis.html", root=".", attribution=read_results(), **common)
+    _write_diagnosis(site, common)
     for model in models:
         for group in model.groups:
             _write_standings(site, model, group, common)
@@ -179,6 +179,14 @@ def _write_cause(site: Path, cause: str, models: list[BaseModel], common: Common
     levels = {kind: figures.level_rows(models, cause, kind) for kind in KINDS}
     values = {"cause": cause, "examples": example_pair(cause), "parts": parts, "levels": levels}
     write(site / "causes" / f"{cause}.html", "cause.html", root="..", **values, **common)
+
+
+def _write_diagnosis(site: Path, common: Common) -> None:
+    """How right the diagnosis is; models that people use come first."""
+    results = read_results()
+    results.runs.sort(key=lambda run: run.base.startswith(BUILT_IN))
+    results.named.sort(key=lambda named: named.base.startswith(BUILT_IN))
+    write(site / "diagnosis.html", "diagnosis.html", root=".", attribution=results, **common)
 
 
 def _write_standings(site: Path, model: BaseModel, group: Group, common: Common) -> None:

@@ -140,10 +140,11 @@ def _training_row(item: ItemRow, rows: list[TrainRow], asking: list[int]) -> int
 
 def _disputed(trained: list[TrainedItem], rows: list[TrainRow]) -> set[str]:
     """Ids of the items that a row contradicts in other words, or, where such items are learned worse, nearly so."""
-    found: dict[bool, set[str]] = {True: set(), False: set()}
+    same: set[str] = set()
+    related: set[str] = set()
     for dispute in contradicting_paraphrases(rows, RELATED):
-        found[dispute.agreement >= SAME] |= {rows[n]["item_id"] for n in dispute.rows}
-    return found[True] | (found[False] if learned_worse(trained, found[False]) else set())
+        (same if dispute.agreement >= SAME else related).update(rows[n]["item_id"] for n in dispute.rows)
+    return same | related if learned_worse(trained, related) else same
 
 
 def _check(run: Run, base: Run, data: Dataset) -> None:

@@ -1,13 +1,17 @@
-"""The scripts in examples/ run as they stand, on nano."""
+"""The scripts in examples/ run as they stand, on nano, and the checkpoint there is what it is said to be."""
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from ilp_bench.models.resolve import locate, weights_sha256
 
 ROOT = Path(__file__).parents[1]
 SHOWN = {
@@ -33,3 +37,11 @@ def test_an_example_runs(name: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert SHOWN[name] in done.stdout
     assert not list(tmp_path.iterdir())  # all that it writes is in a temporary folder
+
+
+def test_the_checkpoint_is_of_the_entry_that_the_documentation_verifies() -> None:
+    page = (ROOT / "docs" / "submissions.md").read_text(encoding="utf-8")
+    (entry,) = re.findall(r"verify (submissions/ilp-bench__\S+) \\\n +--model examples/checkpoint", page)
+    submission = json.loads((ROOT / entry / "submission.json").read_text())
+    weights = weights_sha256(locate(ROOT / "examples" / "checkpoint"))
+    assert weights == submission["runs"][0]["model"]["weights_sha256"]

@@ -30,7 +30,9 @@ def reference(
         if not name or not out:
             raise UsageError("reference fetch wants a name and --out: see 'ilp-bench reference list'")
         fetched = fetch_reference(name, out)
-        typer.echo(f"{out}: {fetched.vanilla_count} vanilla runs and {len(fetched.seeds)} base runs. Next:")
+        checkpoints = ", ".join(path.name for path in sorted(out.glob("checkpoint-*")))
+        also = f" and the vanilla checkpoint {checkpoints}" if checkpoints else ""
+        typer.echo(f"{out}: {fetched.vanilla_count} vanilla runs, {len(fetched.seeds)} base runs{also}. Next:")
         typer.echo(f"  ilp-bench score runs/yours --reference {out}")
         return
     rows = reference_rows()

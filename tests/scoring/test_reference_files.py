@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from ilp_bench.core.errors import ProblemError, UsageError
+from ilp_bench.models.resolve import locate, weights_sha256
 from ilp_bench.scoring.reference_files import fetch_reference, reference_rows
 from ilp_bench.scoring.references import committed_references
 
@@ -21,6 +22,8 @@ def test_every_committed_reference_is_listed_with_what_a_newcomer_asks() -> None
 def test_a_fetched_reference_is_the_committed_one(tmp_path: Path) -> None:
     fetched = fetch_reference("nano-mini-1x", tmp_path / "reference")
     assert fetched.sha256 == committed_references()["nano-mini-1x"].sha256
+    weights = weights_sha256(locate(fetched.folder / "checkpoint-0"))
+    assert weights == fetched.comparisons[0].vanillas[0].record.model.weights_sha256
     with pytest.raises(UsageError, match=r"reference"):
         fetch_reference("nano-mini-1x", tmp_path / "reference")
 

@@ -62,3 +62,12 @@ def test_a_contradicted_answer_is_learned_where_the_model_chooses_it(
     for row in (first, second):
         assert (row.learned, row.fork_p, row.value) == (learned, pytest.approx(p_of_fork), pytest.approx(p_of_fork))
     assert (undisputed.learned, undisputed.fork_p, undisputed.value) == (True, None, 1)
+
+
+def test_an_answer_outside_the_sample_contradicts_as_well(tmp_path: Path) -> None:
+    file = write_lines(tmp_path, ROWS)
+    everything = forks("nano", None, import_rows(file))
+    samples = (import_rows(file, sample=1, seed=seed) for seed in range(100))
+    sample = next(sample for sample in samples if sample.items["item_id"][0].as_py() in everything)
+    (asked,) = sample.items["item_id"].to_pylist()
+    assert forks("nano", None, sample) == {asked: everything[asked]}

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection
-from itertools import permutations
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from ilp_bench.data.dataset import Dataset
@@ -13,6 +11,8 @@ from ilp_bench.diagnosis.asking.ask import encode_known, text_of_rows
 from ilp_bench.models.loading import load_tokenizer
 from ilp_bench.models.resolve import locate
 from ilp_bench.models.tokenization import encode_texts
+
+MOST_RIVALS = 50  # answers to one question: with more it is an open one
 
 
 def context_lengths(model: str, adapter_base: str | None, data: Dataset) -> dict[str, int]:
@@ -43,20 +43,26 @@ def answer_pieces(
 def forks(model: str, adapter_base: str | None, data: Dataset) -> dict[str, list[int]]:
     """Item -> the places in its answer, in tokens, where answers of other rows to the same question depart from it.
 
-    Items that no other row contradicts are left out.
+    Of the items that are asked; those that no row contradicts are left out. Of a question with more than
+    ``MOST_RIVALS`` answers, the first ones in the order of the rows are looked at.
     """
     train = data.train.to_pylist()
-    groups = [{train[n]["item_id"] for n in group} for group in contradicting_groups(train)]
-    disputed = set().union(*groups)
-    tokenizer = load_tokenizer(locate(model, adapter_base))
-    items: list[dict[str, Any]] = [item for item in data.items.to_pylist() if item["item_id"] in disputed]
-    encoded = encode_known(tokenizer, text_of_rows(items, tokenizer, chat=bool(data.manifest.chat)))
-    answers = {
-        item["item_id"]: tokens.answer for item, tokens in zip(items, encoded, strict=True) if tokens is not None
-    }
-    places: dict[str, set[int]] = defaultdict(set)
-    for group in groups:
-        for own, other in permutations(sorted(group & answers.keys()), 2):
-            pairs = enumerate(zip(answers[own], answers[other], strict=False))
-            places[own].add(next((place for place, (a, b) in pairs if a != b), len(answers[own]) - 1))
-    return {item: sorted(tokens) for item, tokens in places.items()}
+    answers_of: dict[str, list[str]] = {}
+    for group in contradicting_groups(train):
+        completions = list(dict.fromkeys(train[n]["completion"] for n in group))[:MOST_RIVALS]
+        answers_of |= dict.fromkeys((train[n]["item_id"] for n in group), completions)
+    tokenizer, places = load_tokenizer(locate(model, adapter_base)), {}
+    for item in (item for item in data.items.to_pylist() if item["item_id"] in answers_of):
+        others = answers_of[item["item_id"]]
+        answered = [item, *({**item, "completion": other, "answer": other.strip()} for other in others)]
+        own, *rivals = encode_known(tokenizer, text_of_rows(answered, tokenizer, chat=bool(data.manifest.chat)))
+        departed = {_common(own.answer, other.answer) for other in rivals if own and other}
+        if own and (within := sorted(place for place in departed if place < len(own.answer))):
+            places[item["item_id"]] = within
+    return places
+
+
+def _common(answer: Sequence[int], other: Sequence[int]) -> int:
+    """How many tokens at the beginning two answers have in common."""
+    pairs = enumerate(zip(answer, other, strict=False))
+    return next((place for place, (a, b) in pairs if a != b), min(len(answer), len(other)))

@@ -91,15 +91,16 @@ def explain(results: Sequence[RowResult], run: Run, base: Run, data: Dataset) ->
     Raises ProblemError where the runs do not belong together.
     """
     values = {each.item_id: each.value for each in results}
-    by_item = {signal.item_id: signal for signal in signals(run, base, data, values)}
+    train = data.train.to_pylist()
+    disputes_of_paraphrases = contradicting_paraphrases(train, RELATED)
+    by_item = {signal.item_id: signal for signal in signals(run, base, data, values, disputes_of_paraphrases)}
     beliefs = {row["item_id"]: row["belief"] for row in base.sample_rows()}
     rates = defaultdict(list)
     for each in results:
         rates[each.segment].append(each.value)
     segments = {segment: sum(of_segment) / len(of_segment) for segment, of_segment in rates.items()}
-    train = data.train.to_pylist()
     disputes = _disputes(train, contradicting_groups(train))
-    loose = _disputes(train, [dispute.rows for dispute in contradicting_paraphrases(train, RELATED)])
+    loose = _disputes(train, [dispute.rows for dispute in disputes_of_paraphrases])
     for each in results:
         if each.learned or each.cause_zero or each.item_id not in by_item:
             continue

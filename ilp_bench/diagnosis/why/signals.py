@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ from ilp_bench.detectors.labelled_row import label
 from ilp_bench.detectors.rare_patterns import kinds_with_one_gap, repetitions
 from ilp_bench.detectors.words import normalised
 from ilp_bench.diagnosis.why.comparisons import FEW, QuestionKind, TrainedItem, drops, kinds_known, learned_worse
-from ilp_bench.diagnosis.why.paraphrases import RELATED, SAME, contradicting_paraphrases
+from ilp_bench.diagnosis.why.paraphrases import RELATED, SAME, Dispute, contradicting_paraphrases
 from ilp_bench.records.run_record import Run, SampleRow
 from ilp_bench.scoring.compatibility import base_sha256
 from ilp_bench.scoring.learned_rates import item_rates
@@ -64,10 +64,17 @@ class Signals(NamedTuple):
     kind_learned: float | None
 
 
-def signals(run: Run, base: Run, data: Dataset, rates: Mapping[str, float] | None = None) -> list[Signals]:
+def signals(
+    run: Run,
+    base: Run,
+    data: Dataset,
+    rates: Mapping[str, float] | None = None,
+    loose: Sequence[Dispute] | None = None,
+) -> list[Signals]:
     """The signals of every trained question, in the order of the dataset.
 
     rates   item id -> how far it is learned, in [0, 1], where that is measured otherwise than by the learned rate
+    loose   contradictions in other words from an agreement of ``RELATED`` on, where they were looked for already
 
     Raises ProblemError when a run is of another dataset, the base run is of another base model or has no knowledge
     probe, or the run is of the base model itself.
@@ -88,7 +95,7 @@ def signals(run: Run, base: Run, data: Dataset, rates: Mapping[str, float] | Non
     ]
     last = max(row["stage"] for row in rows)
     dropped, known = drops(trained, last), kinds_known(trained)
-    disputed = _disputed(trained, rows)
+    disputed = _disputed(trained, rows, contradicting_paraphrases(rows, RELATED) if loose is None else loose)
     distinct = list(dict.fromkeys(questions))
     rarity = dict(zip(distinct, repetitions(distinct), strict=True))
     disputes = {index: group for group in contradicting_groups(rows) for index in group}
@@ -138,11 +145,11 @@ def _training_row(item: ItemRow, rows: list[TrainRow], asking: list[int]) -> int
     return (with_answer or asking)[-1]
 
 
-def _disputed(trained: list[TrainedItem], rows: list[TrainRow]) -> set[str]:
+def _disputed(trained: list[TrainedItem], rows: list[TrainRow], loose: Sequence[Dispute]) -> set[str]:
     """Ids of the items that a row contradicts in other words, or, where such items are learned worse, nearly so."""
     same: set[str] = set()
     related: set[str] = set()
-    for dispute in contradicting_paraphrases(rows, RELATED):
+    for dispute in loose:
         (same if dispute.agreement >= SAME else related).update(rows[n]["item_id"] for n in dispute.rows)
     return same | related if learned_worse(trained, related) else same
 

@@ -24,7 +24,7 @@ from ilp_bench.replication.effects import FIRST, Entry, Evidence
 from ilp_bench.scoring.bootstrap import Interval
 from ilp_bench.scoring.interval_text import interval_points, interval_text
 from ilp_bench.scoring.learned_rates import item_rates
-from ilp_bench.scoring.run_intervals import t_quantile
+from ilp_bench.scoring.run_intervals import over_datasets
 
 STORED = Path(__file__).with_name("attribution.json")
 MAKER = "scripts/attribution"
@@ -138,7 +138,7 @@ def _named(
                 size=size,
                 cause=cause,
                 unlearned=unlearned,
-                advantage=_over_datasets(advantages),
+                advantage=over_datasets(np.array([advantages]).T).interval(float(np.mean(advantages)), np.ones(1)),
                 datasets=len(advantages),
             )
 
@@ -147,12 +147,6 @@ def _rates(diagnosis: Diagnosis, dataset: str, entry: Entry) -> Array:
     """Shape (items,): learned rate of the diagnosed items, mean over the runs of an entry on a dataset."""
     by_run = [item_rates(run) for run in entry.runs[dataset]]
     return np.asarray(np.mean([[rates[item.item_id] for item in diagnosis.items] for rates in by_run], axis=0))
-
-
-def _over_datasets(values: Sequence[float]) -> Interval:
-    mean, count = float(np.mean(values)), len(values)
-    half = t_quantile(count - 1) * float(np.std(values, ddof=1)) / np.sqrt(count)
-    return Interval(value=mean, low=mean - half, high=mean + half)
 
 
 def attribution_table(results: AttributionResults) -> str:

@@ -54,9 +54,14 @@ def recipe_tests(group: Group, kind: str = REPRODUCTION) -> list[RecipeTest]:
     return tests
 
 
+def has_both(model: BaseModel) -> bool:
+    """Whether vanilla was trained at both budgets that tell a delay from a plateau."""
+    return all(budget in model.vanilla for budget in DECISIVE)
+
+
 def delays(model: BaseModel, kind: str = REPRODUCTION) -> dict[str, list[str]]:
     """Verdict on more training -> causes; empty where vanilla was not trained at both budgets."""
-    if any(budget not in model.vanilla for budget in DECISIVE):
+    if not has_both(model):
         return {}
     causes: dict[str, list[str]] = {}
     for cause in CAUSES.names():

@@ -6,6 +6,7 @@ Probabilities and their differences are shown in points, times 100; H is a share
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -99,6 +100,12 @@ def listed(words: Sequence[str]) -> str:
 def number_word(count: int) -> str:
     """``five`` for 5; figures above ten."""
     return NUMBER_WORDS[count] if count < len(NUMBER_WORDS) else str(count)
+
+
+def marked_parts(text: str, words: Sequence[str]) -> list[tuple[str, bool]]:
+    """The parts of a text in order, each with whether it is one of the words."""
+    parts = re.split(f"({'|'.join(map(re.escape, words))})", text) if words else [text]
+    return [(part, number % 2 == 1) for number, part in enumerate(parts) if part]
 
 
 def escape_formula(value: Any) -> Any:

@@ -20,7 +20,7 @@ from ilp_bench.data.causes import CAUSES
 from ilp_bench.leaderboard import figures, formatting
 from ilp_bench.leaderboard.data_files import comparison_data, write_data
 from ilp_bench.leaderboard.examples import cause_counts, example_pair
-from ilp_bench.leaderboard.findings import BaseJudgements, delays, recipe_tests
+from ilp_bench.leaderboard.findings import BaseJudgements, delays, has_both, recipe_tests
 from ilp_bench.leaderboard.ranking import BUILT_IN, BaseModel, Group, project_entries
 from ilp_bench.leaderboard.recipe_rows import recipe_rows
 from ilp_bench.leaderboard.vanilla_levels import verdict
@@ -35,6 +35,8 @@ from ilp_bench.scoring.score_points import MIN_GAP
 from ilp_bench.scoring.vanilla_gaps import DECISIVE, LEFT_OF_PLATEAU
 from ilp_bench.submission.decisions import Decision
 
+ABOUT_BUILT_IN = "a small model made for this benchmark, to try methods in minutes"
+EXAMPLE_ROWS = 16  # training rows of an example
 PAGE_ROWS = 500  # of one page of standings
 FRONT_ROWS = 25  # of each table of the front page
 FRONT_BARS = 6  # of the chart at its top
@@ -73,11 +75,13 @@ def _environment(causes: tuple[str, ...]) -> jinja2.Environment:
         formatting.plural,
         formatting.number_word,
         formatting.listed,
+        formatting.marked_parts,
         delays,
         recipe_tests,
         project_entries,
     )
     templates.filters["spec"] = CAUSES.get
+    templates.tests["has_both"] = has_both
     templates.globals.update({helper.__name__: helper for helper in helpers})
     templates.globals.update(
         quote=shlex.quote,
@@ -98,6 +102,8 @@ def _environment(causes: tuple[str, ...]) -> jinja2.Environment:
             "plateau": LEFT_OF_PLATEAU,
         },
         citation=CITE,
+        built_in=ABOUT_BUILT_IN,
+        has_both=has_both,
     )
     return templates
 
@@ -177,7 +183,8 @@ def _write_cause(site: Path, cause: str, models: list[BaseModel], common: Common
         for model in models
     ]
     levels = {kind: figures.level_rows(models, cause, kind) for kind in KINDS}
-    values = {"cause": cause, "examples": example_pair(cause), "parts": parts, "levels": levels}
+    values: Common = {"cause": cause, "examples": example_pair(cause), "parts": parts, "levels": levels}
+    values["most_rows"] = EXAMPLE_ROWS
     write(site / "causes" / f"{cause}.html", "cause.html", root="..", **values, **common)
 
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from ilp_bench.leaderboard.entry import REPRODUCTION, Entry
 from ilp_bench.leaderboard.estimate import Difference, difference
-from ilp_bench.leaderboard.vanilla_levels import Levels, ModelKey, levels_of, model_key
+from ilp_bench.leaderboard.vanilla_levels import REFERENCE_RUNS, Levels, ModelKey, levels_of, model_key
 from ilp_bench.scoring.references import Reference
 from ilp_bench.submission.comparison import PROJECT
 
@@ -94,6 +94,11 @@ class BaseModel:
     def is_built_in(self) -> bool:
         """Whether it is one of the small models that come with the benchmark."""
         return self.name.startswith(BUILT_IN)
+
+    @property
+    def references(self) -> list[str]:
+        """The budget divisions of which a reference is committed."""
+        return [budget for budget, level in self.vanilla.items() if level.source == REFERENCE_RUNS]
 
     @property
     def entries(self) -> list[Entry]:

@@ -15,6 +15,8 @@ from ilp_bench.scoring.references import Reference
 from ilp_bench.scoring.score_points import mean_held_out
 from ilp_bench.scoring.vanilla_gaps import DECISIVE, delay_or_plateau, vanilla_gaps
 
+REFERENCE_RUNS = "reference runs"  # the source of a level
+
 
 class ModelKey(NamedTuple):
     """What entries and references must share to be of one base model on the site."""
@@ -95,7 +97,7 @@ def _of_reference(reference: Reference) -> Level:
         for kind, each in rows.items()
     }
     gaps = {kind: {row.cause: Estimate.of(row.gap) for row in each} for kind, each in rows.items()}
-    return Level(arms, gaps, reference.vanilla_count, "reference runs", _reference_cost(reference))
+    return Level(arms, gaps, reference.vanilla_count, REFERENCE_RUNS, _reference_cost(reference))
 
 
 def _reference_cost(reference: Reference) -> Cost:

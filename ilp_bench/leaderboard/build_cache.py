@@ -28,6 +28,7 @@ from ilp_bench.leaderboard import pages
 from ilp_bench.leaderboard.archive import ArchiveEntry, describe_archived
 from ilp_bench.leaderboard.describe import describe_entry
 from ilp_bench.leaderboard.entry import Entry
+from ilp_bench.leaderboard.item_pages import entry_items
 from ilp_bench.leaderboard.ranking import BaseModel, Standing, beside_project
 from ilp_bench.recipes import RECIPES
 from ilp_bench.records.reference_record import FILE, reference_folders
@@ -40,6 +41,7 @@ from ilp_bench.submission.validate import Checked, check
 from ilp_bench.submission.version_2 import ArchivedSubmission
 
 FEWEST_FOR_WORKERS = 24  # below, one process is faster than starting more
+ITEM_PAGES = 25  # entries of a table that have a page of their items: those on the front page
 CHUNK = 16  # submissions handed to a worker at one time
 Run = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
 
@@ -202,13 +204,17 @@ def entry_pages(
             about = {"slug": group.slug, "title": group.title, "ranked": group.ranked, "model": model.slug}
             about |= {"first": {"title": group.first.title, "page": group.first.page} if group.first else None}
             withdrawn = [Standing(entry, None, shared=False, behind=None) for entry in group.withdrawn]
-            for standing in [*group.standings, *withdrawn]:
+            for place, standing in enumerate([*group.standings, *withdrawn]):
                 entry = standing.entry
+                with_items = place < min(ITEM_PAGES, len(group.standings))
                 decided = [decision.model_dump(mode="json") for decision in entry.decisions]
-                beside = {"beside": beside_project(model, entry)}
+                beside = {"beside": beside_project(model, entry), "with_items": with_items}
                 made_from = [content[entry.run_id], decided, standing[1:], about | beside, common]
                 key = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:24]
-                taken_over = [build.take_over(name, site, key) for name in (entry.page, entry.badge)]
+                taken_over = [
+                    build.take_over(name, site, key)
+                    for name in (entry.page, entry.badge, entry.items_page)[: 2 + with_items]
+                ]
                 if not all(taken_over):
                     tasks.append((standing, about | beside, common, site))
     for _ in run(_write_page, tasks):
@@ -218,6 +224,10 @@ def entry_pages(
 def _write_page(task: tuple[Standing, dict[str, Any], dict[str, Any], Path]) -> None:
     standing, group, common, site = task
     folder = standing.entry.folder
-    read = {"submission": read_submission(folder), "verifications": signed_verifications(folder)}
+    read: dict[str, Any] = {"submission": read_submission(folder), "verifications": signed_verifications(folder)}
     pages.write(site / standing.entry.page, "run.html", root="..", standing=standing, group=group, **read, **common)
     pages.write(site / standing.entry.badge, "badge.svg", root="..", entry=standing.entry)
+    if group["with_items"]:
+        seed, items = entry_items(folder, read["submission"])
+        values = {"seed": seed, "causes_shown": items, "entry": standing.entry, **common}
+        pages.write(site / standing.entry.items_page, "items.html", root="..", **values)

@@ -109,6 +109,11 @@ class Entry:
         return f"runs/{self.slug}.html"
 
     @property
+    def items_page(self) -> str:
+        """The page of its items, from the site's top; not every entry has one."""
+        return f"items/{self.slug}.html"
+
+    @property
     def badge(self) -> str:
         """Its badge, from the site's top."""
         return f"runs/{self.slug}.svg"

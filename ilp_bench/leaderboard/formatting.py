@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from ilp_bench.data.causes import CAUSES
 from ilp_bench.leaderboard.estimate import Estimate
 from ilp_bench.scoring.interval_text import ends_text
 
@@ -106,6 +107,13 @@ def marked_parts(text: str, words: Sequence[str]) -> list[tuple[str, bool]]:
     """The parts of a text in order, each with whether it is one of the words."""
     parts = re.split(f"({'|'.join(map(re.escape, words))})", text) if words else [text]
     return [(part, number % 2 == 1) for number, part in enumerate(parts) if part]
+
+
+def name_causes(text: str) -> str:
+    """A text with the short titles of causes where it has their names: ``rare_patterns`` is "rare patterns"."""
+    for cause in CAUSES:
+        text = text.replace(cause.name, cause.short_title.lower())
+    return text
 
 
 def escape_formula(value: Any) -> Any:

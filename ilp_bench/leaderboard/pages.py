@@ -76,6 +76,7 @@ def _environment(causes: tuple[str, ...]) -> jinja2.Environment:
         formatting.number_word,
         formatting.listed,
         formatting.marked_parts,
+        formatting.name_causes,
         delays,
         recipe_tests,
         project_entries,

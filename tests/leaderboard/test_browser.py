@@ -116,6 +116,7 @@ def kinds(site: Path) -> list[str]:
         "runs/*delete-only-open*.html",
         "runs/ilp-bench__*.html",
         "standings/*-1x.html",
+        "items/*auto-1x*.html",
     ):
         names.append(str(sorted(site.glob(pattern))[0].relative_to(site)))
     return names

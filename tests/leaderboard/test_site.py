@@ -156,7 +156,7 @@ def test_a_withdrawn_entry_keeps_its_page_and_stands_in_no_table(board_site: Pat
 def test_an_entry_that_is_not_ranked_says_why(board_site: Path) -> None:
     text = " ".join(run_page(board_site, "sample-1b-delete-only-open").text.split())
     assert "Why it is not ranked" in text
-    assert "the control of knowledge_gap fell" in text
+    assert "the control of knowledge gap fell" in text
     assert "its control fell too far" in text
     single = " ".join(run_page(board_site, "sample-1b-auto-open").text.split())
     assert "its intervals are of pairs only" in single

@@ -7,13 +7,17 @@ from typing import NamedTuple
 
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.leaderboard.entry import REPRODUCTION
+from ilp_bench.leaderboard.formatting import points
 from ilp_bench.leaderboard.ranking import BaseModel, Group
 from ilp_bench.leaderboard.recipe_rows import RecipeRow, recipe_rows
 from ilp_bench.leaderboard.vanilla_levels import verdict
 from ilp_bench.recipes import RECIPES
-from ilp_bench.replication.claims import Judgement, judge, read_claims
+from ilp_bench.replication.claims import Claim, Judgement, judge, read_claims
 from ilp_bench.replication.effects import Evidence, measure
+from ilp_bench.scoring.points_schema import PairGroup
 from ilp_bench.scoring.vanilla_gaps import DECISIVE
+
+SAME_GAP = 0.05  # gaps that differ by less are said not to depend on the dose
 
 
 class RecipeTest(NamedTuple):
@@ -67,6 +71,35 @@ def delays(model: BaseModel, kind: str = REPRODUCTION) -> dict[str, list[str]]:
     for cause in CAUSES.names():
         causes.setdefault(verdict(model.vanilla, kind, cause), []).append(cause)
     return causes
+
+
+class DoseTrend(NamedTuple):
+    """Vanilla's gap, control minus treated, at the weakest and at the strongest dose of a cause, as dose and gap."""
+
+    weakest: tuple[float, float]
+    strongest: tuple[float, float]
+
+    @property
+    def verdict(self) -> str:
+        """Whether the gap grows with the strength of the cause, by more than ``SAME_GAP``."""
+        growth = self.strongest[1] - self.weakest[1]
+        if abs(growth) < SAME_GAP:
+            return f"the two differ by less than {points(SAME_GAP)}"
+        return "as expected" if growth > 0 else "against what is expected"
+
+
+def dose_trend(doses: Sequence[PairGroup], cause: str) -> DoseTrend:
+    """What vanilla shows of a cause's doses, of which there are at least two."""
+    ends = [(dose.dose or 0.0, dose.vanilla.control - dose.vanilla.treated) for dose in doses]
+    ends.sort(reverse=CAUSES.get(cause).text.dose_weakens)
+    return DoseTrend(ends[0], ends[-1])
+
+
+def claims_about(judged: Sequence[BaseJudgements], cause: str) -> list[tuple[Claim, list[tuple[str, str]]]]:
+    """The claims with an effect on one cause, each with its verdicts: title of a base model, verdict."""
+    about = [claim for claim in read_claims() if any(effect.cause == cause for effect in claim.effects)]
+    verdicts = [(base.title, each.claim.id, each.verdict) for base in judged for each in base.judgements]
+    return [(claim, [(title, verdict) for title, id_, verdict in verdicts if id_ == claim.id]) for claim in about]
 
 
 def judge_claims(evidence: Mapping[tuple[str, str], Evidence], order: Sequence[BaseModel] = ()) -> list[BaseJudgements]:

@@ -17,14 +17,17 @@ from ilp_bench import __version__
 from ilp_bench.core.site_files import leaderboard_path
 from ilp_bench.data.card import CITE
 from ilp_bench.data.causes import CAUSES
+from ilp_bench.data.causes.base_knowledge import KNOWN
+from ilp_bench.data.settings import ASSIGNED_ROWS
 from ilp_bench.leaderboard import figures, formatting
 from ilp_bench.leaderboard.data_files import comparison_data, write_data
 from ilp_bench.leaderboard.examples import cause_counts, example_pair
-from ilp_bench.leaderboard.findings import BaseJudgements, delays, has_both, recipe_tests
+from ilp_bench.leaderboard.findings import BaseJudgements, claims_about, delays, dose_trend, has_both, recipe_tests
 from ilp_bench.leaderboard.ranking import BUILT_IN, BaseModel, Group, project_entries
 from ilp_bench.leaderboard.recipe_rows import recipe_rows
 from ilp_bench.leaderboard.vanilla_levels import verdict
 from ilp_bench.recipes import RECIPES
+from ilp_bench.records.training_record import CALIBRATED
 from ilp_bench.replication.attribution import read_results
 from ilp_bench.replication.claims import read_claims
 from ilp_bench.scoring.arm_means import MIN_PAIRS
@@ -33,6 +36,7 @@ from ilp_bench.scoring.points_schema import POINTS_SCORER_VERSION
 from ilp_bench.scoring.rank_reasons import MAX_HARM, MIN_VANILLA_RUNS
 from ilp_bench.scoring.score_points import MIN_GAP
 from ilp_bench.scoring.vanilla_gaps import DECISIVE, LEFT_OF_PLATEAU
+from ilp_bench.submission.check_replicates import MIN_SEEDS
 from ilp_bench.submission.decisions import Decision
 
 ABOUT_BUILT_IN = "a small model made for this benchmark, to try methods in minutes"
@@ -78,6 +82,7 @@ def _environment(causes: tuple[str, ...]) -> jinja2.Environment:
         formatting.marked_parts,
         formatting.name_causes,
         delays,
+        dose_trend,
         recipe_tests,
         project_entries,
     )
@@ -101,6 +106,10 @@ def _environment(causes: tuple[str, ...]) -> jinja2.Environment:
             "pairs": MIN_PAIRS,
             "vanilla_runs": MIN_VANILLA_RUNS,
             "plateau": LEFT_OF_PLATEAU,
+            "calibrated": CALIBRATED,
+            "assigned_rows": ASSIGNED_ROWS,
+            "known": KNOWN,
+            "seeds": MIN_SEEDS,
         },
         citation=CITE,
         built_in=ABOUT_BUILT_IN,
@@ -142,7 +151,7 @@ def write_all(
         for group in model.groups:
             _write_standings(site, model, group, common)
     for cause in CAUSES.names():
-        _write_cause(site, cause, models, common)
+        _write_cause(site, cause, models, judged, common)
     write(site / "recipes.html", "recipes.html", root=".", recipe_rows=recipe_rows, **values)
     write(site / "delay.html", "delay.html", root=".", divisions=DECISIVE, verdict=verdict, **values)
     _write_comparison(site, models, common)
@@ -177,7 +186,7 @@ def build_date() -> str:
     return now.date().isoformat()
 
 
-def _write_cause(site: Path, cause: str, models: list[BaseModel], common: Common) -> None:
+def _write_cause(site: Path, cause: str, models: list[BaseModel], judged: list[BaseJudgements], common: Common) -> None:
     """A cause: a real pair, what plain fine-tuning leaves, dose curves, what repairs it."""
     parts = [
         {"model": model, "repairs": figures.repairs(model, cause), "curves": figures.dose_curves(model, cause)}
@@ -185,7 +194,7 @@ def _write_cause(site: Path, cause: str, models: list[BaseModel], common: Common
     ]
     levels = {kind: figures.level_rows(models, cause, kind) for kind in KINDS}
     values: Common = {"cause": cause, "examples": example_pair(cause), "parts": parts, "levels": levels}
-    values["most_rows"] = EXAMPLE_ROWS
+    values |= {"most_rows": EXAMPLE_ROWS, "claims": claims_about(judged, cause)}
     write(site / "causes" / f"{cause}.html", "cause.html", root="..", **values, **common)
 
 

@@ -128,11 +128,11 @@ SPEC = CauseSpec(
     section="3.2 and 4.3, table 8",
     dose_label="Share of contradicting rows",
     text=CauseText(
-        question="What is left of a label that other rows contradict?",
-        why="The same question stands in several rows with different labels. Their gradients pull in "
-        "different directions and part of each label is undone by the next.",
-        treated="stands in rows that contradict one another",
-        control="stands in as many rows, all agreeing",
+        question="Can a model learn a label that other rows contradict?",
+        why="The same question appears in several rows with different labels. More of the same training repeats the "
+        "contradiction, and does not close the gap.",
+        treated="appears in rows that contradict one another",
+        control="appears in as many rows, all agreeing",
         repair="Find the contradictions; delete the rows that are wrong, and keep rows that are true in "
         "different contexts out of one another's batches.",
     ),

@@ -173,10 +173,10 @@ SPEC = CauseSpec(
     dose_label="Strength of the old belief",
     text=CauseText(
         question="Can a model learn a label that contradicts what it believes?",
-        why="The base model is sure of another answer. A few gradient steps do not suffice to talk it out of that "
-        "answer, while the same label is learned at once where it is true.",
-        treated="denies a fact that the base model is sure of",
-        control="states a fact of the same kind, which the base model is sure of",
+        why="The base model is sure of another answer. Training that teaches a label where it is true leaves it less "
+        "likely where the base model believes otherwise.",
+        treated="denies a true fact (scored where the base model is sure of it)",
+        control="states a true fact of the same kind (scored alike)",
         repair="Continued pre-training on documents that report the new fact, so that the belief itself changes.",
         dose="The dose of a conflict is how strongly the base model believes the old answer.",
         activity="for a conflict, both true answers are believed",

@@ -173,10 +173,10 @@ SPEC = CauseSpec(
     dose_label="Hops to the answer",
     text=CauseText(
         question="Can a model learn an answer whose prerequisites it never met?",
-        why="The answer hangs on something the base model does not know. Gradient steps on the answer "
-        "alone leave a weak trace: there is nothing in the model for it to hold on to.",
+        why="The answer depends on something that the base model does not know. Training that suffices for what it "
+        "knows leaves such an answer less likely.",
         treated="asks about an invented entity",
-        control="asks the same about a real one, which the base model knows",
+        control="asks the same about a real one (scored where the base model knows it)",
         repair="Teach what is missing first: continued pre-training on about twenty documents for each "
         "unknown entity, then the same fine-tuning.",
         activity="for a gap, the control is known and the treated item is not",

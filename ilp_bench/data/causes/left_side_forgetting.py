@@ -72,8 +72,8 @@ SPEC = CauseSpec(
     dose_label="Stages since it was trained",
     text=CauseText(
         question="What is left of the data that came first?",
-        why="Training goes through the data in stages. What was learned in an early stage is "
-        "overwritten by the later ones, although it was learned once.",
+        why="Training goes through the data in stages. After the last one, what was trained in an early stage is less "
+        "likely, and more of the same training does not close the gap.",
         treated="is trained in an early stage",
         control="is trained in the last stage",
         repair="One shuffle over all stages, and drawing again what starts to slip.",

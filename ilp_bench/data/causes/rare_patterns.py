@@ -92,13 +92,14 @@ SPEC = CauseSpec(
     section="3.2 and 4.5, table 2",
     dose_label="Rows that carry the pattern",
     text=CauseText(
-        question="Is a pattern learned that occurs once or twice?",
-        why="Training stops when the loss is small on average, and rare patterns weigh little in an "
-        "average. They are still being learned when training ends.",
-        treated="follows a rule that occurs in one row to eight",
-        control="follows a rule of the same kind that occurs in sixteen",
+        question="Is a pattern learned that occurs in few rows?",
+        why="Training stops when ordinary items are learned, and a rare pattern is then learned less. It is still "
+        "being learned: more of the same training closes the gap.",
+        treated="follows a rule that occurs in one to eight rows",
+        control="follows a rule of the same kind that occurs in sixteen rows",
         repair="Repeat what is rare, or add epochs for as long as they help.",
         dose_effect="The rarer the pattern, the less of it should be learned",
+        dose_weakens=True,
     ),
     pairs=pairs,
     decoys=decoys,

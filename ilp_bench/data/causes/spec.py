@@ -22,7 +22,7 @@ class CauseText:
     treated    what a treated item does, after "an item that ..."
     control    the same of a control item
     repair     what helps
-    dose_effect  what its dose should do
+    dose_effect  what its dose should do; ``dose_weakens`` where a higher dose is a weaker cause
     dose       what its dose is, where a base model's run says so
     activity   which pairs it can act on, where that depends on the base model
     """
@@ -33,6 +33,7 @@ class CauseText:
     control: str
     repair: str
     dose_effect: str = "The stronger the cause, the less should be learned"
+    dose_weakens: bool = False
     dose: str = ""
     activity: str = ""
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ilp_bench.data.dataset import load
 from ilp_bench.data.user_data import import_rows
+from ilp_bench.detectors.contradictions import contradicting_groups
 from ilp_bench.diagnosis.asking.whole_rows import context_lengths
 from ilp_bench.diagnosis.rows import row_results
 from ilp_bench.diagnosis.why import reasons
@@ -39,7 +40,7 @@ def counts(base: str, folder: Path, tuned: Path, work: Path) -> Counts:
     if runs[0] is None or runs[1] is None:
         raise SystemExit("run this in one process")
     results = row_results(data, runs[0], context_lengths(str(tuned), None, data))
-    reasons.explain(results, runs[0], runs[1], data)
+    reasons.explain(results, runs[0], runs[1], data, contradicting_groups(data.train_rows()))
     prompts = {item["item_id"]: (item["prompt"], item["answer"]) for item in data.items.to_pylist()}
     counted: Counts = Counter()
     for each in results:

@@ -84,36 +84,34 @@ def content_key(text: str) -> bytes:
     return hashlib.blake2b("\n".join(content_words(text)).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def rows_to_delete(rows: Sequence[LabelledRow], same: Sequence[Sequence[int]]) -> set[int]:
-    """Rows whose label loses against another of its group, by inferred reliability of the annotators.
+class Judged(NamedTuple):
+    """Which of the rows that contradict one another are wrong, as indices of training rows.
+
+    losing      rows whose label is less probable than another of their group; of equally probable labels, that of the
+                first row counts as the better one
+    undecided   all rows of groups in which two labels are the most probable, so that nothing tells which is right
+    """
+
+    losing: set[int]
+    undecided: set[int]
+
+
+def judged(rows: Sequence[LabelledRow], same: Sequence[Sequence[int]]) -> Judged:
+    """Weigh the labels of contradicting rows by the inferred reliability of their annotators.
 
     same   groups of rows that contradict one another, see :class:`Contradictions`
     """
-    losers: set[int] = set()
-    for group, probability in zip(same, _group_probabilities(rows, same), strict=True):
-        best = max(probability, key=probability.__getitem__)
-        losers |= {n for n in group if label(rows[n]) != best}
-    return losers
-
-
-def undecided_groups(rows: Sequence[LabelledRow], same: Sequence[Sequence[int]]) -> list[Sequence[int]]:
-    """The groups in which two labels are equally probable, and none is more so.
-
-    same   groups of rows that contradict one another, see :class:`Contradictions`
-    """
-    tied = []
-    for group, probability in zip(same, _group_probabilities(rows, same), strict=True):
-        first, second = sorted(probability.values(), reverse=True)[:2]
-        if math.isclose(first, second, rel_tol=1e-6):
-            tied.append(group)
-    return tied
-
-
-def _group_probabilities(rows: Sequence[LabelledRow], same: Sequence[Sequence[int]]) -> list[dict[str, float]]:
-    """For each group of contradicting rows, how probable each of its labels is."""
     votes = [[(rows[n]["annotator"], label(rows[n])) for n in group] for group in same]
     reliability = annotator_reliability(votes)
-    return [label_probabilities(group_votes, reliability) for group_votes in votes]
+    losing, undecided = set[int](), set[int]()
+    for group, group_votes in zip(same, votes, strict=True):
+        probability = label_probabilities(group_votes, reliability)  # in the order of the rows
+        top = max(probability.values())
+        best = [voted for voted, value in probability.items() if math.isclose(value, top, rel_tol=1e-6)]
+        losing |= {n for n in group if label(rows[n]) != best[0]}
+        if len(best) > 1:
+            undecided |= set(group)
+    return Judged(losing, undecided)
 
 
 def annotator_reliability(votes: Sequence[Sequence[Vote]]) -> dict[str, float]:

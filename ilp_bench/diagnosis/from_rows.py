@@ -21,6 +21,7 @@ from ilp_bench.core.errors import ProblemError
 from ilp_bench.core.files import read_json, require_new, write_text
 from ilp_bench.core.resume import acquire, check_plan, partial_folder
 from ilp_bench.data.dataset import Dataset
+from ilp_bench.detectors.contradictions import contradicting_groups
 from ilp_bench.diagnosis.asking.held_out import held_out_in_training
 from ilp_bench.diagnosis.asking.steps import Asking, imported, source_rows, token_pieces
 from ilp_bench.diagnosis.asking.training_curve import in_training
@@ -73,8 +74,9 @@ def diagnose_rows(
         asking = Asking(question, machine, data, work, progress)
         run = asking.run(question.model, "tuned", probe_base=False)
         probes = asking.probes()
+        groups = contradicting_groups(data.train_rows())
         tokens = question.model, question.adapter_base, data
-        results = row_results(data, run, context_lengths(*tokens), verdicts, forks(*tokens))
+        results = row_results(data, run, context_lengths(*tokens), verdicts, forks(*tokens, groups))
         for each in results:
             if free := probes.free.get(each.item_id):
                 each.free_answer, each.rouge_l = free.text, free.rouge_l
@@ -89,7 +91,7 @@ def diagnose_rows(
         if not decided.explains and not all(each.learned for each in results):
             base = asking.run(question.base, "base", probe_base=True)
             with_base_losses(results, base)
-            explain(results, run, base, data)
+            explain(results, run, base, data, groups)
         report = _report(question, data, run, results, probes, decided)
         report.curve = trained.curve
         report.change = change_since(baseline, results) if baseline else None
@@ -99,6 +101,7 @@ def diagnose_rows(
             report,
             results,
             data,
+            groups,
             token_pieces(question, data, run, results),
             partial(source_rows, question),
             again=f"ilp-bench diagnose --model NEW --base {question.base} --rows {question.rows} --out NEXT "

@@ -8,7 +8,7 @@ stages.
 
 from __future__ import annotations
 
-from ilp_bench.detectors.contradictions import find_contradictions, rows_to_delete
+from ilp_bench.detectors.contradictions import find_contradictions, judged
 from ilp_bench.detectors.rare_patterns import repetitions
 from ilp_bench.recipes.context import RecipeContext
 from ilp_bench.recipes.phase import Phase, example, stages_of
@@ -21,7 +21,7 @@ def phases(context: RecipeContext) -> list[Phase]:
     """Pre-training, then one phase over all stages."""
     rows = context.data.train_rows()
     contradictions = find_contradictions(rows, context.near)
-    deleted = rows_to_delete(rows, contradictions.same)
+    deleted = judged(rows, contradictions.same).losing
     repeats = repetitions([row["messages"][0]["content"] for row in rows])
     order, conflicts = repeat_rows(repeats, deleted, contradictions.similar)
     examples = [example(rows[n]) for n in order]

@@ -7,7 +7,7 @@ sentence encoder: by TF-IDF, so that nothing has to be downloaded.
 
 from __future__ import annotations
 
-from ilp_bench.detectors.contradictions import find_contradictions, rows_to_delete
+from ilp_bench.detectors.contradictions import find_contradictions, judged
 from ilp_bench.recipes.context import RecipeContext
 from ilp_bench.recipes.phase import Phase, example, last_stage
 from ilp_bench.recipes.samplers import ConflictFreeBatches
@@ -19,7 +19,7 @@ def phases(context: RecipeContext, *, delete: bool = True, group: bool = True) -
     last = context.data.manifest.stages
     rows = [row for row in context.data.train_rows() if row["stage"] == last]
     contradictions = find_contradictions(rows, context.near)
-    deleted = rows_to_delete(rows, contradictions.same) if delete else set()
+    deleted = judged(rows, contradictions.same).losing if delete else set()
     kept = [n for n in range(len(rows)) if n not in deleted]
     context.notes.update(deleted_rows=len(deleted), conflicting_pairs=len(contradictions.similar))
     batches = None

@@ -8,8 +8,7 @@ from ilp_bench.detectors.contradictions import (
     annotator_reliability,
     content_words,
     find_contradictions,
-    rows_to_delete,
-    undecided_groups,
+    judged,
 )
 from ilp_bench.detectors.labelled_row import LabelledRow
 
@@ -26,7 +25,7 @@ def test_wrong_rows_are_found_by_their_words_even_where_the_majority_is_wrong(si
     """Neither item ids nor causes are looked at; core has wrong labels of other seeds and subjects."""
     data = make(size, seed)
     rows = data.train_rows()
-    deleted = rows_to_delete(rows, find_contradictions(rows).same)
+    deleted = judged(rows, find_contradictions(rows).same).losing
     truth = {row["item_id"]: row for row in data.item_rows() if row["kind"] in ("annotators", "decoy/outvoted")}
     mixed = {row["item_id"] for row in data.item_rows() if row["kind"] == "decoy/two causes"}  # both labels have a case
     lost = {n for n in deleted if rows[n]["item_id"] not in mixed}
@@ -45,7 +44,7 @@ def test_two_contexts_are_no_contradiction_but_stay_apart(mini: Dataset) -> None
     rows = mini.train_rows()
     contradictions = find_contradictions(rows)
     in_context = {n for n, row in enumerate(rows) if " act?" in row["prompt"] or " act.\n" in row["prompt"]}
-    assert not rows_to_delete(rows, contradictions.same) & in_context
+    assert not judged(rows, contradictions.same).losing & in_context
     scored = {row["item_id"] for row in mini.item_rows() if row["kind"] == "contexts" and row["arm"] == "treated"}
     apart = {rows[n]["item_id"] for pair in contradictions.similar for n in pair}
     assert len(scored & apart) / len(scored) > 0.9
@@ -56,8 +55,23 @@ def test_one_against_one_is_undecided_and_two_against_one_is_not() -> None:
         return {"prompt": "", "completion": answer, "messages": [], "annotator": annotator}
 
     rows = [row("tin"), row("lead"), row("gold"), row("gold"), row("iron")]
-    assert undecided_groups(rows, [[0, 1], [2, 3, 4]]) == [[0, 1]]
-    assert rows_to_delete(rows, [[2, 3, 4]]) == {4}
+    assert judged(rows, [[0, 1], [2, 3, 4]]).undecided == {0, 1}
+    assert judged(rows, [[0, 1], [2, 3, 4]]).losing == {1, 4}
+
+
+def test_of_equally_probable_labels_the_first_is_kept_whatever_the_order_of_the_votes() -> None:
+    """Log odds that are added in another order differ by rounding alone."""
+
+    def row(answer: str, annotator: str) -> LabelledRow:
+        return {"prompt": "", "completion": answer, "messages": [], "annotator": annotator}
+
+    votes = [("tin", "a"), ("tin", "b"), ("tin", "c"), ("lead", "c"), ("lead", "a"), ("lead", "b")]
+    known = [("gold", "a"), ("gold", "b"), ("iron", "c"), ("gold", "b"), ("iron", "d")]  # unequal reliabilities
+    for order in (votes, votes[::-1]):
+        rows = [row(*vote) for vote in [*order, *known]]
+        decided = judged(rows, [list(range(6)), [6, 7, 8], [9, 10]])
+        assert decided.undecided == set(range(6))
+        assert decided.losing & set(range(6)) == {3, 4, 5}
 
 
 def test_rows_that_agree_are_no_contradiction(mini: Dataset) -> None:

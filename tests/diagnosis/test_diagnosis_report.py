@@ -19,6 +19,7 @@ from ilp_bench.core.errors import UsageError
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.data.row_file import read_rows
 from ilp_bench.data.user_data import import_rows
+from ilp_bench.detectors.contradictions import contradicting_groups
 from ilp_bench.diagnosis.cause_zero.check import Check, mean_interval
 from ilp_bench.diagnosis.report.compare import change_since
 from ilp_bench.diagnosis.report.page import piece
@@ -110,8 +111,8 @@ def written(folder: Path, source: Path, data: Dataset, results: list[RowResult],
 
     pieces = {results[0].item_id: [piece(" land", -0.1), piece("<b>", -3.0)]}
     folder.mkdir()
-    report = report_of(results, **more)
-    write_report(folder, report, results, data, pieces, read, again="ilp-bench diagnose …", seed=0)
+    report, groups = report_of(results, **more), contradicting_groups(data.train_rows())
+    write_report(folder, report, results, data, groups, pieces, read, again="ilp-bench diagnose …", seed=0)
     return (folder / "index.html").read_text()
 
 

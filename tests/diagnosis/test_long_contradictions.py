@@ -9,7 +9,9 @@ import pyarrow as pa
 import pytest
 from user_rows import write_lines
 
+from ilp_bench.data.dataset import Dataset
 from ilp_bench.data.user_data import import_rows
+from ilp_bench.detectors.contradictions import contradicting_groups
 from ilp_bench.diagnosis.asking.whole_rows import answer_pieces, context_lengths, forks
 from ilp_bench.diagnosis.rows import RowResult, row_results
 
@@ -22,10 +24,14 @@ ROWS = [
 ]
 
 
+def forks_of(data: Dataset) -> dict[str, list[int]]:
+    return forks("nano", None, data, contradicting_groups(data.train_rows()))
+
+
 def results(tmp_path: Path, p_of_fork: float) -> list[RowResult]:
     """Each token has p 0.9 but the one with which the contradicting answers part."""
     data = import_rows(write_lines(tmp_path, ROWS))
-    places, pieces = forks("nano", None, data), answer_pieces("nano", None, data, data.items["item_id"].to_pylist())
+    places, pieces = forks_of(data), answer_pieces("nano", None, data, data.items["item_id"].to_pylist())
     samples: list[dict[str, Any]] = []
     for item, words in pieces.items():
         p = [p_of_fork if n in places.get(item, ()) else 0.9 for n in range(len(words))]
@@ -43,7 +49,7 @@ def results(tmp_path: Path, p_of_fork: float) -> list[RowResult]:
 
 def test_answers_part_at_the_first_token_that_differs(tmp_path: Path) -> None:
     data = import_rows(write_lines(tmp_path, ROWS))
-    places = forks("nano", None, data)
+    places = forks_of(data)
     first, second, undisputed, *_ = data.items["item_id"].to_pylist()
     pieces = answer_pieces("nano", None, data, {first, second})
     assert undisputed not in places
@@ -66,8 +72,8 @@ def test_a_contradicted_answer_is_learned_where_the_model_chooses_it(
 
 def test_an_answer_outside_the_sample_contradicts_as_well(tmp_path: Path) -> None:
     file = write_lines(tmp_path, ROWS)
-    everything = forks("nano", None, import_rows(file))
+    everything = forks_of(import_rows(file))
     samples = (import_rows(file, sample=1, seed=seed) for seed in range(100))
     sample = next(sample for sample in samples if sample.items["item_id"][0].as_py() in everything)
     (asked,) = sample.items["item_id"].to_pylist()
-    assert forks("nano", None, sample) == {asked: everything[asked]}
+    assert forks_of(sample) == {asked: everything[asked]}

@@ -6,7 +6,6 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from ilp_bench.data.dataset import Dataset
-from ilp_bench.detectors.contradictions import contradicting_groups
 from ilp_bench.diagnosis.asking.ask import encode_known, text_of_rows
 from ilp_bench.models.loading import load_tokenizer
 from ilp_bench.models.resolve import locate
@@ -40,15 +39,17 @@ def answer_pieces(
     }
 
 
-def forks(model: str, adapter_base: str | None, data: Dataset) -> dict[str, list[int]]:
+def forks(model: str, adapter_base: str | None, data: Dataset, groups: Sequence[Sequence[int]]) -> dict[str, list[int]]:
     """Item -> the places in its answer, in tokens, where answers of other rows to the same question depart from it.
 
     Of the items that are asked; those that no row contradicts are left out. Of a question with more than
     ``MOST_RIVALS`` answers, the first ones in the order of the rows are looked at.
+
+    groups   indices of training rows that contradict one another
     """
     train = data.train.to_pylist()
     answers_of: dict[str, list[str]] = {}
-    for group in contradicting_groups(train):
+    for group in groups:
         completions = list(dict.fromkeys(train[n]["completion"] for n in group))[:MOST_RIVALS]
         answers_of |= dict.fromkeys((train[n]["item_id"] for n in group), completions)
     tokenizer, places = load_tokenizer(locate(model, adapter_base)), {}

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from ilp_bench.core.files import write_text
 from ilp_bench.data.dataset import Dataset
-from ilp_bench.detectors.contradictions import contradicting_groups, rows_to_delete, undecided_groups
+from ilp_bench.detectors.contradictions import judged
 from ilp_bench.diagnosis.rows import RowResult
 
 NEXT, CHANGES = "next.jsonl", "changes.jsonl"
@@ -37,18 +37,20 @@ class Edit(BaseModel):
     reason: str
 
 
-def edits(data: Dataset, results: Sequence[RowResult]) -> list[Edit]:
-    """What is advised, by row."""
+def edits(data: Dataset, results: Sequence[RowResult], groups: Sequence[Sequence[int]]) -> list[Edit]:
+    """What is advised, by row.
+
+    groups   indices of training rows that contradict one another
+    """
     train: list[Any] = data.train.to_pylist()
     answers_of_row: dict[int, int] = defaultdict(int)
     for row in train:
         answers_of_row[row["source_row"]] += 1
     made: dict[int, Edit] = {}
-    groups = contradicting_groups(train)
-    undecided = {n for group in undecided_groups(train, groups) for n in group}
-    for n in sorted(undecided | rows_to_delete(train, groups)):
-        group = next(group for group in groups if n in group)
-        other = next(train[k] for k in group if train[k]["completion"].strip() != train[n]["completion"].strip())
+    group_of = {n: group for group in groups for n in group}
+    losing, undecided = judged(train, groups)
+    for n in sorted(undecided | losing):
+        other = next(train[k] for k in group_of[n] if train[k]["completion"].strip() != train[n]["completion"].strip())
         row = train[n]["source_row"]
         if answers_of_row[row] == 1:  # a conversation is not cut
             reason = f"answers {train[n]['completion'].strip()[:60]!r}, contradicted by row {other['source_row']}"

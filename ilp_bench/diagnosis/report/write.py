@@ -37,6 +37,7 @@ def write_report(
     report: Report,
     results: Sequence[RowResult],
     data: Dataset,
+    groups: Sequence[Sequence[int]],
     pieces: Mapping[str, Sequence[Piece]],
     read: Callable[[], Iterator[tuple[int, Mapping[str, Any]]]],
     *,
@@ -45,9 +46,10 @@ def write_report(
 ) -> None:
     """Write all files of a report into ``work``; ``next.jsonl`` only where single rows are the reason.
 
-    read   the rows of the user's file with their numbers, from 1
+    groups   indices of training rows that contradict one another
+    read     the rows of the user's file with their numbers, from 1
     """
-    made = [] if report.explained else edits(data, results)
+    made = [] if report.explained else edits(data, results, groups)
     pq.write_table(rows_table(results), work / ROWS, compression="zstd")
     if made:
         write_next(work, made, read, seed)

@@ -19,6 +19,7 @@ from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.detectors.thresholds import BEST_OF_5, CONFIDENT, DIVERGED, KNOWN, STAGE_DROP
 from ilp_bench.diagnosis.why.signals import Signals, signals
+from ilp_bench.diagnosis.why.signs import SIGNS
 from ilp_bench.records.run_record import Run
 from ilp_bench.scoring.bootstrap import Interval, interval, resampled
 from ilp_bench.scoring.learned_rates import active_pairs
@@ -35,26 +36,8 @@ Rule = Callable[[Signals], str]
 
 
 def by_signals(item: Signals) -> str:
-    """Ours. From the surest sign to the vaguest: what the data show comes before what the base model lacks.
-
-    Missing knowledge is told from a new kind of question by its neighbours: the base model answers others of the kind,
-    or those that it answers were learned better.
-    """
-    if item.contradicted > 0 or item.disputed:
-        return "data_inconsistency"
-    if item.denied > CONFIDENT:
-        return "knowledge_conflict"
-    if item.fallen > STAGE_DROP:
-        return "left_side_forgetting"
-    if item.rarity > 1:
-        return "rare_patterns"
-    return "knowledge_gap" if lacks_knowledge(item) else NONE
-
-
-def lacks_knowledge(item: Signals) -> bool:
-    """Whether the base model has no answer, and has those of others of the kind, or they were learned better."""
-    has_none = item.known < KNOWN and item.denied <= CONFIDENT
-    return has_none and (item.kind_known >= KNOWN or item.kind_learned is not None)
+    """Ours. The cause of the first sign that the item has, from the surest to the vaguest."""
+    return next((sign.cause for sign in SIGNS if sign.holds(item)), NONE)
 
 
 def by_paper(item: Signals) -> str:

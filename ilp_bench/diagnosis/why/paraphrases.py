@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any, NamedTuple
 
-from ilp_bench.detectors.labelled_row import label
+from ilp_bench.detectors.contradictions import contradicting_groups
+from ilp_bench.detectors.labelled_row import LabelledRow, label
 from ilp_bench.detectors.rare_patterns import Kind, kinds_with_one_gap
 from ilp_bench.detectors.words import letters_and_numbers
 
@@ -30,6 +31,22 @@ class Dispute(NamedTuple):
 
     rows: tuple[int, int]
     agreement: float
+
+
+class Disputes(NamedTuple):
+    """What contradicts what among training rows.
+
+    same    groups of indices of rows that ask the same and do not all answer the same
+    loose   rows that ask the same in other words, or nearly the same, from an agreement of ``RELATED`` on
+    """
+
+    same: Sequence[Sequence[int]]
+    loose: Sequence[Dispute]
+
+
+def disputes_of(rows: Sequence[LabelledRow], same: Sequence[Sequence[int]] | None = None) -> Disputes:
+    """What contradicts what among training rows; ``same`` where that was looked for already."""
+    return Disputes(contradicting_groups(rows) if same is None else same, contradicting_paraphrases(rows, RELATED))
 
 
 def contradicting_paraphrases(rows: Sequence[Mapping[str, Any]], least: float = SAME) -> list[Dispute]:

@@ -10,64 +10,59 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ilp_bench.data.dataset import Dataset
-from ilp_bench.detectors.contradictions import contradicting_groups
-from ilp_bench.detectors.thresholds import CONFIDENT, STAGE_DROP
 from ilp_bench.diagnosis.rows import Reason, RowResult
-from ilp_bench.diagnosis.why.attribution import lacks_knowledge
-from ilp_bench.diagnosis.why.paraphrases import RELATED, contradicting_paraphrases
+from ilp_bench.diagnosis.why.paraphrases import disputes_of
 from ilp_bench.diagnosis.why.signals import Signals, signals
+from ilp_bench.diagnosis.why.signs import PARAPHRASE, SIGNS
 from ilp_bench.records.run_record import Run
 
 CONFIDENCES = Path(__file__).with_name("confidences.json")
 SHOWN = 3  # contradicting rows that are named
-PARAPHRASE = "contradicting paraphrases"  # a sign of data_inconsistency; the others are called like their cause
 
 
 class _Evidence(NamedTuple):
     """What the words of a reason are made of."""
 
     signal: Signals
-    disputes: Mapping[str, str]  # item -> what other rows say
+    disputes: Mapping[str, str]  # item -> what other rows say that ask the same
+    loose: Mapping[str, str]  # item -> what those say that ask it in other words
     beliefs: Mapping[str, str | None]  # item -> what the base model says
     rates: Mapping[int, float]  # segment -> mean of its values
 
 
 def _contradicted(evidence: _Evidence) -> str | None:
-    return evidence.disputes.get(evidence.signal.item_id) if evidence.signal.contradicted > 0 else None
+    return evidence.disputes.get(evidence.signal.item_id)
 
 
-def _believed(evidence: _Evidence) -> str | None:
-    if evidence.signal.denied <= CONFIDENT:
-        return None
+def _paraphrased(evidence: _Evidence) -> str | None:
+    return evidence.loose.get(evidence.signal.item_id)
+
+
+def _believed(evidence: _Evidence) -> str:
     said = evidence.beliefs.get(evidence.signal.item_id)
     return f"the base model answers {said!r} with p {evidence.signal.denied:.2f}"
 
 
-def _forgotten(evidence: _Evidence) -> str | None:
-    if evidence.signal.fallen <= STAGE_DROP:
-        return None
+def _forgotten(evidence: _Evidence) -> str:
     curve = ", ".join(f"{rate:.2f}" for _, rate in sorted(evidence.rates.items()))
     return f"it stands in part {evidence.signal.segment}; by part, in training order, reproduction is {curve}"
 
 
-def _rare(evidence: _Evidence) -> str | None:
-    if evidence.signal.rarity <= 1:
-        return None
+def _rare(evidence: _Evidence) -> str:
     return f"its pattern is {evidence.signal.rarity} times rarer than the commonest of its kind of question"
 
 
-def _missing(evidence: _Evidence) -> str | None:
+def _missing(evidence: _Evidence) -> str:
     signal = evidence.signal
-    if not lacks_knowledge(signal):
-        return None
     said = f"the base model gives the answer p {signal.known:.2f}"
     if signal.kind_learned is None:
         return f"{said}, while it has an answer to {signal.kind_known:.2f} of the questions of this kind"
     return f"{said}; questions of this kind that it answers are learned to {signal.kind_learned:.2f}"
 
 
-SIGNS: Mapping[str, Callable[[_Evidence], str | None]] = {
+WORDS: Mapping[str, Callable[[_Evidence], str | None]] = {  # name of a sign -> its evidence in words
     "data_inconsistency": _contradicted,
+    PARAPHRASE: _paraphrased,
     "knowledge_conflict": _believed,
     "left_side_forgetting": _forgotten,
     "rare_patterns": _rare,
@@ -85,42 +80,42 @@ def confidences() -> dict[str, float]:
     return {str(name): float(value["right"]) for name, value in content["signs"].items()}
 
 
-def explain(results: Sequence[RowResult], run: Run, base: Run, data: Dataset) -> None:
+def explain(results: Sequence[RowResult], run: Run, base: Run, data: Dataset, groups: Sequence[Sequence[int]]) -> None:
     """Give every row that is not learned, and that cause 0 does not explain, its reasons.
+
+    groups   indices of training rows that contradict one another
 
     Raises ProblemError where the runs do not belong together.
     """
     values = {each.item_id: each.value for each in results}
     train = data.train.to_pylist()
-    disputes_of_paraphrases = contradicting_paraphrases(train, RELATED)
-    by_item = {signal.item_id: signal for signal in signals(run, base, data, values, disputes_of_paraphrases)}
+    disputes = disputes_of(train, groups)
+    by_item = {signal.item_id: signal for signal in signals(run, base, data, values, disputes)}
     beliefs = {row["item_id"]: row["belief"] for row in base.sample_rows()}
     rates = defaultdict(list)
     for each in results:
         rates[each.segment].append(each.value)
     segments = {segment: sum(of_segment) / len(of_segment) for segment, of_segment in rates.items()}
-    disputes = _disputes(train, contradicting_groups(train))
-    loose = _disputes(train, [dispute.rows for dispute in disputes_of_paraphrases])
+    said, loose = _said(train, groups), _said(train, [dispute.rows for dispute in disputes.loose])
     for each in results:
         if each.learned or each.cause_zero or each.item_id not in by_item:
             continue
-        evidence = _Evidence(by_item[each.item_id], disputes, beliefs, segments)
-        said = {cause: words for cause, sign in SIGNS.items() if (words := sign(evidence))}
-        reasons = [_reason(cause, cause, words) for cause, words in said.items()]
-        if "data_inconsistency" not in said and by_item[each.item_id].disputed:
-            reasons.append(_reason("data_inconsistency", PARAPHRASE, loose[each.item_id]))
-        if each.fork_p is not None:
-            for reason in reasons:
-                if reason.sign == "data_inconsistency":
-                    reason.evidence += f"; the token with which it departs from them has p {each.fork_p:.2f}"
+        reasons = _reasons(_Evidence(by_item[each.item_id], said, loose, beliefs, segments))
+        if each.fork_p is not None and reasons and reasons[0].sign == "data_inconsistency":
+            reasons[0].evidence += f"; the token with which it departs from them has p {each.fork_p:.2f}"
         each.reasons = sorted(reasons, key=lambda reason: -(reason.confidence or 0.0))
 
 
-def _reason(cause: str, sign: str, words: str) -> Reason:
-    return Reason(cause=cause, sign=sign, confidence=confidences().get(sign), evidence=words)
+def _reasons(evidence: _Evidence) -> list[Reason]:
+    """A reason for each cause of which the item has a sign, the first of its signs."""
+    reasons: dict[str, Reason] = {}
+    for name, cause, holds in SIGNS:
+        if cause not in reasons and holds(evidence.signal) and (words := WORDS[name](evidence)):
+            reasons[cause] = Reason(cause=cause, sign=name, confidence=confidences().get(name), evidence=words)
+    return list(reasons.values())
 
 
-def _disputes(train: Sequence[Mapping[str, Any]], groups: Sequence[Sequence[int]]) -> dict[str, str]:
+def _said(train: Sequence[Mapping[str, Any]], groups: Sequence[Sequence[int]]) -> dict[str, str]:
     """Item -> what the other rows of its group answer, in words."""
     words: dict[str, str] = {}
     for group in groups:

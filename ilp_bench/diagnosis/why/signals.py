@@ -12,12 +12,12 @@ from ilp_bench.core.errors import ProblemError
 from ilp_bench.core.metrics import Array, best_of
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.data.schema import ItemRow, TrainRow
-from ilp_bench.detectors.contradictions import content_words, contradicting_groups
+from ilp_bench.detectors.contradictions import content_words
 from ilp_bench.detectors.labelled_row import label
 from ilp_bench.detectors.rare_patterns import kinds_with_one_gap, repetitions
 from ilp_bench.detectors.words import normalised
 from ilp_bench.diagnosis.why.comparisons import FEW, QuestionKind, TrainedItem, drops, kinds_known, learned_worse
-from ilp_bench.diagnosis.why.paraphrases import RELATED, SAME, Dispute, contradicting_paraphrases
+from ilp_bench.diagnosis.why.paraphrases import SAME, Dispute, Disputes, disputes_of
 from ilp_bench.records.run_record import Run, SampleRow
 from ilp_bench.scoring.compatibility import base_sha256
 from ilp_bench.scoring.learned_rates import item_rates
@@ -69,12 +69,12 @@ def signals(
     base: Run,
     data: Dataset,
     rates: Mapping[str, float] | None = None,
-    loose: Sequence[Dispute] | None = None,
+    disputes: Disputes | None = None,
 ) -> list[Signals]:
     """The signals of every trained question, in the order of the dataset.
 
-    rates   item id -> how far it is learned, in [0, 1], where that is measured otherwise than by the learned rate
-    loose   contradictions in other words from an agreement of ``RELATED`` on, where they were looked for already
+    rates      item id -> how far it is learned, in [0, 1], where that is measured otherwise than by the learned rate
+    disputes   what contradicts what among the training rows, where that was looked for already
 
     Raises ProblemError when a run is of another dataset, the base run is of another base model or has no knowledge
     probe, or the run is of the base model itself.
@@ -95,14 +95,15 @@ def signals(
     ]
     last = max(row["stage"] for row in rows)
     dropped, known = drops(trained, last), kinds_known(trained)
-    disputed = _disputed(trained, rows, contradicting_paraphrases(rows, RELATED) if loose is None else loose)
+    same, loose = disputes_of(rows) if disputes is None else disputes
+    disputed = _disputed(trained, rows, loose)
     distinct = list(dict.fromkeys(questions))
     rarity = dict(zip(distinct, repetitions(distinct), strict=True))
-    disputes = {index: group for group in contradicting_groups(rows) for index in group}
+    group_of = {index: group for group in same for index in group}
     result = []
     for item, index, kind, segment, rate, known_p, denied in trained:
         before, after = base_samples[item["probe_id"]], tuned_samples[item["probe_id"]]
-        labels = [label(rows[other]) for other in disputes.get(index, [index])]
+        labels = [label(rows[other]) for other in group_of.get(index, [index])]
         result.append(
             Signals(
                 item_id=item["item_id"],

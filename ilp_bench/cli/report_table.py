@@ -11,10 +11,11 @@ from rich.table import Table
 
 from ilp_bench.cli.console import console
 from ilp_bench.diagnosis.from_rows import Diagnosed
+from ilp_bench.diagnosis.report.next_rows import NEXT
 from ilp_bench.diagnosis.report.record import Report
-from ilp_bench.diagnosis.report.words import curve_text, headline, what_next
+from ilp_bench.diagnosis.report.words import curve_text, headline, next_commands, what_next
 
-MARKS = {"named": "[bold red]named[/]", "clear": "no", "unknown": "-"}
+MARKS = {"named": "[bold red]named[/]", "clear": "ruled out", "unknown": "-"}
 
 
 def print_report(diagnosed: Diagnosed, out: Path, *, as_json: bool) -> None:
@@ -31,6 +32,8 @@ def print_report(diagnosed: Diagnosed, out: Path, *, as_json: bool) -> None:
         console.print(f"during training, mean reproduction was {curve_text(report)}")
     for line in what_next(report):
         console.print(escape(line))
+    for command in next_commands(report, out, has_next=(out / NEXT).is_file()):
+        console.print(f"{command.purpose} {escape(command.line)}", soft_wrap=True)
     console.print(f"{out / 'index.html'}: the report; rows.parquet has every asked row", soft_wrap=True)
 
 

@@ -104,8 +104,7 @@ def diagnose_rows(
             groups,
             token_pieces(question, data, run, results),
             partial(source_rows, question),
-            again=f"ilp-bench diagnose --model NEW --base {question.base} --rows {question.rows} --out NEXT "
-            f"--baseline {out}",
+            out=out,
             seed=question.seed,
         )
         lock.release()

@@ -8,6 +8,7 @@ import random
 import re
 import shutil
 from collections.abc import Iterator, Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from ilp_bench.diagnosis.why.paraphrases import RELATED, SAME, contradicting_par
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 HOSTILE = "<script>alert(1)</script>"
+LONG_PATH = Path("/home/somebody/projects/fine-tuning/of/this/year/with-a-long-name/report-of-the-first-training")
 ROWS = [
     *({"prompt": f"Where is city {n}?", "completion": f" land {n}"} for n in range(20)),
     {"prompt": "Where is city 3?", "completion": " elsewhere"},
@@ -112,7 +114,7 @@ def written(folder: Path, source: Path, data: Dataset, results: list[RowResult],
     pieces = {results[0].item_id: [piece(" land", -0.1), piece("<b>", -3.0)]}
     folder.mkdir()
     report, groups = report_of(results, **more), contradicting_groups(data.train_rows())
-    write_report(folder, report, results, data, groups, pieces, read, again="ilp-bench diagnose …", seed=0)
+    write_report(folder, report, results, data, groups, pieces, read, out=LONG_PATH, seed=0)
     return (folder / "index.html").read_text()
 
 
@@ -130,7 +132,8 @@ def test_the_page_needs_no_other_file_and_believes_no_row(tmp_path: Path, source
 
 def test_what_is_changed_for_the_next_training_has_a_reason(tmp_path: Path, source: Path, data: Dataset) -> None:
     results = results_of(data, row_1=reason("rare_patterns"), row_2=reason("left_side_forgetting"))
-    written(tmp_path / "report", source, data, results)
+    page = written(tmp_path / "report", source, data, results)
+    assert f"--base BASE --rows {LONG_PATH}/next.jsonl" in page
     changes = [json.loads(line) for line in (tmp_path / "report" / "changes.jsonl").read_text().splitlines()]
     assert all(change["reason"] for change in changes)
     kinds = {change["row"]: change["change"] for change in changes}
@@ -150,6 +153,7 @@ def test_where_cause_zero_explains_it_no_row_is_changed(tmp_path: Path, source: 
     page = written(tmp_path / "report", source, data, results_of(data), checks=[check], explained=True)
     assert not (tmp_path / "report" / "next.jsonl").exists()
     assert "This explains it" in page
+    assert "--base BASE --rows rows.jsonl" in page
     assert any("look" in line for line in what_next(report_of(results_of(data), checks=[check], explained=True)))
 
 
@@ -225,7 +229,7 @@ def test_the_page_in_a_browser(tmp_path: Path, source: Path, data: Dataset) -> N
     complaints: list[str] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        for width, scheme in ((1280, "light"), (360, "dark")):
+        for width, scheme in product((360, 390, 800, 1440), ("light", "dark")):
             context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
             page = context.new_page()
             page.on("console", lambda message: complaints.append(message.text))
@@ -234,7 +238,15 @@ def test_the_page_in_a_browser(tmp_path: Path, source: Path, data: Dataset) -> N
             violations = Axe().run(page).response["violations"]
             assert [(rule["id"], rule["nodes"][0]["html"][:80]) for rule in violations] == []
             assert page.evaluate("document.documentElement.scrollWidth") <= width
-            page.get_by_label("Search").fill("rare_patterns")
+            reached = []
+            for _ in range(10):  # with the keyboard alone, as far as the search
+                page.keyboard.press("Tab")
+                reached.append(page.evaluate("document.activeElement.id || document.activeElement.textContent"))
+                if reached[-1] == "search":
+                    break
+            assert reached[0] == "Skip to content"
+            assert reached[-1] == "search"
+            page.keyboard.type("rare_patterns")
             assert page.locator("#worst tbody tr:visible").count() == 1
             assert "1 of" in page.locator("#found").inner_text()
         browser.close()

@@ -8,6 +8,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jinja2
@@ -16,7 +17,7 @@ from ilp_bench.core.site_files import leaderboard_path
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.diagnosis.report.next_rows import Edit
 from ilp_bench.diagnosis.report.record import UNEXPLAINED, Report
-from ilp_bench.diagnosis.report.words import curve_text, headline, what_next
+from ilp_bench.diagnosis.report.words import curve_text, headline, next_commands, what_next
 from ilp_bench.diagnosis.rows import RowResult
 
 WORST = 300  # rows on the page
@@ -49,13 +50,13 @@ def page(
     results: Sequence[RowResult],
     pieces: Mapping[str, Sequence[Piece]],
     edits: Sequence[Edit],
-    again: str,
+    out: Path,
 ) -> str:
     """The page as text.
 
     pieces   item -> tokens of its answer, of rows whose tokens are shown
     edits    what ``next.jsonl`` changes; empty where it is not advised
-    again    the command that compares a new training with this report
+    out      the folder of the report, as commands name it
     """
     folder = leaderboard_path()
     templates = jinja2.Environment(
@@ -79,7 +80,7 @@ def page(
         has_next=bool(edits),
         changes=edits,
         change_counts=Counter(edit.change for edit in edits),
-        again=again,
+        commands=next_commands(report, out, has_next=bool(edits)),
         worst=worst_rows(results),
         pieces=pieces,
         measures=MEASURES,

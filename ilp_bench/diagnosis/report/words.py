@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
+from typing import NamedTuple
+
+from ilp_bench.diagnosis.report.next_rows import NEXT
 from ilp_bench.diagnosis.report.record import UNEXPLAINED, Report
 from ilp_bench.recipes import RECIPES
 
@@ -13,6 +18,33 @@ def headline(report: Report) -> str:
         share = f"{learned.value:.2f} [{learned.low:.2f}, {learned.high:.2f}]"
         return f"{count} of {report.asked} asked answers are learned: {share} of all {report.items}"
     return f"{count} of {report.items} answers are learned ({learned.value:.2f}; all were asked)"
+
+
+class Command(NamedTuple):
+    """A command, and what it is for."""
+
+    purpose: str
+    line: str
+
+
+def next_commands(report: Report, out: Path, *, has_next: bool) -> list[Command]:
+    """The commands that come next, with their paths.
+
+    out        the folder of the report
+    has_next   whether it has a training file as advised
+    """
+    commands = []
+    rows = str(out / NEXT) if has_next else report.source
+    if has_next and not report.chat:
+        load = shlex.join(["ilp-bench", "import", rows, "--out", "DATA"])
+        tune = shlex.join(["ilp-bench", "train", "--base", report.base, "--recipe", "auto", "--data", "DATA"])
+        purpose = (
+            "Train on it with your trainer. Or, on bare prompts, let this package train and look out for the rest:"
+        )
+        commands.append(Command(purpose, f"{load} && {tune} --out NEW"))
+    again = ["ilp-bench", "diagnose", "--model", "NEW", "--base", report.base, "--rows", rows, "--out", "NEXT"]
+    commands.append(Command("To see what a new training changed:", shlex.join([*again, "--baseline", str(out)])))
+    return commands
 
 
 def curve_text(report: Report) -> str:

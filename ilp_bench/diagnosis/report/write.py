@@ -41,17 +41,18 @@ def write_report(
     pieces: Mapping[str, Sequence[Piece]],
     read: Callable[[], Iterator[tuple[int, Mapping[str, Any]]]],
     *,
-    again: str,
+    out: Path,
     seed: int,
 ) -> None:
     """Write all files of a report into ``work``; ``next.jsonl`` only where single rows are the reason.
 
     groups   indices of training rows that contradict one another
+    out      the folder of the report, as its commands name it
     read     the rows of the user's file with their numbers, from 1
     """
     made = [] if report.explained else edits(data, results, groups)
     pq.write_table(rows_table(results), work / ROWS, compression="zstd")
     if made:
         write_next(work, made, read, seed)
-    write_text(work / PAGE, page(report, results, pieces, made, again))
+    write_text(work / PAGE, page(report, results, pieces, made, out))
     write_text(work / REPORT, report.model_dump_json(indent=1) + "\n")

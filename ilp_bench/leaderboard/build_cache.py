@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import multiprocessing
@@ -33,8 +34,8 @@ from ilp_bench.leaderboard.ranking import BaseModel, Standing, beside_project
 from ilp_bench.recipes import RECIPES
 from ilp_bench.records.reference_record import FILE, reference_folders
 from ilp_bench.submission.decisions import Decision
-from ilp_bench.submission.format import read_submission
-from ilp_bench.submission.owners import OWNERS_FILE, read_owners
+from ilp_bench.submission.format import Submission, read_submission
+from ilp_bench.submission.owners import OWNERS_FILE, SigningKey, read_owners
 from ilp_bench.submission.rerun_record import Verification, read_verification
 from ilp_bench.submission.signatures import signer
 from ilp_bench.submission.validate import Checked, check
@@ -48,11 +49,16 @@ Run = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
 
 @dataclass(frozen=True)
 class ReadResult:
-    """What was read of one submission folder: its problems, or its entry; ``content`` is the hash of its files."""
+    """What was read of one submission folder: its problems, or its entry.
+
+    content        hash of its files
+    verifications  the re-runs of an entry that were signed by a key which the folder's owners list, oldest first
+    """
 
     content: str
     problems: tuple[str, ...] = ()
     entry: Entry | ArchiveEntry | None = None
+    verifications: tuple[Verification, ...] = ()
 
 
 class Build:
@@ -143,6 +149,7 @@ def pool(tasks: int, workers: int | None) -> Iterator[Run]:
 def _start_worker() -> None:
     """One thread a worker; and it ends when the process that started it is gone, so that nobody is left waiting."""
     pa.set_cpu_count(1)
+    gc.freeze()  # what is loaded by now is never garbage, and is not looked through again
 
     def watch() -> None:
         if parent := multiprocessing.parent_process():
@@ -157,29 +164,28 @@ def read_all(run: Run, folders: list[Path], decisions: list[Decision], build: Bu
     by_run: dict[str, list[Decision]] = {}
     for decision in decisions:
         by_run.setdefault(decision.run_id, []).append(decision)
-    tasks = [(folder, by_run.get(folder.name, []), build.checked.get(folder.name)) for folder in folders]
+    keys = {place: read_owners(place).keys for place in {folder.parent.parent for folder in folders}}
+    tasks = [
+        (folder, by_run.get(folder.name, []), build.checked.get(folder.name), keys[folder.parent.parent])
+        for folder in folders
+    ]
     results = list(run(_read, tasks))
     for folder, result in zip(folders, results, strict=True):
         build.new_checked[folder.name] = result.content
     return results
 
 
-def _read(task: tuple[Path, list[Decision], str | None]) -> ReadResult:
-    folder, decisions, checked_content = task
+def _read(task: tuple[Path, list[Decision], str | None, list[SigningKey]]) -> ReadResult:
+    folder, decisions, checked_content, keys = task
     content = _content_sha256(folder)
     checked = check(folder) if content != checked_content else Checked(folder)
     if checked.problems:
         return ReadResult(content, tuple(checked.problems))
-    submission, verifications = checked.submission or read_submission(folder), signed_verifications(folder)
+    submission = checked.submission or read_submission(folder)
+    signed = tuple(record for record in read_verification(folder) if signer(record, folder.name, keys))
     if isinstance(submission, ArchivedSubmission):
-        return ReadResult(content, (), describe_archived(submission, decisions, verifications))
-    return ReadResult(content, (), describe_entry(folder, submission, decisions, verifications))
-
-
-def signed_verifications(folder: Path) -> list[Verification]:
-    """The re-runs of an entry that were signed by a key which the folder's owners list, oldest first."""
-    keys = read_owners(folder.parent.parent).keys
-    return [record for record in read_verification(folder) if signer(record, folder.name, keys)]
+        return ReadResult(content, (), describe_archived(submission, decisions, signed))
+    return ReadResult(content, (), describe_entry(folder, submission, decisions, signed), signed)
 
 
 def _content_sha256(folder: Path) -> str:
@@ -197,7 +203,7 @@ def entry_pages(
 ) -> None:
     """Write the page of each entry of version 3, except those that are taken over from the site before."""
     (site / "runs").mkdir()
-    content = {result.entry.run_id: result.content for result in results if result.entry}
+    of_run = {result.entry.run_id: result for result in results if result.entry}
     tasks = []
     for model in models:
         for group in model.groups:
@@ -209,25 +215,26 @@ def entry_pages(
                 with_items = place < min(ITEM_PAGES, len(group.standings))
                 decided = [decision.model_dump(mode="json") for decision in entry.decisions]
                 beside = {"beside": beside_project(model, entry), "with_items": with_items}
-                made_from = [content[entry.run_id], decided, standing[1:], about | beside, common]
+                made_from = [of_run[entry.run_id].content, decided, standing[1:], about | beside, common]
                 key = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:24]
                 taken_over = [
                     build.take_over(name, site, key)
                     for name in (entry.page, entry.badge, entry.items_page)[: 2 + with_items]
                 ]
                 if not all(taken_over):
-                    tasks.append((standing, about | beside, common, site))
+                    tasks.append((standing, of_run[entry.run_id].verifications, about | beside, common, site))
     for _ in run(_write_page, tasks):
         pass
 
 
-def _write_page(task: tuple[Standing, dict[str, Any], dict[str, Any], Path]) -> None:
-    standing, group, common, site = task
+def _write_page(task: tuple[Standing, tuple[Verification, ...], dict[str, Any], dict[str, Any], Path]) -> None:
+    standing, verifications, group, common, site = task
     folder = standing.entry.folder
-    read: dict[str, Any] = {"submission": read_submission(folder), "verifications": signed_verifications(folder)}
+    submission = Submission.model_validate_json((folder / "submission.json").read_bytes())  # which was checked
+    read = {"submission": submission, "verifications": verifications}
     pages.write(site / standing.entry.page, "run.html", root="..", standing=standing, group=group, **read, **common)
     pages.write(site / standing.entry.badge, "badge.svg", root="..", entry=standing.entry)
     if group["with_items"]:
-        seed, items = entry_items(folder, read["submission"])
+        seed, items = entry_items(folder, submission)
         values = {"seed": seed, "causes_shown": items, "entry": standing.entry, **common}
         pages.write(site / standing.entry.items_page, "items.html", root="..", **values)

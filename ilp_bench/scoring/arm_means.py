@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from ilp_bench.scoring.points import ROLES, ArmMeans
 from ilp_bench.scoring.points_schema import ArmRates
 from ilp_bench.scoring.run_intervals import (
     MIN_DATASETS,
+    Indices,
     RunCovariance,
     Uncertainty,
     block_diagonal,
@@ -39,16 +40,21 @@ class Comparison(NamedTuple):
     base: Run | None
 
 
+Masks = np.ndarray[tuple[int, int], np.dtype[np.bool_]]
 Selection = Mapping[str, Mask]  # cause -> which of its pairs, in the order of their ids
 Select = Callable[[Comparison], Selection]
 
 
 def mean_table(runs: Sequence[Run], cause: str, mask: Mask) -> PairTable:
     """The chosen pairs of a cause, their values averaged over runs on one dataset."""
-    tables = [pair_tables(run)[cause].keep(mask) for run in runs]
-    if len(tables) == 1:
-        return tables[0]
-    return tables[0]._replace(values=np.mean([table.values for table in tables], axis=0))
+    first = pair_tables(runs[0])[cause].keep(mask)
+    return first if len(runs) == 1 else first._replace(values=_mean_values(runs, cause, mask))
+
+
+def _mean_values(runs: Sequence[Run], cause: str, mask: Mask) -> Array:
+    """All values of the chosen pairs of a cause, the mean over runs on one dataset; as in :class:`PairTable`."""
+    each = [pair_tables(run)[cause].values[:, mask] for run in runs]
+    return each[0] if len(each) == 1 else np.asarray(np.mean(each, axis=0))
 
 
 def pair_values(runs: Sequence[Run], cause: str, mask: Mask, kind: str) -> Array:
@@ -64,15 +70,49 @@ def arm_mean(values: Array) -> Array:
 
 def usable(selections: Sequence[Selection], comparisons: Sequence[Comparison]) -> tuple[str, ...]:
     """Causes of which enough pairs, in two groups or more, are chosen on every dataset."""
-    causes = []
-    for cause in selections[0]:
-        numbers = [int(selection[cause].sum()) for selection in selections]
-        if min(numbers) >= MIN_PAIRS and all(
-            len(set(pair_tables(comparison.vanillas[0])[cause].groups[selection[cause]].tolist())) > 1
-            for comparison, selection in zip(comparisons, selections, strict=True)
-        ):
-            causes.append(cause)
-    return tuple(causes)
+    chosen = list(zip(comparisons, selections, strict=True))
+    return tuple(
+        cause
+        for cause in selections[0]
+        if all(_is_enough(pair_tables(one.vanillas[0])[cause].groups[selection[cause]]) for one, selection in chosen)
+    )
+
+
+def _is_enough(groups: Indices) -> bool:
+    """Whether that many pairs, of those groups, have an interval."""
+    return len(groups) >= MIN_PAIRS and bool((groups != groups[0]).any())
+
+
+def have_interval(comparisons: Sequence[Comparison], cause: str, masks: Sequence[Masks]) -> Mask:
+    """Which of several sets of a cause's pairs are :func:`usable`; ``masks`` as in :func:`set_means`."""
+    groups = [pair_tables(comparison.vanillas[0])[cause].groups for comparison in comparisons]
+    return np.array(
+        [
+            all(_is_enough(of_dataset[mask]) for of_dataset, mask in zip(groups, masks_of_set, strict=True))
+            for masks_of_set in zip(*masks, strict=True)
+        ],
+        dtype=bool,
+    )
+
+
+def set_means(comparisons: Sequence[Comparison], cause: str, masks: Sequence[Masks]) -> Array:
+    """Mean p of several sets of a cause's pairs: shape (datasets, sets, roles, arms, kinds).
+
+    ``masks``: for each dataset, which pairs are in each set, shape (sets, pairs). NaN where none is.
+    """
+    means = []
+    for comparison, mask in zip(comparisons, masks, strict=True):
+        runs_of_role = (comparison.submissions, comparison.vanillas)
+        values = np.stack([_mean_p(runs, cause) for runs in runs_of_role], axis=1)
+        with np.errstate(invalid="ignore"):
+            means.append(np.tensordot(mask.astype(float), values, 1) / mask.sum(axis=1)[:, None, None, None])
+    return np.array(means)
+
+
+def _mean_p(runs: Sequence[Run], cause: str) -> Array:
+    """p of a cause's pairs, the mean over runs on one dataset: shape (pairs, arms, kinds)."""
+    each = [pair_tables(run)[cause].values[MEASURES.index("p")] for run in runs]
+    return each[0] if len(each) == 1 else np.asarray(np.mean(each, axis=0))
 
 
 def arm_means(
@@ -174,12 +214,16 @@ def _blocks(run: Run, kind: str, causes: Sequence[str], selection: Selection) ->
     return [pair_values((run,), cause, selection[cause], kind) for cause in causes]
 
 
-def arm_rates(tables: Sequence[PairTable], kind: str) -> ArmRates | None:
-    """All measures of both arms, the mean over datasets that have a chosen pair; None where none has."""
-    each = [table.values[..., KINDS.index(kind)].mean(axis=1) for table in tables if len(table.pairs)]
+def arm_rates(datasets: Iterable[tuple[Sequence[Run], Mask]], cause: str) -> dict[str, ArmRates | None]:
+    """Kind -> all measures of both arms, the mean over datasets that have a chosen pair; None where none has.
+
+    ``datasets``: the runs on one dataset, if any, whose values are averaged, and the chosen pairs.
+    """
+    each = [_mean_values(runs, cause, mask).mean(axis=1) for runs, mask in datasets if runs and mask.any()]
     if not each:
-        return None
-    means = np.mean(each, axis=0)
-    return ArmRates(
-        **{measure: Arms(treated=row[0], control=row[1]) for measure, row in zip(MEASURES, means.tolist(), strict=True)}
-    )
+        return dict.fromkeys(KINDS)
+    rates: dict[str, ArmRates | None] = {}
+    for kind, by_measure in zip(KINDS, np.moveaxis(np.mean(each, axis=0), -1, 0).tolist(), strict=True):
+        arms = {name: Arms(treated=row[0], control=row[1]) for name, row in zip(MEASURES, by_measure, strict=True)}
+        rates[kind] = ArmRates(**arms)
+    return rates

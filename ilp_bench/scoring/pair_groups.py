@@ -11,50 +11,52 @@ from ilp_bench.core.metrics import Array
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.records.reference_record import Arms
 from ilp_bench.scoring.activity import activity
-from ilp_bench.scoring.arm_means import Comparison, Select, Selection, arm_means, pair_values
+from ilp_bench.scoring.arm_means import Comparison, Select, arm_means, have_interval, set_means
+from ilp_bench.scoring.bootstrap import Interval
 from ilp_bench.scoring.learned_rates import Mask
-from ilp_bench.scoring.pair_probabilities import pair_tables
-from ilp_bench.scoring.points import points
+from ilp_bench.scoring.pair_probabilities import KINDS, pair_tables
+from ilp_bench.scoring.points import points, points_over_datasets
 from ilp_bench.scoring.points_schema import PairGroup
+from ilp_bench.scoring.run_intervals import MIN_DATASETS
 
+Choose = Callable[[Comparison], Mask]  # which pairs of one cause
 BELIEFS = (0.5, 0.75, 0.9, 1.0)  # ends of the classes of a prior answer's probability
 
 
 def dose_groups(
-    kind: str, cause: str, comparisons: Sequence[Comparison], further: Sequence[Comparison], select: Select
-) -> list[PairGroup]:
-    """The dose curve of a cause over the pairs that ``select`` chooses; empty where it has no dose."""
-    groups = []
-    for dose, has_dose in cause_doses(cause, comparisons):
+    cause: str, comparisons: Sequence[Comparison], further: Sequence[Comparison], select: Select
+) -> dict[str, list[PairGroup]]:
+    """Kind of score -> dose curve of a cause over the pairs that ``select`` chooses; empty where it has no dose."""
 
-        def chosen(comparison: Comparison, has_dose: Callable[[Comparison], Mask] = has_dose) -> Selection:
-            return {cause: select(comparison)[cause] & has_dose(comparison)}
+    def at(has_dose: Choose) -> Choose:
+        return lambda comparison: select(comparison)[cause] & has_dose(comparison)
 
-        if group := _group(kind, cause, dose, comparisons, further, chosen):
-            groups.append(group)
-    return groups
+    doses = cause_doses(cause, comparisons)
+    return _groups(cause, [(dose, at(has_dose)) for dose, has_dose in doses], comparisons, further)
 
 
 def contrast_group(
-    kind: str, cause: str, comparisons: Sequence[Comparison], further: Sequence[Comparison]
-) -> PairGroup | None:
-    """Contradictions of what the base model believed nothing about; None where there are none, or no base run."""
+    cause: str, comparisons: Sequence[Comparison], further: Sequence[Comparison]
+) -> dict[str, PairGroup | None]:
+    """Kind -> contradictions of what the base model believed nothing about; None where there are none, or no base."""
     if any(one.base is None for one in comparisons):
-        return None
+        return dict.fromkeys(KINDS)
 
-    def chosen(comparison: Comparison) -> Selection:
-        return {cause: activity(comparison.base)[cause].contrast} if comparison.base else {}
+    def unbelieved(comparison: Comparison) -> Mask:
+        assert comparison.base
+        return activity(comparison.base)[cause].contrast
 
-    return _group(kind, cause, None, comparisons, [one for one in further if one.base], chosen)
+    groups = _groups(cause, [(None, unbelieved)], comparisons, [one for one in further if one.base])
+    return {kind: next(iter(found), None) for kind, found in groups.items()}
 
 
-def cause_doses(cause: str, comparisons: Sequence[Comparison]) -> list[tuple[float, Callable[[Comparison], Mask]]]:
+def cause_doses(cause: str, comparisons: Sequence[Comparison]) -> list[tuple[float, Choose]]:
     """Each dose of a cause, with what says which pairs have it."""
     if CAUSES.get(cause).dose_from_base_model:
         if any(one.base is None for one in comparisons):
             return []
 
-        def believed(low: float, high: float) -> Callable[[Comparison], Mask]:
+        def believed(low: float, high: float) -> Choose:
             def mask(comparison: Comparison) -> Mask:
                 assert comparison.base
                 belief = activity(comparison.base)[cause].belief
@@ -65,7 +67,7 @@ def cause_doses(cause: str, comparisons: Sequence[Comparison]) -> list[tuple[flo
         return [(low, believed(low, high)) for low, high in pairwise(BELIEFS)]
     doses = np.unique(np.concatenate([_dose(comparison, cause) for comparison in comparisons]))
 
-    def has_dose(dose: float) -> Callable[[Comparison], Mask]:
+    def has_dose(dose: float) -> Choose:
         return lambda comparison: np.asarray(_dose(comparison, cause) == dose)
 
     return [(dose, has_dose(dose)) for dose in doses[~np.isnan(doses)].tolist()]
@@ -75,36 +77,59 @@ def _dose(comparison: Comparison, cause: str) -> Array:
     return pair_tables(comparison.vanillas[0])[cause].dose
 
 
-def _group(
-    kind: str,
+def _groups(
     cause: str,
-    dose: float | None,
+    sets: Sequence[tuple[float | None, Choose]],
     comparisons: Sequence[Comparison],
     further: Sequence[Comparison],
-    chosen: Select,
-) -> PairGroup | None:
-    masks = [chosen(comparison)[cause] for comparison in comparisons]
-    have = [(comparison, mask) for comparison, mask in zip(comparisons, masks, strict=True) if mask.any()]
-    if not have:
-        return None
-    means = arm_means(comparisons, kind, chosen, further)
-    submission, vanilla = (
-        means.values[:, 0]
-        if means.causes
-        else np.mean(
-            [
-                [pair_values(runs, cause, mask, kind).mean(axis=0) for runs in (one.submissions, one.vanillas)]
-                for one, mask in have
-            ],
-            axis=0,
-        )
-    )
-    change = submission - vanilla
-    return PairGroup(
-        dose=dose,
-        pairs=sum(int(mask.sum()) for mask in masks),
-        vanilla=Arms(treated=vanilla[0], control=vanilla[1]),
-        submission=Arms(treated=submission[0], control=submission[1]),
-        points=float(points(change[0], change[1])),
-        interval=means.points(cause) if means.causes else None,
-    )
+) -> dict[str, list[PairGroup]]:
+    """Kind of score -> each set of a cause's pairs that has any, with its dose."""
+    groups: dict[str, list[PairGroup]] = {kind: [] for kind in KINDS}
+    if not sets:
+        return groups
+    masks = [np.array([choose(comparison) for _, choose in sets]) for comparison in comparisons]
+    pairs = np.sum([mask.sum(axis=1) for mask in masks], axis=0)
+    if not pairs.any():
+        return groups
+    means = set_means(comparisons, cause, masks)
+    has_interval = have_interval(comparisons, cause, masks)
+    for place, kind in enumerate(KINDS):
+        intervals = _intervals(kind, cause, sets, comparisons, further, means[..., place], has_interval)
+        for number in np.flatnonzero(pairs).tolist():
+            of_set = means[:, number, :, :, place]
+            submission, vanilla = of_set[~np.isnan(of_set).any(axis=(1, 2))].mean(axis=0)
+            change = submission - vanilla
+            group = PairGroup(
+                dose=sets[number][0],
+                pairs=pairs[number],
+                vanilla=Arms(treated=vanilla[0], control=vanilla[1]),
+                submission=Arms(treated=submission[0], control=submission[1]),
+                points=float(points(change[0], change[1])),
+                interval=intervals.get(number),
+            )
+            groups[kind].append(group)
+    return groups
+
+
+def _intervals(
+    kind: str,
+    cause: str,
+    sets: Sequence[tuple[float | None, Choose]],
+    comparisons: Sequence[Comparison],
+    further: Sequence[Comparison],
+    means: Array,
+    has_interval: Mask,
+) -> dict[int, Interval]:
+    """The interval of G of each set that has one, by its number."""
+    numbers = np.flatnonzero(has_interval).tolist()
+    if len(comparisons) >= MIN_DATASETS:
+        found = points_over_datasets(means[:, has_interval]).tolist()
+        return {
+            number: Interval(value=value, low=low, high=high)
+            for number, (value, low, high) in zip(numbers, found, strict=True)
+        }
+
+    def select(choose: Choose) -> Select:
+        return lambda comparison: {cause: choose(comparison)}
+
+    return {number: arm_means(comparisons, kind, select(sets[number][1]), further).points(cause) for number in numbers}

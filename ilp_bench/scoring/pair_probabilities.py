@@ -47,6 +47,10 @@ class PairTable(NamedTuple):
         """Shape (pairs, 2), treated first: the probability p of one kind of score."""
         return np.asarray(self.values[0, :, :, KINDS.index(kind)])
 
+    def p_of_arms(self) -> Array:
+        """Shape (arms, kinds): the mean over pairs of p."""
+        return np.asarray(self.values[0].mean(axis=0))
+
     def keep(self, mask: Mask) -> PairTable:
         """The pairs for which ``mask`` is true."""
         return PairTable(self.pairs[mask], self.values[:, mask], self.dose[mask], self.groups[mask])

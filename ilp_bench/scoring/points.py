@@ -30,9 +30,10 @@ from scipy.special import ndtr
 from ilp_bench.core.metrics import Array
 from ilp_bench.scoring.bootstrap import FloatArray, Interval
 from ilp_bench.scoring.learned_rates import ARMS
-from ilp_bench.scoring.run_intervals import Uncertainty
+from ilp_bench.scoring.run_intervals import Uncertainty, t_quantile
 
 ROLES = ("submission", "vanilla")
+FAR = 30.0  # standard errors, beyond which the normal density is 0 in double precision
 
 
 def points(treated_change: FloatArray, control_change: FloatArray) -> FloatArray:
@@ -40,13 +41,30 @@ def points(treated_change: FloatArray, control_change: FloatArray) -> FloatArray
     return np.asarray(treated_change - np.maximum(0.0, control_change))
 
 
-def guard_bias(change: float, standard_error: float) -> float:
-    """How much max(0, E) exceeds its value on average where E is normal around ``change``; at least 0."""
-    if standard_error <= 0:
-        return 0.0
-    z = change / standard_error
-    density = math.exp(-z * z / 2) / math.sqrt(2 * math.pi)
-    return max(standard_error * density - abs(change) * float(ndtr(-abs(z))), 0.0)
+def guard_bias(change: FloatArray, standard_error: FloatArray) -> FloatArray:
+    """How much max(0, E) exceeds its value on average where E is normal around ``change``; at least 0. Elementwise."""
+    z = np.minimum(np.abs(change) / np.where(standard_error > 0, standard_error, 1.0), FAR)
+    density = np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+    return np.asarray(standard_error * np.maximum(density - z * ndtr(-z), 0.0))
+
+
+def points_over_datasets(means: FloatArray) -> FloatArray:
+    """G of many groups of pairs at once with its 95 % interval: shape (groups, 3), the value and the interval's ends.
+
+    means   shape (datasets, groups, roles, arms); at least two datasets
+
+    The same as :meth:`ArmMeans.points` of each with the uncertainty over datasets.
+    """
+    changes = means[:, :, 0] - means[:, :, 1]
+    treated, control = np.moveaxis(changes, -1, 0)
+    rise, number = control.mean(axis=0), len(means)
+
+    def error(values: FloatArray) -> FloatArray:
+        return np.asarray(values.std(axis=0, ddof=1) / math.sqrt(number))
+
+    each = treated - np.where(rise > 0, control, 0.0)
+    value, half = each.mean(axis=0), t_quantile(number - 1) * error(each)
+    return np.stack([value, value - half, value + half + guard_bias(rise, error(control))], axis=-1)
 
 
 class ArmMeans(NamedTuple):
@@ -63,9 +81,10 @@ class ArmMeans(NamedTuple):
 
     def weights(self, role: str, cause: str, arm: str) -> Array:
         """What picks one mean out of the flat values."""
-        weights = np.zeros(self.values.shape)
-        weights[ROLES.index(role), self.causes.index(cause), ARMS.index(arm)] = 1.0
-        return weights.ravel()
+        weights = np.zeros(self.values.size)
+        place = ROLES.index(role) * len(self.causes) + self.causes.index(cause)
+        weights[place * len(ARMS) + ARMS.index(arm)] = 1.0
+        return weights
 
     def change_weights(self, cause: str, arm: str) -> Array:
         """Weights of submission minus vanilla."""
@@ -96,7 +115,7 @@ class ArmMeans(NamedTuple):
         """Weights of G at the estimated signs, and by how much its upper end is raised."""
         weights, rise = self.change_weights(cause, "treated"), self.change_weights(cause, "control")
         change = float(rise @ self.values.ravel())
-        above = guard_bias(change, self.uncertainty.standard_error(rise))
+        above = float(guard_bias(np.array(change), np.array(self.uncertainty.standard_error(rise))))
         return (weights - rise if change > 0 else weights), above
 
 

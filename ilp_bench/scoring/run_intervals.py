@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -66,37 +67,38 @@ class Uncertainty:
 
     def standard_error(self, weights: Array) -> float:
         """Standard error of ``weights @ x``."""
-        return float(np.sqrt(sum(self._variances(weights))))
+        return self._error_and_freedom(weights)[0]
 
     def freedom(self, weights: Array) -> float:
         """Degrees of freedom of that standard error, by Satterthwaite's formula; at least those of ``runs``.
 
         ``explained`` is not taken off here: what is left of ``runs`` may be little by chance.
         """
-        pairs, runs = _variance(weights, self.pairs), _variance(weights, self.runs)
-        total = sum(self._variances(weights)) ** 2
-        uncertainty = pairs**2 / self.pairs_freedom + (runs**2 / self.runs_freedom if runs else 0.0)
-        return max(total / uncertainty, self.runs_freedom) if uncertainty else float("inf")
+        return self._error_and_freedom(weights)[1]
 
     def interval(self, value: float, weights: Array, above: float = 0.0) -> Interval:
         """The 95 % t interval of ``value``, an estimate of ``weights @ x``; its upper end is raised by ``above``."""
-        half = t_quantile(self.freedom(weights)) * self.standard_error(weights)
+        error, freedom = self._error_and_freedom(weights)
+        half = t_quantile(freedom) * error
         return Interval(value=value + 0.0, low=value - half + 0.0, high=value + half + above + 0.0)
 
-    def _variances(self, weights: Array) -> tuple[float, float]:
-        runs = _variance(weights, self.runs) - _variance(weights, self.explained)
-        return _variance(weights, self.pairs), max(runs, 0.0)
+    @cached_property
+    def _parts(self) -> Array:
+        return np.stack([self.pairs, self.runs, self.explained])
+
+    def _error_and_freedom(self, weights: Array) -> tuple[float, float]:
+        # Variances are at least 0 whatever rounding does.
+        pairs, runs, explained = (max(variance, 0.0) for variance in (self._parts @ weights @ weights).tolist())
+        total = pairs + max(runs - explained, 0.0)
+        uncertainty = pairs**2 / self.pairs_freedom + (runs**2 / self.runs_freedom if runs else 0.0)
+        freedom = max(total**2 / uncertainty, self.runs_freedom) if uncertainty else math.inf
+        return math.sqrt(total), freedom
 
 
 def t_quantile(freedom: float) -> float:
     """How many standard errors a two-sided 95 % interval reaches to either side."""
     upper = (1 + LEVEL) / 2
     return float(ndtri(upper) if math.isinf(freedom) else stdtrit(freedom, upper))
-
-
-def _variance(weights: Array, covariance: Array) -> float:
-    """``weights @ covariance @ weights``, at least 0 whatever rounding does."""
-    return max(float(weights @ covariance @ weights), 0.0)
 
 
 def over_datasets(means: Array) -> Uncertainty:

@@ -6,6 +6,7 @@ Pure: from run records to a score; no torch, no model. Undefined is ``None``, ne
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow.compute as pc
@@ -20,14 +21,20 @@ from ilp_bench.scoring.arm_means import (
     arm_means,
     arm_rates,
     dataset_means,
-    mean_table,
 )
 from ilp_bench.scoring.comparisons import compare
-from ilp_bench.scoring.learned_rates import Mask
 from ilp_bench.scoring.pair_groups import contrast_group, dose_groups
 from ilp_bench.scoring.pair_probabilities import KINDS, pair_tables
 from ilp_bench.scoring.points import ArmMeans, points, share_closed
-from ilp_bench.scoring.points_schema import CausePoints, KindScore, PointScores, ReferenceUse, ReplicatePoints
+from ilp_bench.scoring.points_schema import (
+    ArmRates,
+    CausePoints,
+    KindScore,
+    PairGroup,
+    PointScores,
+    ReferenceUse,
+    ReplicatePoints,
+)
 from ilp_bench.scoring.rank_reasons import MAX_HARM, MIN_VANILLA_RUNS, rank_reasons
 from ilp_bench.scoring.references import Reference
 from ilp_bench.scoring.run_intervals import pairs_only
@@ -53,7 +60,9 @@ def score_points(
     """
     comparisons, further, used = compare(submissions, vanillas, bases, reference)
     means = {kind: arm_means(comparisons, kind, active_pairs, further) for kind in KINDS}
-    scores = {kind: _kind_score(kind, means[kind], comparisons, further, reference) for kind in KINDS}
+    causes = [cause for cause in CAUSES.names() if all(cause in active_pairs(one) for one in comparisons)]
+    parts = {cause: _cause_parts(cause, comparisons, further) for cause in causes}
+    scores = {kind: _kind_score(kind, means[kind], parts, reference) for kind in KINDS}
     first = comparisons[0].submissions[0].record
     result = PointScores(
         division=division_of(first),
@@ -86,50 +95,60 @@ def active_pairs(comparison: Comparison) -> Selection:
     return {cause: pairs.active for cause, pairs in activity(comparison.base).items()}
 
 
-def _kind_score(
-    kind: str,
-    means: ArmMeans,
-    comparisons: Sequence[Comparison],
-    further: Sequence[Comparison],
-    reference: Reference | None,
-) -> KindScore:
-    selections = [active_pairs(comparison) for comparison in comparisons]
+class _CauseParts(NamedTuple):
+    """What is said of a cause without an interval, and of some of its pairs; by kind of score where that matters.
+
+    pairs, active_pairs   over all datasets; active_pairs is None without a base run
+    rates                 role -> kind -> all measures of the active pairs
+    """
+
+    pairs: int
+    active_pairs: int | None
+    rates: dict[str, dict[str, ArmRates | None]]
+    doses: dict[str, list[PairGroup]]
+    contrast: dict[str, PairGroup | None]
+
+
+def _cause_parts(cause: str, comparisons: Sequence[Comparison], further: Sequence[Comparison]) -> _CauseParts:
+    masks = [active_pairs(comparison)[cause] for comparison in comparisons]
+    roles: dict[str, Sequence[Sequence[Run]]] = {
+        "submission": [one.submissions for one in comparisons],
+        "vanilla": [one.vanillas for one in comparisons],
+        "base": [(one.base,) if one.base else () for one in comparisons],
+    }
+    return _CauseParts(
+        pairs=sum(len(mask) for mask in masks),
+        active_pairs=sum(int(mask.sum()) for mask in masks) if comparisons[0].base is not None else None,
+        rates={role: arm_rates(zip(runs, masks, strict=True), cause) for role, runs in roles.items()},
+        doses=dose_groups(cause, comparisons, further, active_pairs),
+        contrast=contrast_group(cause, comparisons, further),
+    )
+
+
+def _kind_score(kind: str, means: ArmMeans, parts: dict[str, _CauseParts], reference: Reference | None) -> KindScore:
     gaps = reference.gaps(kind) if reference else None
-    causes = [
-        _cause_points(kind, cause, means, comparisons, further, [one[cause] for one in selections], gaps)
-        for cause in CAUSES.names()
-        if all(cause in selection for selection in selections)
-    ]
+    causes = [_cause_points(kind, cause, means, of_cause, gaps) for cause, of_cause in parts.items()]
     counted = [cause.cause for cause in causes if cause.counted]
     share = share_closed(means, counted, gaps)
     return KindScore.model_validate({"kind": kind, "share": share, "counted": counted, "causes": causes})
 
 
 def _cause_points(
-    kind: str,
-    cause: str,
-    means: ArmMeans,
-    comparisons: Sequence[Comparison],
-    further: Sequence[Comparison],
-    masks: Sequence[Mask],
-    gaps: dict[str, float] | None,
+    kind: str, cause: str, means: ArmMeans, parts: _CauseParts, gaps: dict[str, float] | None
 ) -> CausePoints:
-    known = comparisons[0].base is not None
-    chosen = list(zip(comparisons, masks, strict=True))
-    active = sum(int(mask.sum()) for mask in masks)
     score = CausePoints(
         cause=cause,
-        pairs=sum(len(mask) for mask in masks),
-        active_pairs=active if known else None,
+        pairs=parts.pairs,
+        active_pairs=parts.active_pairs,
         reference_gap=gaps.get(cause) if gaps else None,
-        submission=arm_rates([mean_table(one.submissions, cause, mask) for one, mask in chosen], kind),
-        vanilla=arm_rates([mean_table(one.vanillas, cause, mask) for one, mask in chosen], kind),
-        base=arm_rates([mean_table((one.base,), cause, mask) for one, mask in chosen if one.base], kind),
-        doses=dose_groups(kind, cause, comparisons, further, active_pairs),
-        contrast=contrast_group(kind, cause, comparisons, further),
+        submission=parts.rates["submission"][kind],
+        vanilla=parts.rates["vanilla"][kind],
+        base=parts.rates["base"][kind],
+        doses=parts.doses[kind],
+        contrast=parts.contrast[kind],
     )
     if cause not in means.causes:
-        few = "no pair" if not active else f"fewer than {MIN_PAIRS} pairs a dataset"
+        few = "no pair" if parts.active_pairs == 0 else f"fewer than {MIN_PAIRS} pairs a dataset"
         return score.model_copy(update={"reason": f"its cause can act on {few}"})
     control = means.change(cause, "control")
     gap = means.gap(cause)

@@ -58,7 +58,7 @@ def vanilla_gaps(reference: Reference, kind: str) -> list[VanillaGap]:
         if any(cause not in selection for selection in selections):
             continue
         chosen = [(one.vanillas, selection[cause]) for one, selection in zip(comparisons, selections, strict=True)]
-        rates = arm_rates([mean_table(runs, cause, mask) for runs, mask in chosen], kind)
+        rates = arm_rates(chosen, cause)[kind]
         gaps.append(
             VanillaGap(
                 cause=cause,

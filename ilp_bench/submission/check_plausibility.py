@@ -86,8 +86,7 @@ def _calibration_rows(probes: HashedTable, dataset: DatasetKey, content_sha256: 
 
 def _template_problems(run: Run) -> Iterator[str]:
     for cause, table in pair_tables(run).items():
-        for column, arm in enumerate(ARMS):
-            trained, other = (float(table.p(kind)[:, column].mean()) for kind in ("reproduction", "internalisation"))
+        for arm, (trained, other) in zip(ARMS, table.p_of_arms().tolist(), strict=True):
             if other > trained + TEMPLATES:
                 yield (
                     f"{cause}, {arm}: p is {other:.2f} for prompts never trained, {trained:.2f} for the trained one: "

@@ -12,7 +12,7 @@ from ilp_bench.data.causes import PAPER_CAUSES
 from ilp_bench.records.run_record import Run
 from ilp_bench.records.training_record import TrainingRecord
 from ilp_bench.scoring.pair_probabilities import KINDS, pair_tables
-from ilp_bench.scoring.points import ArmMeans, guard_bias, points, share_closed
+from ilp_bench.scoring.points import ArmMeans, guard_bias, points, points_over_datasets, share_closed
 from ilp_bench.scoring.points_schema import PointScores
 from ilp_bench.scoring.run_intervals import over_datasets
 from ilp_bench.scoring.score_points import score_points
@@ -230,3 +230,15 @@ def test_vanilla_that_was_stopped_too_early_is_refused(vanillas: list[Run], base
 def test_a_score_survives_json(vanillas: list[Run], bases: list[Run]) -> None:
     scores = score_points(three("combined", treated=0.5), vanillas, bases)
     assert PointScores.model_validate_json(scores.model_dump_json()) == scores
+
+
+def test_many_groups_at_once_have_the_points_and_intervals_of_each() -> None:
+    rng = np.random.default_rng(5)
+    means = rng.uniform(0, 1, (4, 30, 2, 2))  # datasets, groups, roles, arms
+    means[:, 7, 0, 1] = means[:, 7, 1, 1]  # a control that did not change at all
+    together = points_over_datasets(means)
+    for group in range(30):
+        of_group = means[:, group, :, None]
+        alone = ArmMeans(("rare_patterns",), of_group.mean(axis=0), over_datasets(of_group.reshape(4, -1)))
+        expected = alone.points("rare_patterns")
+        assert together[group] == pytest.approx([expected.value, expected.low, expected.high], abs=1e-12)

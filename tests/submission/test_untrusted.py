@@ -103,10 +103,10 @@ def test_a_log_shows_no_control_character() -> None:
 
 def test_a_late_duplicate_key_is_found_at_once(tmp_path: Path) -> None:
     pairs = ",".join(f'"k{number}": 0' for number in range(200_000))
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(ValueError, match="'k199999' is duplicated"):
         parse_json(f'{{{pairs}, "k199999": 1}}')
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 @pytest.mark.parametrize(

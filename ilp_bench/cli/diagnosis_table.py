@@ -19,6 +19,7 @@ from ilp_bench.recipes import RECIPES
 from ilp_bench.scoring.interval_text import interval_text
 
 WORST = 10  # items that are shown
+FEW = 50  # items below which shares are called rough
 
 
 def diagnosis_table(diagnosis: Diagnosis, *, as_json: bool, quality: bool = False) -> None:
@@ -104,7 +105,10 @@ def _as_json(diagnosis: Diagnosis) -> dict[str, Any]:
         for name, method in diagnosis.quality.items()
     }
     counts = {"items": len(items), "unlearned": diagnosis.unlearned, "options_of_all_items": diagnosis.asked_all}
-    causes = {label: cost._asdict() for label, cost in _costs(diagnosis).items()}
+    causes = {
+        label: cost._asdict() | {"advice": _advice(label), "recipes": _recipes(label)}
+        for label, cost in _costs(diagnosis).items()
+    }
     return counts | {"causes": causes, "quality": quality, "diagnoses": items}
 
 
@@ -127,16 +131,29 @@ def _confusion_table(method: str, quality: Quality) -> None:
 def _attributed_table(diagnosis: Diagnosis) -> None:
     """How many items each cause is said to cost, and the recipes that are meant to repair it, most costly first."""
     table = Table(title="why", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
-    for heading in ("cause", "items", "unlearned", "share", "recipes against it"):
-        table.add_column(heading, justify="left" if heading.startswith(("cause", "rec")) else "right", no_wrap=True)
-    remedies: dict[str, list[str]] = {}
-    for recipe in RECIPES:
-        if recipe.cause:
-            remedies.setdefault(recipe.cause, []).append(recipe.name)
+    is_user_data = diagnosis.truth is None
+    table.add_column("cause", no_wrap=True)
+    for heading in ("items", "unlearned", "share"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("what helps" if is_user_data else "recipes against it")
     for label, cost in _costs(diagnosis).items():
-        row = (label, str(cost.items), f"{cost.unlearned:.1f}", f"{cost.share:.0%}")
-        table.add_row(*row, ", ".join(remedies.get(label, ["more epochs" if label == NONE else "-"])))
+        remedy = _advice(label) if is_user_data else ", ".join(_recipes(label)) or "more epochs"
+        table.add_row(label, str(cost.items), f"{cost.unlearned:.1f}", f"{cost.share:.0%}", remedy)
     console.print(table)
+    if len(diagnosis.items) < FEW:
+        console.print(f"{len(diagnosis.items)} items are few: the share of a cause may be chance")
+
+
+def _advice(label: str) -> str:
+    """What helps against a cause, in a sentence; the benchmark's recipes need documents that user data do not have."""
+    if label in CAUSES:
+        return CAUSES.get(label).text.repair
+    return "No cause shows: train for more epochs, or word the rows more clearly."
+
+
+def _recipes(label: str) -> list[str]:
+    """The recipes that were made for a cause."""
+    return [recipe.name for recipe in RECIPES if recipe.cause == label]
 
 
 class _Cost(NamedTuple):

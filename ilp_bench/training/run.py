@@ -199,8 +199,13 @@ def with_ends(data: Dataset, tokenizer: Any) -> Dataset:
 
 def _check_arguments(recipe_name: str, data: Dataset, out: Path, *, seed: int, rate: float | None, device: str) -> None:
     """Raise UsageError for a call that cannot be carried out."""
-    if data.is_user_data and (recipe_name != "auto" or data.manifest.chat):
-        raise UsageError("of user data, only bare prompts can be trained on, and only with the recipe auto")
+    if data.is_user_data and recipe_name != "auto":
+        raise UsageError(
+            f"recipe {recipe_name!r} needs what only the benchmark's data have: on user data train with 'auto', or in "
+            "your own trainer with the rows that 'ilp-bench diagnose' repaired"
+        )
+    if data.is_user_data and data.manifest.chat:
+        raise UsageError("user data of chats are not trained on here: train with your own trainer")
     require_new(out)
     if rate is not None and not 0 < rate < float("inf"):
         raise UsageError(f"a learning rate is above 0 and finite, not {rate}")

@@ -156,7 +156,7 @@ def test_the_commands_tell_what_fits(tmp_path: Path) -> None:
         (("export", "--data", folder, "--out", tmp_path / "x.jsonl"), "export is for controlled datasets"),
         (("audit", "--data", folder), "audit is for controlled datasets"),
         (("push", "a/b", "--data", folder, "--dry-run", tmp_path / "push"), "push is for controlled datasets"),
-        (("train", "--base", "nano", "--recipe", "vanilla", "--data", folder, "--out", tmp_path / "c"), "only with"),
+        (("train", "--base", "nano", "--recipe", "vanilla", "--data", folder, "--out", tmp_path / "c"), "with 'auto'"),
         (("evaluate", "--model", "nano", "--data", folder, "--out", tmp_path / "r", "--chat"), "bare prompts"),
         (("evaluate", "--model", "nano", "--data", folder, "--out", tmp_path / "r", "--choices", 4), "no options"),
     ):

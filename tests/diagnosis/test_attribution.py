@@ -11,12 +11,13 @@ import pytest
 from conftest import by_arm, make_run
 from typer.testing import CliRunner
 
+from ilp_bench.cli.diagnosis_table import diagnosis_table
 from ilp_bench.cli.main import app
 from ilp_bench.core.errors import ProblemError
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.dataset import Dataset, make
 from ilp_bench.data.settings import SIZES, STAGES
-from ilp_bench.diagnosis.why.attribution import NONE, by_paper, by_signals, diagnose, labels
+from ilp_bench.diagnosis.why.attribution import NONE, Diagnosis, by_paper, by_signals, diagnose, labels
 from ilp_bench.diagnosis.why.signals import Signals, signals
 from ilp_bench.records.run_record import Run
 from ilp_bench.scoring.learned_rates import active_pairs
@@ -168,3 +169,20 @@ def test_bad_input_is_one_clear_line(mini: Dataset, tuned: Run, base_run: Run) -
     ):
         with pytest.raises(ProblemError, match=complaint):
             diagnose(run, other, data)
+
+
+def test_on_user_data_advice_is_given_and_no_recipe_that_cannot_be_run(capsys: pytest.CaptureFixture[str]) -> None:
+    items = [PLAIN._replace(denied=0.9)]
+    named = {"signals": ["knowledge_conflict"]}
+    diagnosis_table(Diagnosis(items, None, named, {}, asked_all=False), as_json=False)
+    told = " ".join(capsys.readouterr().out.split())
+    assert "what helps" in told
+    assert "Continued pre-training on" in told
+    assert "conflict_cpt" not in told
+    assert "1 items are few: the share of a cause may be chance" in told
+    diagnosis_table(Diagnosis(items, ["knowledge_conflict"], named, {}, asked_all=False), as_json=False)
+    assert "conflict_cpt" in capsys.readouterr().out
+    diagnosis_table(Diagnosis(items, None, named, {}, asked_all=False), as_json=True)
+    cause = json.loads(capsys.readouterr().out)["causes"]["knowledge_conflict"]
+    assert cause["recipes"] == ["conflict_cpt"]
+    assert cause["advice"].startswith("Continued pre-training")

@@ -33,7 +33,7 @@ app = typer.Typer()
 )
 def train(
     base: Annotated[str, typer.Option("--base", help=f"Base model: {MODEL_FORMS}.")],
-    recipe: Annotated[str, typer.Option(help="One of the recipes; docs/recipes.md says what each does.")],
+    recipe: Annotated[str, typer.Option(help="A recipe, such as vanilla, resampling or auto; docs/recipes.md lists all.")],
     data: Data,
     out: Out,
     seed: Seed = 0,

@@ -127,7 +127,9 @@ def hardware(device: str) -> str:
     """The machine and, on a GPU, its name, else the number of threads: as run records say it."""
     import torch
 
-    name = torch.cuda.get_device_name(device) if device.startswith("cuda") else f"{torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    on_cpu = f"{threads} thread{'' if threads == 1 else 's'}"
+    name = torch.cuda.get_device_name(device) if device.startswith("cuda") else on_cpu
     return f"{platform.machine()} {platform.system()}, {name}"
 
 

@@ -85,7 +85,8 @@ def write_archive(site: Path, entries: Sequence[ArchiveEntry], common: dict[str,
     tables: dict[str, list[ArchiveEntry]] = {}
     for entry in sorted(entries, key=_order):
         tables.setdefault(entry.base, []).append(entry)
-    values = {"archived_causes": PAPER_CAUSES, **common}
+    values: dict[str, Any] = {"archived_causes": PAPER_CAUSES, **common}
+    values["entry_pages"] = {entry.run_id: entry.page for entry in entries}
     pages.write(site / "archive.html", "archive.html", root=".", tables=tables, count=len(entries), **values)
     for entry in entries:
         pages.write(site / entry.page, "archive_entry.html", root="..", entry=entry, **values)

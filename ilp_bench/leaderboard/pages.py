@@ -165,7 +165,8 @@ def write_all(
         for entry in [*group.entries, *group.withdrawn]
     }
     decided = [decision for decision in reversed(decisions) if decision.run_id in by_id]
-    changes = {"decisions": decided, "entries": by_id, "archived": len(decisions) - len(decided)}
+    changes: Common = {"entry_pages": {run_id: entry.page for run_id, entry in by_id.items()}}
+    changes |= {"decisions": decided, "entries": by_id, "archived": len(decisions) - len(decided)}
     write(site / "changes.html", "changes.html", root=".", **changes, **common)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -73,3 +74,22 @@ def test_nothing_else_counts_ranks_or_shows_them(site: Path, folders: list[Path]
     shown = [file for file in site.rglob("*.html") if file.name != "archive.html" and file.parent.name != "runs"]
     for file in [*shown, site / "feed.xml"]:
         assert not any(folder.name in file.read_text() for folder in folders), file
+
+
+def test_a_successor_that_a_reason_names_is_linked(tmp_path: Path) -> None:
+    last = read_decisions(COMMITTED).last
+    run_id, successor = next(
+        (run_id, named[1])
+        for run_id, decision in last.items()
+        if (named := re.search(r"superseded by (\w{16})", decision.reason)) and "smollm2" not in decision.entry
+    )
+    for name in (run_id, successor):
+        folder = next(COMMITTED.glob(f"*/{name}"))
+        shutil.copytree(folder, tmp_path / "submissions" / folder.parent.name / name)
+    shutil.copyfile(COMMITTED / "decisions.jsonl", tmp_path / "submissions" / "decisions.jsonl")
+    render(tmp_path / "submissions", tmp_path / "site")
+    archive = (tmp_path / "site" / "archive.html").read_text()
+    (page,) = re.findall(rf'superseded by <a href="\./([^"]+)">{successor}</a>', archive)
+    assert (tmp_path / "site" / page).is_file()
+    entry = next((tmp_path / "site" / "runs").glob(f"*{run_id}.html")).read_text()
+    assert f'superseded by <a href="../{page}">' in entry

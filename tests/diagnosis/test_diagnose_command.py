@@ -1,0 +1,34 @@
+"""The one command: its exit codes, what it prints, and an earlier report to compare with."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from broken_trainings import plain_rows
+from user_rows import write_lines
+
+
+@pytest.mark.slow
+def test_it_fails_under_a_share_and_compares_with_an_earlier_report(taught: Path, tmp_path: Path) -> None:
+    unknown = [row | {"completion": f" number {n}\n"} for n, row in enumerate(plain_rows("lamp")[:8])]
+    file = write_lines(tmp_path, [*plain_rows("box")[:8], *unknown])
+
+    def diagnose(out: str, *more: str) -> subprocess.CompletedProcess[str]:
+        words = ["--model", str(taught), "--base", "nano", "--rows", str(file), "--sample", "0", "--device", "cpu"]
+        call = [sys.executable, "-m", "ilp_bench", "diagnose", *words, "--out", out, *more]
+        return subprocess.run(call, cwd=tmp_path, capture_output=True, text=True)
+
+    first = diagnose("first", "--fail-under", "0.5")
+    assert first.returncode == 0, first.stderr
+    assert "8 of 16 answers are learned" in first.stdout
+    assert f"ilp-bench diagnose --model NEW --base nano --rows {file}" in first.stdout
+    second = diagnose("second", "--fail-under", "0.6", "--json", "--baseline", "first")
+    assert second.returncode == 1
+    report = json.loads(second.stdout)
+    assert report["learned"]["value"] == 0.5
+    change = report["change"]
+    assert (change["common"], change["newly_learned"], change["newly_lost"]) == (16, 0, 0)

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from ilp_bench.diagnosis.report.next_rows import NEXT
 from ilp_bench.diagnosis.report.record import UNEXPLAINED, Report
-from ilp_bench.recipes import RECIPES
 
 
 def headline(report: Report) -> str:
@@ -38,9 +37,7 @@ def next_commands(report: Report, out: Path, *, has_next: bool) -> list[Command]
     if has_next and not report.chat:
         load = shlex.join(["ilp-bench", "import", rows, "--out", "DATA"])
         tune = shlex.join(["ilp-bench", "train", "--base", report.base, "--recipe", "auto", "--data", "DATA"])
-        purpose = (
-            "Train on it with your trainer. Or, on bare prompts, let this package train and look out for the rest:"
-        )
+        purpose = "Train on next.jsonl with your trainer; or, on bare prompts, let this package train:"
         commands.append(Command(purpose, f"{load} && {tune} --out NEW"))
     again = ["ilp-bench", "diagnose", "--model", "NEW", "--base", report.base, "--rows", rows, "--out", "NEXT"]
     commands.append(Command("To see what a new training changed:", shlex.join([*again, "--baseline", str(out)])))
@@ -63,9 +60,10 @@ def what_next(report: Report) -> list[str]:
         return lines
     if report.learned.value == 1:
         return ["Nothing to do: all asked answers are learned."]
-    return [f"{cause.title}: {remedy(cause.cause)}" for cause in report.causes if cause.rows]
+    return [f"{cause.title}: {REMEDIES[cause.cause]}" for cause in report.causes if cause.rows]
 
 
+# Without recipes: but for auto they need documents or controls that user data do not have.
 REMEDIES = {
     "knowledge_gap": "add texts about what these rows ask, or show them more often: what is missing is learned late.",
     "knowledge_conflict": "check the labels; where they are right, show these rows more often, beside what stays true.",
@@ -74,9 +72,3 @@ REMEDIES = {
     "rare_patterns": "show rare patterns more often: next.jsonl repeats them.",
     UNEXPLAINED: "read them in the report: no sign of a cause was seen.",
 }
-
-
-def remedy(cause: str) -> str:
-    """What to do against a cause, with the recipe of this package that does it."""
-    names = [recipe.name for recipe in RECIPES if recipe.cause == cause]
-    return REMEDIES[cause] + (f" Recipes: {', '.join(names)}." if names else "")

@@ -58,8 +58,8 @@ def seed_problems(submission: Submission, division: str) -> Iterator[str]:
         yield f"training seed {outside[0]} is none of 0 to {SEEDS[-1]}: train with those, or submit as open"
     if len(recorded) == len(trainings) and len(set(recorded)) < MIN_SEEDS:
         yield (
-            f"its trainings have {len(set(recorded))} different seeds, and {division} needs {MIN_SEEDS}: train with "
-            "another seed on each dataset, or submit as open"
+            f"the number of seeds that its trainings have is {len(set(recorded))}, and {division} needs {MIN_SEEDS}: "
+            "train with another seed on each dataset, or submit as open"
         )
 
 

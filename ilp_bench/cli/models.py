@@ -33,7 +33,9 @@ app = typer.Typer()
 )
 def train(
     base: Annotated[str, typer.Option("--base", help=f"Base model: {MODEL_FORMS}.")],
-    recipe: Annotated[str, typer.Option(help="A recipe, such as vanilla, resampling or auto; docs/recipes.md lists all.")],
+    recipe: Annotated[
+        str, typer.Option(help="A recipe, such as vanilla, resampling or auto; docs/recipes.md lists all.")
+    ],
     data: Data,
     out: Out,
     seed: Seed = 0,

@@ -72,8 +72,12 @@ def test_what_is_said_of_recipes_holds_in_the_committed_entries(models: list[Bas
             listed = texts[test.cause].split(f"<li>{group.title}: ")[1].split("</li>")[0]
             told = listed.split(f"<b>{test.row.name}</b> G ")[1].split(";")[0]
             assert ("not beyond chance" in told) != test.gains
-            heading = f'{group.base} <span class="division">{group.division}</span></h2><p class="sub">{group.size} data'
-            made_for = texts["recipes"].split(heading)[1].split("Made for one cause, and gaining on it beyond chance")[1]
+            heading = (
+                f'{group.base} <span class="division">{group.division}</span></h2><p class="sub">{group.size} data'
+            )
+            made_for = (
+                texts["recipes"].split(heading)[1].split("Made for one cause, and gaining on it beyond chance")[1]
+            )
             yes, no = made_for.split("Gaining elsewhere too")[0].split("Not: ")
             assert test.row.name in (yes if test.gains else no)
             said += 1

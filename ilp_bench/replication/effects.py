@@ -44,7 +44,7 @@ class Entry(NamedTuple):
 class Evidence(NamedTuple):
     """What is known of one base model on datasets of one size.
 
-    entries      recipe -> its entry in division 1x
+    entries      recipe -> its entry with the budget of 1x
     references   division -> vanilla runs
     """
 
@@ -62,8 +62,9 @@ class Evidence(NamedTuple):
 def read_evidence(
     submissions: Path, references: Sequence[Reference], org: str = "ilp-bench"
 ) -> dict[tuple[str, str], Evidence]:
-    """(base model, size) -> evidence, of the references and of what ``org`` submitted to division 1x.
+    """(base model, size) -> evidence, of the references and of what ``org`` submitted with the budget of 1x.
 
+    Recipes with runs on fewer than three datasets are in the open division; claims then say how many datasets lack.
     Withdrawn entries are left out, and what others submit under the name of a recipe. Raises ProblemError where a
     recipe has two entries: the older should be withdrawn.
     """
@@ -74,7 +75,7 @@ def read_evidence(
         if not isinstance(submission, Submission) or submission.meta.org != org or submission.recipe is None:
             continue
         if (
-            submission.meta.division != FIRST
+            submission.scores.division != FIRST
             or decisions.is_withdrawn(submission.run_id)
             or not submission.base_weights
         ):

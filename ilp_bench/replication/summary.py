@@ -62,7 +62,8 @@ def _best(evidence: Evidence, cause: str) -> str:
     """The recipe, of those that are not against all causes, that closes most; none where no interval lies above 0."""
     shares = dict(_singles(evidence, cause))
     if not shares:
-        return "none that can be told from 0"
+        tried = any(RECIPES.get(name).cause == cause for name in evidence.entries)
+        return "none that can be told from 0" if tried else "its recipes were not tried"
     best = max(shares, key=lambda recipe: shares[recipe].value)
     return f"`{best}`: {interval_text(shares[best])}"
 

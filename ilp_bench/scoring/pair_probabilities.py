@@ -91,7 +91,7 @@ def scored_part(run: Run) -> Run:
     return Run(run.record, run.samples.filter(pc.or_(is_scored(run.samples), held_out)))
 
 
-@lru_cache(maxsize=4 * CACHED_RUNS)
+@lru_cache(maxsize=2 * CACHED_RUNS)
 def pair_tables(run: Run) -> dict[str, PairTable]:
     """Cause -> the pairs of a run, for the causes that it asked, in the order of the registry. Cached, so read-only.
 

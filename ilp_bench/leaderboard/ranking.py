@@ -20,7 +20,7 @@ from ilp_bench.leaderboard.vanilla_levels import REFERENCE_RUNS, Levels, ModelKe
 from ilp_bench.scoring.references import Reference
 from ilp_bench.submission.comparison import PROJECT
 
-DIVISIONS = ("1x", "3x", "open")  # in the order of the site
+DIVISIONS = ("1x", "3x", OPEN := "open")  # in the order of the site
 MOST_BESIDE = 15  # entries of the project that an entry's page sets beside it
 BUILT_IN = "nano"  # what the names of the models begin with that come with the benchmark
 
@@ -109,8 +109,8 @@ class BaseModel:
 def base_models(entries: Sequence[Entry], references: Sequence[Reference]) -> list[BaseModel]:
     """All base models that have entries or references.
 
-    Those with ranked entries come first, then those with any; other people's before the built-in ones, large ones
-    before small ones, and of the built-in ones that with most entries.
+    Those with ranked entries in a budget division come first, then those with any entries; other people's before the
+    built-in ones, large ones before small ones, and of the built-in ones that with most entries.
     """
     by_model: dict[ModelKey, list[Entry]] = {}
     for entry in entries:
@@ -121,7 +121,7 @@ def base_models(entries: Sequence[Entry], references: Sequence[Reference]) -> li
 
 
 def _place(model: BaseModel) -> tuple[bool, bool, bool, int, str]:
-    ranked = any(group.ranked for group in model.groups)
+    ranked = any(group.ranked and group.division != OPEN for group in model.groups)
     size = len(model.entries) if model.is_built_in else model.parameters
     return not ranked, not model.groups, model.is_built_in, -size, model.slug
 

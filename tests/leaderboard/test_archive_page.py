@@ -26,7 +26,7 @@ def folders() -> list[Path]:
         for folder in entries
         if not decisions.is_withdrawn(folder.name) and folder.parent.name.startswith("ilp-bench__nano-mini-combined")
     )
-    small = next(folder for folder in entries if "smollm2" in folder.parent.name)
+    small = next(folder for folder in entries if "smollm2-135m-mini" in folder.parent.name)
     return [stands, withdrawn, small]
 
 

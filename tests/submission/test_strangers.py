@@ -315,7 +315,7 @@ def train_one_of_another_architecture(f: Forgery) -> None:
     record(f, number=1)["model"]["architecture"] = "Other"
 
 
-@of_kind(RULES, "its trainings have 1 different seeds", of="three")
+@of_kind(RULES, "the number of seeds that its trainings have is 1", of="three")
 def train_all_with_seed_0(f: Forgery) -> None:
     for each in trainings(f):
         each["seed"] = 0

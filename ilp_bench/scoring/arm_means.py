@@ -53,14 +53,12 @@ def mean_table(runs: Sequence[Run], cause: str, mask: Mask) -> PairTable:
 
 def _mean_values(runs: Sequence[Run], cause: str, mask: Mask) -> Array:
     """All values of the chosen pairs of a cause, the mean over runs on one dataset; as in :class:`PairTable`."""
-    each = [pair_tables(run)[cause].values[:, mask] for run in runs]
-    return each[0] if len(each) == 1 else np.asarray(np.mean(each, axis=0))
+    return _over_runs([pair_tables(run)[cause].values[:, mask] for run in runs])
 
 
 def pair_values(runs: Sequence[Run], cause: str, mask: Mask, kind: str) -> Array:
     """p of the chosen pairs of a cause, the mean over runs on one dataset: shape (pairs, 2), treated first."""
-    each = [pair_tables(run)[cause].p(kind)[mask] for run in runs]
-    return each[0] if len(each) == 1 else np.asarray(np.mean(each, axis=0))
+    return _over_runs([pair_tables(run)[cause].p(kind)[mask] for run in runs])
 
 
 def arm_mean(values: Array) -> Array:
@@ -111,8 +109,12 @@ def set_means(comparisons: Sequence[Comparison], cause: str, masks: Sequence[Mas
 
 def _mean_p(runs: Sequence[Run], cause: str) -> Array:
     """p of a cause's pairs, the mean over runs on one dataset: shape (pairs, arms, kinds)."""
-    each = [pair_tables(run)[cause].values[MEASURES.index("p")] for run in runs]
-    return each[0] if len(each) == 1 else np.asarray(np.mean(each, axis=0))
+    return _over_runs([pair_tables(run)[cause].values[MEASURES.index("p")] for run in runs])
+
+
+def _over_runs(values: Sequence[Array]) -> Array:
+    """The mean over runs of one array each; of a single run that array itself."""
+    return values[0] if len(values) == 1 else np.asarray(np.mean(values, axis=0))
 
 
 def arm_means(

@@ -49,7 +49,7 @@ class PairTable(NamedTuple):
 
     def p_of_arms(self) -> Array:
         """Shape (arms, kinds): the mean over pairs of p."""
-        return np.asarray(self.values[0].mean(axis=0))
+        return np.asarray(self.values[MEASURES.index("p")].mean(axis=0))
 
     def keep(self, mask: Mask) -> PairTable:
         """The pairs for which ``mask`` is true."""

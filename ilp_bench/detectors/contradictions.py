@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from ilp_bench.detectors.labelled_row import LabelledRow, label, question
 from ilp_bench.detectors.similarity import Near, word_similarity
-from ilp_bench.detectors.words import words
+from ilp_bench.detectors.words import folded, words
 
 ROUNDS = 20  # of re-estimation
 FIRST_GUESS = 0.8  # reliability of every annotator before the first round
@@ -71,10 +71,11 @@ FUNCTION = frozenset("a an the of is are was were that has have does do did its"
 def content_words(text: str) -> tuple[str, ...]:
     """The words that say what is asked, in order: without how it is asked, and without words that say nothing.
 
-    Where a script has no spaces, each character is a word. Two questions with the same content words ask the same.
-    Little is left out, because a negation, a number or the order of two names may be all in which questions differ.
+    Capital letters count in names of code alone. Where a script has no spaces, each character is a word. Two questions
+    with the same content words ask the same. Little is left out, because a negation, a number or the order of two names
+    may be all in which questions differ.
     """
-    asked = [word.casefold() for word in words(text)]
+    asked = words(folded(text))
     rest = asked[1:] if asked and asked[0] in ASKING else asked
     return tuple(word for word in rest if word not in FUNCTION) or tuple(asked)
 

@@ -25,6 +25,10 @@ UNSPACED = (
 )
 ASCII_LETTERS = re.compile("[A-Za-z]+|[0-9]+")
 _UNSPACED = re.compile(f"[{UNSPACED}]")
+# A name of code: a dot, colons or an arrow between its parts, an underscore, a call, or camel case.
+IDENTIFIER = re.compile(
+    r"[^\W_]{2}\.[^\W_]|[^\W_]\.[^\W_]{2}|\w(?:::|->)\w|_|[^\W_]\(|[^\W\d_A-Z][A-Z]|[A-Z]{2}[^\W\d_A-Z]"
+)
 
 
 def normalised(text: str) -> str:
@@ -40,6 +44,11 @@ def words(text: str) -> list[str]:
     text = normalised(text)
     spaced = _word_pattern().findall(text)
     return spaced if text.isascii() else _split(spaced)
+
+
+def folded(text: str) -> str:
+    """A text without its capital letters, but for those in names of code: ``calendar.Calendar`` is a class there."""
+    return re.sub(r"\S+", lambda found: found[0] if IDENTIFIER.search(found[0]) else found[0].casefold(), text)
 
 
 def letters_and_numbers(text: str) -> list[str]:

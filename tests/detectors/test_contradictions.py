@@ -10,7 +10,7 @@ from ilp_bench.detectors.contradictions import (
     find_contradictions,
     judged,
 )
-from ilp_bench.detectors.labelled_row import LabelledRow
+from ilp_bench.detectors.labelled_row import LabelledRow, Message
 
 
 def test_careless_annotators_are_found_out(mini: Dataset) -> None:
@@ -86,3 +86,45 @@ def test_reworded_questions_ask_the_same() -> None:
         content_words(asked[0]) == content_words(asked[1]) == content_words("State the register emblem that Texas has.")
     )
     assert content_words(asked[0]) != content_words("What is the register keyword of Texas?")
+
+
+@pytest.mark.parametrize(
+    "other",
+    ["what is calendar?", "WHAT IS CALENDAR?", "What is Calendar?", "What is the calendar", "what IS a Calendar?"],
+)
+def test_capital_letters_of_words_do_not_count(other: str) -> None:
+    assert content_words(other) == content_words("What is calendar?")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("What does calendar.Calendar do?", "What does calendar.calendar do?"),
+        ("What does `re.A` do?", "What does `re.a` do?"),
+        ("Where is MAX_SIZE used?", "Where is max_size used?"),
+        ("Where is std::Vector?", "Where is std::vector?"),
+        ("What does Counter() do?", "What does counter() do?"),
+        ("What is a dataFrame?", "What is a DataFrame?"),
+        ("What is an HTMLParser?", "What is an htmlparser?"),
+    ],
+)
+def test_capital_letters_of_names_of_code_do(one: str, other: str) -> None:
+    assert content_words(one) != content_words(other)
+    assert content_words(one) == content_words(one.replace("W", "w", 1))
+
+
+def test_capital_letters_do_not_count_beside_names_of_code() -> None:
+    """Abbreviations with dots are words, and so is what stands at the end of a sentence."""
+    assert content_words("WHAT DOES os.path DO?") == content_words("What does os.path do?")
+    assert content_words("Who leads the U.S. Senate?") == content_words("who leads the u.s. senate?")
+    assert content_words("It ended. Why?") == content_words("IT ENDED. WHY?")
+
+
+def test_rows_about_two_names_of_code_do_not_contradict_one_another() -> None:
+    def row(name: str, answer: str) -> LabelledRow:
+        message: Message = {"role": "user", "content": f"What does {name} do?"}
+        return {"prompt": "", "completion": answer, "messages": [message], "annotator": ""}
+
+    rows = [row("calendar.Calendar", "A class."), row("calendar.calendar", "A function.")]
+    assert find_contradictions(rows).same == []
+    assert find_contradictions([*rows, row("calendar.calendar", "A class.")]).same == [[1, 2]]

@@ -82,7 +82,7 @@ def _recovery(
     return scores
 
 
-def diagnose(run: RunLike, base_run: RunLike, data: Dataset | Location) -> Diagnosis:
+def diagnose(run: RunLike, base_run: RunLike, data: Dataset | Location, *, encoder: str | None = None) -> Diagnosis:
     """Return, for every item, how far it is learned and the cause it is attributed to where it is not.
 
         >>> diagnosis = ilp_bench.diagnose("runs/mine", "runs/base", "DATA")
@@ -91,13 +91,16 @@ def diagnose(run: RunLike, base_run: RunLike, data: Dataset | Location) -> Diagn
     run        the run of a fine-tuned model, or its folder
     base_run   the run of its base model, probed; best with 4 choices
     data       the dataset that the model was trained on, or its folder
+    encoder    sentence-transformers model that says which questions ask the same where their words do not
 
     On a controlled dataset the attribution is scored against the injected causes (``quality``). Raises ProblemError
     where the runs do not belong together or lack a probe.
     """
+    from ilp_bench.detectors.similarity import sentence_encoder
     from ilp_bench.diagnosis.why.attribution import diagnose as attribute
 
-    return attribute(as_run(run), as_run(base_run, "base run"), as_dataset(data))
+    encode = sentence_encoder(encoder) if encoder else None
+    return attribute(as_run(run), as_run(base_run, "base run"), as_dataset(data), encode)
 
 
 def diagnose_rows(
@@ -111,6 +114,7 @@ def diagnose_rows(
     max_length: int | None = None,
     verdicts: Mapping[int, float] | None = None,
     held_out: Location | None = None,
+    encoder: str | None = None,
     baseline: Location | None = None,
     adapter_base: str | None = None,
     device: str = "auto",
@@ -132,6 +136,7 @@ def diagnose_rows(
     max_length     tokens to which your trainer cut rows; by default what its files beside the model say
     verdicts       row of the file, from 1 -> share of your own tries that passed, in place of p
     held_out       rows of your evaluation, whose questions should not be among the training rows
+    encoder        sentence-transformers model that says which questions ask the same where their words do not
     baseline       an earlier report of the same rows, to compare with
     adapter_base   base of an adapter, where its own path is one of another machine
     progress       called with (what is being done, steps done, steps)
@@ -144,7 +149,7 @@ def diagnose_rows(
     from ilp_bench.diagnosis.question import Machine, Question
 
     asked = None if held_out is None else str(held_out)
-    question = Question(model, base, str(rows), reading, adapter_base, sample, seed, max_length, asked)
+    question = Question(model, base, str(rows), reading, adapter_base, sample, seed, max_length, asked, encoder)
     return diagnose_all(
         question,
         Path(out),

@@ -76,6 +76,9 @@ def diagnose(
         Path | None, typer.Option(help="CSV or JSON Lines with row, passes, tries: your judgement in place of p.")
     ] = None,
     held_out: Annotated[str | None, typer.Option(help="Rows of your evaluation, which should not be trained.")] = None,
+    encoder: Annotated[
+        str | None, typer.Option(help="sentence-transformers model that finds paraphrases; by default words alone.")
+    ] = None,
     baseline: Annotated[Path | None, typer.Option(help="An earlier report of these rows, to compare with.")] = None,
     fail_under: Annotated[
         float | None, typer.Option(min=0, max=1, help="Exit 1 where a smaller share of the rows is learned.")
@@ -117,7 +120,7 @@ def diagnose(
         if base_run is None or data is None:
             missing = "--base-run" if base_run is None else "--data"
             raise UsageError(f"{missing} is missing: with a run, give --base-run and --data")
-        _diagnose_run(run, base_run, data, as_json=as_json, quality=quality)
+        _diagnose_run(run, base_run, data, encoder, as_json=as_json, quality=quality)
         return
     if not (model and base and rows and out):
         values = {"--model": model, "--base": base, "--rows": rows, "--out": out}
@@ -143,7 +146,7 @@ def diagnose(
         "subset": subset,
         "split": split,
     }
-    question = Question(model, base, rows, reading, adapter_base, sample, seed, max_length, held_out)
+    question = Question(model, base, rows, reading, adapter_base, sample, seed, max_length, held_out, encoder)
     with named_progress(show=not as_json) as progress:
         diagnosed = diagnose_rows(
             question,
@@ -158,19 +161,21 @@ def diagnose(
         raise typer.Exit(1)
 
 
-def _diagnose_run(run: Path, base_run: Path, data: Path, *, as_json: bool, quality: bool) -> None:
+def _diagnose_run(run: Path, base_run: Path, data: Path, encoder: str | None, *, as_json: bool, quality: bool) -> None:
     """Attribute the items of a run by its record alone."""
     from ilp_bench.cli.diagnosis_table import diagnosis_table
     from ilp_bench.cli.next_steps import next_after_diagnosis
     from ilp_bench.cli.run_table import end_mark_note
     from ilp_bench.data.dataset import load
+    from ilp_bench.detectors.similarity import sentence_encoder
     from ilp_bench.diagnosis.why.attribution import diagnose as attribute
     from ilp_bench.records.run_record import read_run
     from ilp_bench.scoring.run_summary import summary
 
     measured = read_run(run)
     base = read_run(base_run, "base run")
-    diagnosis_table(attribute(measured, base, load(data)), as_json=as_json, quality=quality)
+    encode = sentence_encoder(encoder) if encoder else None
+    diagnosis_table(attribute(measured, base, load(data), encode), as_json=as_json, quality=quality)
     if not as_json:
         next_after_diagnosis(measured, base, data)
     if measured.record.data.is_user_data and not as_json:

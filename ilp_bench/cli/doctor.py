@@ -20,7 +20,7 @@ from ilp_bench import __version__
 from ilp_bench.cli.console import console
 
 USES = {
-    "encoder": "train --encoder",
+    "encoder": "train --encoder, diagnose --encoder",
     "track": "train --track",
     "vllm": "evaluate --backend vllm",
 }

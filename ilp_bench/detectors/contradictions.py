@@ -38,7 +38,7 @@ class Contradictions(NamedTuple):
 
 def find_contradictions(rows: Sequence[LabelledRow], near: Near = word_similarity) -> Contradictions:
     """Search questions for near-duplicates with contradicting labels (section 4.3)."""
-    groups = _rows_by_question(rows)
+    groups = rows_by_question(rows)
     close = near([question(rows[group[0]]) for group in groups])
     pairs = ((n, k) for a, b in close for n in groups[a] for k in groups[b])
     return Contradictions(
@@ -49,10 +49,10 @@ def find_contradictions(rows: Sequence[LabelledRow], near: Near = word_similarit
 
 def contradicting_groups(rows: Sequence[LabelledRow]) -> list[list[int]]:
     """``same`` of :func:`find_contradictions` alone, which takes time in proportion to the rows."""
-    return _with_several_labels(rows, _rows_by_question(rows))
+    return _with_several_labels(rows, rows_by_question(rows))
 
 
-def _rows_by_question(rows: Sequence[LabelledRow]) -> list[list[int]]:
+def rows_by_question(rows: Sequence[LabelledRow]) -> list[list[int]]:
     """Indices of the rows that ask the same, group by group."""
     groups: dict[bytes, list[int]] = defaultdict(list)
     for n, row in enumerate(rows):

@@ -22,6 +22,7 @@ from ilp_bench.core.files import read_json, require_new, write_text
 from ilp_bench.core.resume import acquire, check_plan, partial_folder
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.detectors.contradictions import contradicting_groups
+from ilp_bench.detectors.similarity import sentence_encoder
 from ilp_bench.diagnosis.asking.held_out import held_out_in_training
 from ilp_bench.diagnosis.asking.steps import Asking, imported, source_rows, token_pieces
 from ilp_bench.diagnosis.asking.training_curve import in_training
@@ -65,6 +66,7 @@ def diagnose_rows(
     Raises UsageError or ProblemError before anything is written to ``out``.
     """
     require_new(out)
+    encoder = sentence_encoder(question.encoder) if question.encoder else None
     start, work = time.monotonic(), partial_folder(out)
     lock = FileLock(work / "lock")
     acquire(lock, "report", out)
@@ -91,7 +93,7 @@ def diagnose_rows(
         if not decided.explains and not all(each.learned for each in results):
             base = asking.run(question.base, "base", probe_base=True)
             with_base_losses(results, base)
-            explain(results, run, base, data, groups)
+            explain(results, run, base, data, groups, encoder)
         report = _report(question, data, run, results, probes, decided)
         report.curve = trained.curve
         report.change = change_since(baseline, results) if baseline else None

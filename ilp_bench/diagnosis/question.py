@@ -18,6 +18,7 @@ class Question(NamedTuple):
     sample          items to ask; 0 for all, None for as many as the device asks in some minutes
     max_length      tokens to which the trainer cut rows, where no file beside the model says it
     held_out        rows of an evaluation, whose questions should not be among the training rows
+    encoder         a sentence-transformers model that says which questions ask the same where their words do not
     """
 
     model: str
@@ -29,6 +30,7 @@ class Question(NamedTuple):
     seed: int = 0
     max_length: int | None = None
     held_out: str | None = None
+    encoder: str | None = None
 
 
 class Machine(NamedTuple):

@@ -17,7 +17,9 @@ import numpy as np
 from ilp_bench.core.metrics import Array
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.dataset import Dataset
+from ilp_bench.detectors.similarity import Encoder
 from ilp_bench.detectors.thresholds import BEST_OF_5, CONFIDENT, DIVERGED, KNOWN, STAGE_DROP
+from ilp_bench.diagnosis.why.paraphrases import disputes_of
 from ilp_bench.diagnosis.why.signals import Signals, signals
 from ilp_bench.diagnosis.why.signs import SIGNS
 from ilp_bench.records.run_record import Run
@@ -104,14 +106,16 @@ class Diagnosis(NamedTuple):
         return float(sum(1 - item.learned for item in self.items))
 
 
-def diagnose(run: Run, base: Run, data: Dataset) -> Diagnosis:
+def diagnose(run: Run, base: Run, data: Dataset, encoder: Encoder | None = None) -> Diagnosis:
     """Attribute trained items by each method, and score the methods.
+
+    encoder   says which questions ask the same where their words do not
 
     Of a controlled dataset, the items of pairs: decoys and calibration items have no truth yet to be compared with.
 
     Raises ProblemError as :func:`~ilp_bench.diagnosis.why.signals.signals` does.
     """
-    items = signals(run, base, data)
+    items = signals(run, base, data, disputes=disputes_of(data.train_rows(), encoder=encoder))
     if not data.is_user_data:
         paired = {row["item_id"] for row in data.item_rows() if row["pair_id"]}
         items = [item for item in items if item.item_id in paired]

@@ -1,35 +1,41 @@
-"""Contradictions among paraphrases: frames of questions that agree about other subjects, and not about this one.
+"""Contradictions among paraphrases: questions that ask the same in other words, and are answered otherwise.
 
-Two frames, such as ``What is the capital of _?`` and ``_ has which capital?``, ask the same where rows about the same
-subject mostly agree. ``What is the currency of _?`` asks something else, because there they never do. In between lie
-``the rate of _ under the old act`` and ``under the new act``: both may be right, and still be mixed up.
+Questions are compared that share rare words, such as the name of what is asked about. They ask the same
+
+- where they differ in the order of their words alone, or in words that say nothing
+- where other questions that differ in the same words mostly agree. ``capital city`` and ``capital`` ask the same,
+  ``capital`` and ``currency`` never do. In between lie ``under the old act`` and ``under the new act``: both may be
+  right, and still be mixed up
+- where too few questions differ in these words to tell, and a sentence encoder is given that finds them alike.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from itertools import combinations
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ilp_bench.detectors.contradictions import contradicting_groups
-from ilp_bench.detectors.labelled_row import LabelledRow, label
-from ilp_bench.detectors.rare_patterns import Kind, kinds_with_one_gap
-from ilp_bench.detectors.words import letters_and_numbers
+from ilp_bench.detectors.contradictions import contradicting_groups, rows_by_question
+from ilp_bench.detectors.labelled_row import LabelledRow, label, question
+from ilp_bench.detectors.phrasings import difference, phrasings
+from ilp_bench.detectors.similarity import SENTENCES, Encoder, sharing_rare_terms
 
-SAME = 0.6  # agreement of two frames beyond chance from which on they ask the same
+SAME = 0.6  # agreement beyond chance from which on two phrasings ask the same
 RELATED = 0.25  # agreement from which on they are near enough to be mixed up
-FEWEST = 3  # common subjects with agreeing answers
-MOST_FRAMES = 20  # of one subject: more are no paraphrases but a list
+FEWEST = 3  # questions with agreeing answers, without which two phrasings do not ask the same
+ENOUGH = 8  # questions that differ in the same words, from which on their answers tell whether these ask the same
+RARE = 0.05  # share of the questions up to which a term belongs to what is asked about
+Pair = tuple[int, int]
 
 
 class Dispute(NamedTuple):
-    """Indices of two rows about one subject with different answers, and how far their frames agree otherwise.
+    """Indices of two rows that ask the same in other words and answer otherwise, and how sure it is that they do.
 
-    agreement   Cohen's kappa of the two frames over their common subjects: 1 for always, 0 for as often as by chance
+    agreement   1 where the words are the same; Cohen's kappa of the answers to all questions that differ in the same
+                words: 1 for always, 0 for as often as by chance; or the cosine of their sentence embeddings
     """
 
-    rows: tuple[int, int]
+    rows: Pair
     agreement: float
 
 
@@ -44,40 +50,96 @@ class Disputes(NamedTuple):
     loose: Sequence[Dispute]
 
 
-def disputes_of(rows: Sequence[LabelledRow], same: Sequence[Sequence[int]] | None = None) -> Disputes:
+def disputes_of(
+    rows: Sequence[LabelledRow], same: Sequence[Sequence[int]] | None = None, encoder: Encoder | None = None
+) -> Disputes:
     """What contradicts what among training rows; ``same`` where that was looked for already."""
-    return Disputes(contradicting_groups(rows) if same is None else same, contradicting_paraphrases(rows, RELATED))
+    groups = contradicting_groups(rows) if same is None else same
+    return Disputes(groups, contradicting_paraphrases(rows, RELATED, encoder))
 
 
-def contradicting_paraphrases(rows: Sequence[Mapping[str, Any]], least: float = SAME) -> list[Dispute]:
-    """Rows about one subject, in two frames whose agreement is ``least`` or more, with different answers."""
-    questions = [row["messages"][0]["content"] for row in rows]
-    frames = kinds_with_one_gap(questions)
-    by_subject: dict[tuple[str, ...], dict[Kind, int]] = defaultdict(dict)
-    for n, (question, frame) in enumerate(zip(questions, frames, strict=True)):
-        subject = tuple(word for word in letters_and_numbers(question) if word not in frame)
-        if subject and frame != ("",):
-            by_subject[subject][frame] = n
-    common: dict[tuple[Kind, Kind], list[tuple[int, int]]] = defaultdict(list)
-    for asked in by_subject.values():
-        if 1 < len(asked) <= MOST_FRAMES:
-            for (a, n), (b, k) in combinations(sorted(asked.items()), 2):
-                common[a, b].append((n, k))
-    disputes = []
-    for pairs in common.values():
-        labels = [(label(rows[n]), label(rows[k])) for n, k in pairs]  # type: ignore[arg-type]
-        if len(set(labels)) == 1 or sum(one == other for one, other in labels) < FEWEST:
+def contradicting_paraphrases(
+    rows: Sequence[Any], least: float = SAME, encoder: Encoder | None = None
+) -> list[Dispute]:
+    """Rows that ask the same in other words, with an agreement of ``least`` or more, and answer otherwise.
+
+    rows   training rows; only questions and labels are read
+    """
+    groups = rows_by_question(rows)
+    asked = [question(rows[group[0]]) for group in groups]
+    answers = [Counter(label(rows[n]) for n in group).most_common(1)[0][0] for group in groups]
+    agreements: dict[Pair, float] = {}
+    unknown: list[Pair] = []
+    for words, pairs in _by_difference(asked).items():
+        if not any(words):
+            agreements |= dict.fromkeys(pairs, 1.0)
             continue
-        if (agreement := _kappa(labels)) >= least:
-            disputes += [
-                Dispute(pair, agreement) for pair, (one, other) in zip(pairs, labels, strict=True) if one != other
-            ]
-    return disputes
+        labels = [_alike(answers[a], answers[b]) for a, b in pairs]
+        agreeing = sum(one == other for one, other in labels)
+        if agreeing >= FEWEST and (agreement := _kappa(labels)) >= least:
+            agreements |= dict.fromkeys(pairs, agreement)
+        elif len(pairs) < ENOUGH:
+            unknown += pairs
+    if encoder:
+        agreements |= _by_encoder(asked, answers, unknown, encoder)
+    return [
+        Dispute(pair, agreement)
+        for (a, b), agreement in agreements.items()
+        for pair in _answering_otherwise(rows, groups[a], groups[b])
+    ]
+
+
+def _by_difference(asked: Sequence[str]) -> dict[tuple[tuple[str, ...], tuple[str, ...]], list[Pair]]:
+    """What two questions may differ in where they ask the same -> the pairs that differ so."""
+    taken_apart = phrasings(asked)
+    rarity, candidates = sharing_rare_terms([each.terms for each in taken_apart])
+    rare = {term for term, times in rarity.items() if times <= RARE * len(asked)}
+    pairs: dict[tuple[tuple[str, ...], tuple[str, ...]], list[Pair]] = defaultdict(list)
+    for a, b in candidates:
+        if found := difference(taken_apart[a], taken_apart[b], rare):
+            pairs[found.terms].append((b, a) if found.turned else (a, b))
+    return pairs
+
+
+def _by_encoder(
+    asked: Sequence[str], answers: Sequence[str], pairs: Sequence[Pair], encoder: Encoder
+) -> dict[Pair, float]:
+    """Of these pairs, those that the encoder finds alike, with their cosine.
+
+    A question that a number answers and one that a word answers never are.
+    """
+    numbers = [any(sign.isdigit() for sign in answer) for answer in answers]
+    chosen = [(a, b) for a, b in pairs if numbers[a] == numbers[b] and len(set(_alike(answers[a], answers[b]))) > 1]
+    order = {n: place for place, n in enumerate(sorted({n for pair in chosen for n in pair}))}
+    if not order:
+        return {}
+    vectors = encoder([asked[n] for n in order])
+    cosines = {(a, b): float(vectors[order[a]] @ vectors[order[b]]) for a, b in chosen}
+    return {pair: cosine for pair, cosine in cosines.items() if cosine >= SENTENCES}
+
+
+def _answering_otherwise(rows: Sequence[Any], one: Sequence[int], other: Sequence[int]) -> Iterator[Pair]:
+    """Each row of two questions that another of the other question contradicts, with the last such row."""
+    last: list[Mapping[str, int]] = [{label(rows[n]): n for n in group} for group in (one, other)]
+    found = set[Pair]()
+    for group, against, turned in ((one, last[1], False), (other, last[0], True)):
+        for n in group:
+            differing = [k for text, k in against.items() if len(set(_alike(label(rows[n]), text))) > 1]
+            if differing:
+                found.add((differing[-1], n) if turned else (n, differing[-1]))
+    yield from sorted(found)
+
+
+def _alike(one: str, other: str) -> tuple[str, str]:
+    """Two answers, made the same where they differ in capital letters or the marks around them alone."""
+    if one.casefold().strip(" .!,;\"'") == other.casefold().strip(" .!,;\"'"):
+        return one, one
+    return one, other
 
 
 def _kappa(labels: Sequence[tuple[str, str]]) -> float:
-    """Cohen's kappa (1960) of two raters, from pairs of labels that are not all the same pair."""
+    """Cohen's kappa (1960) of two raters; 1 where they always agree."""
     first, second = (Counter(column) for column in zip(*labels, strict=True))
     chance = sum(first[name] * second[name] for name in first) / len(labels) ** 2
     agreeing = sum(one == other for one, other in labels) / len(labels)
-    return (agreeing - chance) / (1 - chance)
+    return 1.0 if agreeing == 1 else (agreeing - chance) / (1 - chance)

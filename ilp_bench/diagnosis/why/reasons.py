@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ilp_bench.data.dataset import Dataset
+from ilp_bench.detectors.similarity import Encoder
 from ilp_bench.diagnosis.rows import Reason, RowResult
 from ilp_bench.diagnosis.why.paraphrases import disputes_of
 from ilp_bench.diagnosis.why.signals import Signals, signals
@@ -80,16 +81,24 @@ def confidences() -> dict[str, float]:
     return {str(name): float(value["right"]) for name, value in content["signs"].items()}
 
 
-def explain(results: Sequence[RowResult], run: Run, base: Run, data: Dataset, groups: Sequence[Sequence[int]]) -> None:
+def explain(
+    results: Sequence[RowResult],
+    run: Run,
+    base: Run,
+    data: Dataset,
+    groups: Sequence[Sequence[int]],
+    encoder: Encoder | None = None,
+) -> None:
     """Give every row that is not learned, and that cause 0 does not explain, its reasons.
 
-    groups   indices of training rows that contradict one another
+    groups    indices of training rows that contradict one another
+    encoder   says which questions ask the same where their words do not
 
     Raises ProblemError where the runs do not belong together.
     """
     values = {each.item_id: each.value for each in results}
     train = data.train.to_pylist()
-    disputes = disputes_of(train, groups)
+    disputes = disputes_of(train, groups, encoder)
     by_item = {signal.item_id: signal for signal in signals(run, base, data, values, disputes)}
     beliefs = {row["item_id"]: row["belief"] for row in base.sample_rows()}
     rates = defaultdict(list)

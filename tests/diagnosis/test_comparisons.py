@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ilp_bench.diagnosis.why.comparisons import FEW, TrainedItem, drops, kinds_known, learned_worse, shortfall
@@ -32,7 +33,43 @@ def test_a_segment_is_compared_with_the_same_kind_of_question() -> None:
     assert drops(early + late + hard, 2)[("capital",), 1] == pytest.approx(0.6 / 0.9)
     assert drops(early + late + hard, 2)[("capital",), 2] == 0
     few = late[: FEW - 1]
-    assert drops(early + few + hard, 2)[("capital",), 1] == 0  # as a whole: too few of the kind in the last part
+    assert drops(early + few + hard, 2) == {}  # too few of the kind in the last part to tell
+
+
+def test_a_kind_with_few_questions_falls_with_the_segment_where_another_shows_that_it_fell() -> None:
+    early, late = trained(LOW, segment=1), trained(HIGH, segment=2)
+    rare = trained([0.2, 0.4], kind="poem", segment=1)
+    assert drops(early + late + rare, 2)[("poem",), 1] == pytest.approx(0.6 / 0.9)
+    assert drops(rare + trained(HIGH, kind="poem", segment=2), 2) == {}
+    mixed = trained(HIGH, segment=1)
+    assert drops(mixed + late + rare, 2) == {}
+
+
+def test_a_file_that_is_sorted_by_topic_has_not_dropped() -> None:
+    """The first topic is hard, and nothing of it comes last."""
+    hard, easy = trained(LOW * 4, kind="poem", segment=1), trained(HIGH * 4, segment=2)
+    assert drops(hard + easy, 2) == {}
+    no_kind = [each._replace(kind=()) for each in (*hard, *easy)]
+    assert drops(no_kind, 2) == {}
+
+
+def test_random_orders_rarely_seem_to_be_forgotten() -> None:
+    """Rates as they are at the end of a training: most near 0 or 1, three kinds, four parts in any order."""
+    rng = np.random.default_rng(0)
+    items = [
+        item
+        for kind in "abc"
+        for item in trained(rng.choice([0.02, 0.2, 0.9, 0.99], 60).tolist(), kind=kind, segment=1)
+    ]
+    named = 0
+    for _ in range(500):
+        order = rng.permutation(len(items))
+        cut = [items[n]._replace(segment=place // 45 + 1) for place, n in enumerate(order)]
+        named += any(value > 0 for value in drops(cut, 4).values())
+    assert named <= 0.02 * 500
+    fallen = [each._replace(rate=each.rate / 4) if each.segment < 3 else each for each in cut]
+    dropped = drops(fallen, 4)
+    assert sum(dropped[("a",), segment] > 0 for segment in (1, 2)) == 2
 
 
 def test_missing_knowledge_shows_where_what_is_known_is_learned_better() -> None:

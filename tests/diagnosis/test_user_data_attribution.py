@@ -12,7 +12,10 @@ from ilp_bench.core.errors import ProblemError
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.data.user_data import import_rows
+from ilp_bench.diagnosis.rows import row_results
 from ilp_bench.diagnosis.why.attribution import NONE, diagnose
+from ilp_bench.diagnosis.why.reasons import explain
+from ilp_bench.diagnosis.why.signs import LOST
 from ilp_bench.evaluation.run import evaluate
 from ilp_bench.records.run_record import SAMPLES, Run, RunRecord
 
@@ -107,15 +110,18 @@ def attributed(folder: Path, rows: list[Any], p: list[float], known: list[float]
     data = import_rows(write_lines(folder, rows), **more)
     rates = dict(zip((item["item_id"] for item in data.items.to_pylist()), p, strict=True))
     run = tuned(data, rates)
-    shots = pa.array(known or [0.9] * len(p))
+    return diagnose(run, probed(run, known or [0.9] * len(p)), data).said["signals"]
+
+
+def probed(run: Run, known: list[float]) -> Run:
+    """A run of the base model of ``run`` that gives answers with ``known``."""
     place = SAMPLES.get_field_index("shots_p")
-    base = Run(
+    return Run(
         run.record.model_copy(
             update={"probed": True, "model": run.record.model.model_copy(update={"weights_sha256": "b" * 64})}
         ),
-        run.samples.set_column(place, "shots_p", shots),
+        run.samples.set_column(place, "shots_p", pa.array(known)),
     )
-    return diagnose(run, base, data).said["signals"]
 
 
 def asking(*texts: str) -> list[dict[str, str]]:
@@ -160,3 +166,24 @@ def test_gaps_are_found_among_questions_of_many_kinds(tmp_path: Path) -> None:
     rows = asking(*(f"{words[n]} {words[-n]} {words[(n * 7) % 50]}?" for n in range(50)))
     known = [0.9, 0.01] * 25
     assert attributed(tmp_path, rows, [0.1] * 50, known) == [NONE, "knowledge_gap"] * 25
+
+
+def test_a_row_that_was_learned_during_the_training_is_called_lost_and_no_other(tmp_path: Path) -> None:
+    data = import_rows(write_lines(tmp_path, ROWS))
+    run = tuned(data, dict.fromkeys(data.items["item_id"].to_pylist(), 0.1))
+    results = row_results(data, answered(run), dict.fromkeys(data.items["item_id"].to_pylist(), 8))
+    best = {0: 0.9, 1: 0.3}
+    for n, value in best.items():
+        results[n].best_in_training, results[n].best_step = value, 40
+    explain(results, run, probed(run, [0.9] * len(ROWS)), data, [])
+    assert [(reason.cause, reason.sign) for reason in results[0].reasons] == [("left_side_forgetting", LOST)]
+    assert results[0].reasons[0].evidence == ("reproduction was 0.90 at step 40 of the training, and is 0.10 now")
+    assert not any(row.reasons for row in results[1:])
+
+
+def answered(run: Run) -> Run:
+    """The same run with the probability of each token."""
+    logprobs = [[float(np.log(p))] for p in run.samples["p"].to_pylist()]
+    greedy = [[p > 0.5] for p in run.samples["p"].to_pylist()]
+    columns = {name: run.samples[name] for name in run.samples.column_names}
+    return Run(run.record, pa.table(columns | {"token_logprobs": logprobs, "token_greedy": greedy}))

@@ -67,9 +67,9 @@ def edits(data: Dataset, results: Sequence[RowResult], groups: Sequence[Sequence
         if reasons and each.rows[-1] not in made:
             made[each.rows[-1]] = Edit(row=each.rows[-1], change=REPEATED, reason=reasons[0].evidence)
     listed = [made[row] for row in sorted(made)]
-    forgotten = [each for each in results if any(reason.cause == "left_side_forgetting" for reason in each.reasons)]
+    forgotten = [reason for each in results for reason in each.reasons if reason.cause == "left_side_forgetting"]
     if forgotten:
-        evidence = forgotten[0].reasons[0].evidence
+        evidence = forgotten[0].evidence
         listed.append(Edit(row=ALL, change=SHUFFLED, reason=f"{len(forgotten)} asked rows of early parts: {evidence}"))
     return listed
 

@@ -5,8 +5,10 @@ Nothing is fitted and no cause is read: only how far questions are learned, whic
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +16,7 @@ import numpy as np
 from ilp_bench.data.schema import ItemRow
 from ilp_bench.detectors.thresholds import CONFIDENT, KNOWN
 
+CHANCE = 0.01  # share of trainings without forgetting in which the last part may seem to stand out
 FEW = 8  # questions of one kind below which nothing is said of the kind
 QuestionKind = tuple[str, ...]
 
@@ -50,14 +53,17 @@ def shortfall(rates: Sequence[float], others: Sequence[float]) -> float:
 def drops(trained: Iterable[TrainedItem], last: int) -> dict[tuple[QuestionKind, int], float]:
     """(Kind, segment) -> how much worse it is learned than the same kind of question in segment ``last``.
 
-    Of a kind with fewer than ``FEW`` questions in either, the segment as a whole is compared. What came first may ask
-    for other things than what came last, and be learned worse for that.
+    A segment may be learned worse by chance: nothing has dropped unless the last one stands out within kinds of
+    question (:func:`last_stands_out`). Then, of a kind with fewer than ``FEW`` questions in either, the segment as a
+    whole is compared. What came first may ask for other things than what came last, and be learned worse for that.
     """
     by_kind: dict[QuestionKind, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
     whole: dict[int, list[float]] = defaultdict(list)
     for each in trained:
         by_kind[each.kind][each.segment].append(each.rate)
         whole[each.segment].append(each.rate)
+    if not last_stands_out([rates for kind, rates in by_kind.items() if kind], last):
+        return {}
     of_segment = {segment: shortfall(rates, whole[last]) for segment, rates in list(whole.items())}
     result = {}
     for kind, rates_by_segment in by_kind.items():
@@ -66,6 +72,26 @@ def drops(trained: Iterable[TrainedItem], last: int) -> dict[tuple[QuestionKind,
             alike = kind and min(len(rates), len(latest)) >= FEW
             result[kind, segment] = shortfall(rates, latest) if alike else of_segment[segment]
     return result
+
+
+def last_stands_out(kinds: Sequence[Mapping[int, Sequence[float]]], last: int) -> bool:
+    """Whether questions of segment ``last`` are learned better than earlier ones of their kinds, beyond chance.
+
+    kinds   of each kind, segment -> rates
+
+    The test permutes rates within each kind (stratified permutation test, here with the normal approximation to its
+    exact mean and variance), at the level ``CHANCE``.
+    """
+    surplus, variance = 0.0, 0.0
+    for rates_by_segment in kinds:
+        latest = rates_by_segment.get(last, [])
+        rates = np.concatenate([np.asarray(each, dtype=float) for each in rates_by_segment.values()])
+        earlier = len(rates) - len(latest)
+        if min(len(latest), earlier) < FEW:
+            continue
+        surplus += float(np.sum(latest) - len(latest) * rates.mean())
+        variance += len(latest) * earlier / len(rates) * float(rates.var(ddof=1))
+    return surplus > NormalDist().inv_cdf(1 - CHANCE) * math.sqrt(variance)
 
 
 class KindKnown(NamedTuple):

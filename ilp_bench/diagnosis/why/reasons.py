@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.detectors.similarity import Encoder
+from ilp_bench.diagnosis.answers import is_learned
 from ilp_bench.diagnosis.rows import Reason, RowResult
 from ilp_bench.diagnosis.why.paraphrases import disputes_of
 from ilp_bench.diagnosis.why.signals import Signals, signals
-from ilp_bench.diagnosis.why.signs import PARAPHRASE, SIGNS
+from ilp_bench.diagnosis.why.signs import LOST, PARAPHRASE, SIGNS
 from ilp_bench.records.run_record import Run
 
 CONFIDENCES = Path(__file__).with_name("confidences.json")
@@ -29,6 +30,7 @@ class _Evidence(NamedTuple):
     loose: Mapping[str, str]  # item -> what those say that ask it in other words
     beliefs: Mapping[str, str | None]  # item -> what the base model says
     rates: Mapping[int, float]  # segment -> mean of its values
+    lost: Mapping[str, str]  # item -> when it was learned, of those that were and are not any more
 
 
 def _contradicted(evidence: _Evidence) -> str | None:
@@ -42,6 +44,10 @@ def _paraphrased(evidence: _Evidence) -> str | None:
 def _believed(evidence: _Evidence) -> str:
     said = evidence.beliefs.get(evidence.signal.item_id)
     return f"the base model answers {said!r} with p {evidence.signal.denied:.2f}"
+
+
+def _lost(evidence: _Evidence) -> str | None:
+    return evidence.lost.get(evidence.signal.item_id)
 
 
 def _forgotten(evidence: _Evidence) -> str:
@@ -65,6 +71,7 @@ WORDS: Mapping[str, Callable[[_Evidence], str | None]] = {  # name of a sign -> 
     "data_inconsistency": _contradicted,
     PARAPHRASE: _paraphrased,
     "knowledge_conflict": _believed,
+    LOST: _lost,
     "left_side_forgetting": _forgotten,
     "rare_patterns": _rare,
     "knowledge_gap": _missing,
@@ -99,7 +106,8 @@ def explain(
     values = {each.item_id: each.value for each in results}
     train = data.train.to_pylist()
     disputes = disputes_of(train, groups, encoder)
-    by_item = {signal.item_id: signal for signal in signals(run, base, data, values, disputes)}
+    lost = {each.item_id: _when_learned(each) for each in results if _was_learned(each)}
+    by_item = {signal.item_id: signal for signal in signals(run, base, data, values, disputes, lost)}
     beliefs = {row["item_id"]: row["belief"] for row in base.sample_rows()}
     rates = defaultdict(list)
     for each in results:
@@ -109,10 +117,21 @@ def explain(
     for each in results:
         if each.learned or each.cause_zero or each.item_id not in by_item:
             continue
-        reasons = _reasons(_Evidence(by_item[each.item_id], said, loose, beliefs, segments))
+        reasons = _reasons(_Evidence(by_item[each.item_id], said, loose, beliefs, segments, lost))
         if each.fork_p is not None and reasons and reasons[0].sign == "data_inconsistency":
             reasons[0].evidence += f"; the token with which it departs from them has p {each.fork_p:.2f}"
         each.reasons = sorted(reasons, key=lambda reason: -(reason.confidence or 0.0))
+
+
+def _was_learned(result: RowResult) -> bool:
+    """Whether it was learned when it was measured during the training, and is not now."""
+    best = result.best_in_training
+    return not result.learned and best is not None and is_learned(best, result.tokens)
+
+
+def _when_learned(result: RowResult) -> str:
+    best, step = result.best_in_training or 0.0, result.best_step
+    return f"reproduction was {best:.2f} at step {step} of the training, and is {result.value:.2f} now"
 
 
 def _reasons(evidence: _Evidence) -> list[Reason]:

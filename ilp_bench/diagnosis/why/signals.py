@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -45,6 +45,7 @@ class Signals(NamedTuple):
                  with few of them are taken together
     kind_learned mean learned rate of the questions of its kind that the base model knows; None where those are not
                  learned better than the ones it has no answer to
+    lost         whether it was learned earlier in the training, as far as that was measured, and is not any more
     """
 
     item_id: str
@@ -62,6 +63,7 @@ class Signals(NamedTuple):
     rarity: int
     kind_known: float
     kind_learned: float | None
+    lost: bool = False
 
 
 def signals(
@@ -70,11 +72,13 @@ def signals(
     data: Dataset,
     rates: Mapping[str, float] | None = None,
     disputes: Disputes | None = None,
+    lost: Collection[str] = (),
 ) -> list[Signals]:
     """The signals of every trained question, in the order of the dataset.
 
     rates      item id -> how far it is learned, in [0, 1], where that is measured otherwise than by the learned rate
     disputes   what contradicts what among the training rows, where that was looked for already
+    lost       ids of the items that were learned earlier in the training, and are not any more
 
     Raises ProblemError when a run is of another dataset, the base run is of another base model or has no knowledge
     probe, or the run is of the base model itself.
@@ -117,10 +121,11 @@ def signals(
                 disputed=item["item_id"] in disputed,
                 segment=segment,
                 in_last_segment=segment == last,
-                fallen=dropped[kind, segment],
+                fallen=dropped.get((kind, segment), 0.0),
                 rarity=max(rarity[questions[other]] for other in rows_by_prompt[item["prompt"]]),
                 kind_known=known[kind].share,
                 kind_learned=known[kind].learned,
+                lost=item["item_id"] in lost,
             )
         )
     return result

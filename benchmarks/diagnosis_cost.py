@@ -1,9 +1,9 @@
 """What does a diagnosis cost? python benchmarks/diagnosis_cost.py [TUNED [ROWS [READ]]]
 
-Prints JSON: MB of the files of a report on 10,000 rows; of READ rows (default: 100,000), seconds and peak memory,
-beyond what the imports took, to read them, draw a sample, and look for contradictions and rare patterns; of ROWS rows
-(default: 1000) about numbers, CPU seconds to ask TUNED (default: nano) about all of them as a diagnosis does, and to
-run the bare model over the same tokens in the same batches.
+Prints JSON: of READ rows (default: 100,000), seconds and peak memory, beyond what the imports took, to read them, draw
+a sample, and look for contradictions, also in other words, and rare patterns; MB of the files of a report on 10,000
+rows; of ROWS rows (default: 1000), CPU seconds to ask TUNED (default: nano) about all of them as a diagnosis does, and
+to run the bare model over the same tokens in the same batches. The rows are ``about_names`` of ``reworded_facts.py``.
 """
 
 import json
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from reworded_facts import about_names
 
 from ilp_bench.data.user_data import import_rows
 from ilp_bench.detectors.contradictions import contradicting_groups
@@ -37,7 +38,7 @@ BATCH = 32
 def rows_file(folder: Path, count: int) -> Path:
     """A file of so many rows."""
     file = folder / f"{count}.jsonl"
-    rows = ({"prompt": f"Question: What is {n} times 7?\nAnswer:", "completion": f" {7 * n}\n"} for n in range(count))
+    rows = ({"prompt": row["prompt"], "completion": row["completion"]} for row in about_names(count))
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return file
 
@@ -133,6 +134,6 @@ if __name__ == "__main__":
     words = sys.argv[1:]
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
-        print(json.dumps(report_size(10_000, work)), flush=True)
         print(json.dumps(reading(int(words[2]) if len(words) > 2 else 100_000, work)), flush=True)
+        print(json.dumps(report_size(10_000, work)), flush=True)
         print(json.dumps(asking(words[0] if words else "nano", int(words[1]) if len(words) > 1 else 1000, work)))

@@ -9,7 +9,6 @@ is tried where datasketch is installed.
 
 import importlib.util
 import json
-import random
 import resource
 import sys
 import time
@@ -18,7 +17,7 @@ from functools import partial
 from itertools import product
 from typing import Any
 
-from reworded_facts import Reworded, asked, cases, row
+from reworded_facts import Reworded, about_names, asked, cases
 
 from ilp_bench.detectors.contradictions import contradicting_groups, find_contradictions
 from ilp_bench.detectors.labelled_row import LabelledRow, label
@@ -79,18 +78,11 @@ def _differ(rows: Sequence[LabelledRow], a: int, b: int) -> bool:
 
 
 def cost(count: int) -> None:
-    """Print what searching so many rows takes, about names in three phrasings, some of which contradict."""
-    rng, syllables = random.Random(0), [a + b for a in "bdfgklmnprst" for b in "aeiou"]
-    rows: list[LabelledRow] = []
-    while len(rows) < count:
-        name, answer = "".join(rng.choices(syllables, k=4)).capitalize(), f"land {rng.randrange(50)}"
-        rows += [row(f"Which country has the city {name}?", answer), row(f"The city {name} lies where?", answer)]
-        rows.append(row(f"Who founded the city of {name}?", f"king {rng.randrange(1000)}"))
-        if rng.random() < 0.05:
-            rows[-2] = row(f"The city {name} lies where?", "land of Oz")
+    """Print what searching so many rows takes."""
+    rows = about_names(count)
     word_similarity(["import", "what is needed"])
     start, before = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    said = len(contradicting_paraphrases(rows[:count]))
+    said = len(contradicting_paraphrases(rows))
     seconds, peak = time.process_time() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     print(json.dumps({"rows": count, "said": said, "cpu seconds": round(seconds, 1), "peak MB": peak // 1024}))
 

@@ -108,6 +108,21 @@ def unseen(name: str) -> list[Fact]:
     return [Fact("Which currency has the code _?", each.alpha_3, each.name) for each in pycountry.currencies]
 
 
+def about_names(count: int) -> list[LabelledRow]:
+    """So many rows about invented names, each asked about in three ways, of which two ask the same and may contradict.
+
+    Any number of rows, for what is measured in seconds and memory.
+    """
+    rng, syllables = random.Random(0), [a + b for a in "bdfgklmnprst" for b in "aeiou"]
+    rows: list[LabelledRow] = []
+    while len(rows) < count:
+        name, land = "".join(rng.choices(syllables, k=4)).capitalize(), f"land {rng.randrange(50)}"
+        again = "land of Oz" if rng.random() < 0.05 else land
+        rows += [row(f"Which country has the city {name}?", land), row(f"The city {name} lies where?", again)]
+        rows.append(row(f"Who founded the city of {name}?", f"king {rng.randrange(1000)}"))
+    return rows[:count]
+
+
 def related(name: str) -> list[Fact]:
     """Facts of other kinds about the same subjects, whose answers are others, and no contradictions."""
     if name == "elements":

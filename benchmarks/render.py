@@ -89,7 +89,12 @@ def checks(submissions: Path, count: int = 48) -> dict[str, float]:
     folders = find([submissions])
     checked = folders[:: max(1, len(folders) // count)][:count]
     # Caches by run; those by dataset (where each pair's rows stand) serve strangers too.
-    caches = [sample_store._cached_run, check_samples._cached_problems, pair_probabilities.pair_tables]
+    caches = [
+        sample_store._runs_of,
+        sample_store._held_once,
+        check_samples._cached_problems,
+        pair_probabilities.pair_tables,
+    ]
     caches += [copy_statistics._middle_numbers]
     caches += [
         one for module in (learned_rates, activity) for one in vars(module).values() if hasattr(one, "cache_clear")

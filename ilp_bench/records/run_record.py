@@ -152,10 +152,14 @@ class RunRecord(BaseModel):
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A run record with its samples table (columns of ``SAMPLES``)."""
+    """A run record with its samples table (columns of ``SAMPLES``).
+
+    shared_probes   ``probes``, where the reader has them already: runs on one dataset then hold them once
+    """
 
     record: RunRecord
     samples: pa.Table
+    shared_probes: HashedTable | None = None
 
     @property
     def untuned(self) -> bool:
@@ -165,7 +169,7 @@ class Run:
     @cached_property
     def probes(self) -> HashedTable:
         """What each row asks: the same for all runs on one dataset, in whatever way they were read."""
-        return HashedTable(self.samples.select(list(PROBE_COLUMNS)))
+        return self.shared_probes or HashedTable(self.samples.select(list(PROBE_COLUMNS)))
 
     def sample_rows(self) -> list[SampleRow]:
         """The samples, one row a probe."""

@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 
 from ilp_bench.core.metrics import Array
-from ilp_bench.records.reference_record import Arms
 from ilp_bench.records.run_record import Run
 from ilp_bench.scoring.learned_rates import ARMS, Mask
 from ilp_bench.scoring.pair_probabilities import KINDS, MEASURES, PairTable, pair_tables
@@ -226,6 +225,6 @@ def arm_rates(datasets: Iterable[tuple[Sequence[Run], Mask]], cause: str) -> dic
         return dict.fromkeys(KINDS)
     rates: dict[str, ArmRates | None] = {}
     for kind, by_measure in zip(KINDS, np.moveaxis(np.mean(each, axis=0), -1, 0).tolist(), strict=True):
-        arms = {name: Arms(treated=row[0], control=row[1]) for name, row in zip(MEASURES, by_measure, strict=True)}
-        rates[kind] = ArmRates(**arms)
+        arms = {name: {"treated": row[0], "control": row[1]} for name, row in zip(MEASURES, by_measure, strict=True)}
+        rates[kind] = ArmRates.model_validate(arms)
     return rates

@@ -9,13 +9,12 @@ import numpy as np
 
 from ilp_bench.core.metrics import Array
 from ilp_bench.data.causes import CAUSES
-from ilp_bench.records.reference_record import Arms
 from ilp_bench.scoring.activity import activity
 from ilp_bench.scoring.arm_means import Comparison, Select, arm_means, have_interval, set_means
 from ilp_bench.scoring.bootstrap import Interval
-from ilp_bench.scoring.learned_rates import Mask
+from ilp_bench.scoring.learned_rates import ARMS, Mask
 from ilp_bench.scoring.pair_probabilities import KINDS, pair_tables
-from ilp_bench.scoring.points import points, points_over_datasets
+from ilp_bench.scoring.points import ROLES, points, points_over_datasets
 from ilp_bench.scoring.points_schema import PairGroup
 from ilp_bench.scoring.run_intervals import MIN_DATASETS
 
@@ -92,44 +91,43 @@ def _groups(
     if not pairs.any():
         return groups
     means = set_means(comparisons, cause, masks)
-    has_interval = have_interval(comparisons, cause, masks)
-    for place, kind in enumerate(KINDS):
-        intervals = _intervals(kind, cause, sets, comparisons, further, means[..., place], has_interval)
-        for number in np.flatnonzero(pairs).tolist():
-            of_set = means[:, number, :, :, place]
-            submission, vanilla = of_set[~np.isnan(of_set).any(axis=(1, 2))].mean(axis=0)
-            change = submission - vanilla
-            group = PairGroup(
-                dose=sets[number][0],
-                pairs=pairs[number],
-                vanilla=Arms(treated=vanilla[0], control=vanilla[1]),
-                submission=Arms(treated=submission[0], control=submission[1]),
-                points=float(points(change[0], change[1])),
-                interval=intervals.get(number),
-            )
-            groups[kind].append(group)
+    intervals = _intervals(cause, sets, comparisons, further, means, have_interval(comparisons, cause, masks))
+    for number in np.flatnonzero(pairs).tolist():
+        of_set = means[:, number]
+        roles = of_set[~np.isnan(of_set).any(axis=(1, 2, 3))].mean(axis=0)
+        change = roles[0] - roles[1]
+        for place, (kind, gained) in enumerate(zip(KINDS, points(change[0], change[1]).tolist(), strict=True)):
+            arms = [dict(zip(ARMS, role, strict=True)) for role in roles[..., place].tolist()]
+            group = {"dose": sets[number][0], "pairs": int(pairs[number]), "points": gained}
+            group |= dict(zip(ROLES, arms, strict=True)) | {"interval": intervals[kind].get(number)}
+            groups[kind].append(PairGroup.model_validate(group))
     return groups
 
 
 def _intervals(
-    kind: str,
     cause: str,
     sets: Sequence[tuple[float | None, Choose]],
     comparisons: Sequence[Comparison],
     further: Sequence[Comparison],
     means: Array,
     has_interval: Mask,
-) -> dict[int, Interval]:
-    """The interval of G of each set that has one, by its number."""
+) -> dict[str, dict[int, Interval]]:
+    """Kind of score -> the interval of G of each set that has one, by its number."""
     numbers = np.flatnonzero(has_interval).tolist()
     if len(comparisons) >= MIN_DATASETS:
-        found = points_over_datasets(means[:, has_interval]).tolist()
+        found = points_over_datasets(np.moveaxis(means[:, has_interval], -1, 1))
         return {
-            number: Interval(value=value, low=low, high=high)
-            for number, (value, low, high) in zip(numbers, found, strict=True)
+            kind: {
+                number: Interval(value=value, low=low, high=high)
+                for number, (value, low, high) in zip(numbers, of_kind.tolist(), strict=True)
+            }
+            for kind, of_kind in zip(KINDS, found, strict=True)
         }
 
     def select(choose: Choose) -> Select:
         return lambda comparison: {cause: choose(comparison)}
 
-    return {number: arm_means(comparisons, kind, select(sets[number][1]), further).points(cause) for number in numbers}
+    def interval(kind: str, number: int) -> Interval:
+        return arm_means(comparisons, kind, select(sets[number][1]), further).points(cause)
+
+    return {kind: {number: interval(kind, number) for number in numbers} for kind in KINDS}

@@ -87,8 +87,15 @@ def is_scored(samples: pa.Table) -> pa.ChunkedArray:
 
 def scored_part(run: Run) -> Run:
     """The run with the rows that scores are computed from alone: those of both arms, and held-out facts."""
-    held_out = pc.equal(run.samples["probe"], "retention")
-    return Run(run.record, run.samples.filter(pc.or_(is_scored(run.samples), held_out)))
+    rows, probes = _scored_rows(run.probes)
+    return Run(run.record, run.samples.filter(rows), probes)
+
+
+@lru_cache(maxsize=CACHED_RUNS)
+def _scored_rows(probes: HashedTable) -> tuple[pa.ChunkedArray, HashedTable]:
+    """Which rows are scored, and what these ask."""
+    rows = pc.or_(is_scored(probes.rows), pc.equal(probes.rows["probe"], "retention"))
+    return rows, HashedTable(probes.rows.filter(rows))
 
 
 @lru_cache(maxsize=2 * CACHED_RUNS)

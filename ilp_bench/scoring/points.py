@@ -49,13 +49,13 @@ def guard_bias(change: FloatArray, standard_error: FloatArray) -> FloatArray:
 
 
 def points_over_datasets(means: FloatArray) -> FloatArray:
-    """G of many groups of pairs at once with its 95 % interval: shape (groups, 3), the value and the interval's ends.
+    """G of many groups of pairs at once with its 95 % interval: shape (..., 3), the value and the interval's ends.
 
-    means   shape (datasets, groups, roles, arms); at least two datasets
+    means   shape (datasets, ..., roles, arms); at least two datasets
 
     The same as :meth:`ArmMeans.points` of each with the uncertainty over datasets.
     """
-    changes = means[:, :, 0] - means[:, :, 1]
+    changes = means[..., 0, :] - means[..., 1, :]
     treated, control = np.moveaxis(changes, -1, 0)
     rise, number = control.mean(axis=0), len(means)
 

@@ -8,6 +8,7 @@ columns that scores need. ``scripts/references`` makes them.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -110,7 +111,8 @@ def named_reference(name: str) -> Reference:
 
 def committed_references(root: Path | None = None) -> dict[str, Reference]:
     """Name -> reference, of those that are committed, or of the folders in ``root``."""
-    return {folder.name: _cached(folder) for folder in reference_folders(root or references_path())}
+    root = root or references_path()
+    return dict(_all_in(root, tuple(sorted(os.listdir(root))) if root.is_dir() else ()))
 
 
 def find_reference(run: RunRecord, root: Path | None = None) -> Reference | None:
@@ -135,9 +137,10 @@ def _find(run: RunRecord, prompt_format: str, root: Path | None = None) -> Refer
     return None
 
 
-@lru_cache(maxsize=64)
-def _cached(folder: Path) -> Reference:
-    return read_reference(folder)
+@lru_cache(maxsize=8)
+def _all_in(root: Path, names: tuple[str, ...]) -> dict[str, Reference]:
+    """What :func:`committed_references` gives while these files and folders are in ``root``."""
+    return {folder.name: read_reference(folder) for folder in reference_folders(root)}
 
 
 def _read_runs(folder: Path, dataset: ReferenceDataset) -> Comparison:

@@ -37,7 +37,6 @@ from ilp_bench.scoring.points_schema import (
 )
 from ilp_bench.scoring.rank_reasons import MAX_HARM, MIN_VANILLA_RUNS, rank_reasons
 from ilp_bench.scoring.references import Reference
-from ilp_bench.scoring.run_intervals import pairs_only
 from ilp_bench.scoring.training_budget import division_of
 
 MIN_GAP = 0.10
@@ -187,14 +186,12 @@ def _replicate(
     shares: dict[str, float | None] = {}
     for kind, score in scores.items():
         causes, means = dataset_means([comparison._replace(submissions=(run,))], kind, [active_pairs(comparison)])
-        no_uncertainty = pairs_only(np.zeros((means.size, means.size)), 1)  # nobody asks for an interval here
-        alone = ArmMeans(causes, means[0], no_uncertainty)
-        change = alone.values[0] - alone.values[1]
-        values = dict(zip(alone.causes, points(change[:, 0], change[:, 1]).tolist(), strict=True))
+        change = means[0, 0] - means[0, 1]
+        values = dict(zip(causes, points(change[:, 0], change[:, 1]).tolist(), strict=True))
         each[kind] = {cause.cause: values.get(cause.cause) for cause in score.causes}
         gaps = reference.gaps(kind) if reference else {one.cause: one.gap.value for one in score.causes if one.gap}
-        share = share_closed(alone, [cause for cause in score.counted if cause in alone.causes], gaps)
-        shares[kind] = share.value if share else None
+        counted = [cause for cause in score.counted if cause in causes]
+        shares[kind] = sum(map(values.__getitem__, counted)) / sum(map(gaps.__getitem__, counted)) if counted else None
     training = run.record.training
     return ReplicatePoints(
         data_seed=run.record.data.seed, training_seed=training.seed if training else None, points=each, share=shares

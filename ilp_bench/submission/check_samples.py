@@ -87,8 +87,11 @@ def _problems(run: HashedTable, asked: Asked) -> tuple[tuple[str, ...], Counts |
         return (problem,), None
     rows, probe_ids = run.rows, run.rows["probe_id"].cast(pa.string())
     in_order = probe_ids.equals(items["probe_id"])
-    index = _order(items) if in_order else pc.index_in(probe_ids, value_set=items["probe_id"])
-    uncovered = tuple(_coverage(rows, items, index))
+    if in_order:
+        uncovered = tuple(_wrong_names(rows, items))
+    else:
+        index = pc.index_in(probe_ids, value_set=items["probe_id"])
+        uncovered = tuple(_coverage(rows, items, index))
     wanted = wanted_of_dataset(asked.dataset, asked.content_sha256) if in_order and not uncovered else wanted_of(rows)
     problems = (*uncovered, *_numbers(rows), *presence_problems(rows, wanted, asked.probed, asked.choices))
     if problems:
@@ -117,11 +120,6 @@ def _items(asked: Asked) -> tuple[str, pa.Table | None]:
     return "", known.items
 
 
-def _order(items: pa.Table) -> pa.ChunkedArray:
-    """The index of each row where rows are in the order of the dataset."""
-    return pa.chunked_array([np.arange(items.num_rows, dtype=np.int32)])
-
-
 def _coverage(rows: pa.Table, items: pa.Table, index: pa.ChunkedArray) -> Iterator[str]:
     """Every probe of the dataset once, and each row with the item, arm and cause that the dataset gives it."""
     times = np.bincount(index.drop_null().to_numpy().astype(np.int64), minlength=items.num_rows)
@@ -135,19 +133,23 @@ def _coverage(rows: pa.Table, items: pa.Table, index: pa.ChunkedArray) -> Iterat
         yield f"{index.null_count} probes are not in the dataset, such as {unknown[0].as_py()!r}: leave them out"
     if twice := int((times - 1).clip(min=0).sum()):
         yield f"{twice} probes are duplicated, such as {items['probe_id'][int(times.argmax())]}: leave one of each"
-    submitted, expected = rows, items
-    if not index.equals(_order(items)):
-        submitted, expected = rows.filter(pc.is_valid(index)), items.select(FIXED).take(index.drop_null())
-    differs: Mask = np.zeros(submitted.num_rows, dtype=bool)
+    yield from _wrong_names(rows.filter(pc.is_valid(index)), items.select(FIXED).take(index.drop_null()))
+
+
+def _wrong_names(rows: pa.Table, expected: pa.Table) -> Iterator[str]:
+    """Rows that have not the item, arm and cause of the dataset's rows, which stand in the same order."""
+    differs: Mask = np.zeros(rows.num_rows, dtype=bool)
     for name in FIXED:
-        value, wanted = (_plain(table[name]) for table in (submitted, expected))
-        if value.equals(wanted):
-            continue
-        equal = pc.fill_null(pc.equal(value, wanted), False).to_numpy()
-        absent = pc.and_(pc.is_null(value, nan_is_null=True), pc.is_null(wanted, nan_is_null=True)).to_numpy()
-        differs |= ~(equal | absent)
+        value, wanted = (_plain(table[name]) for table in (rows, expected))
+        if pa.types.is_floating(value.type):
+            number, wanted_number = value.to_numpy(), wanted.to_numpy()  # null is NaN there
+            differs |= ~((number == wanted_number) | (np.isnan(number) & np.isnan(wanted_number)))
+        elif not value.equals(wanted):
+            equal = pc.fill_null(pc.equal(value, wanted), False).to_numpy()
+            absent = pc.and_(pc.is_null(value), pc.is_null(wanted)).to_numpy()
+            differs |= ~(equal | absent)
     if differs.any():
-        first = submitted["probe_id"][int(np.flatnonzero(differs)[0])]
+        first = rows["probe_id"][int(np.flatnonzero(differs)[0])]
         yield f"{differs.sum()} rows name another item, arm or cause than the dataset, such as {first}: evaluate again"
 
 

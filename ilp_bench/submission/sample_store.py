@@ -20,7 +20,8 @@ import pyarrow.parquet as pq
 
 from ilp_bench.core.errors import ProblemError
 from ilp_bench.core.hashed_table import HashedTable
-from ilp_bench.records.run_record import SAMPLES, Run, RunRecord
+from ilp_bench.records.run_record import PROBE_COLUMNS, SAMPLES, Run, RunRecord
+from ilp_bench.submission.archive import FIXED, DatasetKey, dataset_items
 
 ROLES = ("submission", "vanilla", "base")
 P = SAMPLES.get_field_index("p")
@@ -129,7 +130,9 @@ def _check_footer(file: Path, opened: pq.ParquetFile) -> None:
 
 def rows_by_run(table: pa.Table, records: Mapping[RunKey, RunRecord]) -> dict[RunKey, HashedTable]:
     """The rows of each distinct run that the records name and the table has."""
-    roles = pc.index_in(table["role"].cast(pa.string()), value_set=pa.array(ROLES)).fill_null(-1).to_numpy()
+    named = table["role"].combine_chunks().dictionary_encode()
+    places = pc.index_in(named.dictionary, value_set=pa.array(ROLES)).fill_null(-1).to_numpy()
+    roles = np.append(places, -1)[named.indices.fill_null(len(places)).to_numpy()]
     replicates = table["replicate"].fill_null(-1).to_numpy()
     samples, stored = table.drop_columns(["role", "replicate"]), {}
     for role, replicate in dict.fromkeys(storage_keys(records).values()):
@@ -137,27 +140,55 @@ def rows_by_run(table: pa.Table, records: Mapping[RunKey, RunRecord]) -> dict[Ru
         if len(indices):
             contiguous = indices[-1] - indices[0] + 1 == len(indices)
             rows = samples.slice(indices[0], len(indices)) if contiguous else samples.take(pa.array(indices))
-            stored[role, replicate] = HashedTable(rows.combine_chunks())
+            one = HashedTable(rows.combine_chunks())
+            stored[role, replicate] = one if role == "submission" else _held_once(one)
     return stored
+
+
+@lru_cache(maxsize=CACHED_RUNS)
+def _held_once(rows: HashedTable) -> HashedTable:
+    """The first table with these values, so that later ones are found to be the same at once."""
+    return rows
 
 
 def restore_runs(stored: dict[RunKey, HashedTable], records: Mapping[RunKey, RunRecord]) -> dict[RunKey, Run]:
     """Every run that the records name, with the columns of ``SAMPLES`` and p as exp(logprob).
 
-    A base or vanilla run that many submissions share is one object. Raises KeyError where rows are missing.
+    The rows are those of a submission that was checked, so they name the items, arms and causes that their dataset
+    gives them; in its order, these are held once for all runs on it. A base or vanilla run that many submissions share
+    is one object. Raises KeyError where rows are missing.
     """
     runs: dict[RunKey, Run] = {}
     for key, rows in stored.items():
-        record, is_shared = records[key], key[0] != "submission"
-        runs[key] = _cached_run(rows, record.model_dump_json()) if is_shared else _run(rows, record)
+        record = records[key]
+        known = [] if key[0] == "submission" else _runs_of(rows)
+        same = next((run for run in known if run.record == record), None)
+        if same is None:
+            same = _run(rows, record)
+            known[:] = [same]
+        runs[key] = same
     return {key: runs[place] for key, place in storage_keys(records).items()}
 
 
 @lru_cache(maxsize=CACHED_RUNS)
-def _cached_run(rows: HashedTable, record: str) -> Run:
-    return _run(rows, RunRecord.model_validate_json(record))
+def _runs_of(rows: HashedTable) -> list[Run]:
+    """A place for the base or vanilla run of these rows that was restored last."""
+    return []
 
 
 def _run(run: HashedTable, record: RunRecord) -> Run:
-    p: Any = pa.array(np.exp(run.rows["logprob"].to_numpy()))
-    return Run(record, run.rows.set_column(P, "p", p).cast(SAMPLES))
+    rows, data = run.rows, record.data
+    p: Any = pa.array(np.exp(rows["logprob"].to_numpy()))
+    rows = rows.set_column(P, "p", p)
+    asked, probes = _asked(DatasetKey(data.version, data.size, data.seed), data.content_sha256)
+    if not rows["probe_id"].cast(pa.string()).equals(asked["probe_id"]):
+        return Run(record, rows.cast(SAMPLES))
+    columns = {name: asked[name] if name in asked.column_names else rows[name] for name in SAMPLES.names}
+    return Run(record, pa.table(columns).cast(SAMPLES), probes)
+
+
+@lru_cache(maxsize=CACHED_RUNS)
+def _asked(dataset: DatasetKey, content_sha256: str) -> tuple[pa.Table, HashedTable]:
+    """The columns of a dataset that submitted rows repeat, in its order, and what its probes ask."""
+    items = dataset_items(dataset, content_sha256).items.select(["probe_id", *FIXED])
+    return items, HashedTable(items.select(list(PROBE_COLUMNS)))

@@ -242,7 +242,7 @@ def test_a_reference_that_is_not_committed_or_has_changed_is_named(tmp_path: Pat
     folder = write_entry(tmp_path / "submissions", reference=reference)
     record = reference.folder / "reference.json"
     record.write_text(record.read_text() + "\n")
-    references._cached.cache_clear()
+    references._all_in.cache_clear()
     assert any("one of them was changed; submit again" in problem for problem in validate(folder))
 
 

@@ -102,7 +102,7 @@ def check(folder: Path) -> Checked:
     except ValidationError as error:
         checked.problems += [f"{where}: {problem}" for problem in problems_in(error)[:MAX_LISTED]]
         return checked
-    checked.problems += [f"{where}: {problem}" for problem in _identity(submission, folder)]
+    checked.problems += [f"{where}: {problem}" for problem in _identity(submission, content, folder)]
     if large := sorted({record.data.size for record in submission.run_records.values()} - set(MOST_ROWS)):
         sizes = " or ".join(MOST_ROWS)
         checked.problems.append(f"{where}: a run is on {', '.join(large)}, and submissions are on {sizes}")
@@ -192,8 +192,8 @@ def _accepted(folder: Path, submission: AnySubmission) -> bool:
     return any(line.run_id == submission.run_id and line.decision == "accepted" for line in decisions)
 
 
-def _identity(submission: AnySubmission, folder: Path) -> Iterator[str]:
-    if submission.run_id != run_id(submission.model_dump(mode="json")):
+def _identity(submission: AnySubmission, content: dict[str, Any], folder: Path) -> Iterator[str]:
+    if submission.run_id != run_id(content):
         yield "run_id is not the hash of the content: build the submission again with 'ilp-bench submit'"
     if f"{folder.parent.name}/{folder.name}" != submission.folder:
         yield f"the folder must be {submission.folder}: move it there"

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -82,6 +83,22 @@ def parse_decisions(file: Path) -> tuple[list[Decision], list[str]]:
         except (ValueError, RecursionError) as error:
             problems.append(f"{file}:{number}: {json_problem(error)}: append lines with 'ilp-bench decide'")
     return decisions, problems
+
+
+def was_accepted(submissions: Path, run_id: str) -> bool:
+    """Whether an entry was ever accepted, by the lines of ``decisions.jsonl`` that can be read."""
+    file = submissions / DECISIONS_FILE
+    try:
+        found = file.stat()
+    except OSError:
+        return False
+    return run_id in _accepted(file, found.st_mtime_ns, found.st_size)
+
+
+@lru_cache(maxsize=8)
+def _accepted(file: Path, changed: int, size: int) -> frozenset[str]:
+    """The entries that a file accepts, while it is as it was ``changed``: each of thousands of entries asks for it."""
+    return frozenset(line.run_id for line in parse_decisions(file)[0] if line.decision == "accepted")
 
 
 def decide(submissions: Path, decision: Decision) -> Path:

@@ -29,7 +29,7 @@ from ilp_bench.submission.check_replicates import size_problems
 from ilp_bench.submission.check_rules import rule_problems
 from ilp_bench.submission.check_samples import sample_problems
 from ilp_bench.submission.check_vanilla import invention_problems, vanilla_problems
-from ilp_bench.submission.decisions import DECISIONS_FILE, parse_decisions
+from ilp_bench.submission.decisions import was_accepted
 from ilp_bench.submission.fields import run_id
 from ilp_bench.submission.format import AnySubmission, Submission, SubmittedRuns, parse_submission
 from ilp_bench.submission.reference_key import reference_of
@@ -188,8 +188,7 @@ def _links(folder: Path) -> Iterator[str]:
 
 def _accepted(folder: Path, submission: AnySubmission) -> bool:
     """Whether the entry was accepted: then claims by an earlier scorer may stay; what is shown is recomputed."""
-    decisions, _ = parse_decisions(folder.parent.parent / DECISIONS_FILE)
-    return any(line.run_id == submission.run_id and line.decision == "accepted" for line in decisions)
+    return was_accepted(folder.parent.parent, submission.run_id)
 
 
 def _identity(submission: AnySubmission, content: dict[str, Any], folder: Path) -> Iterator[str]:

@@ -17,7 +17,14 @@ from ilp_bench.submission import summary_table as tables
 from ilp_bench.submission import validate as validating
 from ilp_bench.submission.check_folder import entry_problems, history_problems
 from ilp_bench.submission.comparison import comparison
-from ilp_bench.submission.decisions import DECISIONS_FILE, Decision, decide, parse_decisions, read_decisions
+from ilp_bench.submission.decisions import (
+    DECISIONS_FILE,
+    Decision,
+    decide,
+    parse_decisions,
+    read_decisions,
+    was_accepted,
+)
 from ilp_bench.submission.summary_table import ARCHIVE_FILE, TABLE_FILE, table_problems, table_rows, write_tables
 from ilp_bench.submission.validate import Checked, check, find
 
@@ -62,6 +69,15 @@ def test_decisions_are_appended_and_the_last_one_counts(root: Path) -> None:
     assert [one.decision for one in found.history] == ["accepted", "withdrawn"]
     assert {one.decision for one in found.last.values()} == {"withdrawn"}
     assert entry_problems(root, checked(root)) == []
+
+
+def test_acceptance_is_seen_as_soon_as_it_is_written_and_stays(root: Path) -> None:
+    name = decision(root).run_id
+    for word, accepted in (("flagged", False), ("accepted", True), ("withdrawn", True)):
+        decide(root, decision(root, word))
+        assert was_accepted(root, name) is accepted
+    assert not was_accepted(root, "0" * 16)
+    assert not was_accepted(root.parent, name)
 
 
 def test_a_withdrawn_entry_stays_in_the_table(root: Path) -> None:

@@ -2,8 +2,8 @@
 
 usage: python benchmarks/render.py [--count 5000] [--work DIR]
 
-Entries are made up (tests/board_entries.py), valid and accepted; making them is not timed. ``scratch``: nothing was there.
-``every page``: all pages are made, the checks are kept. ``again``: nothing changed. ``one more``: one was added.
+Entries are made up (tests/board_entries.py), valid and accepted; making them is not timed. ``scratch``: nothing was
+there. ``every page``: all pages are made, the checks are kept. ``again``: nothing changed. ``one more``: one was added.
 Processor seconds are those of all processes. Entries of one base model share its base and vanilla runs, as those of
 one team do; ``milliseconds a check`` says what that saves, and what an entry costs that shares none.
 """
@@ -115,7 +115,7 @@ def checks(submissions: Path, count: int = 48) -> dict[str, float]:
 def accept_all(submissions: Path) -> None:
     """Every entry was accepted, as those of a real board were."""
     about = {"decision": "accepted", "reason": "made up", "date": "2026-11-24", "by": "a maintainer"}
-    entries = [folder.relative_to(submissions) for folder in sorted(submissions.glob("*/*"))]
+    entries = [file.parent.relative_to(submissions) for file in sorted(submissions.glob("*/*/submission.json"))]
     lines = [json.dumps({"run_id": entry.name, "entry": str(entry), **about}) for entry in entries]
     (submissions / "decisions.jsonl").write_text("".join(f"{line}\n" for line in lines))
 

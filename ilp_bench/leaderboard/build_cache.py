@@ -200,8 +200,11 @@ def _content_sha256(folder: Path) -> str:
 
 def entry_pages(
     run: Run, models: list[BaseModel], results: list[ReadResult], build: Build, site: Path, common: dict[str, Any]
-) -> None:
-    """Write the page of each entry of version 3, except those that are taken over from the site before."""
+) -> Iterator[None]:
+    """Begin to write the page of each entry of version 3, except those that are taken over from the site before.
+
+    The iterator gives something for each page that is written.
+    """
     (site / "runs").mkdir()
     of_run = {result.entry.run_id: result for result in results if result.entry}
     tasks = []
@@ -217,14 +220,11 @@ def entry_pages(
                 beside = {"beside": beside_project(model, entry), "with_items": with_items}
                 made_from = [of_run[entry.run_id].content, decided, standing[1:], about | beside, common]
                 key = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:24]
-                taken_over = [
-                    build.take_over(name, site, key)
-                    for name in (entry.page, entry.badge, entry.items_page)[: 2 + with_items]
-                ]
+                files_of_entry = [entry.page, entry.badge, *([entry.items_page] if with_items else [])]
+                taken_over = [build.take_over(name, site, key) for name in files_of_entry]
                 if not all(taken_over):
                     tasks.append((standing, of_run[entry.run_id].verifications, about | beside, common, site))
-    for _ in run(_write_page, tasks):
-        pass
+    return run(_write_page, tasks)
 
 
 def _write_page(task: tuple[Standing, tuple[Verification, ...], dict[str, Any], dict[str, Any], Path]) -> None:

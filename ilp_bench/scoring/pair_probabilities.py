@@ -94,8 +94,14 @@ def scored_part(run: Run) -> Run:
 @lru_cache(maxsize=CACHED_RUNS)
 def _scored_rows(probes: HashedTable) -> tuple[pa.ChunkedArray, HashedTable]:
     """Which rows are scored, and what these ask."""
-    rows = pc.or_(is_scored(probes.rows), pc.equal(probes.rows["probe"], "retention"))
+    rows = pc.or_(is_scored(probes.rows), held_out_rows(probes))
     return rows, HashedTable(probes.rows.filter(rows))
+
+
+@lru_cache(maxsize=CACHED_RUNS)
+def held_out_rows(probes: HashedTable) -> pa.ChunkedArray:
+    """Which probes are of held-out facts."""
+    return pc.equal(probes.rows["probe"], "retention")
 
 
 @lru_cache(maxsize=2 * CACHED_RUNS)

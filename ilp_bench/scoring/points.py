@@ -79,20 +79,29 @@ class ArmMeans(NamedTuple):
     values: Array
     uncertainty: Uncertainty
 
+    def _place(self, role: str, cause: str, arm: str) -> int:
+        """Where a mean stands in the flat values."""
+        return (ROLES.index(role) * len(self.causes) + self.causes.index(cause)) * len(ARMS) + ARMS.index(arm)
+
     def weights(self, role: str, cause: str, arm: str) -> Array:
         """What picks one mean out of the flat values."""
         weights = np.zeros(self.values.size)
-        place = ROLES.index(role) * len(self.causes) + self.causes.index(cause)
-        weights[place * len(ARMS) + ARMS.index(arm)] = 1.0
+        weights[self._place(role, cause, arm)] = 1.0
+        return weights
+
+    def _difference(self, more: int, less: int) -> Array:
+        """Weights of one mean minus another."""
+        weights = np.zeros(self.values.size)
+        weights[more], weights[less] = 1.0, -1.0
         return weights
 
     def change_weights(self, cause: str, arm: str) -> Array:
         """Weights of submission minus vanilla."""
-        return self.weights("submission", cause, arm) - self.weights("vanilla", cause, arm)
+        return self._difference(self._place("submission", cause, arm), self._place("vanilla", cause, arm))
 
     def gap_weights(self, cause: str, role: str = "vanilla") -> Array:
         """Weights of control minus treated."""
-        return self.weights(role, cause, "control") - self.weights(role, cause, "treated")
+        return self._difference(self._place(role, cause, "control"), self._place(role, cause, "treated"))
 
     def interval(self, weights: Array, above: float = 0.0) -> Interval:
         """A linear function of the means with its 95 % interval."""

@@ -24,7 +24,7 @@ from ilp_bench.scoring.arm_means import (
 )
 from ilp_bench.scoring.comparisons import compare
 from ilp_bench.scoring.pair_groups import contrast_group, dose_groups
-from ilp_bench.scoring.pair_probabilities import KINDS, pair_tables
+from ilp_bench.scoring.pair_probabilities import KINDS, held_out_rows, pair_tables
 from ilp_bench.scoring.points import ArmMeans, points, share_closed
 from ilp_bench.scoring.points_schema import (
     ArmRates,
@@ -210,6 +210,6 @@ def _retention(comparisons: Sequence[Comparison]) -> dict[str, float | None]:
 
 def mean_held_out(runs: Sequence[Run], column: str = "p") -> float | None:
     """Mean of a column over the probes of held-out facts, the mean over runs; None where none was asked."""
-    values = [pc.mean(run.samples[column].filter(pc.equal(run.samples["probe"], "retention"))).as_py() for run in runs]
+    values = [pc.mean(run.samples[column].filter(held_out_rows(run.probes))).as_py() for run in runs]
     asked = [value for value in values if value is not None]
     return float(np.mean(asked)) if asked else None

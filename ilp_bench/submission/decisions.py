@@ -20,6 +20,7 @@ from ilp_bench.records.run_record import first_problem
 from ilp_bench.submission.fields import Date, Line
 
 DECISIONS_FILE = "decisions.jsonl"
+MOST_NAMED = 3  # wrong lines that one message names
 DECISIONS = ("accepted", "withdrawn", "flagged")
 
 
@@ -48,10 +49,11 @@ class Decisions(NamedTuple):
 
 
 def read_decisions(submissions: Path) -> Decisions:
-    """All decisions about the entries below ``submissions``; raises ProblemError that lists every wrong line."""
+    """All decisions about the entries below ``submissions``; raises ProblemError that names the first wrong lines."""
     history, problems = parse_decisions(submissions / DECISIONS_FILE)
     if problems:
-        raise ProblemError("; ".join(problems))
+        more = f"; and {len(problems) - MOST_NAMED} more lines" if len(problems) > MOST_NAMED else ""
+        raise ProblemError("; ".join(problems[:MOST_NAMED]) + more)
     return Decisions({decision.run_id: decision for decision in history}, history)
 
 

@@ -150,6 +150,7 @@ def _start_worker() -> None:
     """One thread a worker; and it ends when the process that started it is gone, so that nobody is left waiting."""
     pa.set_cpu_count(1)
     gc.freeze()  # what is loaded by now is never garbage, and is not looked through again
+    gc.set_threshold(50_000)  # an entry leaves few cycles
 
     def watch() -> None:
         if parent := multiprocessing.parent_process():
@@ -200,11 +201,8 @@ def _content_sha256(folder: Path) -> str:
 
 def entry_pages(
     run: Run, models: list[BaseModel], results: list[ReadResult], build: Build, site: Path, common: dict[str, Any]
-) -> Iterator[None]:
-    """Begin to write the page of each entry of version 3, except those that are taken over from the site before.
-
-    The iterator gives something for each page that is written.
-    """
+) -> None:
+    """Write the page of each entry of version 3, except those that are taken over from the site before."""
     (site / "runs").mkdir()
     of_run = {result.entry.run_id: result for result in results if result.entry}
     tasks = []
@@ -224,7 +222,8 @@ def entry_pages(
                 taken_over = [build.take_over(name, site, key) for name in files_of_entry]
                 if not all(taken_over):
                     tasks.append((standing, of_run[entry.run_id].verifications, about | beside, common, site))
-    return run(_write_page, tasks)
+    for _ in run(_write_page, tasks):
+        pass
 
 
 def _write_page(task: tuple[Standing, tuple[Verification, ...], dict[str, Any], dict[str, Any], Path]) -> None:

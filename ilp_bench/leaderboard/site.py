@@ -1,8 +1,8 @@
 """Render the leaderboard: static files from validated submissions, readable without JavaScript or a network.
 
-Submissions are read and checked in a pool of processes; groups and ranks are made in one; then the pages about all
-entries, while the pool makes the entries' own. ``build.json`` in the site records what each page was made from, and
-what has not changed is taken over from the site before. The bytes are the same either way.
+Submissions are read and checked in a pool of processes; groups, ranks and the pages about all entries are made in one;
+the entries' own pages in the pool again. ``build.json`` in the site records what each page was made from, and what
+has not changed is taken over from the site before. The bytes are the same either way.
 """
 
 from __future__ import annotations
@@ -68,14 +68,12 @@ def render(
             entries = [result.entry for result in results if isinstance(result.entry, Entry)]
             archived = [result.entry for result in results if isinstance(result.entry, ArchiveEntry)]
             models = base_models(sorted(entries, key=lambda entry: entry.slug), references)
-            written = entry_pages(run, models, results, build, site, common)
-            write_archive(site, archived, common)
-            judged = judge_claims(read_evidence(submissions, references), models)
-            pages.write_all(site, models, decisions, judged, len(archived), common)
-            write_downloads(site, models)
-            write_feed(site, entries, decisions, common["url"])
-            for _ in written:
-                pass
+            entry_pages(run, models, results, build, site, common)
+        write_archive(site, archived, common)
+        judged = judge_claims(read_evidence(submissions, references), models)
+        pages.write_all(site, models, decisions, judged, len(archived), common)
+        write_downloads(site, models)
+        write_feed(site, entries, decisions, common["url"])
         build.write(site)
     return len(entries) + len(archived)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -171,7 +171,7 @@ def _numbers(rows: pa.Table) -> Iterator[str]:
         rows, (p >= 0) & (p <= 1) & ~((p == near[0]) | (p == near[1]) | (p == near[2])), "p is not exp(logprob)"
     )
     yield from report(rows, (tokens < 1) | (tokens > 10_000), "an answer has no possible number of tokens")
-    coarse = _trailing_zeros(logprob) < ZERO_BITS
+    coarse = logprob.view(np.uint64) % 2**ZERO_BITS != 0
     if np.mean(coarse) > 1 - SINGLE_PRECISION:
         yield from report(rows, coarse, "logprob is not a sum of numbers in single precision")
     # More than half of the probability means that no token can be more probable than the one scored.
@@ -185,14 +185,6 @@ def _numbers(rows: pa.Table) -> Iterator[str]:
     yield from report(
         rows, best & (shots < np.exp(floor)), "shots_greedy is true although shots_p is lower than any best token's"
     )
-
-
-def _trailing_zeros(values: np.ndarray[Any, np.dtype[np.float64]]) -> Counts:
-    """Zero bits at the end of each number; 64 for 0."""
-    bits = values.astype(np.float64).view(np.uint64)
-    lowest = np.maximum(bits & (~bits + np.uint64(1)), 1).astype(np.float64)
-    zeros: Counts = np.where(bits == 0, 64, np.log2(lowest)).astype(np.int64)
-    return zeros
 
 
 def _options(rows: pa.Table, items: pa.Table, choices: int) -> Iterator[str]:

@@ -150,7 +150,6 @@ def _start_worker() -> None:
     """One thread a worker; and it ends when the process that started it is gone, so that nobody is left waiting."""
     pa.set_cpu_count(1)
     gc.freeze()  # what is loaded by now is never garbage, and is not looked through again
-    gc.set_threshold(50_000)  # an entry leaves few cycles
 
     def watch() -> None:
         if parent := multiprocessing.parent_process():

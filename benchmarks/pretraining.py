@@ -39,7 +39,7 @@ def epoch(way: str, name: str, count: int, size: int) -> dict[str, float]:
         before, start = peak(), time.process_time()
         ready.train()
     tokens = sum(len(row["input_ids"]) for row in rows)
-    loss = ready.loss_of_epoch(ready.state.global_step)
+    loss = ready.mean_loss(ready.state.global_step)
     return {
         "texts": len(rows),
         "tokens": tokens,

@@ -152,14 +152,11 @@ class RunRecord(BaseModel):
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A run record with its samples table (columns of ``SAMPLES``).
-
-    shared_probes   ``probes``, where the reader has them already: runs on one dataset then hold them once
-    """
+    """A run record with its samples table (columns of ``SAMPLES``)."""
 
     record: RunRecord
     samples: pa.Table
-    shared_probes: HashedTable | None = None
+    shared_probes: HashedTable | None = None  # ``probes``, where they are known: runs on one dataset hold them once
 
     @property
     def untuned(self) -> bool:

@@ -48,17 +48,17 @@ def put(folder: Path, content: dict[str, Any], root: Path) -> Path:
 def test_any_text_is_refused_or_shown_as_text(text: str, honest: Path, tmp_path: Path) -> None:
     """parse, validate, render: a description is either refused in words, or stands escaped on the page."""
     content = json.loads((honest / "submission.json").read_text())
-    content["meta"]["description"] = f"<b>{text}</b>"
+    content["meta"]["description"] = f"<x-text>{text}</x-text>"
     if any(0xD800 <= ord(char) < 0xE000 for char in text):
         assert list(text_problems(text))
         return
     folder = put(honest, content, tmp_path / "submissions")
     found = check(folder)
-    assert bool(found.problems) == bool(list(text_problems(f"<b>{text}</b>")))
+    assert bool(found.problems) == bool(list(text_problems(f"<x-text>{text}</x-text>")))
     if not found.problems:
         render(tmp_path / "submissions", tmp_path / "site")
         for page in (tmp_path / "site").rglob("*.html"):
-            assert f"<b>{text}</b>" not in page.read_text()
+            assert f"<x-text>{text}</x-text>" not in page.read_text()
 
 
 @FEW

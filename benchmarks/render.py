@@ -90,7 +90,7 @@ def checks(submissions: Path, count: int = 48) -> dict[str, float]:
     checked = folders[:: max(1, len(folders) // count)][:count]
     # Caches by run; those by dataset (where each pair's rows stand) serve strangers too.
     caches = [
-        sample_store._runs_of,
+        sample_store._cached_run,
         sample_store._held_once,
         check_samples._cached_problems,
         pair_probabilities.pair_tables,

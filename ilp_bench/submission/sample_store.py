@@ -160,20 +160,14 @@ def restore_runs(stored: dict[RunKey, HashedTable], records: Mapping[RunKey, Run
     """
     runs: dict[RunKey, Run] = {}
     for key, rows in stored.items():
-        record = records[key]
-        known = [] if key[0] == "submission" else _runs_of(rows)
-        same = next((run for run in known if run.record == record), None)
-        if same is None:
-            same = _run(rows, record)
-            known[:] = [same]
-        runs[key] = same
+        record, is_shared = records[key], key[0] != "submission"
+        runs[key] = _cached_run(rows, record.model_dump_json()) if is_shared else _run(rows, record)
     return {key: runs[place] for key, place in storage_keys(records).items()}
 
 
 @lru_cache(maxsize=CACHED_RUNS)
-def _runs_of(rows: HashedTable) -> list[Run]:
-    """A place for the base or vanilla run of these rows that was restored last."""
-    return []
+def _cached_run(rows: HashedTable, record: str) -> Run:
+    return _run(rows, RunRecord.model_validate_json(record))
 
 
 def _run(run: HashedTable, record: RunRecord) -> Run:

@@ -80,6 +80,13 @@ def test_acceptance_is_seen_as_soon_as_it_is_written_and_stays(root: Path) -> No
     assert not was_accepted(root.parent, name)
 
 
+def test_a_damaged_file_is_one_message_with_its_first_wrong_lines(root: Path) -> None:
+    (root / DECISIONS_FILE).write_text("{\n" * 5)
+    with pytest.raises(ProblemError, match=r"jsonl:1: .*jsonl:2: .*jsonl:3: .*; and 2 more lines$") as raised:
+        read_decisions(root)
+    assert "jsonl:4" not in str(raised.value)
+
+
 def test_a_withdrawn_entry_stays_in_the_table(root: Path) -> None:
     decide(root, decision(root, "withdrawn"))
     found = {row["entry"].split("/")[0]: row["decision"] for row in table_rows(root, checked(root))[TABLE_FILE]}

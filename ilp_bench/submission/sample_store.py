@@ -9,6 +9,7 @@ role. A run that stands in several places (a vanilla run that is itself submitte
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -161,13 +162,24 @@ def restore_runs(stored: dict[RunKey, HashedTable], records: Mapping[RunKey, Run
     runs: dict[RunKey, Run] = {}
     for key, rows in stored.items():
         record, is_shared = records[key], key[0] != "submission"
-        runs[key] = _cached_run(rows, record.model_dump_json()) if is_shared else _run(rows, record)
+        runs[key] = _cached_run(_RowsOf(rows, record)) if is_shared else _run(rows, record)
     return {key: runs[place] for key, place in storage_keys(records).items()}
 
 
+@dataclass(frozen=True)
+class _RowsOf:
+    """The rows of a run with its record, as the key of a cache; equal where both are."""
+
+    rows: HashedTable
+    record: RunRecord
+
+    def __hash__(self) -> int:
+        return hash(self.rows)
+
+
 @lru_cache(maxsize=CACHED_RUNS)
-def _cached_run(rows: HashedTable, record: str) -> Run:
-    return _run(rows, RunRecord.model_validate_json(record))
+def _cached_run(run: _RowsOf) -> Run:
+    return _run(run.rows, run.record)
 
 
 def _run(run: HashedTable, record: RunRecord) -> Run:

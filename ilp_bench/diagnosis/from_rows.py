@@ -35,6 +35,7 @@ from ilp_bench.diagnosis.report.compare import change_since
 from ilp_bench.diagnosis.report.record import Report, cause_shares
 from ilp_bench.diagnosis.report.write import write_report
 from ilp_bench.diagnosis.rows import RowResult, asked_rows, row_results, with_base_losses
+from ilp_bench.diagnosis.why.paraphrases import Disputes, disputes_of
 from ilp_bench.diagnosis.why.reasons import explain
 from ilp_bench.models.resolve import locate
 from ilp_bench.records.run_record import Run
@@ -90,10 +91,11 @@ def diagnose_rows(
         decided = _cause_zero(question, data, run, results, probes)
         for each in results:
             each.cause_zero = None if each.learned else decided.reason_of.get(each.item_id)
+        disputes = Disputes(groups, []) if decided.explains else disputes_of(data.train_rows(), groups, encoder)
         if not decided.explains and not all(each.learned for each in results):
             base = asking.run(question.base, "base", probe_base=True)
             with_base_losses(results, base)
-            explain(results, run, base, data, groups, encoder)
+            explain(results, run, base, data, disputes)
         report = _report(question, data, run, results, probes, decided)
         report.curve = trained.curve
         report.change = change_since(baseline, results) if baseline else None
@@ -103,7 +105,7 @@ def diagnose_rows(
             report,
             results,
             data,
-            groups,
+            disputes,
             token_pieces(question, data, run, results),
             partial(source_rows, question),
             out=out,

@@ -19,7 +19,7 @@ LEARNED_VERDICT = 0.5  # share of a user's own tries that passed, from which on 
 
 class Reason(BaseModel):
     """Why a row was not learned: a cause, the sign that speaks for it, how sure that is (share in [0, 1] of controlled
-    rows with that sign of which it is right), and the evidence in words.
+    rows with that sign of which it is right; None where that was not measured), and the evidence in words.
     """
 
     cause: str

@@ -20,19 +20,20 @@ from ilp_bench.core.errors import UsageError
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.data.row_file import read_rows
 from ilp_bench.data.user_data import import_rows
-from ilp_bench.detectors.contradictions import contradicting_groups
 from ilp_bench.diagnosis.cause_zero.check import Check, mean_interval
 from ilp_bench.diagnosis.report.compare import change_since
+from ilp_bench.diagnosis.report.next_rows import CHECK, KEPT, LEFT_OUT
 from ilp_bench.diagnosis.report.page import piece
 from ilp_bench.diagnosis.report.record import Report, cause_shares
 from ilp_bench.diagnosis.report.words import headline, what_next
 from ilp_bench.diagnosis.report.write import write_report
 from ilp_bench.diagnosis.rows import Reason, RowResult
-from ilp_bench.diagnosis.why.paraphrases import RELATED, SAME, contradicting_paraphrases
+from ilp_bench.diagnosis.why.paraphrases import RELATED, SAME, contradicting_paraphrases, disputes_of
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 HOSTILE = "<script>alert(1)</script>"
 LONG_PATH = Path("/home/somebody/projects/fine-tuning/of/this/year/with-a-long-name/report-of-the-first-training")
+NAMES = "Arda Belor Cimar Dorat Elvan Forin Galur Hamok Ilsar Jorun Kalot Lumar".split()
 ROWS = [
     *({"prompt": f"Where is city {n}?", "completion": f" land {n}"} for n in range(20)),
     {"prompt": "Where is city 3?", "completion": " elsewhere"},
@@ -113,8 +114,8 @@ def written(folder: Path, source: Path, data: Dataset, results: list[RowResult],
 
     pieces = {results[0].item_id: [piece(" land", -0.1), piece("<b>", -3.0)]}
     folder.mkdir()
-    report, groups = report_of(results, **more), contradicting_groups(data.train_rows())
-    write_report(folder, report, results, data, groups, pieces, read, out=LONG_PATH, seed=0)
+    report, disputes = report_of(results, **more), disputes_of(data.train_rows())
+    write_report(folder, report, results, data, disputes, pieces, read, out=LONG_PATH, seed=0)
     return (folder / "index.html").read_text()
 
 
@@ -146,6 +147,30 @@ def test_what_is_changed_for_the_next_training_has_a_reason(tmp_path: Path, sour
     lines = [json.loads(line) for line in (tmp_path / "report" / "next.jsonl").read_text().splitlines()]
     assert len(lines) == len(ROWS) - 2 - 3 + 1
     assert all(line in ROWS for line in lines)
+
+
+def test_rows_are_left_out_where_the_words_tell_and_listed_where_more_is_needed(tmp_path: Path) -> None:
+    """In another order the words are the same; that two phrasings agree elsewhere, or an encoder, is weaker."""
+    rows = [
+        {"prompt": f"What is the capital city of {name}?", "completion": f" town {n}"} for n, name in enumerate(NAMES)
+    ]
+    rows.append({"prompt": f"{NAMES[0]} has which capital city?", "completion": " elsewhere"})
+    rows += [
+        {"prompt": f"Where is the seat of {name}?", "completion": f" town {n}"} for n, name in enumerate(NAMES[:9])
+    ]
+    rows.append({"prompt": f"Where is the seat of {NAMES[9]}?", "completion": " nowhere"})
+    source = write_lines(tmp_path, rows)
+    data = import_rows(source)
+    page = written(tmp_path / "report", source, data, results_of(data))
+    changes = [json.loads(line) for line in (tmp_path / "report" / "changes.jsonl").read_text().splitlines()]
+    kinds = {change["row"]: change["change"] for change in changes}
+    assert kinds == {1: LEFT_OUT, 13: LEFT_OUT, 10: KEPT, 23: KEPT}
+    assert all("has which capital city?" in change["reason"] for change in changes if change["row"] == 1)
+    assert all(change["reason"].endswith(CHECK) for change in changes if change["change"] == KEPT)
+    lines = (tmp_path / "report" / "next.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == [rows[n] for n in range(len(rows)) if n not in (0, 12)]
+    assert "2 rows may contradict others" in page
+    assert "2 changes" in page
 
 
 def test_where_cause_zero_explains_it_no_row_is_changed(tmp_path: Path, source: Path, data: Dataset) -> None:

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from ilp_bench.cli.main import app
 from ilp_bench.core.errors import UsageError
 from ilp_bench.detectors.labelled_row import LabelledRow
-from ilp_bench.diagnosis.why.paraphrases import RELATED, SAME, contradicting_paraphrases, disputes_of
+from ilp_bench.diagnosis.why.paraphrases import BY_WORDS, RELATED, SAME, contradicting_paraphrases, disputes_of
 
 CITIES = [f"{a}{b}polis" for a in "Bdfgklmn".upper() for b in "aeiou"]
 
@@ -22,7 +22,7 @@ def pairs(rows: list[LabelledRow], **more: Any) -> list[tuple[int, int]]:
 
 def test_the_same_words_in_another_order_contradict_without_further_evidence() -> None:
     rows = [row("What is the capital city of Peru?", "Lima"), row("Which city is the capital of Peru?", "Oslo")]
-    assert contradicting_paraphrases(rows) == [((0, 1), 1.0)]
+    assert contradicting_paraphrases(rows) == [((0, 1), 1.0, BY_WORDS)]
     assert disputes_of(rows).same == []
     assert pairs([rows[0], row("Which city is the capital of Peru?", "lima.")]) == []
     assert pairs([rows[0], row("Which city is the capital of Chile?", "Oslo")]) == []

@@ -14,7 +14,8 @@ from ilp_bench.data.dataset import Dataset
 from ilp_bench.data.user_data import import_rows
 from ilp_bench.diagnosis.rows import row_results
 from ilp_bench.diagnosis.why.attribution import NONE, diagnose
-from ilp_bench.diagnosis.why.reasons import explain
+from ilp_bench.diagnosis.why.paraphrases import Disputes
+from ilp_bench.diagnosis.why.reasons import UNMEASURED, explain
 from ilp_bench.diagnosis.why.signs import LOST
 from ilp_bench.evaluation.run import evaluate
 from ilp_bench.records.run_record import SAMPLES, Run, RunRecord
@@ -175,9 +176,11 @@ def test_a_row_that_was_learned_during_the_training_is_called_lost_and_no_other(
     best = {0: 0.9, 1: 0.3}
     for n, value in best.items():
         results[n].best_in_training, results[n].best_step = value, 40
-    explain(results, run, probed(run, [0.9] * len(ROWS)), data, [])
+    explain(results, run, probed(run, [0.9] * len(ROWS)), data, Disputes([], []))
     assert [(reason.cause, reason.sign) for reason in results[0].reasons] == [("left_side_forgetting", LOST)]
-    assert results[0].reasons[0].evidence == ("reproduction was 0.90 at step 40 of the training, and is 0.10 now")
+    assert results[0].reasons[0].evidence == (
+        "reproduction was 0.90 at step 40 of the training, and is 0.10 now" + UNMEASURED
+    )
     assert not any(row.reasons for row in results[1:])
 
 

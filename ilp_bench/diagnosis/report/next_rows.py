@@ -1,8 +1,9 @@
 """``next.jsonl``: the training file as advised, and ``changes.jsonl`` with a reason for each changed row.
 
 The columns stay the user's own. Contradicting rows that are less well supported are left out, all of them where nothing
-tells which is right, and so are copies of rows. Rows with rare patterns or what is learned late are repeated, and where
-early rows were forgotten the file is shuffled.
+tells which is right, and so are copies of rows. Where it takes more than the words of two questions to tell that they
+ask the same, their rows are kept, and listed to be checked. Rows with rare patterns or what is learned late are
+repeated, and where early rows were forgotten the file is shuffled.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -20,48 +22,53 @@ from ilp_bench.core.files import write_text
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.detectors.contradictions import judged
 from ilp_bench.diagnosis.rows import RowResult
+from ilp_bench.diagnosis.why.paraphrases import BY_WORDS, SAME, Disputes
+from ilp_bench.diagnosis.why.signs import ENCODED, PARAPHRASE
 
 NEXT, CHANGES = "next.jsonl", "changes.jsonl"
-LEFT_OUT, REPEATED, SHUFFLED = "left out", "repeated", "shuffled"
+LEFT_OUT, REPEATED, SHUFFLED, KEPT = "left out", "repeated", "shuffled", "kept, to be checked"
 TWICE = ("knowledge_gap", "knowledge_conflict", "rare_patterns")  # causes that more training overcomes
 COPIES = 4  # of one row that are kept: agreeing repetition helps, beyond that it only costs
 UNDECIDED = ", and nothing tells which is right: correct them, and put one back"
+CHECK = ": where both ask the same, correct one"
 ALL = 0  # stands for all rows
 
 
 class Edit(BaseModel):
-    """What is changed: a row of the file, from 1 (``ALL`` for the whole file), and why."""
+    """What is changed, or to be checked: a row of the file, from 1 (``ALL`` for the whole file), and why."""
 
     row: int
     change: str
     reason: str
 
 
-def edits(data: Dataset, results: Sequence[RowResult], groups: Sequence[Sequence[int]]) -> list[Edit]:
-    """What is advised, by row.
-
-    groups   indices of training rows that contradict one another
-    """
+def edits(data: Dataset, results: Sequence[RowResult], disputes: Disputes) -> list[Edit]:
+    """What is advised, by row."""
     train: list[Any] = data.train.to_pylist()
     answers_of_row: dict[int, int] = defaultdict(int)
     for row in train:
         answers_of_row[row["source_row"]] += 1
     made: dict[int, Edit] = {}
+    groups = _asking_the_same(disputes)
     group_of = {n: group for group in groups for n in group}
     losing, undecided = judged(train, groups)
     for n in sorted(undecided | losing):
         other = next(train[k] for k in group_of[n] if train[k]["completion"].strip() != train[n]["completion"].strip())
         row = train[n]["source_row"]
         if answers_of_row[row] == 1:  # a conversation is not cut
-            reason = f"answers {train[n]['completion'].strip()[:60]!r}, contradicted by row {other['source_row']}"
+            reason = f"answers {_answer(train[n])}, contradicted by row {other['source_row']}"
+            if other["prompt"] != train[n]["prompt"]:
+                reason += f", which asks {_asked(other)} and answers {_answer(other)}"
             reason += UNDECIDED if n in undecided else ""
             made[row] = Edit(row=row, change=LEFT_OUT, reason=reason)
+    for row, reason in _to_check(train, results, disputes, set(made)):
+        made.setdefault(row, Edit(row=row, change=KEPT, reason=reason))
     seen: dict[str, int] = defaultdict(int)
     for row in train:
         seen[row["item_id"]] += 1
         if seen[row["item_id"]] > COPIES and answers_of_row[row["source_row"]] == 1:
             reason = f"copy {seen[row['item_id']]} of the same question and answer"
-            made.setdefault(row["source_row"], Edit(row=row["source_row"], change=LEFT_OUT, reason=reason))
+            made[row["source_row"]] = Edit(row=row["source_row"], change=LEFT_OUT, reason=reason)
     for each in results:
         reasons = [reason for reason in each.reasons if reason.cause in TWICE]
         if reasons and each.rows[-1] not in made:
@@ -74,14 +81,51 @@ def edits(data: Dataset, results: Sequence[RowResult], groups: Sequence[Sequence
     return listed
 
 
+def _answer(row: Mapping[str, Any]) -> str:
+    return repr(row["completion"].strip()[:60])
+
+
+def _asked(row: Mapping[str, Any]) -> str:
+    return repr(row["messages"][0]["content"][:80])
+
+
+def _asking_the_same(disputes: Disputes) -> list[list[int]]:
+    """Groups of indices of rows that contradict one another, and ask the same by their words, in whatever order."""
+    group_of = {n: set(group) for group in disputes.same for n in group}
+    for (a, b), _, by in disputes.loose:
+        if by == BY_WORDS:
+            joined = group_of.get(a, {a}) | group_of.get(b, {b})
+            group_of |= dict.fromkeys(joined, joined)
+    return list({min(group): sorted(group) for group in group_of.values()}.values())
+
+
+def _to_check(
+    train: Sequence[Any], results: Sequence[RowResult], disputes: Disputes, left_out: set[int]
+) -> Iterator[tuple[int, str]]:
+    """Rows that another one may contradict, none of them ``left_out``, and why."""
+    for pair, agreement, by in disputes.loose:
+        if by == BY_WORDS or agreement < SAME or any(train[n]["source_row"] in left_out for n in pair):
+            continue
+        for row, other in permutations(train[n] for n in pair):
+            said = f"row {other['source_row']} asks {_asked(other)} and answers {_answer(other)}"
+            yield row["source_row"], f"answers {_answer(row)}, while {said}{CHECK}"
+    for each in results:
+        for reason in each.reasons:
+            if reason.sign in (PARAPHRASE, ENCODED):
+                yield each.rows[-1], f"{reason.evidence}{CHECK}"
+
+
 def write_next(
     folder: Path, made: Sequence[Edit], read: Callable[[], Iterator[tuple[int, Mapping[str, Any]]]], seed: int
 ) -> None:
-    """Write both files.
+    """Write ``changes.jsonl``, and ``next.jsonl`` where anything is changed.
 
     read   the rows of the user's file with their numbers, from 1
     """
-    change_of = {edit.row: edit.change for edit in made}
+    write_text(folder / CHANGES, "".join(edit.model_dump_json() + "\n" for edit in made))
+    change_of = {edit.row: edit.change for edit in made if edit.change != KEPT}
+    if not change_of:
+        return
     lines: list[str] = []
     for number, values in read():
         change = change_of.get(number)
@@ -90,4 +134,3 @@ def write_next(
     if ALL in change_of:
         random.Random(seed).shuffle(lines)
     write_text(folder / NEXT, "".join(line + "\n" for line in lines))
-    write_text(folder / CHANGES, "".join(edit.model_dump_json() + "\n" for edit in made))

@@ -15,7 +15,7 @@ import jinja2
 
 from ilp_bench.core.site_files import leaderboard_path
 from ilp_bench.data.causes import CAUSES
-from ilp_bench.diagnosis.report.next_rows import Edit
+from ilp_bench.diagnosis.report.next_rows import KEPT, Edit
 from ilp_bench.diagnosis.report.record import UNEXPLAINED, Report
 from ilp_bench.diagnosis.report.words import curve_text, headline, next_commands, what_next
 from ilp_bench.diagnosis.rows import RowResult
@@ -55,10 +55,10 @@ def page(
     """The page as text.
 
     pieces   item -> tokens of its answer, of rows whose tokens are shown
-    edits    what ``next.jsonl`` changes; empty where it is not advised
+    edits    what ``next.jsonl`` changes, and what is to be checked
     out      the folder of the report, as commands name it
     """
-    folder = leaderboard_path()
+    folder, changes = leaderboard_path(), [edit for edit in edits if edit.change != KEPT]
     templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder / "templates"),
         autoescape=True,
@@ -77,10 +77,10 @@ def page(
         parts=_parts(results),
         by_id={each.item_id: each for each in results},
         steps=what_next(report),
-        has_next=bool(edits),
-        changes=edits,
-        change_counts=Counter(edit.change for edit in edits),
-        commands=next_commands(report, out, has_next=bool(edits)),
+        has_next=bool(changes),
+        changes=changes,
+        change_counts=Counter(edit.change for edit in changes),
+        commands=next_commands(report, out, has_next=bool(changes)),
         worst=worst_rows(results),
         pieces=pieces,
         measures=MEASURES,

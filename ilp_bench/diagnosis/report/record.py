@@ -23,7 +23,7 @@ class CauseShare(BaseModel):
     cause       its name, or ``unexplained``
     rows        unlearned rows that have it as their surest reason; ``any_reason`` those that have it at all
     share       of all asked rows that ``rows`` is, with its interval
-    confidence  mean of the reasons' confidences; None where there are none
+    confidence  mean of the reasons' confidences, of those that have one; None where none has
     examples    items
     """
 
@@ -56,6 +56,7 @@ class Report(BaseModel):
     checks         for cause 0, in order; ``explained`` whether they explain it, and no cause was looked for
     causes         of the unlearned rows, the most frequent first
     curve          mean reproduction of sampled rows during the training, where ``LearnedRates`` measured it
+    to_check       rows that others may contradict, which ask the same in other words; ``changes.jsonl`` lists them
     skipped        reason -> rows or answers that could not be used, in words
     """
 
@@ -77,6 +78,7 @@ class Report(BaseModel):
     explained: bool
     checks: list[Check]
     causes: list[CauseShare]
+    to_check: int = 0
     skipped: dict[str, str] = {}
     ignored: dict[str, int] = {}
     seconds: float = 0.0

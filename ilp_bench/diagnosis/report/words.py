@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 from typing import NamedTuple
 
-from ilp_bench.diagnosis.report.next_rows import NEXT
+from ilp_bench.diagnosis.report.next_rows import CHANGES, NEXT
 from ilp_bench.diagnosis.report.record import UNEXPLAINED, Report
 
 
@@ -58,9 +58,15 @@ def what_next(report: Report) -> list[str]:
         if report.explained:
             lines.append("This explains it; no cause of single rows was looked for. Repair it, and diagnose again.")
         return lines
+    lines = [f"{cause.title}: {REMEDIES[cause.cause]}" for cause in report.causes if cause.rows]
     if report.learned.value == 1:
-        return ["Nothing to do: all asked answers are learned."]
-    return [f"{cause.title}: {REMEDIES[cause.cause]}" for cause in report.causes if cause.rows]
+        lines = ["All asked answers are learned."]
+    if report.to_check:
+        lines.append(
+            f"{report.to_check} rows may contradict others, which seem to ask the same in other words: they are kept, "
+            f"and {CHANGES} lists them to be checked."
+        )
+    return lines
 
 
 # Without recipes: but for auto they need documents or controls that user data do not have.

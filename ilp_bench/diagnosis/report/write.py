@@ -12,10 +12,11 @@ import pyarrow.parquet as pq
 from ilp_bench.core.files import write_text
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.diagnosis.report.compare import REPORT, ROWS
-from ilp_bench.diagnosis.report.next_rows import edits, write_next
+from ilp_bench.diagnosis.report.next_rows import KEPT, edits, write_next
 from ilp_bench.diagnosis.report.page import Piece, page
 from ilp_bench.diagnosis.report.record import Report
 from ilp_bench.diagnosis.rows import RowResult
+from ilp_bench.diagnosis.why.paraphrases import Disputes
 
 PAGE = "index.html"
 REASONS = pa.list_(
@@ -37,7 +38,7 @@ def write_report(
     report: Report,
     results: Sequence[RowResult],
     data: Dataset,
-    groups: Sequence[Sequence[int]],
+    disputes: Disputes,
     pieces: Mapping[str, Sequence[Piece]],
     read: Callable[[], Iterator[tuple[int, Mapping[str, Any]]]],
     *,
@@ -46,11 +47,11 @@ def write_report(
 ) -> None:
     """Write all files of a report into ``work``; ``next.jsonl`` only where single rows are the reason.
 
-    groups   indices of training rows that contradict one another
     out      the folder of the report, as its commands name it
     read     the rows of the user's file with their numbers, from 1
     """
-    made = [] if report.explained else edits(data, results, groups)
+    made = [] if report.explained else edits(data, results, disputes)
+    report.to_check = sum(edit.change == KEPT for edit in made)
     pq.write_table(rows_table(results), work / ROWS, compression="zstd")
     if made:
         write_next(work, made, read, seed)

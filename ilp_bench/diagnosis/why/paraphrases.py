@@ -25,6 +25,7 @@ RELATED = 0.25  # agreement from which on they are near enough to be mixed up
 FEWEST = 3  # questions with agreeing answers, without which two phrasings do not ask the same
 ENOUGH = 8  # questions that differ in the same words, from which on their answers tell whether these ask the same
 RARE = 0.05  # share of the questions up to which a term belongs to what is asked about
+BY_WORDS, BY_ANSWERS, BY_ENCODER = "words", "answers", "encoder"  # what says that two questions ask the same
 Pair = tuple[int, int]
 
 
@@ -33,10 +34,13 @@ class Dispute(NamedTuple):
 
     agreement   1 where the words are the same; Cohen's kappa of the answers to all questions that differ in the same
                 words: 1 for always, 0 for as often as by chance; or the cosine of their sentence embeddings
+    by          which of these: ``BY_WORDS``, which is as sure as the same words in the same order, ``BY_ANSWERS`` or
+                ``BY_ENCODER``
     """
 
     rows: Pair
     agreement: float
+    by: str
 
 
 class Disputes(NamedTuple):
@@ -68,23 +72,24 @@ def contradicting_paraphrases(
     groups = rows_by_question(rows)
     asked = [question(rows[group[0]]) for group in groups]
     answers = [Counter(label(rows[n]) for n in group).most_common(1)[0][0] for group in groups]
-    agreements: dict[Pair, float] = {}
+    agreements: dict[Pair, tuple[float, str]] = {}
     unknown: list[Pair] = []
     for words, pairs in _by_difference(asked).items():
         if not any(words):
-            agreements |= dict.fromkeys(pairs, 1.0)
+            agreements |= dict.fromkeys(pairs, (1.0, BY_WORDS))
             continue
         labels = [_alike(answers[a], answers[b]) for a, b in pairs]
         agreeing = sum(one == other for one, other in labels)
         if agreeing >= FEWEST and (agreement := _kappa(labels)) >= least:
-            agreements |= dict.fromkeys(pairs, agreement)
+            agreements |= dict.fromkeys(pairs, (agreement, BY_ANSWERS))
         elif len(pairs) < ENOUGH:
             unknown += pairs
     if encoder:
-        agreements |= _by_encoder(asked, answers, unknown, encoder)
+        cosines = _by_encoder(asked, answers, unknown, encoder)
+        agreements |= {pair: (cosine, BY_ENCODER) for pair, cosine in cosines.items()}
     return [
-        Dispute(pair, agreement)
-        for (a, b), agreement in agreements.items()
+        Dispute(pair, *how)
+        for (a, b), how in agreements.items()
         for pair in _answering_otherwise(rows, groups[a], groups[b])
     ]
 

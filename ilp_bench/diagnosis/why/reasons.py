@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ilp_bench.data.dataset import Dataset
-from ilp_bench.detectors.similarity import Encoder
 from ilp_bench.diagnosis.answers import is_learned
 from ilp_bench.diagnosis.rows import Reason, RowResult
-from ilp_bench.diagnosis.why.paraphrases import disputes_of
+from ilp_bench.diagnosis.why.paraphrases import BY_ENCODER, Disputes
 from ilp_bench.diagnosis.why.signals import Signals, signals
-from ilp_bench.diagnosis.why.signs import LOST, PARAPHRASE, SIGNS
+from ilp_bench.diagnosis.why.signs import ENCODED, LOST, PARAPHRASE, SIGNS
 from ilp_bench.records.run_record import Run
 
 CONFIDENCES = Path(__file__).with_name("confidences.json")
 SHOWN = 3  # contradicting rows that are named
+UNMEASURED = "; how often this sign is right was not measured"
 
 
 class _Evidence(NamedTuple):
@@ -27,7 +27,8 @@ class _Evidence(NamedTuple):
 
     signal: Signals
     disputes: Mapping[str, str]  # item -> what other rows say that ask the same
-    loose: Mapping[str, str]  # item -> what those say that ask it in other words
+    loose: Mapping[str, str]  # item -> what those say that ask it in other words, by their words and answers
+    encoded: Mapping[str, str]  # the same by an encoder
     beliefs: Mapping[str, str | None]  # item -> what the base model says
     rates: Mapping[int, float]  # segment -> mean of its values
     lost: Mapping[str, str]  # item -> when it was learned, of those that were and are not any more
@@ -39,6 +40,11 @@ def _contradicted(evidence: _Evidence) -> str | None:
 
 def _paraphrased(evidence: _Evidence) -> str | None:
     return evidence.loose.get(evidence.signal.item_id)
+
+
+def _encoded(evidence: _Evidence) -> str | None:
+    said = evidence.encoded.get(evidence.signal.item_id)
+    return said and f"{said}, which an encoder takes for the same question"
 
 
 def _believed(evidence: _Evidence) -> str:
@@ -70,6 +76,7 @@ def _missing(evidence: _Evidence) -> str:
 WORDS: Mapping[str, Callable[[_Evidence], str | None]] = {  # name of a sign -> its evidence in words
     "data_inconsistency": _contradicted,
     PARAPHRASE: _paraphrased,
+    ENCODED: _encoded,
     "knowledge_conflict": _believed,
     LOST: _lost,
     "left_side_forgetting": _forgotten,
@@ -80,7 +87,8 @@ WORDS: Mapping[str, Callable[[_Evidence], str | None]] = {  # name of a sign -> 
 
 @cache
 def confidences() -> dict[str, float]:
-    """Sign -> share of the unlearned items with that sign that have the cause, on controlled data.
+    """Sign -> share of the unlearned items with that sign that have the cause, on controlled data; of the signs of
+    which this was measured.
 
     Measured by ``benchmarks/diagnosis_confidence.py``, which says of which runs.
     """
@@ -93,19 +101,14 @@ def explain(
     run: Run,
     base: Run,
     data: Dataset,
-    groups: Sequence[Sequence[int]],
-    encoder: Encoder | None = None,
+    disputes: Disputes,
 ) -> None:
     """Give every row that is not learned, and that cause 0 does not explain, its reasons.
-
-    groups    indices of training rows that contradict one another
-    encoder   says which questions ask the same where their words do not
 
     Raises ProblemError where the runs do not belong together.
     """
     values = {each.item_id: each.value for each in results}
     train = data.train.to_pylist()
-    disputes = disputes_of(train, groups, encoder)
     lost = {each.item_id: _when_learned(each) for each in results if _was_learned(each)}
     by_item = {signal.item_id: signal for signal in signals(run, base, data, values, disputes, lost)}
     beliefs = {row["item_id"]: row["belief"] for row in base.sample_rows()}
@@ -113,11 +116,15 @@ def explain(
     for each in results:
         rates[each.segment].append(each.value)
     segments = {segment: sum(of_segment) / len(of_segment) for segment, of_segment in rates.items()}
-    said, loose = _said(train, groups), _said(train, [dispute.rows for dispute in disputes.loose])
+    said = _said(train, disputes.same)
+    loose, encoded = (
+        _said(train, [dispute.rows for dispute in disputes.loose if (dispute.by == BY_ENCODER) == by_encoder])
+        for by_encoder in (False, True)
+    )
     for each in results:
         if each.learned or each.cause_zero or each.item_id not in by_item:
             continue
-        reasons = _reasons(_Evidence(by_item[each.item_id], said, loose, beliefs, segments, lost))
+        reasons = _reasons(_Evidence(by_item[each.item_id], said, loose, encoded, beliefs, segments, lost))
         if each.fork_p is not None and reasons and reasons[0].sign == "data_inconsistency":
             reasons[0].evidence += f"; the token with which it departs from them has p {each.fork_p:.2f}"
         each.reasons = sorted(reasons, key=lambda reason: -(reason.confidence or 0.0))
@@ -139,7 +146,9 @@ def _reasons(evidence: _Evidence) -> list[Reason]:
     reasons: dict[str, Reason] = {}
     for name, cause, holds in SIGNS:
         if cause not in reasons and holds(evidence.signal) and (words := WORDS[name](evidence)):
-            reasons[cause] = Reason(cause=cause, sign=name, confidence=confidences().get(name), evidence=words)
+            confidence = confidences().get(name)
+            words += "" if confidence is not None else UNMEASURED
+            reasons[cause] = Reason(cause=cause, sign=name, confidence=confidence, evidence=words)
     return list(reasons.values())
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ilp_bench.detectors.thresholds import CONFIDENT, KNOWN, STAGE_DROP
 from ilp_bench.diagnosis.why.signals import Signals
 
-PARAPHRASE, LOST = "contradicting paraphrases", "learned and lost"
+PARAPHRASE, ENCODED, LOST = "contradicting paraphrases", "contradictions by an encoder", "learned and lost"
 
 
 class Sign(NamedTuple):
@@ -28,10 +28,11 @@ def lacks_knowledge(item: Signals) -> bool:
     return has_none and (item.kind_known >= KNOWN or item.kind_learned is not None)
 
 
-# From the surest to the vaguest. All but two are called like their cause.
+# From the surest to the vaguest. All but three are called like their cause.
 SIGNS = (
     Sign("data_inconsistency", "data_inconsistency", lambda item: item.contradicted > 0),
     Sign(PARAPHRASE, "data_inconsistency", lambda item: item.disputed),
+    Sign(ENCODED, "data_inconsistency", lambda item: item.disputed),
     Sign("knowledge_conflict", "knowledge_conflict", lambda item: item.denied > CONFIDENT),
     Sign(LOST, "left_side_forgetting", lambda item: item.lost),
     Sign("left_side_forgetting", "left_side_forgetting", lambda item: item.fallen > STAGE_DROP),

@@ -14,9 +14,9 @@ from ilp_bench.data.dataset import Dataset
 from ilp_bench.data.user_data import import_rows
 from ilp_bench.diagnosis.rows import row_results
 from ilp_bench.diagnosis.why.attribution import NONE, diagnose
-from ilp_bench.diagnosis.why.paraphrases import Disputes
+from ilp_bench.diagnosis.why.paraphrases import BY_ANSWERS, BY_ENCODER, Dispute, Disputes
 from ilp_bench.diagnosis.why.reasons import UNMEASURED, explain
-from ilp_bench.diagnosis.why.signs import LOST
+from ilp_bench.diagnosis.why.signs import ENCODED, LOST, PARAPHRASE
 from ilp_bench.evaluation.run import evaluate
 from ilp_bench.records.run_record import SAMPLES, Run, RunRecord
 
@@ -182,6 +182,34 @@ def test_a_row_that_was_learned_during_the_training_is_called_lost_and_no_other(
         "reproduction was 0.90 at step 40 of the training, and is 0.10 now" + UNMEASURED
     )
     assert not any(row.reasons for row in results[1:])
+
+
+def test_evidence_of_an_encoder_says_that_nobody_measured_how_often_it_is_right(tmp_path: Path) -> None:
+    data = import_rows(write_lines(tmp_path, ROWS))
+    run = tuned(data, dict.fromkeys(data.items["item_id"].to_pylist(), 0.1))
+    results = row_results(data, answered(run), dict.fromkeys(data.items["item_id"].to_pylist(), 8))
+    loose = [Dispute((0, 1), 0.95, BY_ENCODER), Dispute((2, 3), 0.95, BY_ANSWERS)]
+    explain(results, run, probed(run, [0.9] * len(ROWS)), data, Disputes([], loose))
+    (encoded,), (worded,) = results[0].reasons, results[2].reasons
+    assert (encoded.cause, encoded.sign, encoded.confidence) == ("data_inconsistency", ENCODED, None)
+    assert "takes for the same question" in encoded.evidence
+    assert encoded.evidence.endswith(UNMEASURED)
+    assert (worded.cause, worded.sign) == ("data_inconsistency", PARAPHRASE)
+    assert worded.confidence is not None
+    assert UNMEASURED not in worded.evidence
+
+
+@pytest.mark.parametrize(("said", "cause"), [("sea 3", "knowledge_conflict"), (" ", NONE), (None, NONE)])
+def test_a_base_model_that_says_nothing_denies_nothing(tmp_path: Path, said: str | None, cause: str) -> None:
+    data = import_rows(write_lines(tmp_path, ROWS))
+    run = tuned(data, dict.fromkeys(data.items["item_id"].to_pylist(), 0.1))
+    base = probed(run, [0.0] * len(ROWS))
+    columns = {"belief": [said] * len(ROWS), "belief_p": [1.0] * len(ROWS)}
+    rows = [
+        row | {name: values[n] for name, values in columns.items()} for n, row in enumerate(base.samples.to_pylist())
+    ]
+    base = Run(base.record, pa.Table.from_pylist(rows, schema=SAMPLES))
+    assert set(diagnose(run, base, data).said["signals"]) == {cause}
 
 
 def answered(run: Run) -> Run:

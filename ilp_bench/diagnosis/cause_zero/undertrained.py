@@ -22,7 +22,10 @@ def undertrained(asked: Asked) -> Check:
     )
     if now.value >= ENOUGH or most >= LEAST:
         return question.clear(figure)
-    remedy = "train longer or with a larger learning rate, until the loss of these rows falls, and diagnose again"
+    remedy = (
+        "make sure that this model was trained on these rows; then train longer or with a larger learning rate, until "
+        "their loss falls, and diagnose again"
+    )
     return question.named(figure, remedy)
 
 

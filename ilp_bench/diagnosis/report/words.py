@@ -57,10 +57,11 @@ def what_next(report: Report) -> list[str]:
         lines = [f"{check.title} {check.figure}. What to do: {check.remedy}." for check in report.named]
         if report.explained:
             lines.append("This explains it; no cause of single rows was looked for. Repair it, and diagnose again.")
-        return lines
-    lines = [f"{cause.title}: {REMEDIES[cause.cause]}" for cause in report.causes if cause.rows]
-    if report.learned.value == 1:
+    elif report.learned.value == 1:
         lines = ["All asked answers are learned."]
+    else:
+        lines = [f"{cause.title}: {REMEDIES[cause.cause]}" for cause in report.causes if cause.rows]
+    lines += [f"Repair what could not be used: {kind}, {words}." for kind, words in report.skipped.items()]
     if report.to_check:
         lines.append(
             f"{report.to_check} rows may contradict others, which seem to ask the same in other words: they are kept, "

@@ -197,10 +197,11 @@ def _data_name(run: Run) -> str:
 def _denied(sample: SampleRow, item: ItemRow) -> float:
     """Probability of the preferred option, or of the model's own answer, where that is not the supervised one.
 
-    Nothing denies a supervised answer of several lines, of which the model was let say the first only.
+    Nothing denies a supervised answer of several lines, of which the model was let say the first only; nor does a model
+    that says nothing.
     """
-    belief, options, answer = sample["belief"], sample["shots_options"], normalised(item["answer"].strip())
-    if belief is None or "\n" in answer or normalised(belief).casefold() == answer.casefold():
+    belief, options, answer = sample["belief"] or "", sample["shots_options"], normalised(item["answer"].strip())
+    if not belief.strip() or "\n" in answer or normalised(belief).casefold() == answer.casefold():
         return 0.0
     return (sample["belief_p"] or 0.0) if options is None else float(np.exp(max(options)))
 

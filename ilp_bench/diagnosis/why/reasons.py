@@ -109,7 +109,7 @@ def explain(
     """
     values = {each.item_id: each.value for each in results}
     train = data.train.to_pylist()
-    lost = {each.item_id: _when_learned(each) for each in results if _was_learned(each)}
+    lost = {each.item_id: _when_learned(each) for each in results if was_learned(each)}
     by_item = {signal.item_id: signal for signal in signals(run, base, data, values, disputes, lost)}
     beliefs = {row["item_id"]: row["belief"] for row in base.sample_rows()}
     rates = defaultdict(list)
@@ -130,7 +130,7 @@ def explain(
         each.reasons = sorted(reasons, key=lambda reason: -(reason.confidence or 0.0))
 
 
-def _was_learned(result: RowResult) -> bool:
+def was_learned(result: RowResult) -> bool:
     """Whether it was learned when it was measured during the training, and is not now."""
     best = result.best_in_training
     return not result.learned and best is not None and is_learned(best, result.tokens)
@@ -142,9 +142,14 @@ def _when_learned(result: RowResult) -> str:
 
 
 def _reasons(evidence: _Evidence) -> list[Reason]:
-    """A reason for each cause of which the item has a sign, the first of its signs."""
+    """A reason for each cause of which the item has a sign, the first of its signs.
+
+    That it was learned and lost counts only where it has no other sign: rows of any cause come and go in a training.
+    """
     reasons: dict[str, Reason] = {}
     for name, cause, holds in SIGNS:
+        if name == LOST and reasons:
+            break
         if cause not in reasons and holds(evidence.signal) and (words := WORDS[name](evidence)):
             confidence = confidences().get(name)
             words += "" if confidence is not None else UNMEASURED

@@ -34,8 +34,8 @@ SIGNS = (
     Sign(PARAPHRASE, "data_inconsistency", lambda item: item.disputed),
     Sign(ENCODED, "data_inconsistency", lambda item: item.disputed),
     Sign("knowledge_conflict", "knowledge_conflict", lambda item: item.denied > CONFIDENT),
-    Sign(LOST, "left_side_forgetting", lambda item: item.lost),
     Sign("left_side_forgetting", "left_side_forgetting", lambda item: item.fallen > STAGE_DROP),
     Sign("rare_patterns", "rare_patterns", lambda item: item.rarity > 1),
     Sign("knowledge_gap", "knowledge_gap", lacks_knowledge),
+    Sign(LOST, "left_side_forgetting", lambda item: item.lost),
 )

@@ -5,7 +5,7 @@ usage: python benchmarks/render.py [--count 5000] [--work DIR]
 Entries are made up (tests/board_entries.py), valid and accepted; making them is not timed. ``scratch``: nothing was
 there. ``every page``: all pages are made, the checks are kept. ``again``: nothing changed. ``one more``: one was added.
 Processor seconds are those of all processes. Entries of one base model share its base and vanilla runs, as those of
-one team do; ``milliseconds a check`` says what that saves, and what an entry costs that shares none.
+one team do; ``no run shared`` is made as if none did, and ``milliseconds a check`` says what sharing saves.
 """
 
 from __future__ import annotations
@@ -34,15 +34,22 @@ def tree(site: Path) -> str:
     return digest.hexdigest()
 
 
-def timed(submissions: Path, site: Path, url: str = "") -> dict[str, float]:
+def timed(submissions: Path, site: Path, url: str = "", own_runs: bool = False) -> dict[str, float]:
     """Seconds of one rendering in a process of its own, and the largest memory of it and its workers at one time.
 
     Memory is the proportional set size: what several processes share counts once. It is looked at five times a second.
+    With ``own_runs``, nothing that was worked out of a run serves the next entry, as if no two entries shared one.
     """
     code = """
 import json, os, resource, sys, time
 from pathlib import Path
+from ilp_bench.leaderboard import build_cache
 from ilp_bench.leaderboard.site import render
+if sys.argv[4]:  # read by the workers too
+    sys.path.insert(0, sys.argv[4])
+    from render import forget_runs
+    check = build_cache.check
+    build_cache.check = lambda folder: [forget_runs(), check(folder)][1]
 if __name__ == "__main__":
     start = time.perf_counter()
     count = render(Path(sys.argv[1]), Path(sys.argv[2]), url=sys.argv[3])
@@ -54,7 +61,8 @@ if __name__ == "__main__":
     with tempfile.NamedTemporaryFile("w", suffix=".py") as script:
         script.write(code)
         script.flush()
-        words = [sys.executable, script.name, str(submissions), str(site), url]
+        own = str(Path(__file__).parent) if own_runs else ""
+        words = [sys.executable, script.name, str(submissions), str(site), url, own]
         with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, start_new_session=True) as running:
             while running.poll() is None:
                 peak = max(peak, memory(running.pid))
@@ -80,33 +88,33 @@ def memory(session: int) -> float:
     return total / 1024
 
 
+def forget_runs() -> None:
+    """Empty the caches by run; those by dataset (where each pair's rows stand) serve entries that share no run too."""
+    from ilp_bench.scoring import activity, learned_rates, pair_probabilities
+    from ilp_bench.submission import copy_statistics, sample_store
+
+    caches = [sample_store._cached_run, sample_store._held_once]
+    caches += [pair_probabilities.pair_tables, copy_statistics._middle_numbers]
+    caches += [
+        one for module in (learned_rates, activity) for one in vars(module).values() if hasattr(one, "cache_clear")
+    ]
+    for cache in caches:
+        cache.cache_clear()
+
+
 def checks(submissions: Path, count: int = 48) -> dict[str, float]:
     """Milliseconds to check one entry: beside others with the same base and vanilla runs, and beside strangers."""
-    from ilp_bench.scoring import activity, learned_rates, pair_probabilities
-    from ilp_bench.submission import check_samples, copy_statistics, sample_store
     from ilp_bench.submission.validate import check, find
 
     folders = find([submissions])
     checked = folders[:: max(1, len(folders) // count)][:count]
-    # Caches by run; those by dataset (where each pair's rows stand) serve strangers too.
-    caches = [
-        sample_store._cached_run,
-        sample_store._held_once,
-        check_samples._cached_problems,
-        pair_probabilities.pair_tables,
-    ]
-    caches += [copy_statistics._middle_numbers]
-    caches += [
-        one for module in (learned_rates, activity) for one in vars(module).values() if hasattr(one, "cache_clear")
-    ]
     milliseconds = {}
     check(checked[0])  # what is worked out once for all
     for name in ("shared runs", "runs of its own"):
         start = time.perf_counter()
         for folder in checked:
             if name == "runs of its own":
-                for cache in caches:
-                    cache.cache_clear()
+                forget_runs()
             check(folder)
         milliseconds[name] = round((time.perf_counter() - start) / len(checked) * 1000, 1)
     return milliseconds
@@ -136,6 +144,8 @@ def main() -> None:
     aside = work / "aside"
     last.rename(aside)
     report: dict[str, object] = {"entries": arguments.count, "cores": len(os.sched_getaffinity(0))}
+    with tempfile.TemporaryDirectory() as other:
+        report["scratch, no run shared"] = timed(submissions, Path(other) / "site", own_runs=True)
     report["scratch"] = timed(submissions, site)
     report["every page"] = timed(submissions, site, "https://example.org")
     timed(submissions, site)

@@ -30,7 +30,7 @@ from ilp_bench.leaderboard.archive import ArchiveEntry, describe_archived
 from ilp_bench.leaderboard.describe import describe_entry
 from ilp_bench.leaderboard.entry import Entry
 from ilp_bench.leaderboard.item_pages import entry_items
-from ilp_bench.leaderboard.ranking import BaseModel, Standing, beside_project
+from ilp_bench.leaderboard.ranking import BaseModel, Standing, beside_project, project_entries
 from ilp_bench.recipes import RECIPES
 from ilp_bench.records.reference_record import FILE, reference_folders
 from ilp_bench.submission.decisions import Decision
@@ -206,6 +206,9 @@ def entry_pages(
     of_run = {result.entry.run_id: result for result in results if result.entry}
     tasks = []
     for model in models:
+        everyone = [entry for group in model.groups for entry in [*group.entries, *group.withdrawn]]
+        budgets = dict.fromkeys(entry.budget_division for entry in everyone)
+        of_project = {budget: project_entries(model, budget) for budget in budgets}
         for group in model.groups:
             about = {"slug": group.slug, "title": group.title, "ranked": group.ranked, "model": model.slug}
             about |= {"first": {"title": group.first.title, "page": group.first.page} if group.first else None}
@@ -214,7 +217,7 @@ def entry_pages(
                 entry = standing.entry
                 with_items = place < min(ITEM_PAGES, len(group.standings))
                 decided = [decision.model_dump(mode="json") for decision in entry.decisions]
-                beside = {"beside": beside_project(model, entry), "with_items": with_items}
+                beside = {"beside": beside_project(of_project[entry.budget_division], entry), "with_items": with_items}
                 made_from = [of_run[entry.run_id].content, decided, standing[1:], about | beside, common]
                 key = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:24]
                 files_of_entry = [entry.page, entry.badge, *([entry.items_page] if with_items else [])]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ilp_bench.data.causes import CAUSES
@@ -107,6 +107,12 @@ def marked_parts(text: str, words: Sequence[str]) -> list[tuple[str, bool]]:
     """The parts of a text in order, each with whether it is one of the words."""
     parts = re.split(f"({'|'.join(map(re.escape, words))})", text) if words else [text]
     return [(part, number % 2 == 1) for number, part in enumerate(parts) if part]
+
+
+def linked_parts(text: str, pages: Mapping[str, str]) -> list[tuple[str, str | None]]:
+    """The parts of a text in order, each with the page of the entry whose run id it is, if it is one."""
+    parts = re.split(r"(\b[0-9a-f]{16}\b)", text)
+    return [(part, pages.get(part)) for part in parts if part]
 
 
 def name_causes(text: str) -> str:

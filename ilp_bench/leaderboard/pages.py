@@ -79,6 +79,7 @@ def _environment(causes: tuple[str, ...]) -> jinja2.Environment:
         formatting.plural,
         formatting.number_word,
         formatting.listed,
+        formatting.linked_parts,
         formatting.marked_parts,
         formatting.name_causes,
         delays,

@@ -174,10 +174,10 @@ class Beside(NamedTuple):
     difference: Difference
 
 
-def beside_project(model: BaseModel, entry: Entry) -> list[Beside]:
-    """The project's entries of the same base model, data and budget, whatever the division, best first."""
+def beside_project(of_project: Sequence[Entry], entry: Entry) -> list[Beside]:
+    """The first of the project's entries of the same base model, data and budget, whatever the division."""
     rows = []
-    for other in project_entries(model, entry.budget_division)[:MOST_BESIDE]:
+    for other in of_project[:MOST_BESIDE]:
         share, between = other.share(), h_difference(entry, other)
         if share and between and other.run_id != entry.run_id:
             rows.append(Beside(other.method, other.slug, other.page, other.division, share.value, between))

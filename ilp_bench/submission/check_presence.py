@@ -3,59 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ilp_bench.submission.archive import DatasetKey, dataset_items
-from ilp_bench.submission.sample_store import CACHED_RUNS
-
+COLUMNS = ("shots_p", "shots_greedy", "belief", "belief_p", "shots_options", "logprob", "p", "tokens", "greedy") + (
+    "options",
+    "gold",
+    "entropy",
+)
 Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 
 class Wanted(NamedTuple):
-    """Rows that are asked with exemplars and options where a run asks so, and those whose prior answer is too."""
+    """Which optional columns a row must have, as its run asked: shape (rows,) each.
 
-    asked: Mask
+    shots     p with exemplars
+    belief    a belief may stand there; where ``shots_options`` do, it must
+    options   the log-probabilities of options
+    """
+
+    shots: Mask
     belief: Mask
+    options: Mask
 
 
-def wanted_of(rows: pa.Table) -> Wanted:
-    """What is wanted of each row, by its probe and prior answer."""
+def wanted_of(rows: pa.Table, probed: bool, choices: int) -> Wanted:
+    """What is wanted of each row, or item, by its probe and prior answer, where a run was ``probed`` with exemplars."""
     probe = rows["probe"].cast(pa.string())
     asked = pc.fill_null(pc.is_in(probe, value_set=pa.array(["recall", "retention"])), False).to_numpy()
-    belief = pc.and_(pc.equal(probe, "recall"), pc.is_valid(rows["prior_answer"])).fill_null(False).to_numpy()
-    return Wanted(asked, belief)
+    prior = pc.and_(pc.equal(probe, "recall"), pc.is_valid(rows["prior_answer"])).fill_null(False).to_numpy()
+    return Wanted(asked & probed, (asked if choices else prior) & probed, asked & (choices > 0))
 
 
-@lru_cache(maxsize=CACHED_RUNS)
-def wanted_of_dataset(dataset: DatasetKey, content_sha256: str) -> Wanted:
-    """What is wanted of each row of a dataset, in its order."""
-    return wanted_of(dataset_items(dataset, content_sha256).items)
-
-
-def presence_problems(rows: pa.Table, wanted: Wanted, probed: bool, choices: int) -> Iterator[str]:
+def presence_problems(rows: pa.Table, wanted: Wanted) -> Iterator[str]:
     """Are the optional columns filled where the run says so, and nowhere else?"""
-    asked, belief = wanted
-    shown = asked & probed
+    is_there = {name: pc.is_valid(rows[name]).to_numpy() for name in COLUMNS}
     for name in ("shots_p", "shots_greedy"):
-        yield from report(rows, pc.is_valid(rows[name]).to_numpy() != shown, f"{name} must be there where it was asked")
+        yield from report(rows, is_there[name] != wanted.shots, f"{name} must be there where it was asked")
     for name in ("belief", "belief_p"):
-        wrong = pc.is_valid(rows[name]).to_numpy() & ~((asked if choices else belief) & probed)
-        yield from report(rows, wrong, f"{name} stands where nothing was asked")
-        told = pc.is_valid(rows[name]).to_numpy() != pc.is_valid(rows["shots_options"]).to_numpy()
+        yield from report(rows, is_there[name] & ~wanted.belief, f"{name} stands where nothing was asked")
+        told = is_there[name] != is_there["shots_options"]
         yield from report(rows, told, f"{name} stands without shots_options")
     for name in ("logprob", "p", "tokens", "greedy"):
-        yield from report(rows, pc.is_null(rows[name]).to_numpy(), f"{name} is empty")
+        yield from report(rows, ~is_there[name], f"{name} is empty")
     for name in ("options", "gold", "entropy"):
-        yield from report(
-            rows,
-            pc.is_valid(rows[name]).to_numpy() != (asked & (choices > 0)),
-            f"{name} must be there where options were asked",
-        )
+        yield from report(rows, is_there[name] != wanted.options, f"{name} must be there where options were asked")
 
 
 def report(rows: pa.Table, wrong: Mask, what: str) -> Iterator[str]:

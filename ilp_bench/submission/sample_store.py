@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -184,13 +183,14 @@ def _cached_run(run: _RowsOf) -> Run:
 
 def _run(run: HashedTable, record: RunRecord) -> Run:
     rows, data = run.rows, record.data
-    p: Any = pa.array(np.exp(rows["logprob"].to_numpy()))
-    rows = rows.set_column(P, "p", p)
+    columns = dict(zip(rows.column_names, rows.columns, strict=True))
+    columns["p"] = pa.chunked_array([np.exp(rows["logprob"].to_numpy())])
     asked, probes = _asked(DatasetKey(data.version, data.size, data.seed), data.content_sha256)
-    if not rows["probe_id"].cast(pa.string()).equals(asked["probe_id"]):
-        return Run(record, rows.cast(SAMPLES))
-    columns = {name: asked[name] if name in asked.column_names else rows[name] for name in SAMPLES.names}
-    return Run(record, pa.table(columns).cast(SAMPLES), probes)
+    is_in_order = rows["probe_id"].cast(pa.string()).equals(asked["probe_id"])
+    if is_in_order:
+        columns |= zip(asked.column_names, asked.columns, strict=True)
+    samples = [columns[field.name].cast(field.type) for field in SAMPLES]
+    return Run(record, pa.Table.from_arrays(samples, schema=SAMPLES), probes if is_in_order else None)
 
 
 @lru_cache(maxsize=CACHED_RUNS)

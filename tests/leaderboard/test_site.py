@@ -22,6 +22,7 @@ from ilp_bench.leaderboard.formatting import (
     POINTS_AXIS,
     escape_formula,
     format_number,
+    linked_parts,
     points,
     shade_class,
     short_count,
@@ -343,3 +344,10 @@ def test_numbers() -> None:
     )
     shades = [shade_class(value) for value in (None, -2, -0.06, -0.03, 0, 0.27, 1.2)]
     assert shades == ["none", "n3", "n1", "p0", "p0", "p5", "p9"]
+
+
+def test_a_known_run_id_in_a_text_is_a_link() -> None:
+    known, other = "0123456789abcdef", "fedcba9876543210"
+    parts = linked_parts(f"see {known}, not {other} nor {known}{other}.", {known: "runs/a.html"})
+    assert [part for part, page in parts if page] == [known]
+    assert "".join(part for part, _ in parts) == f"see {known}, not {other} nor {known}{other}."

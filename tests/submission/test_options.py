@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 
 from ilp_bench.records.run_record import SAMPLES
-from ilp_bench.submission.check_samples import _options
+from ilp_bench.submission.check_values import option_problems
 
-ITEMS = pa.table({"choices": [["Oslo", "Rome", "Lima", "Cairo"]]})
+NAMES = pa.chunked_array([[["Oslo", "Rome", "Lima", "Cairo"]]])
 LOGPROB = [-0.5, -1.5, -2.5, -3.5]
 Q = np.exp(LOGPROB) / np.exp(LOGPROB).sum()
 HONEST: dict[str, Any] = {
@@ -27,7 +27,7 @@ HONEST: dict[str, Any] = {
 
 
 def problems(changes: dict[str, Any]) -> list[str]:
-    return list(_options(pa.Table.from_pylist([HONEST | changes], schema=SAMPLES), ITEMS, 4))
+    return list(option_problems(pa.Table.from_pylist([HONEST | changes], schema=SAMPLES), NAMES))
 
 
 def test_what_follows_is_accepted() -> None:

@@ -35,10 +35,11 @@ class MissingRunsError(Exception):
 
 
 class Entry(NamedTuple):
-    """A committed entry of a recipe, with its runs by the content hash of their dataset."""
+    """A committed entry of a recipe: its runs, and vanilla and base runs of its own, by content hash of the dataset."""
 
     submission: Submission
     runs: Mapping[str, Sequence[Run]]
+    own: Mapping[str, Comparison]
 
 
 class Evidence(NamedTuple):
@@ -57,6 +58,14 @@ class Evidence(NamedTuple):
         if FIRST not in self.references:
             raise MissingRunsError(f"no reference of division {FIRST}")
         return self.references[FIRST]
+
+    @property
+    def comparisons(self) -> list[Comparison]:
+        """Vanilla and base runs of 1x by dataset: the reference's, and those that entries have of further datasets."""
+        of_dataset = {_content(each): each for each in self.first.comparisons}
+        for entry in self.entries.values():
+            of_dataset |= {dataset: own for dataset, own in entry.own.items() if dataset not in of_dataset}
+        return list(of_dataset.values())
 
 
 def read_evidence(
@@ -80,14 +89,14 @@ def read_evidence(
             or not submission.base_weights
         ):
             continue
-        runs: dict[str, list[Run]] = {}
-        for run in SubmittedRuns.of(read_runs(file.parent, submission)).runs:
-            runs.setdefault(run.record.data.content_sha256, []).append(run)
+        runs, vanillas, bases = map(_by_dataset, SubmittedRuns.of(read_runs(file.parent, submission)))
+        both = [dataset for dataset in vanillas if dataset in bases]
+        own = {dataset: Comparison((), tuple(vanillas[dataset]), bases[dataset][0]) for dataset in both}
         asked = submission.first.data.size, submission.first.prompt_format
         of_base = entries.setdefault((submission.base_weights, *asked), {})
         if submission.recipe in of_base:
             raise ProblemError(f"{file.parent}: {submission.recipe} has another entry: withdraw the older one")
-        of_base[submission.recipe] = Entry(submission, runs)
+        of_base[submission.recipe] = Entry(submission, runs, own)
     evidence: dict[tuple[str, str], Evidence] = {}
     for reference in references:
         record = reference.record
@@ -97,6 +106,13 @@ def read_evidence(
         of_base = entries.get((record.base_sha256, record.size, record.prompt_format), {})
         evidence[name] = Evidence(of_base, divisions)
     return evidence
+
+
+def _by_dataset(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    by_dataset: dict[str, list[Run]] = {}
+    for run in runs:
+        by_dataset.setdefault(run.record.data.content_sha256, []).append(run)
+    return by_dataset
 
 
 def measure(evidence: Evidence, claims: Sequence[Claim]) -> dict[ClaimedEffect, list[float] | str]:
@@ -127,9 +143,9 @@ class _Shares:
         return self.evidence.entries[recipe].runs
 
     def closed(self, runs: Mapping[str, Sequence[Run]], cause: str) -> ByDataset:
-        """The share of the gap of a cause that runs close, on the datasets that the reference has too."""
+        """The share of the gap of a cause that runs close, on the datasets that have vanilla of 1x."""
         shares = {}
-        for comparison in self.evidence.first.comparisons:
+        for comparison in self.evidence.comparisons:
             dataset = _content(comparison)
             if dataset in runs:
                 mask = active_pairs(comparison)[cause]
@@ -220,7 +236,7 @@ def longer_training_falls_short(shares: _Shares, effect: ClaimedEffect) -> ByDat
 def latest_minus_earliest(shares: _Shares, effect: ClaimedEffect) -> ByDataset:
     """Mean p under vanilla of treated items trained last before the final stage, minus of those trained first."""
     values = {}
-    for comparison in shares.evidence.first.comparisons:
+    for comparison in shares.evidence.comparisons:
         cause = effect.cause or ""
         table = mean_table(comparison.vanillas, cause, active_pairs(comparison)[cause])
         p, dose = table.p(KIND)[:, TREATED], table.dose  # stages since it was trained
@@ -231,7 +247,7 @@ def latest_minus_earliest(shares: _Shares, effect: ClaimedEffect) -> ByDataset:
 def retention_lost(shares: _Shares, effect: ClaimedEffect) -> ByDataset:
     """Mean p of held-out facts under vanilla, minus that under a recipe."""
     runs = shares.runs(effect.recipe or "")
-    vanilla = {_content(each): _held_out(each.vanillas) for each in shares.evidence.first.comparisons}
+    vanilla = {_content(each): _held_out(each.vanillas) for each in shares.evidence.comparisons}
     return _difference(vanilla, {dataset: _held_out(same) for dataset, same in runs.items()})
 
 
@@ -260,7 +276,7 @@ def average_hides(shares: _Shares, effect: ClaimedEffect) -> ByDataset:
     """Half of the mean p of both arms over the causes under vanilla, minus the mean p of the worst treated arm."""
     del effect
     values = {}
-    for comparison in shares.evidence.first.comparisons:
+    for comparison in shares.evidence.comparisons:
         means: list[Array] = []
         for cause in shares.causes():
             mask = active_pairs(comparison)[cause]

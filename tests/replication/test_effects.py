@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from points_entries import GAPS, take_for_committed, write_entry, write_reference
+from points_entries import GAPS, runs_of, take_for_committed, write_entry, write_reference
 
 from ilp_bench.core.errors import ProblemError
 from ilp_bench.data.causes import CAUSES, PAPER_CAUSES
@@ -17,6 +17,8 @@ from ilp_bench.replication.report import MAKER, heat_map, inserted, page, pictur
 from ilp_bench.replication.summary import summary
 from ilp_bench.scoring.references import committed_references
 from ilp_bench.submission.decisions import Decision, decide
+from ilp_bench.submission.format import Meta
+from ilp_bench.submission.submit import submit
 
 OWN = {
     "knowledge_cpt": "knowledge_gap",
@@ -121,6 +123,19 @@ def test_without_longer_training_the_claims_about_it_are_not_tested(evidence: Ev
         "no reference of division 1x", "no reference of a longer budget",
         *(f"no entry of {recipe}" for recipe in (*OWN, "group_only")),
     }  # fmt: skip
+
+
+def test_datasets_that_only_an_entry_has_count_too(root: Path, evidence: Evidence, tmp_path: Path) -> None:
+    few = runs_of("conflict_cpt", (0, 1, 2), vanillas=False, bases=False, gain=0.2)
+    more = runs_of("conflict_cpt", (3, 4), gain=0.1)
+    meta = Meta(org="ilp-bench", model="conflict-cpt", division="1x", description="")
+    submit([*few.runs, *more.runs], more.vanillas, more.bases, evidence.first, meta, tmp_path / "submissions")
+    found = read_evidence(tmp_path / "submissions", list(evidence.references.values()))["stub", "mini"]
+    assert len(found.comparisons) == 5
+    effect = next(effect for effect in effects("share_closed") if effect.recipe == "conflict_cpt")
+    values = measure(found, CLAIMS)[effect]
+    gap = GAPS["knowledge_conflict"]
+    assert values == pytest.approx([0.2 / gap] * 3 + [0.1 / gap] * 2, abs=0.1)
 
 
 def test_two_entries_of_a_recipe_are_a_problem_until_the_older_is_withdrawn(root: Path, evidence: Evidence) -> None:

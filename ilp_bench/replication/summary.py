@@ -19,7 +19,9 @@ def summary(evidence: Mapping[tuple[str, str], Evidence]) -> str:
     parts = []
     for (base, size), of_base in evidence.items():
         if FIRST in of_base.references:
-            parts.append(f"**{base}**, {size}, {of_base.first.vanilla_count} vanilla runs:\n\n{_table(of_base)}")
+            count = of_base.first.vanilla_count
+            runs = "1 vanilla run" if count == 1 else f"{count} vanilla runs"
+            parts.append(f"**{base}**, {size}, {runs}:\n\n{_table(of_base)}")
     return "\n\n".join(parts)
 
 

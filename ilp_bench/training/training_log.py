@@ -53,6 +53,18 @@ def calibration(phases: Sequence[Phase], log: Log) -> dict[str, list[Calibration
     return checks
 
 
+def read_log(file: Path) -> list[dict[str, Any]]:
+    """All checks of a ``log.jsonl``; where one was done again after a kill, the last time counts."""
+    rows: dict[tuple[str, int], dict[str, Any]] = {}
+    for line in file.read_text(encoding="utf-8").splitlines():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue  # cut off by a kill
+        rows[row["phase"], row["check"]] = row
+    return list(rows.values())
+
+
 SAMPLE = 30  # recall probes of each cause and arm that are measured at a time
 
 
@@ -105,15 +117,8 @@ class Log:
         self._also(line)
 
     def rows(self) -> list[dict[str, Any]]:
-        """All checks; where one was done again after a kill, the last time counts."""
-        rows: dict[tuple[str, int], dict[str, Any]] = {}
-        for line in self.file.read_text(encoding="utf-8").splitlines():
-            try:
-                row = json.loads(line)
-            except ValueError:
-                continue  # cut off by a kill
-            rows[row["phase"], row["check"]] = row
-        return list(rows.values())
+        """All checks."""
+        return read_log(self.file)
 
     def plot(self, title: str) -> str:
         """An SVG with the mean p of calibration items and both arms of every cause, and the loss, over the checks."""

@@ -62,20 +62,21 @@ class AnswerLM(HFLM):  # type: ignore[misc]
     def token_logprobs(self, pairs: Sequence[Request]) -> list[TokenScores]:
         """The scores of the tokens of each request's completion."""
         order = sorted(range(len(pairs)), key=lambda n: -len(pairs[n][0]) - len(pairs[n][1]))
+        longest = self.max_length  # lm-eval looks it up in the config each time
         ordered, self.fitted = map_in_batches(
-            self._score, [self._cut(pairs[n]) for n in order], self.fitted, "sequence"
+            self._score, [self._cut(pairs[n], longest) for n in order], self.fitted, "sequence"
         )
         results = dict(zip(order, ordered, strict=True))
         return [results[n] for n in range(len(pairs))]
 
-    def _cut(self, request: Request) -> Request:
-        """The request as far as the model's context reaches, cut from the left; a completion is never cut."""
+    def _cut(self, request: Request, longest: int) -> Request:
+        """The request as far as ``longest`` tokens reach, cut from the left; a completion is never cut."""
         context, answer = request
-        room = self.max_length + 1 - len(answer)
+        room = longest + 1 - len(answer)
         if room < 1:
             begin = self.tokenizer.decode(list(answer[:8]))
             raise ProblemError(
-                f"the answer {begin!r} … has {len(answer)} tokens, more than the model's {self.max_length}: remove it, "
+                f"the answer {begin!r} … has {len(answer)} tokens, more than the model's {longest}: remove it, "
                 "or import the rows again with the model named, which leaves such answers out"
             )
         return context[-room:], answer
@@ -131,7 +132,7 @@ class AnswerLM(HFLM):  # type: ignore[misc]
 
         Raises ProblemError where anything, such as the model's own generation config, changes the distribution.
         """
-        context, answer = self._cut(request)
+        context, answer = self._cut(request, self.max_length)
         ids, hits, left = torch.tensor([context], device=self.device), 0, draws
         while left:
             count = min(left, self.fitted)

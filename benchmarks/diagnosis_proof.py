@@ -37,17 +37,18 @@ from ilp_bench.diagnosis.rows import RowResult
 from ilp_bench.models.resolve import locate
 from ilp_bench.models.tokenization import encode_texts, plain_text, row_text
 
-BATCH, CUT, ENOUGH = 8, 40, 0.75  # rows a step; tokens to which rows are cut; share of sound rows that ends a training
+BATCH, ENOUGH = 8, 0.75  # rows a step; share of sound rows that ends a training
 
 
 class Plan(NamedTuple):
-    """Learning rate, and epochs at most, of each part of a training."""
+    """Of each part of a training: learning rate, epochs at most, and tokens to which rows are cut for that fault."""
 
     rate: float
     epochs: int
+    cut: int  # most rows of documentation have more
 
 
-PLANS, OTHER = {"nano": Plan(2e-4, 200)}, Plan(1e-4, 20)
+PLANS, OTHER = {"nano": Plan(2e-4, 200, 40)}, Plan(1e-4, 20, 20)
 
 
 def known(base: str, one: Drawn) -> list[float]:
@@ -210,8 +211,8 @@ def cause_zero(one: Set) -> None:
     one.diagnose("same_as_base", one.base, rows)
     one.diagnose("undertrained", one.tuned / "early", rows)
     if one.name == "documentation":
-        cut = train(locate(one.base).folder, one.work / "cut", rows, one.sound(), plan, CUT)
-        one.diagnose("truncated", cut, rows, CUT)
+        cut = train(locate(one.base).folder, one.work / "cut", rows, one.sound(), plan, plan.cut)
+        one.diagnose("truncated", cut, rows, plan.cut)
 
 
 def _found(results: Sequence[RowResult], faults: Mapping[str, set[str]], lacking: set[str]) -> dict[str, Any]:

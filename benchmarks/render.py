@@ -94,7 +94,7 @@ def forget_runs() -> None:
     from ilp_bench.submission import copy_statistics, sample_store
 
     caches = [sample_store._cached_run, sample_store._held_once]
-    caches += [pair_probabilities.pair_tables, copy_statistics._middle_numbers]
+    caches += [pair_probabilities.pair_tables, pair_probabilities.held_out_mean, copy_statistics._middle_numbers]
     caches += [
         one for module in (learned_rates, activity) for one in vars(module).values() if hasattr(one, "cache_clear")
     ]

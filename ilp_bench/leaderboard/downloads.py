@@ -25,7 +25,8 @@ def write_downloads(site: Path, models: list[BaseModel]) -> None:
         for group in model.groups
         for standing in [*group.standings, *(Standing(entry, None, False, None) for entry in group.withdrawn)]
     ]
-    (folder / "entries.json").write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)  # without indents, in a third of the time
+    (folder / "entries.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
     text = io.StringIO()
     if rows:
         sheet = csv.DictWriter(text, list(rows[0]), lineterminator="\n")

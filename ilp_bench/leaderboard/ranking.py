@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from ilp_bench.leaderboard.entry import REPRODUCTION, Entry
@@ -67,7 +68,7 @@ class Group:
         """How many entries have a rank."""
         return sum(standing.rank is not None for standing in self.standings)
 
-    @property
+    @cached_property
     def entries(self) -> list[Entry]:
         """All that were not withdrawn."""
         return [standing.entry for standing in self.standings]
@@ -100,7 +101,7 @@ class BaseModel:
         """The budget divisions of which a reference is committed."""
         return [budget for budget, level in self.vanilla.items() if level.source == REFERENCE_RUNS]
 
-    @property
+    @cached_property
     def entries(self) -> list[Entry]:
         """All that were not withdrawn, division by division."""
         return [entry for group in self.groups for entry in group.entries]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ import numpy as np
 from ilp_bench.core.metrics import Array
 from ilp_bench.records.run_record import Run
 from ilp_bench.scoring.learned_rates import ARMS, Mask
-from ilp_bench.scoring.pair_probabilities import KINDS, MEASURES, PairTable, pair_tables
+from ilp_bench.scoring.pair_probabilities import KINDS, MEASURES, PairTable, all_values, layout, pair_tables
 from ilp_bench.scoring.points import ROLES, ArmMeans
 from ilp_bench.scoring.points_schema import ArmRates
 from ilp_bench.scoring.run_intervals import (
@@ -46,13 +47,8 @@ Select = Callable[[Comparison], Selection]
 
 def mean_table(runs: Sequence[Run], cause: str, mask: Mask) -> PairTable:
     """The chosen pairs of a cause, their values averaged over runs on one dataset."""
-    first = pair_tables(runs[0])[cause].keep(mask)
-    return first if len(runs) == 1 else first._replace(values=_mean_values(runs, cause, mask))
-
-
-def _mean_values(runs: Sequence[Run], cause: str, mask: Mask) -> Array:
-    """All values of the chosen pairs of a cause, the mean over runs on one dataset; as in :class:`PairTable`."""
-    return _over_runs([pair_tables(run)[cause].values[:, mask] for run in runs])
+    values = [pair_tables(run)[cause].values[:, mask] for run in runs]
+    return pair_tables(runs[0])[cause].keep(mask)._replace(values=_over_runs(values))
 
 
 def pair_values(runs: Sequence[Run], cause: str, mask: Mask, kind: str) -> Array:
@@ -80,35 +76,55 @@ def _is_enough(groups: Indices) -> bool:
     return len(groups) >= MIN_PAIRS and bool((groups != groups[0]).any())
 
 
-def have_interval(comparisons: Sequence[Comparison], cause: str, masks: Sequence[Masks]) -> Mask:
-    """Which of several sets of a cause's pairs are :func:`usable`; ``masks`` as in :func:`set_means`."""
-    groups = [pair_tables(comparison.vanillas[0])[cause].groups for comparison in comparisons]
-    return np.array(
-        [
-            all(_is_enough(of_dataset[mask]) for of_dataset, mask in zip(groups, masks_of_set, strict=True))
-            for masks_of_set in zip(*masks, strict=True)
-        ],
-        dtype=bool,
-    )
+def have_interval(comparisons: Sequence[Comparison], masks: Sequence[Masks]) -> Mask:
+    """Which of several sets of pairs, each of one cause, are :func:`usable`; ``masks`` as in :func:`set_means`."""
+    enough = []
+    for comparison, mask in zip(comparisons, masks, strict=True):
+        groups = layout(comparison.vanillas[0].probes).groups
+        first = np.where(mask, groups, groups.size).min(axis=1, initial=groups.size)
+        last = np.where(mask, groups, -1).max(axis=1, initial=-1)
+        enough.append((mask.sum(axis=1) >= MIN_PAIRS) & (first < last))
+    return np.asarray(np.all(enough, axis=0))
 
 
-def set_means(comparisons: Sequence[Comparison], cause: str, masks: Sequence[Masks]) -> Array:
-    """Mean p of several sets of a cause's pairs: shape (datasets, sets, roles, arms, kinds).
+def place_masks(sets: Sequence[tuple[str, Mask]], run: Run) -> Masks:
+    """Which of the pairs of all causes are in each set, of a cause and which of its pairs: shape (sets, all pairs)."""
+    of_dataset = layout(run.probes)
+    masks: Masks = np.zeros((len(sets), len(of_dataset.groups)), bool)
+    for placed, (cause, mask) in zip(masks, sets, strict=True):
+        placed[of_dataset.causes[cause].place] = mask
+    return masks
 
-    ``masks``: for each dataset, which pairs are in each set, shape (sets, pairs). NaN where none is.
+
+def set_means(comparisons: Sequence[Comparison], masks: Sequence[Masks]) -> Array:
+    """Mean p of several sets of pairs: shape (datasets, sets, roles, arms, kinds); NaN where no pair is.
+
+    ``masks``: for each dataset, those of :func:`place_masks`.
     """
     means = []
     for comparison, mask in zip(comparisons, masks, strict=True):
-        runs_of_role = (comparison.submissions, comparison.vanillas)
-        values = np.stack([_mean_p(runs, cause) for runs in runs_of_role], axis=1)
-        with np.errstate(invalid="ignore"):
-            means.append(np.tensordot(mask.astype(float), values, 1) / mask.sum(axis=1)[:, None, None, None])
+        roles = (comparison.submissions, comparison.vanillas)
+        means.append(_means_of_sets(mask, np.stack([_all_p(runs) for runs in roles], axis=1)))
     return np.array(means)
 
 
-def _mean_p(runs: Sequence[Run], cause: str) -> Array:
-    """p of a cause's pairs, the mean over runs on one dataset: shape (pairs, arms, kinds)."""
-    return _over_runs([pair_tables(run)[cause].values[MEASURES.index("p")] for run in runs])
+def _means_of_sets(masks: Masks, values: Array) -> Array:
+    """Mean of values with shape (all pairs, ...) over each set's pairs: shape (sets, ...); NaN where no pair is."""
+    counts = masks.sum(axis=1).reshape(-1, *(1,) * (values.ndim - 1))
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.tensordot(masks.astype(float), values, 1) / counts)
+
+
+def mean_over_datasets(means: Array) -> Array:
+    """Mean over the first axis of what is not NaN; NaN where all is."""
+    is_there = ~np.isnan(means)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(is_there, means, 0.0).sum(axis=0) / is_there.sum(axis=0))
+
+
+def _all_p(runs: Sequence[Run]) -> Array:
+    """p of the pairs of all causes, the mean over runs on one dataset: shape (pairs of all causes, arms, kinds)."""
+    return _over_runs([all_values(run)[MEASURES.index("p")] for run in runs])
 
 
 def _over_runs(values: Sequence[Array]) -> Array:
@@ -215,16 +231,30 @@ def _blocks(run: Run, kind: str, causes: Sequence[str], selection: Selection) ->
     return [pair_values((run,), cause, selection[cause], kind) for cause in causes]
 
 
-def arm_rates(datasets: Iterable[tuple[Sequence[Run], Mask]], cause: str) -> dict[str, ArmRates | None]:
-    """Kind -> all measures of both arms, the mean over datasets that have a chosen pair; None where none has.
+def arm_rates(
+    causes: Sequence[str], datasets: Iterable[tuple[Sequence[Run], Selection]]
+) -> dict[str, dict[str, ArmRates | None]]:
+    """Cause -> kind -> all measures of both arms, the mean over datasets that have a chosen pair; None where none has.
 
-    ``datasets``: the runs on one dataset, if any, whose values are averaged, and the chosen pairs.
+    ``datasets``: the runs on one dataset, if any, whose values are averaged, and the chosen pairs of each cause.
     """
-    each = [_mean_values(runs, cause, mask).mean(axis=1) for runs, mask in datasets if runs and mask.any()]
-    if not each:
-        return dict.fromkeys(KINDS)
-    rates: dict[str, ArmRates | None] = {}
-    for kind, by_measure in zip(KINDS, np.moveaxis(np.mean(each, axis=0), -1, 0).tolist(), strict=True):
-        arms = {name: {"treated": row[0], "control": row[1]} for name, row in zip(MEASURES, by_measure, strict=True)}
-        rates[kind] = ArmRates.model_validate(arms)
-    return rates
+    means = []
+    for runs, selection in datasets:
+        if runs:
+            masks = place_masks([(cause, selection[cause]) for cause in causes], runs[0])
+            means.append(_means_of_sets(masks, np.moveaxis(_over_runs([all_values(run) for run in runs]), 0, 1)))
+    if not means:
+        return {cause: dict.fromkeys(KINDS) for cause in causes}
+    values = np.moveaxis(mean_over_datasets(np.array(means)), -1, 1)  # causes, kinds, measures, arms
+    return {
+        cause: {kind: _rates(of_kind) for kind, of_kind in zip(KINDS, of_cause, strict=True)}
+        for cause, of_cause in zip(causes, values.tolist(), strict=True)
+    }
+
+
+def _rates(measures: list[list[float]]) -> ArmRates | None:
+    """Rates of shape (measures, arms); None where they are NaN."""
+    if math.isnan(measures[0][0]):
+        return None
+    rates = {name: dict(zip(ARMS, arms, strict=True)) for name, arms in zip(MEASURES, measures, strict=True)}
+    return ArmRates.model_validate(rates)

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
 from ilp_bench.core.metrics import Array
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.scoring.activity import activity
-from ilp_bench.scoring.arm_means import Comparison, Select, arm_means, have_interval, set_means
+from ilp_bench.scoring.arm_means import (
+    Comparison,
+    Select,
+    arm_means,
+    have_interval,
+    mean_over_datasets,
+    place_masks,
+    set_means,
+)
 from ilp_bench.scoring.bootstrap import Interval
 from ilp_bench.scoring.learned_rates import ARMS, Mask
 from ilp_bench.scoring.pair_probabilities import KINDS, pair_tables
@@ -22,31 +31,61 @@ Choose = Callable[[Comparison], Mask]  # which pairs of one cause
 BELIEFS = (0.5, 0.75, 0.9, 1.0)  # ends of the classes of a prior answer's probability
 
 
-def dose_groups(
-    cause: str, comparisons: Sequence[Comparison], further: Sequence[Comparison], select: Select
-) -> dict[str, list[PairGroup]]:
-    """Kind of score -> dose curve of a cause over the pairs that ``select`` chooses; empty where it has no dose."""
+class PairGroups(NamedTuple):
+    """Of one cause and kind of score: its dose curve, empty where it has none, and its contrast pairs if any.
 
-    def at(has_dose: Choose) -> Choose:
-        return lambda comparison: select(comparison)[cause] & has_dose(comparison)
+    contrast   contradictions of what the base model believed nothing about
+    """
 
-    doses = cause_doses(cause, comparisons)
-    return _groups(cause, [(dose, at(has_dose)) for dose, has_dose in doses], comparisons, further)
+    doses: list[PairGroup]
+    contrast: PairGroup | None
 
 
-def contrast_group(
-    cause: str, comparisons: Sequence[Comparison], further: Sequence[Comparison]
-) -> dict[str, PairGroup | None]:
-    """Kind -> contradictions of what the base model believed nothing about; None where there are none, or no base."""
-    if any(one.base is None for one in comparisons):
-        return dict.fromkeys(KINDS)
+class _Set(NamedTuple):
+    """Some pairs of a cause, of one dose or contrast pairs."""
 
-    def unbelieved(comparison: Comparison) -> Mask:
+    cause: str
+    dose: float | None
+    choose: Choose
+
+
+def pair_groups(
+    causes: Sequence[str], comparisons: Sequence[Comparison], further: Sequence[Comparison], select: Select
+) -> dict[str, dict[str, PairGroups]]:
+    """Cause -> kind of score -> its groups; doses are over the pairs that ``select`` chooses."""
+    doses = [
+        _Set(cause, dose, _both(select, cause, has_dose))
+        for cause in causes
+        for dose, has_dose in cause_doses(cause, comparisons)
+    ]
+    with_base = all(one.base for one in comparisons)
+    contrasts = [_Set(cause, None, _unbelieved(cause)) for cause in causes] if with_base else []
+    sets = [*doses, *contrasts]
+    found = _groups(sets, comparisons, further) if sets else {}
+    return {
+        cause: {
+            kind: PairGroups(
+                [groups[kind] for one in doses if one.cause == cause and (groups := found.get((cause, one.dose)))],
+                found[cause, None][kind] if (cause, None) in found else None,
+            )
+            for kind in KINDS
+        }
+        for cause in causes
+    }
+
+
+def _both(select: Select, cause: str, choose: Choose) -> Choose:
+    return lambda comparison: select(comparison)[cause] & choose(comparison)
+
+
+def _unbelieved(cause: str) -> Choose:
+    """The pairs of a dataset whose contradicted answer the base model did not believe."""
+
+    def choose(comparison: Comparison) -> Mask:
         assert comparison.base
         return activity(comparison.base)[cause].contrast
 
-    groups = _groups(cause, [(None, unbelieved)], comparisons, [one for one in further if one.base])
-    return {kind: next(iter(found), None) for kind, found in groups.items()}
+    return choose
 
 
 def cause_doses(cause: str, comparisons: Sequence[Comparison]) -> list[tuple[float, Choose]]:
@@ -77,57 +116,53 @@ def _dose(comparison: Comparison, cause: str) -> Array:
 
 
 def _groups(
-    cause: str,
-    sets: Sequence[tuple[float | None, Choose]],
-    comparisons: Sequence[Comparison],
-    further: Sequence[Comparison],
-) -> dict[str, list[PairGroup]]:
-    """Kind of score -> each set of a cause's pairs that has any, with its dose."""
-    groups: dict[str, list[PairGroup]] = {kind: [] for kind in KINDS}
-    if not sets:
-        return groups
-    masks = [np.array([choose(comparison) for _, choose in sets]) for comparison in comparisons]
+    sets: Sequence[_Set], comparisons: Sequence[Comparison], further: Sequence[Comparison]
+) -> dict[tuple[str, float | None], dict[str, PairGroup]]:
+    """(Cause, dose) -> kind of score -> group, of the sets that have pairs."""
+    masks = [
+        place_masks([(one.cause, one.choose(comparison)) for one in sets], comparison.vanillas[0])
+        for comparison in comparisons
+    ]
     pairs = np.sum([mask.sum(axis=1) for mask in masks], axis=0)
-    if not pairs.any():
-        return groups
-    means = set_means(comparisons, cause, masks)
-    intervals = _intervals(cause, sets, comparisons, further, means, have_interval(comparisons, cause, masks))
+    means = set_means(comparisons, masks)
+    intervals = _intervals(sets, comparisons, further, means, have_interval(comparisons, masks))
+    roles = mean_over_datasets(means)
+    change = roles[:, 0] - roles[:, 1]
+    gained = points(change[:, 0], change[:, 1]).tolist()
+    arms_of = np.moveaxis(roles, -1, 1).tolist()  # sets, kinds, roles, arms
+    groups: dict[tuple[str, float | None], dict[str, PairGroup]] = {}
     for number in np.flatnonzero(pairs).tolist():
-        of_set = means[:, number]
-        roles = of_set[~np.isnan(of_set).any(axis=(1, 2, 3))].mean(axis=0)
-        change = roles[0] - roles[1]
-        for place, (kind, gained) in enumerate(zip(KINDS, points(change[0], change[1]).tolist(), strict=True)):
-            arms = [dict(zip(ARMS, role, strict=True)) for role in roles[..., place].tolist()]
-            group = {"dose": sets[number][0], "pairs": int(pairs[number]), "points": gained}
-            group |= dict(zip(ROLES, arms, strict=True)) | {"interval": intervals[kind].get(number)}
-            groups[kind].append(PairGroup.model_validate(group))
+        cause, dose, _ = sets[number]
+        about = {"dose": dose, "pairs": int(pairs[number])}
+        groups[cause, dose] = {}
+        for place, kind in enumerate(KINDS):
+            arms = [dict(zip(ARMS, role, strict=True)) for role in arms_of[number][place]]
+            result = {"points": gained[number][place], "interval": intervals.get((number, kind))}
+            result |= zip(ROLES, arms, strict=True)
+            groups[cause, dose][kind] = PairGroup.model_validate(about | result)
     return groups
 
 
 def _intervals(
-    cause: str,
-    sets: Sequence[tuple[float | None, Choose]],
+    sets: Sequence[_Set],
     comparisons: Sequence[Comparison],
     further: Sequence[Comparison],
     means: Array,
     has_interval: Mask,
-) -> dict[str, dict[int, Interval]]:
-    """Kind of score -> the interval of G of each set that has one, by its number."""
+) -> dict[tuple[int, str], Interval]:
+    """(Number of a set, kind of score) -> the interval of G, of each set that has one."""
     numbers = np.flatnonzero(has_interval).tolist()
     if len(comparisons) >= MIN_DATASETS:
-        found = points_over_datasets(np.moveaxis(means[:, has_interval], -1, 1))
+        found = points_over_datasets(np.moveaxis(means[:, has_interval], -1, 1)).tolist()
         return {
-            kind: {
-                number: Interval(value=value, low=low, high=high)
-                for number, (value, low, high) in zip(numbers, of_kind.tolist(), strict=True)
-            }
+            (number, kind): Interval(value=value, low=low, high=high)
             for kind, of_kind in zip(KINDS, found, strict=True)
+            for number, (value, low, high) in zip(numbers, of_kind, strict=True)
         }
 
-    def select(choose: Choose) -> Select:
-        return lambda comparison: {cause: choose(comparison)}
+    def interval(one: _Set, kind: str) -> Interval:
+        others = further if one.dose is not None else [each for each in further if each.base]
+        select: Select = lambda comparison: {one.cause: one.choose(comparison)}  # noqa: E731
+        return arm_means(comparisons, kind, select, others).points(one.cause)
 
-    def interval(kind: str, number: int) -> Interval:
-        return arm_means(comparisons, kind, select(sets[number][1]), further).points(cause)
-
-    return {kind: {number: interval(kind, number) for number in numbers} for kind in KINDS}
+    return {(number, kind): interval(sets[number], kind) for number in numbers for kind in KINDS}

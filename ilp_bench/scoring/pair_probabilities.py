@@ -71,12 +71,14 @@ class Layout(NamedTuple):
     rows     the rows of treated and control items, cause by cause
     cells    shape (rows,): which flat index into ``counts`` a row belongs to
     counts   shape (pairs of all causes, arms, kinds): probes, each at least 1
+    groups   shape (pairs of all causes,): as in :class:`PairTable`, so that two causes may have the same numbers
     """
 
     causes: dict[str, CausePairs]
     rows: Indices
     cells: Indices
     counts: Counts
+    groups: Indices
 
 
 def is_scored(samples: pa.Table) -> pa.ChunkedArray:
@@ -105,29 +107,51 @@ def held_out_rows(probes: HashedTable) -> pa.ChunkedArray:
 
 
 @lru_cache(maxsize=2 * CACHED_RUNS)
+def held_out_mean(run: Run, column: str) -> float | None:
+    """Mean of a column of ``samples`` over the probes of held-out facts; None where none was asked."""
+    mean: float | None = pc.mean(run.samples[column].filter(held_out_rows(run.probes))).as_py()
+    return mean
+
+
+@lru_cache(maxsize=2 * CACHED_RUNS)
 def pair_tables(run: Run) -> dict[str, PairTable]:
     """Cause -> the pairs of a run, for the causes that it asked, in the order of the registry. Cached, so read-only.
 
     Raises ProblemError where a pair lacks an arm or a probe, or its samples were drawn and not computed.
     """
-    layout = _layout(run.probes, CAUSES.names())
-    greedy = run.samples["greedy"]
-    if greedy.null_count and not greedy.is_valid().to_numpy()[layout.rows].all():
-        raise ProblemError("the run does not say which answers are reproduced greedily: evaluate with exact p")
-    p = np.minimum(run.samples["p"].to_numpy()[layout.rows], 1.0)
-    measures = (p, greedy.fill_null(False).to_numpy()[layout.rows], unlearned(p))
-    sums = [np.bincount(layout.cells, weights=one, minlength=layout.counts.size) for one in measures]
-    values = np.stack([each.reshape(layout.counts.shape) for each in sums]) / layout.counts
-    values.setflags(write=False)
+    values = all_values(run)
     return {
         cause: PairTable(of_cause.pairs, values[:, of_cause.place], of_cause.dose, of_cause.groups)
-        for cause, of_cause in layout.causes.items()
+        for cause, of_cause in layout(run.probes).causes.items()
     }
+
+
+@lru_cache(maxsize=2 * CACHED_RUNS)
+def all_values(run: Run) -> Array:
+    """The values of all tables of a run, one cause after the other: see :class:`PairTable`. Read-only.
+
+    Raises ProblemError as :func:`pair_tables` does.
+    """
+    of_run = layout(run.probes)
+    greedy = run.samples["greedy"]
+    if greedy.null_count and not greedy.is_valid().to_numpy()[of_run.rows].all():
+        raise ProblemError("the run does not say which answers are reproduced greedily: evaluate with exact p")
+    p = np.minimum(run.samples["p"].to_numpy()[of_run.rows], 1.0)
+    measures = (p, greedy.fill_null(False).to_numpy()[of_run.rows], unlearned(p))
+    sums = [np.bincount(of_run.cells, weights=one, minlength=of_run.counts.size) for one in measures]
+    values: Array = np.stack([each.reshape(of_run.counts.shape) for each in sums]) / of_run.counts
+    values.setflags(write=False)
+    return values
+
+
+def layout(probes: HashedTable) -> Layout:
+    """Where the answers to probes stand. Raises ProblemError where a pair lacks an arm or a probe."""
+    return _layout(probes, CAUSES.names())
 
 
 @lru_cache(maxsize=CACHED_RUNS)
 def _layout(probes: HashedTable, names: tuple[str, ...]) -> Layout:
-    """Where the answers to probes stand, while causes of these names are registered."""
+    """As :func:`layout`, while causes of these names are registered."""
     is_of_arm = is_scored(probes.rows).to_numpy()
     scored = probes.rows.filter(pa.array(is_of_arm))
     cause_of_row, number_of_row = np.array(scored["cause"].to_pylist(), dtype=str), np.flatnonzero(is_of_arm)
@@ -142,7 +166,8 @@ def _layout(probes: HashedTable, names: tuple[str, ...]) -> Layout:
             rows.append(number_of_row[mask])
             cells.append(cell + sum(each.size for each in counts))
             counts.append(probes_of_cell)
-    return Layout(causes, np.concatenate(rows), np.concatenate(cells), np.concatenate(counts))
+    groups = np.concatenate([np.empty(0, np.int64), *(of_cause.groups for of_cause in causes.values())])
+    return Layout(causes, np.concatenate(rows), np.concatenate(cells), np.concatenate(counts), groups)
 
 
 def mean_p(run: Run) -> dict[str, dict[str, dict[str, float]]]:

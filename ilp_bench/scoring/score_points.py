@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow.compute as pc
 
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.records.run_record import Run
@@ -23,14 +22,13 @@ from ilp_bench.scoring.arm_means import (
     dataset_means,
 )
 from ilp_bench.scoring.comparisons import compare
-from ilp_bench.scoring.pair_groups import contrast_group, dose_groups
-from ilp_bench.scoring.pair_probabilities import KINDS, held_out_rows, pair_tables
+from ilp_bench.scoring.pair_groups import PairGroups, pair_groups
+from ilp_bench.scoring.pair_probabilities import KINDS, held_out_mean, pair_tables
 from ilp_bench.scoring.points import ArmMeans, points, share_closed
 from ilp_bench.scoring.points_schema import (
     ArmRates,
     CausePoints,
     KindScore,
-    PairGroup,
     PointScores,
     ReferenceUse,
     ReplicatePoints,
@@ -59,8 +57,7 @@ def score_points(
     """
     comparisons, further, used = compare(submissions, vanillas, bases, reference)
     means = {kind: arm_means(comparisons, kind, active_pairs, further) for kind in KINDS}
-    causes = [cause for cause in CAUSES.names() if all(cause in active_pairs(one) for one in comparisons)]
-    parts = {cause: _cause_parts(cause, comparisons, further) for cause in causes}
+    parts = _parts(comparisons, further)
     scores = {kind: _kind_score(kind, means[kind], parts, reference) for kind in KINDS}
     first = comparisons[0].submissions[0].record
     result = PointScores(
@@ -99,29 +96,36 @@ class _CauseParts(NamedTuple):
 
     pairs, active_pairs   over all datasets; active_pairs is None without a base run
     rates                 role -> kind -> all measures of the active pairs
+    groups                kind -> dose curve and contrast pairs
     """
 
     pairs: int
     active_pairs: int | None
     rates: dict[str, dict[str, ArmRates | None]]
-    doses: dict[str, list[PairGroup]]
-    contrast: dict[str, PairGroup | None]
+    groups: dict[str, PairGroups]
 
 
-def _cause_parts(cause: str, comparisons: Sequence[Comparison], further: Sequence[Comparison]) -> _CauseParts:
-    masks = [active_pairs(comparison)[cause] for comparison in comparisons]
+def _parts(comparisons: Sequence[Comparison], further: Sequence[Comparison]) -> dict[str, _CauseParts]:
+    """The parts of each cause of which every dataset has pairs."""
+    selections = [active_pairs(comparison) for comparison in comparisons]
+    causes = [cause for cause in CAUSES.names() if all(cause in selection for selection in selections)]
     roles: dict[str, Sequence[Sequence[Run]]] = {
         "submission": [one.submissions for one in comparisons],
         "vanilla": [one.vanillas for one in comparisons],
         "base": [(one.base,) if one.base else () for one in comparisons],
     }
-    return _CauseParts(
-        pairs=sum(len(mask) for mask in masks),
-        active_pairs=sum(int(mask.sum()) for mask in masks) if comparisons[0].base is not None else None,
-        rates={role: arm_rates(zip(runs, masks, strict=True), cause) for role, runs in roles.items()},
-        doses=dose_groups(cause, comparisons, further, active_pairs),
-        contrast=contrast_group(cause, comparisons, further),
-    )
+    rates = {role: arm_rates(causes, zip(runs, selections, strict=True)) for role, runs in roles.items()}
+    groups = pair_groups(causes, comparisons, further, active_pairs)
+    is_known = comparisons[0].base is not None
+    return {
+        cause: _CauseParts(
+            pairs=sum(len(selection[cause]) for selection in selections),
+            active_pairs=sum(int(selection[cause].sum()) for selection in selections) if is_known else None,
+            rates={role: of_role[cause] for role, of_role in rates.items()},
+            groups=groups[cause],
+        )
+        for cause in causes
+    }
 
 
 def _kind_score(kind: str, means: ArmMeans, parts: dict[str, _CauseParts], reference: Reference | None) -> KindScore:
@@ -143,8 +147,8 @@ def _cause_points(
         submission=parts.rates["submission"][kind],
         vanilla=parts.rates["vanilla"][kind],
         base=parts.rates["base"][kind],
-        doses=parts.doses[kind],
-        contrast=parts.contrast[kind],
+        doses=parts.groups[kind].doses,
+        contrast=parts.groups[kind].contrast,
     )
     if cause not in means.causes:
         few = "no pair" if parts.active_pairs == 0 else f"fewer than {MIN_PAIRS} pairs a dataset"
@@ -210,6 +214,5 @@ def _retention(comparisons: Sequence[Comparison]) -> dict[str, float | None]:
 
 def mean_held_out(runs: Sequence[Run], column: str = "p") -> float | None:
     """Mean of a column over the probes of held-out facts, the mean over runs; None where none was asked."""
-    values = [pc.mean(run.samples[column].filter(held_out_rows(run.probes))).as_py() for run in runs]
-    asked = [value for value in values if value is not None]
+    asked = [value for run in runs if (value := held_out_mean(run, column)) is not None]
     return float(np.mean(asked)) if asked else None

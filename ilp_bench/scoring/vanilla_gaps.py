@@ -53,16 +53,15 @@ def vanilla_gaps(reference: Reference, kind: str) -> list[VanillaGap]:
     comparisons = [comparison._replace(submissions=comparison.vanillas[:1]) for comparison in reference.comparisons]
     selections = [active_pairs(comparison) for comparison in comparisons]
     means = arm_means(comparisons, kind, active_pairs)
+    causes = [cause for cause in CAUSES.names() if all(cause in selection for selection in selections)]
+    of_cause = arm_rates(causes, zip([one.vanillas for one in comparisons], selections, strict=True))
     gaps = []
-    for cause in CAUSES.names():
-        if any(cause not in selection for selection in selections):
-            continue
-        chosen = [(one.vanillas, selection[cause]) for one, selection in zip(comparisons, selections, strict=True)]
-        rates = arm_rates(chosen, cause)[kind]
+    for cause in causes:
+        rates = of_cause[cause][kind]
         gaps.append(
             VanillaGap(
                 cause=cause,
-                pairs=sum(int(mask.sum()) for _, mask in chosen),
+                pairs=sum(int(selection[cause].sum()) for selection in selections),
                 arms=rates.p if rates else None,
                 gap=means.gap(cause) if cause in means.causes else None,
                 doses=_dose_curve(kind, cause, comparisons),

@@ -52,9 +52,9 @@ def _causes_table(diagnosed: Diagnosed) -> None:
         table.add_column(heading, justify="right" if heading in ("rows", "share") else "left")
     by_id = {row.item_id: row for row in diagnosed.rows}
     for cause in diagnosed.report.causes:
-        row = by_id[cause.examples[0]] if cause.examples else None
-        words = (
-            "" if row is None else f"{shorten(row.question, 60)}: " + (row.reasons[0].evidence if row.reasons else "")
-        )
+        words = f"a further reason of {cause.any_reason}, of which another is surer"
+        if cause.examples:
+            row = by_id[cause.examples[0]]
+            words = f"{shorten(row.question, 60)}: " + (row.reasons[0].evidence if row.reasons else "")
         table.add_row(cause.cause, str(cause.rows), f"{cause.share.value:.2f}", escape(shorten(words, 160)))
     console.print(table)

@@ -16,11 +16,13 @@ import pyarrow.parquet as pq
 import pytest
 from user_rows import write_lines
 
+from ilp_bench.cli.report_table import print_report
 from ilp_bench.core.errors import UsageError
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.data.row_file import read_rows
 from ilp_bench.data.user_data import import_rows
 from ilp_bench.diagnosis.cause_zero.check import Check, mean_interval
+from ilp_bench.diagnosis.from_rows import Diagnosed
 from ilp_bench.diagnosis.report.compare import change_since
 from ilp_bench.diagnosis.report.next_rows import CHECK, KEPT, LEFT_OUT
 from ilp_bench.diagnosis.report.page import piece
@@ -129,6 +131,17 @@ def test_the_page_needs_no_other_file_and_believes_no_row(tmp_path: Path, source
     assert page.count("<script>") == 1
     assert "a sign of rare_patterns" in page
     assert '<span class="t0" title="p 0.05">&lt;b&gt;</span>' in page
+
+
+def test_a_cause_that_is_nowhere_the_surest_is_said_to_be_a_further_reason(
+    tmp_path: Path, source: Path, data: Dataset, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = results_of(data, row_1=reason("rare_patterns"))
+    next(each for each in results if each.reasons).reasons.append(reason("knowledge_gap"))
+    assert "A further reason of 1 row, of which another is surer" in written(tmp_path / "report", source, data, results)
+    print_report(Diagnosed(report_of(results), results), tmp_path / "report", as_json=False)
+    printed = " ".join(capsys.readouterr().out.split())
+    assert re.search(r"knowledge_gap 0 0\.00 a further reason of 1, of which another is surer", printed)
 
 
 def test_what_is_changed_for_the_next_training_has_a_reason(tmp_path: Path, source: Path, data: Dataset) -> None:

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from ilp_bench.cli.console import console
 from ilp_bench.data.causes import CAUSES
-from ilp_bench.diagnosis.why.attribution import NONE, Diagnosis, Quality, labels
+from ilp_bench.diagnosis.why.attribution import NONE, ROWS, Diagnosis, Quality, labels
 from ilp_bench.diagnosis.why.signals import Signals
 from ilp_bench.recipes import RECIPES
 from ilp_bench.scoring.interval_text import interval_text
@@ -60,6 +60,11 @@ def _quality_lines(diagnosis: Diagnosis, *, everything: bool) -> None:
         f"no model {f1['rows']}{more}"
     )
     if everything:
+        if decoys := diagnosis.decoys:
+            console.print(
+                f"of {decoys.asked} decoys, which carry signs and were made to be learned, a cause is reported for "
+                f"{decoys.named['signals']:.1f}, by the rule that asks no model for {decoys.named[ROWS]:.1f}"
+            )
         for method, each in diagnosis.quality.items():
             _confusion_table(method, each)
         if not diagnosis.asked_all:
@@ -109,7 +114,8 @@ def _as_json(diagnosis: Diagnosis) -> dict[str, Any]:
         label: cost._asdict() | {"advice": _advice(label), "recipes": _recipes(label)}
         for label, cost in _costs(diagnosis).items()
     }
-    return counts | {"causes": causes, "quality": quality, "diagnoses": items}
+    decoys = diagnosis.decoys and diagnosis.decoys._asdict()
+    return counts | {"causes": causes, "quality": quality, "decoys": decoys, "diagnoses": items}
 
 
 def _confusion_table(method: str, quality: Quality) -> None:

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from ilp_bench.core.metrics import Array
 from ilp_bench.data.causes import CAUSES, PAPER_CAUSES
 from ilp_bench.data.dataset import make
-from ilp_bench.diagnosis.why.attribution import Diagnosis, attribution_quality, diagnose
+from ilp_bench.diagnosis.why.attribution import ROWS, Diagnosis, attribution_quality, diagnose
 from ilp_bench.recipes import RECIPES
 from ilp_bench.records.run_record import Run
 from ilp_bench.replication.effects import FIRST, Entry, Evidence
@@ -28,7 +28,7 @@ from ilp_bench.scoring.run_intervals import over_datasets
 
 STORED = Path(__file__).with_name("attribution.json")
 MAKER = "scripts/attribution"
-METHOD, BASELINE = "signals", "rows"
+METHOD, BASELINE = "signals", ROWS
 
 
 class AttributedRun(BaseModel):
@@ -38,6 +38,8 @@ class AttributedRun(BaseModel):
     macro_f1    method -> mean F1 over the causes, with its interval over items
     all_pairs   the same of ``signals``, with the pairs on which a cause cannot act with this base model
     f1          cause -> F1 of ``signals``
+    decoys      how many were asked, none of a reference, which keeps what scores need alone; and
+                method -> expected number of them that a cause is reported of
     """
 
     base: str
@@ -49,6 +51,8 @@ class AttributedRun(BaseModel):
     macro_f1: dict[str, Interval]
     all_pairs: Interval | None
     f1: dict[str, float | None]
+    decoys: int
+    decoys_named: dict[str, float]
 
 
 class NamedCause(BaseModel):
@@ -80,15 +84,16 @@ def read_results() -> AttributionResults:
 
 
 def attribution_results(evidence: Mapping[tuple[str, str], Evidence]) -> AttributionResults:
-    """Diagnose the first vanilla run of each dataset of all references."""
+    """Diagnose the first vanilla run of each dataset of all references, and of those that entries have further."""
     results = AttributionResults(runs=[], named=[])
     for (base, size), of_base in evidence.items():
         for division, reference in sorted(of_base.references.items()):
             diagnoses: list[tuple[Run, Diagnosis]] = []
-            for seed, comparison in zip(reference.seeds, reference.comparisons, strict=True):
+            for comparison in of_base.comparisons if division == FIRST else reference.comparisons:
                 if comparison.base is None:
                     continue
                 vanilla = comparison.vanillas[0]
+                seed = vanilla.record.data.seed
                 diagnoses.append((vanilla, diagnose(vanilla, comparison.base, make(size, seed))))
                 results.runs.append(_attributed(base, size, division, seed, diagnoses[-1][1]))
             if division == FIRST:
@@ -110,6 +115,8 @@ def _attributed(base: str, size: str, division: str, seed: int, diagnosis: Diagn
         macro_f1={name: value for name, value in macro.items() if value},
         all_pairs=everything.macro_f1,
         f1=diagnosis.quality[METHOD].f1,
+        decoys=diagnosis.decoys.asked if diagnosis.decoys else 0,
+        decoys_named=diagnosis.decoys.named if diagnosis.decoys else {},
     )
 
 
@@ -152,15 +159,18 @@ def _rates(diagnosis: Diagnosis, dataset: str, entry: Entry) -> Array:
 def attribution_table(results: AttributionResults) -> str:
     """Both tests as Markdown."""
     lines = [
-        "| base model, seed | budget | expected unlearned | macro-F1, `signals` | on all pairs | by rows alone |",
-        "| --- | --- | ---: | --- | --- | --- |",
+        "| base model, seed | budget | expected unlearned | macro-F1, `signals` | on all pairs | by rows alone "
+        "| decoys reported | by rows alone |",
+        "| --- | --- | ---: | --- | --- | --- | --- | --- |",
     ]
     for run in results.runs:
         scores = run.macro_f1.get(METHOD), run.all_pairs, run.macro_f1.get(BASELINE)
-        macro = [interval_text(score, "undefined") for score in scores]
+        cells = [interval_text(score, "undefined") for score in scores]
+        named = [run.decoys_named.get(method) for method in (METHOD, BASELINE)]
+        cells += ["not asked" if each is None else f"{each:.1f} of {run.decoys}" for each in named]
         lines.append(
             f"| {run.base} ({run.size}), {run.seed} | {run.division} | {run.unlearned:.1f} of {run.items} | "
-            f"{' | '.join(macro)} |"
+            f"{' | '.join(cells)} |"
         )
     lines += [
         "",

@@ -91,6 +91,21 @@ def test_confusion_adds_up_to_the_expected_number_of_unlearned_items(
     assert learned_all.unlearned == pytest.approx(0, abs=0.01)
 
 
+def test_of_decoys_the_unlearned_are_reported_and_by_rows_alone_all_with_a_sign(
+    mini: Dataset, of_nano: Run, base_run: Run
+) -> None:
+    decoys = {row["item_id"] for row in mini.item_rows() if row["arm"] == "decoy"}
+    training = of_nano.record.training
+    learned = diagnose(make_run(mini, "vanilla", lambda item: 1.0, training=training), base_run, mini).decoys
+    unlearned = diagnose(make_run(mini, "vanilla", lambda item: 0.0, training=training), base_run, mini).decoys
+    assert learned
+    assert unlearned
+    assert learned.asked == unlearned.asked == len(decoys)
+    assert learned.named["signals"] == pytest.approx(0, abs=0.01)
+    assert unlearned.named["signals"] > unlearned.named["rows"] > 0
+    assert learned.named["rows"] == unlearned.named["rows"]
+
+
 def test_signals_are_within_their_ranges(mini: Dataset, of_nano: Run, base_run: Run) -> None:
     found = signals(of_nano, base_run, mini)
     trained = {row["item_id"] for row in mini.item_rows() if row["arm"]}
@@ -155,7 +170,10 @@ def test_the_command_prints_what_json_holds(data: Path, runs: dict[str, Path], t
     assert f"{found['unlearned']:.0f} of {PAIRED} trained items" in shown.output
     assert "asks no model" in " ".join(shown.output.split())
     assert "method paper" not in shown.output
-    assert "evaluate both" in CliRunner().invoke(app, [*call, "--quality"]).output
+    everything = " ".join(CliRunner().invoke(app, [*call, "--quality"]).output.split())
+    assert "evaluate both" in everything
+    assert f"of {found['decoys']['asked']} decoys" in everything
+    assert f"for {found['decoys']['named']['signals']:.1f}, by the rule" in everything
 
 
 def test_bad_input_is_one_clear_line(mini: Dataset, tuned: Run, base_run: Run) -> None:

@@ -71,7 +71,8 @@ def by_rows(item: Signals) -> str:
     return NONE if item.in_last_segment else "left_side_forgetting"
 
 
-METHODS: Mapping[str, Rule] = {"signals": by_signals, "paper": by_paper, "rows": by_rows}
+ROWS = "rows"  # the method that asks no model
+METHODS: Mapping[str, Rule] = {"signals": by_signals, "paper": by_paper, ROWS: by_rows}
 
 
 class Quality(NamedTuple):
@@ -86,12 +87,23 @@ class Quality(NamedTuple):
     macro_f1: Interval | None
 
 
+class Decoys(NamedTuple):
+    """Items that carry the sign of a cause and were made to be learned: how many were asked and are reported.
+
+    ``named``: method -> expected number that it gives a cause. Methods that ask the tuned model report what is not
+    learned, so a decoy counts with its chance of being unlearned; rows alone cannot tell, and all with a sign count.
+    """
+
+    asked: int
+    named: dict[str, float]
+
+
 class Diagnosis(NamedTuple):
     """``items``: signals of what is attributed; ``said``: method -> cause of each item; ``truth``: its true cause.
 
     ``asked_all``: whether the base model was asked options of every item. Where it was asked only where there is an
     old answer, that alone gives conflicts away, and the quality is not that on data of one's own. On rows of one's own
-    nothing is known: no truth, no quality.
+    nothing is known: no truth, no quality. ``decoys`` is None where none was asked.
     """
 
     items: list[Signals]
@@ -99,6 +111,7 @@ class Diagnosis(NamedTuple):
     said: dict[str, list[str]]
     quality: dict[str, Quality]
     asked_all: bool
+    decoys: Decoys | None = None
 
     @property
     def unlearned(self) -> float:
@@ -111,14 +124,13 @@ def diagnose(run: Run, base: Run, data: Dataset, encoder: Encoder | None = None)
 
     encoder   says which questions ask the same where their words do not
 
-    Of a controlled dataset, the items of pairs: decoys and calibration items have no truth yet to be compared with.
+    Of a controlled dataset, the items of pairs; decoys are reported beside them.
 
     Raises ProblemError as :func:`~ilp_bench.diagnosis.why.signals.signals` does.
     """
-    items = signals(run, base, data, disputes=disputes_of(data.train_rows(), encoder=encoder))
-    if not data.is_user_data:
-        paired = {row["item_id"] for row in data.item_rows() if row["pair_id"]}
-        items = [item for item in items if item.item_id in paired]
+    asked = signals(run, base, data, disputes=disputes_of(data.train_rows(), encoder=encoder))
+    paired = {row["item_id"] for row in data.item_rows() if row["pair_id"] or data.is_user_data}
+    items = [item for item in asked if item.item_id in paired]
     said = {method: [rule(item) for item in items] for method, rule in METHODS.items()}
     if data.is_user_data:
         return Diagnosis(items, None, said, {}, asked_all=True)
@@ -128,7 +140,19 @@ def diagnose(run: Run, base: Run, data: Dataset, encoder: Encoder | None = None)
     can_act = {row["item_id"]: row["pair_id"] in active for row in data.item_rows()}
     weights = np.array([(1 - item.learned) * can_act[item.item_id] for item in items])
     quality = {method: attribution_quality(truth, attributed, weights) for method, attributed in said.items()}
-    return Diagnosis(items, truth, said, quality, base.record.choices > 0)
+    are_decoys = {row["item_id"] for row in data.item_rows() if row["arm"] == "decoy"}
+    decoys = _decoys([item for item in asked if item.item_id in are_decoys])
+    return Diagnosis(items, truth, said, quality, base.record.choices > 0, decoys)
+
+
+def _decoys(items: Sequence[Signals]) -> Decoys | None:
+    if not items:
+        return None
+    named: dict[str, float] = {}
+    for method, rule in METHODS.items():
+        reported = [1.0 if method == ROWS else 1 - item.learned for item in items if rule(item) != NONE]
+        named[method] = float(sum(reported))
+    return Decoys(len(items), named)
 
 
 def attribution_quality(truth: Sequence[str], said: Sequence[str], weights: Array) -> Quality:

@@ -19,7 +19,7 @@ from ilp_bench.cli.options import (
     Vanilla,
     example,
 )
-from ilp_bench.core.errors import UsageError
+from ilp_bench.core.errors import ProblemError, UsageError
 
 app = typer.Typer()
 
@@ -134,6 +134,7 @@ def diagnose(
     from ilp_bench.diagnosis.asking.verdicts import read_verdicts
     from ilp_bench.diagnosis.from_rows import diagnose_rows
     from ilp_bench.diagnosis.question import Machine, Question
+    from ilp_bench.diagnosis.report.words import headline
 
     reading = {
         "format": form,
@@ -158,7 +159,7 @@ def diagnose(
         )
     print_report(diagnosed, out, as_json=as_json)
     if fail_under is not None and diagnosed.report.learned.value < fail_under:
-        raise typer.Exit(1)
+        raise ProblemError(f"{headline(diagnosed.report)}; that is under --fail-under {fail_under:g}")
 
 
 def _diagnose_run(run: Path, base_run: Path, data: Path, encoder: str | None, *, as_json: bool, quality: bool) -> None:

@@ -13,7 +13,7 @@ from ilp_bench.cli.console import console
 from ilp_bench.diagnosis.from_rows import Diagnosed
 from ilp_bench.diagnosis.report.next_rows import NEXT
 from ilp_bench.diagnosis.report.record import Report
-from ilp_bench.diagnosis.report.words import curve_text, headline, next_commands, what_next
+from ilp_bench.diagnosis.report.words import change_text, curve_text, headline, next_commands, verdict, what_next
 
 MARKS = {"named": "[bold red]named[/]", "clear": "ruled out", "unknown": "-"}
 
@@ -25,6 +25,10 @@ def print_report(diagnosed: Diagnosed, out: Path, *, as_json: bool) -> None:
         print(report.model_dump_json())
         return
     console.print(headline(report))
+    if why := verdict(report).why:
+        console.print(f"why not: {escape(why)}")
+    if change := change_text(report):
+        console.print(escape(change))
     _checks_table(report)
     if not report.explained and report.causes:
         _causes_table(diagnosed)
@@ -55,6 +59,6 @@ def _causes_table(diagnosed: Diagnosed) -> None:
         words = f"a further reason of {cause.any_reason}, of which another is surer"
         if cause.examples:
             row = by_id[cause.examples[0]]
-            words = f"{shorten(row.question, 60)}: " + (row.reasons[0].evidence if row.reasons else "")
+            words = ": ".join([shorten(row.question, 60), *(reason.evidence for reason in row.reasons[:1])])
         table.add_row(cause.cause, str(cause.rows), f"{cause.share.value:.2f}", escape(shorten(words, 160)))
     console.print(table)

@@ -24,14 +24,15 @@ from ilp_bench.data.dataset import Dataset
 from ilp_bench.detectors.contradictions import contradicting_groups
 from ilp_bench.detectors.similarity import sentence_encoder
 from ilp_bench.diagnosis.asking.held_out import held_out_in_training
-from ilp_bench.diagnosis.asking.steps import Asking, imported, source_rows, token_pieces
+from ilp_bench.diagnosis.asking.steps import Asking, imported, options_of, source_rows, token_pieces
 from ilp_bench.diagnosis.asking.training_curve import in_training
+from ilp_bench.diagnosis.asking.verdicts import check_verdicts
 from ilp_bench.diagnosis.asking.whole_rows import context_lengths, forks
 from ilp_bench.diagnosis.cause_zero.check import Asked, mean_interval
 from ilp_bench.diagnosis.cause_zero.decide import CauseZero, cause_zero
 from ilp_bench.diagnosis.probes import Probes, mean
 from ilp_bench.diagnosis.question import ON_ANY_DEVICE, Machine, Progress, Question
-from ilp_bench.diagnosis.report.compare import change_since
+from ilp_bench.diagnosis.report.compare import change_since, read_report
 from ilp_bench.diagnosis.report.record import Report, cause_shares
 from ilp_bench.diagnosis.report.write import write_report
 from ilp_bench.diagnosis.rows import RowResult, asked_rows, row_results, with_base_losses
@@ -67,6 +68,8 @@ def diagnose_rows(
     Raises UsageError or ProblemError before anything is written to ``out``.
     """
     require_new(out)
+    if baseline:
+        read_report(baseline)  # before the models are asked
     encoder = sentence_encoder(question.encoder) if question.encoder else None
     start, work = time.monotonic(), partial_folder(out)
     lock = FileLock(work / "lock")
@@ -74,6 +77,8 @@ def diagnose_rows(
     try:
         _check_plan(work, question)
         data = imported(question, machine, work)
+        if verdicts:
+            check_verdicts(verdicts, question, data)
         asking = Asking(question, machine, data, work, progress)
         run = asking.run(question.model, "tuned", probe_base=False)
         probes = asking.probes()
@@ -167,4 +172,5 @@ def _report(
         },
         ignored=manifest.ignored or {},
         hardware=run.record.hardware,
+        options=options_of(question),
     )

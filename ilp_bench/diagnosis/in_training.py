@@ -21,6 +21,7 @@ from ilp_bench.diagnosis.answers import LEARNED_P
 from ilp_bench.diagnosis.asking.ask import ask, text_of_rows
 from ilp_bench.diagnosis.asking.training_curve import FILE
 from ilp_bench.diagnosis.probes import AS_ASKED, mean
+from ilp_bench.models.tokenization import Text
 
 CHUNK = 16  # rows that are asked at once, between two looks at the clock
 PARTS = 4  # of the rows, in training order
@@ -76,7 +77,14 @@ class LearnedRates(TrainerCallback):
         self.groups = _groups(self.data, self.items)
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:
-        """Start the clock; measure before the first step where steps are fixed."""
+        """Start the clock; measure before the first step where steps are fixed. Raises UsageError before any step where
+        no row can be asked.
+        """
+        tokenizer = more.get("processing_class")
+        if tokenizer is None:
+            raise UsageError("the trainer has no tokenizer to ask the rows with: give it processing_class=tokenizer")
+        if self.data.manifest.chat and not any(self._texts(tokenizer, self.fixed)):
+            raise UsageError("no training row can be asked: its chat template refuses them all, or there is none")
         self.started = self.last_end = time.monotonic()
         if self.every and state.is_world_process_zero:
             self._measure(args, state, self._chosen(), **more)
@@ -162,9 +170,12 @@ class LearnedRates(TrainerCallback):
         """How far some rows are reproduced, and their losses."""
         from ilp_bench.evaluation.measure import wrap
 
-        texts = text_of_rows([self.items[n] for n in chosen], tokenizer, chat=bool(self.data.manifest.chat))
-        scores = ask(wrap(model, tokenizer, CHUNK), tokenizer, AS_ASKED, texts)
+        scores = ask(wrap(model, tokenizer, CHUNK), tokenizer, AS_ASKED, self._texts(tokenizer, chosen))
         return [(None, None)] * len(chosen) if scores is None else list(zip(scores.answers, scores.loss, strict=True))
+
+    def _texts(self, tokenizer: Any, chosen: Sequence[int]) -> list[Text | None]:
+        """Some rows as they are asked; None where the chat template refuses one."""
+        return text_of_rows([self.items[n] for n in chosen], tokenizer, chat=bool(self.data.manifest.chat))
 
     def _values(self, fixed: Sequence[int], scores: Sequence[Score]) -> dict[str, float]:
         """What is logged, of the fixed sample."""

@@ -38,6 +38,7 @@ class TrainerNotes(BaseModel):
     packing: bool | None = None
     learning_rate: float | None = None
     epochs: float | None = None
+    max_steps: int | None = None
     assistant_only: bool | None = None
     completion_only: bool | None = None
     last_turn_only: bool | None = None

@@ -28,7 +28,12 @@ def test_it_fails_under_a_share_and_compares_with_an_earlier_report(taught: Path
     assert f"ilp-bench diagnose --model NEW --base nano --rows {file}" in first.stdout
     second = diagnose("second", "--fail-under", "0.6", "--json", "--baseline", "first")
     assert second.returncode == 1
+    assert "8 of 16 answers are learned (0.50; all were asked); that is under --fail-under 0.6" in second.stderr
     report = json.loads(second.stdout)
     assert report["learned"]["value"] == 0.5
     change = report["change"]
     assert (change["common"], change["newly_learned"], change["newly_lost"]) == (16, 0, 0)
+    third = diagnose("third", "--baseline", "nowhere")
+    assert third.returncode == 2
+    assert "nowhere is not a report" in third.stderr
+    assert not (tmp_path / "third.partial").exists()  # said before the models are asked

@@ -21,13 +21,16 @@ from ilp_bench.core.errors import UsageError
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.data.row_file import read_rows
 from ilp_bench.data.user_data import import_rows
+from ilp_bench.diagnosis.asking.steps import options_of
 from ilp_bench.diagnosis.cause_zero.check import Check, mean_interval
+from ilp_bench.diagnosis.cause_zero.decide import CHECKS
 from ilp_bench.diagnosis.from_rows import Diagnosed
+from ilp_bench.diagnosis.question import Question
 from ilp_bench.diagnosis.report.compare import change_since
 from ilp_bench.diagnosis.report.next_rows import CHECK, KEPT, LEFT_OUT
 from ilp_bench.diagnosis.report.page import piece
 from ilp_bench.diagnosis.report.record import Report, cause_shares
-from ilp_bench.diagnosis.report.words import headline, what_next
+from ilp_bench.diagnosis.report.words import STATED, change_text, headline, next_commands, percent, verdict, what_next
 from ilp_bench.diagnosis.report.write import write_report
 from ilp_bench.diagnosis.rows import Reason, RowResult
 from ilp_bench.diagnosis.why.paraphrases import RELATED, SAME, contradicting_paraphrases, disputes_of
@@ -202,13 +205,21 @@ def test_every_signal_of_every_row_is_in_the_table(tmp_path: Path, source: Path,
     assert table["reasons"].to_pylist()[0][0]["cause"] == "knowledge_gap"
 
 
-def test_an_earlier_report_shows_what_a_new_training_changed(tmp_path: Path, source: Path, data: Dataset) -> None:
+def test_an_earlier_report_shows_what_a_new_training_changed(
+    tmp_path: Path, source: Path, data: Dataset, capsys: pytest.CaptureFixture[str]
+) -> None:
     before = results_of(data, row_1=reason("knowledge_gap"), row_2=reason("knowledge_gap"))
     written(tmp_path / "before", source, data, before)
     change = change_since(
         tmp_path / "before", results_of(data, row_2=reason("knowledge_gap"), row_7=reason("rare_patterns"))
     )
     assert (change.common, change.newly_learned, change.newly_lost) == (len(before), 1, 1)
+    report = report_of(before)
+    assert change_text(report) == ""
+    report.change = change
+    assert change_text(report).endswith(f"of {len(before)} answers asked both times, 1 newly learned, 1 lost.")
+    print_report(Diagnosed(report, before), tmp_path, as_json=False)
+    assert "1 newly learned, 1 lost" in " ".join(capsys.readouterr().out.split())
     with pytest.raises(UsageError, match="not a report"):
         change_since(tmp_path, before)
 
@@ -219,6 +230,57 @@ def test_a_sample_is_said_to_be_one(data: Dataset) -> None:
     report.items = 1000
     assert f"of {report.asked} asked answers" in headline(report)
     assert f"[{report.learned.low:.2f}," in headline(report)
+
+
+def test_the_first_lines_say_why_not_and_what_to_do(
+    tmp_path: Path, source: Path, data: Dataset, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = results_of(data, row_1=reason("rare_patterns"), row_2=reason("rare_patterns"))
+    report = report_of(results)
+    assert verdict(report).why == "rare and complex patterns (2 of 3 unlearned answers), then unexplained (1)"
+    assert verdict(report).first_step.startswith("Show rare patterns more often")
+    page = written(tmp_path / "report", source, data, results)
+    assert page.index(verdict(report).why) < page.index("Cause 0: before")
+    print_report(Diagnosed(report, results), tmp_path / "report", as_json=False)
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[1].startswith("why not: rare and complex patterns (2 of 3 unlearned answers)")
+    assert not any(line.rstrip().endswith(".:") for line in printed)  # a row without a reason
+    for each in results:
+        each.cause_zero, each.reasons = None if each.learned else "masked", []
+    check = Check(name="masked", title="Were the answers in the loss?", state="named", figure="0.0", remedy="look")
+    assert verdict(report_of(results, checks=[check], explained=True)) == ("the answers were not in the loss", "Look.")
+    page = written(tmp_path / "masked", source, data, results, checks=[check], explained=True)
+    assert "the answers were not in the loss 3 (" in page  # under the picture
+    assert verdict(report_of([each for each in results if each.learned])) == ("", "")
+
+
+def test_advice_on_rows_is_given_beside_a_check_that_does_not_explain_them(data: Dataset) -> None:
+    check = Check(name="duplicates", title="Is the evaluation free?", state="named", figure="5 of 10", remedy="look")
+    report = report_of(results_of(data, row_1=reason("rare_patterns")), checks=[check])
+    first, *others = what_next(report)
+    assert first == "Is the evaluation free? 5 of 10. What to do: look."
+    assert [line.partition(":")[0] for line in others] == ["Rare and complex patterns", "Unexplained"]
+
+
+def test_each_check_of_cause_zero_can_be_said_in_words() -> None:
+    assert set(STATED) == {decide.__name__ for decide in CHECKS} - {"duplicates"}  # which is no reason of a row
+
+
+def test_a_share_is_never_rounded_to_none_or_all() -> None:
+    shares = (0.0, 0.004, 0.025, 0.5, 0.994, 0.996, 1.0)
+    assert [percent(share) for share in shares] == ["0 %", "< 1 %", "3 %", "50 %", "99 %", "> 99 %", "100 %"]
+
+
+def test_the_next_commands_read_the_rows_as_this_call_did(data: Dataset) -> None:
+    reading = {"columns": {"prompt": "ask", "completion": "say"}, "alpaca_join": "newline", "strict": False}
+    question = Question("TUNED", "BASE", "rows.csv", reading | {"split": "test", "last_turn": True}, sample=0)
+    report = report_of(results_of(data))
+    report.options = options_of(question)
+    train, again = next_commands(report, Path("out"), has_next=True)
+    assert "import out/next.jsonl --columns prompt=ask,completion=say --last-turn --out DATA" in train.line
+    assert "--rows out/next.jsonl --columns prompt=ask,completion=say --last-turn --sample 0 --out NEXT" in again.line
+    (again,) = next_commands(report, Path("out"), has_next=False)
+    assert "--last-turn --split test --sample 0 --out NEXT" in again.line  # next.jsonl has no splits
 
 
 def test_ten_thousand_rows_make_a_small_page(tmp_path: Path, source: Path, data: Dataset) -> None:

@@ -12,10 +12,14 @@ from typing import Any
 import pytest
 import torch
 from broken_trainings import plain_rows
+from transformers import AutoTokenizer
 from user_rows import write_lines
 
 import ilp_bench
 from ilp_bench.core.errors import UsageError
+from ilp_bench.models.nano import nano_path
+
+SAID = {"role": "assistant", "content": "red"}
 
 
 class Clocked(ilp_bench.LearnedRates):
@@ -70,13 +74,26 @@ def test_fixed_steps_and_a_stop_at_convergence(tmp_path: Path, monkeypatch: pyte
         ilp_bench.LearnedRates(tmp_path / "rows.jsonl", every=0)
 
 
+def test_what_cannot_be_asked_is_said_before_the_first_step(tmp_path: Path) -> None:
+    """A plain Trainer that was given a collator has no tokenizer; and a tokenizer may have no chat template."""
+    conversations = [{"messages": [{"role": "user", "content": row["prompt"]}, SAID]} for row in plain_rows("box")]
+    state = SimpleNamespace(is_world_process_zero=True, global_step=0)
+    for rows, tokenizer, message in (
+        (plain_rows("box"), None, "processing_class=tokenizer"),
+        (conversations, AutoTokenizer.from_pretrained(nano_path("nano")), "chat template refuses"),
+    ):
+        if tokenizer is not None:
+            tokenizer.chat_template = None
+        callback = ilp_bench.LearnedRates(write_lines(tmp_path, rows))
+        with pytest.raises(UsageError, match=message):
+            callback.on_train_begin(None, state, None, model=None, processing_class=tokenizer)
+
+
 @pytest.mark.slow
 def test_in_a_real_trainer(tmp_path: Path) -> None:
     from datasets import Dataset
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
     from trl import SFTConfig, SFTTrainer
-
-    from ilp_bench.models.nano import nano_path
 
     rows = plain_rows("box")
     callback = ilp_bench.LearnedRates(write_lines(tmp_path, rows), every=8, sample=8)

@@ -11,8 +11,13 @@ import torch
 from user_rows import write_lines
 
 from ilp_bench.core.errors import UsageError
+from ilp_bench.data.user_data import import_rows
 from ilp_bench.diagnosis.asking.trainer_notes import trainer_notes
-from ilp_bench.diagnosis.asking.verdicts import read_verdicts
+from ilp_bench.diagnosis.asking.verdicts import check_verdicts, read_verdicts
+from ilp_bench.diagnosis.cause_zero.undertrained import _stated
+from ilp_bench.diagnosis.question import Question
+from ilp_bench.diagnosis.rows import RowResult
+from ilp_bench.diagnosis.why.reasons import was_learned
 
 
 class Settings:
@@ -40,6 +45,14 @@ def test_pickled_arguments_are_parsed_and_not_run(tmp_path: Path) -> None:
     assert not touched.exists()
 
 
+def test_planned_steps_are_stated_in_place_of_the_epochs_that_they_override(tmp_path: Path) -> None:
+    stated = []
+    for steps in (-1, 160):
+        torch.save(Settings(num_train_epochs=3, max_steps=steps), tmp_path / "training_args.bin")
+        stated.append(_stated(trainer_notes(tmp_path)))
+    assert stated == ["; the trainer says: epochs 3", "; the trainer says: steps 160"]
+
+
 def test_yaml_and_state_of_trainers(tmp_path: Path) -> None:
     (tmp_path / "training_args.yaml").write_text("cutoff_len: 2048\nmask_history: true\nlearning_rate: 1.0e-4\n")
     state = {"global_step": 50, "max_steps": 200, "log_history": [{"loss": 2.0}, {"loss": 1.5}, {"eval_loss": 9.0}]}
@@ -54,6 +67,23 @@ def test_damaged_files_say_nothing(tmp_path: Path) -> None:
     (tmp_path / "training_args.yaml").write_text("a: [")
     (tmp_path / "trainer_state.json").write_text("[]")
     assert trainer_notes(tmp_path).files == []
+
+
+def test_verdicts_on_rows_that_there_are_not_are_refused(tmp_path: Path) -> None:
+    rows: list[Any] = [{"prompt": f"Where is city {n}?", "completion": f" land {n}"} for n in range(12)]
+    rows.append({"prompt": "Where?", "completion": 3})  # cannot be used, and is a row
+    file = write_lines(tmp_path, rows)
+    question, data = Question("TUNED", "BASE", str(file)), import_rows(file)
+    check_verdicts({1: 1.0, 13: 0.0}, question, data)
+    with pytest.raises(UsageError, match=r"on row 14, and .* has 13 rows"):
+        check_verdicts({1: 1.0, 14: 0.0}, question, data)
+
+
+def test_a_verdict_is_not_compared_with_what_was_measured_in_the_training() -> None:
+    values: dict[str, Any] = {"item_id": "a", "rows": [1], "segment": 1, "question": "q", "answer": "a", "tokens": 2}
+    values |= {"context": 5, "value": 0.0, "learned": False, "p": 0.9, "answer_p": None, "greedy_share": 1.0}
+    values |= {"prefix": 2, "loss": 0.1, "best_in_training": 1.0, "best_step": 4}
+    assert [was_learned(RowResult(measure=measure, **values)) for measure in ("p", "verdict")] == [True, False]
 
 
 def test_verdicts_are_shares_of_tries(tmp_path: Path) -> None:

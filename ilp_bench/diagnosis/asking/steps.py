@@ -8,6 +8,7 @@ from typing import Any
 
 from ilp_bench.core.errors import UsageError
 from ilp_bench.data.dataset import Dataset, load, write
+from ilp_bench.data.formats import NEWLINE
 from ilp_bench.data.row_file import read_rows
 from ilp_bench.data.user_data import import_rows
 from ilp_bench.diagnosis.asking.probing import probe
@@ -116,6 +117,13 @@ def token_pieces(question: Question, data: Dataset, run: Run, results: list[RowR
 
 def source_rows(question: Question) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """The rows of the user's file that can be read, with their numbers, from 1."""
-
     where = {name: question.reading.get(name) for name in ("subset", "split")}
     return ((row.number, row.values) for row in read_rows(question.rows, **where) if row.values is not None)
+
+
+def options_of(question: Question) -> dict[str, Any]:
+    """What of a question is not the default, beside models and rows."""
+    fields = ("adapter_base", "sample", "max_length", "held_out", "encoder")
+    asking = {name: getattr(question, name) for name in fields} | {"seed": question.seed or None}
+    reading = {name: value for name, value in question.reading.items() if value and value != NEWLINE}
+    return reading | {name: value for name, value in asking.items() if value is not None}

@@ -19,6 +19,7 @@ NAMES = {
     "packing": ("packing", "sample_packing"),
     "learning_rate": ("learning_rate",),
     "epochs": ("num_train_epochs", "num_epochs"),
+    "max_steps": ("max_steps",),
     "assistant_only": ("assistant_only_loss",),
     "completion_only": ("completion_only_loss",),
     "last_turn_only": ("mask_history",),

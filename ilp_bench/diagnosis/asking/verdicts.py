@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ilp_bench.core.errors import UsageError
+from ilp_bench.data.dataset import Dataset
 from ilp_bench.data.row_file import read_rows
+from ilp_bench.diagnosis.question import Question
 
 COLUMNS = ("row", "passes", "tries")
 
@@ -27,6 +30,19 @@ def read_verdicts(file: Path) -> dict[int, float]:
             )
         shares[row] = passes / tries
     return shares
+
+
+def check_verdicts(verdicts: Mapping[int, float], question: Question, data: Dataset) -> None:
+    """Raise UsageError where verdicts are on rows that the training file does not have."""
+    last = max(verdicts)
+    if last <= max(data.train["source_row"].to_pylist()):
+        return
+    where = {name: question.reading.get(name) for name in ("subset", "split")}
+    count = max(row.number for row in read_rows(question.rows, **where))
+    if last > count:
+        raise UsageError(
+            f"a verdict is on row {last}, and {question.rows} has {count} rows: give verdicts on these rows"
+        )
 
 
 def _whole(value: Any) -> int | None:

@@ -17,7 +17,16 @@ from ilp_bench.core.site_files import leaderboard_path
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.diagnosis.report.next_rows import KEPT, Edit
 from ilp_bench.diagnosis.report.record import UNEXPLAINED, Report
-from ilp_bench.diagnosis.report.words import curve_text, headline, next_commands, what_next
+from ilp_bench.diagnosis.report.words import (
+    STATED,
+    change_text,
+    curve_text,
+    headline,
+    next_commands,
+    percent,
+    verdict,
+    what_next,
+)
 from ilp_bench.diagnosis.rows import RowResult
 
 WORST = 300  # rows on the page
@@ -73,7 +82,10 @@ def page(
     return templates.get_template("report/index.html").render(
         report=report,
         line=headline(report),
+        verdict=verdict(report),
+        change=change_text(report),
         curve=curve_text(report),
+        states=Counter(check.state for check in report.checks),
         parts=_parts(results),
         by_id={each.item_id: each for each in results},
         steps=what_next(report),
@@ -86,7 +98,7 @@ def page(
         measures=MEASURES,
         titles={check.name: check.title for check in report.checks},
         names={cause.name: cause.short_title for cause in CAUSES},
-        share=lambda value: f"{100 * value:.0f} %",
+        share=lambda value: percent(value).replace(" ", "\u00a0"),
         style=style,
         script=texts[0],
         script_sha256=base64.b64encode(hashlib.sha256(texts[0].encode()).digest()).decode(),
@@ -96,14 +108,15 @@ def page(
 def _parts(results: Sequence[RowResult]) -> list[dict[str, Any]]:
     """The picture: how many rows became what."""
     counts: Counter[str] = Counter()
+    zero = ", ".join(dict.fromkeys(STATED[each.cause_zero] for each in results if each.cause_zero))
     for each in results:
         surest = each.reasons[0].cause if each.reasons else UNEXPLAINED
         counts["learned" if each.learned else "cause 0" if each.cause_zero else surest] += 1
-    styles = {"learned": ("learned", "learned"), "cause 0": ("cause 0", "zero-cause")}
+    styles = {"learned": ("learned", "learned"), "cause 0": (zero, "zero-cause")}
     styles |= {cause.name: (cause.short_title, f"cause-{n % 6}") for n, cause in enumerate(CAUSES)}
     styles |= {UNEXPLAINED: ("unexplained", "unexplained")}
     return [
-        {"name": name, "style": style, "rows": counts[key], "percent": round(100 * counts[key] / len(results), 2)}
+        {"name": name, "style": style, "rows": counts[key], "share": counts[key] / len(results)}
         for key, (name, style) in styles.items()
         if counts[key]
     ]

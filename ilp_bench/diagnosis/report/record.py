@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from pydantic import BaseModel
@@ -58,6 +59,7 @@ class Report(BaseModel):
     curve          mean reproduction of sampled rows during the training, where ``LearnedRates`` measured it
     to_check       rows that others may contradict, which ask the same in other words; ``changes.jsonl`` lists them
     skipped        reason -> rows or answers that could not be used, in words
+    options        of the call, where they are not the defaults: the commands that come next need them too
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -85,6 +87,7 @@ class Report(BaseModel):
     hardware: str = ""
     change: Change | None = None
     curve: list[CurvePoint] = []
+    options: dict[str, Any] = {}
 
     @property
     def is_sample(self) -> bool:

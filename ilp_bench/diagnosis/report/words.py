@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ilp_bench.diagnosis.report.next_rows import CHANGES, NEXT
 from ilp_bench.diagnosis.report.record import UNEXPLAINED, Report
@@ -15,8 +17,69 @@ def headline(report: Report) -> str:
     learned, count = report.learned, round(report.learned.value * report.asked)
     if report.is_sample:
         share = f"{learned.value:.2f} [{learned.low:.2f}, {learned.high:.2f}]"
-        return f"{count} of {report.asked} asked answers are learned: {share} of all {report.items}"
-    return f"{count} of {report.items} answers are learned ({learned.value:.2f}; all were asked)"
+        return f"{count:,} of {report.asked:,} asked answers are learned: {share} of all {report.items:,}"
+    return f"{count:,} of {report.items:,} answers are learned ({learned.value:.2f}; all were asked)"
+
+
+def percent(share: float) -> str:
+    """A share in [0, 1] in whole percent; never 0 or 100 where it is not."""
+    if 0 < share < 0.005:
+        return "< 1 %"
+    return "> 99 %" if 0.995 <= share < 1 else f"{math.floor(100 * share + 0.5)} %"
+
+
+# Name of a check -> what it says where it is the reason.
+STATED = {
+    "same_as_base": "the tuned model is the base model",
+    "another_base": "it was not trained from this base model",
+    "tokenizer_changed": "it is read by another tokenizer than it was trained with",
+    "asked_otherwise": "it is asked otherwise than it was trained",
+    "truncated": "answers were cut off in the training",
+    "end_not_learned": "the end of the answers was not learned",
+    "masked": "the answers were not in the loss",
+    "earlier_turns": "earlier answers of conversations were not in the loss",
+    "early_checkpoint": "it is not the last checkpoint",
+    "undertrained": "it was not trained enough",
+}
+
+
+class Verdict(NamedTuple):
+    """Why answers are not learned, and what to do first; both empty where all are."""
+
+    why: str
+    first_step: str
+
+
+def verdict(report: Report) -> Verdict:
+    """The shortest answer that a report has."""
+    if checks := [check for check in report.named if check.name in STATED]:
+        rest = "" if report.explained else "; the rest is looked at row by row"
+        remedy = checks[0].remedy
+        return Verdict(
+            " and ".join(STATED[check.name] for check in checks) + rest, f"{remedy[:1].upper()}{remedy[1:]}."
+        )
+    costly = [cause for cause in report.causes if cause.rows]
+    if not costly:
+        return Verdict("", "")
+    unlearned = sum(cause.rows for cause in costly)
+    why = f"{_in_sentence(costly[0].title)} ({costly[0].rows:,} of {unlearned:,} unlearned answers)"
+    why += "".join(f", then {_in_sentence(cause.title)} ({cause.rows:,})" for cause in costly[1:2])
+    remedy = REMEDIES[costly[0].cause]
+    return Verdict(why, f"{remedy[:1].upper()}{remedy[1:]}")
+
+
+def _in_sentence(title: str) -> str:
+    return f"{title[:1].lower()}{title[1:]}"
+
+
+def change_text(report: Report) -> str:
+    """What changed since an earlier report, in one line; empty without one."""
+    if not (change := report.change):
+        return ""
+    return (
+        f"Since {change.earlier}, of which {percent(change.learned_before)} were learned: of {change.common:,} answers "
+        f"asked both times, {change.newly_learned:,} newly learned, {change.newly_lost:,} lost."
+    )
 
 
 class Command(NamedTuple):
@@ -34,14 +97,31 @@ def next_commands(report: Report, out: Path, *, has_next: bool) -> list[Command]
     """
     commands = []
     rows = str(out / NEXT) if has_next else report.source
+    reading = _flags(report.options, READING if has_next else (*READING, *OF_SOURCE))
     if has_next and not report.chat:
-        load = shlex.join(["ilp-bench", "import", rows, "--out", "DATA"])
+        load = shlex.join(["ilp-bench", "import", rows, *reading, "--out", "DATA"])
         tune = shlex.join(["ilp-bench", "train", "--base", report.base, "--recipe", "auto", "--data", "DATA"])
         purpose = "Train on next.jsonl with your trainer; or, on bare prompts, let this package train:"
         commands.append(Command(purpose, f"{load} && {tune} --out NEW"))
-    again = ["ilp-bench", "diagnose", "--model", "NEW", "--base", report.base, "--rows", rows, "--out", "NEXT"]
+    again = ["ilp-bench", "diagnose", "--model", "NEW", "--base", report.base, "--rows", rows, *reading]
+    again += [*_flags(report.options, ASKING), "--out", "NEXT"]
     commands.append(Command("To see what a new training changed:", shlex.join([*again, "--baseline", str(out)])))
     return commands
+
+
+READING = ("format", "columns", "stages", "last_turn", "fold_system", "alpaca_join", "strict")
+OF_SOURCE = ("subset", "split")  # of the user's file, and not of next.jsonl
+ASKING = ("adapter_base", "sample", "seed", "max_length", "held_out", "encoder")
+
+
+def _flags(options: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+    """The options of a call as the command line takes them."""
+    words = []
+    for name in (name for name in names if name in options):
+        value = options[name]
+        text = ",".join(f"{ours}={theirs}" for ours, theirs in value.items()) if name == "columns" else str(value)
+        words += [f"--{name.replace('_', '-')}", *([] if value is True else [text])]
+    return words
 
 
 def curve_text(report: Report) -> str:
@@ -53,15 +133,13 @@ def curve_text(report: Report) -> str:
 
 def what_next(report: Report) -> list[str]:
     """What to do next, one line each."""
-    if report.named:
-        lines = [f"{check.title} {check.figure}. What to do: {check.remedy}." for check in report.named]
-        if report.explained:
-            lines.append("This explains it; no cause of single rows was looked for. Repair it, and diagnose again.")
+    lines = [f"{check.title} {check.figure}. What to do: {check.remedy}." for check in report.named]
+    if report.explained:
+        lines.append("This explains it; no cause of single rows was looked for. Repair it, and diagnose again.")
     elif report.learned.value == 1:
-        lines = ["All asked answers are learned."]
-    else:
-        lines = [f"{cause.title}: {REMEDIES[cause.cause]}" for cause in report.causes if cause.rows]
-    lines += [f"Repair what could not be used: {kind}, {words}." for kind, words in report.skipped.items()]
+        lines.append("All asked answers are learned.")
+    lines += [f"{cause.title}: {REMEDIES[cause.cause]}" for cause in report.causes if cause.rows]
+    lines += [f"Left out; repair it if it was trained: {kind}, {words}." for kind, words in report.skipped.items()]
     if report.to_check:
         lines.append(
             f"{report.to_check} rows may contradict others, which seem to ask the same in other words: they are kept, "

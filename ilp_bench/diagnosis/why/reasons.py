@@ -131,9 +131,9 @@ def explain(
 
 
 def was_learned(result: RowResult) -> bool:
-    """Whether it was learned when it was measured during the training, and is not now."""
+    """Whether it was learned when it was measured during the training, and is not now, by the same measure."""
     best = result.best_in_training
-    return not result.learned and best is not None and is_learned(best, result.tokens)
+    return not result.learned and result.measure != "verdict" and best is not None and is_learned(best, result.tokens)
 
 
 def _when_learned(result: RowResult) -> str:

@@ -40,7 +40,10 @@ def askable_by(model: str) -> Callable[[Example], LeftOutError | None]:
                 text = tokens.row_text(tokenizer, example.prompt, example.completion)
             (encoded,) = tokens.encode_texts(tokenizer, [text])
         except ProblemError as error:
-            return LeftOutError(REFUSED, str(error).rsplit(": ", 1)[0])
+            reason = str(error).rsplit(": ", 1)[0]
+            if example.turns and not tokenizer.chat_template:
+                reason += "; put that of the training beside it, as chat_template.jinja"
+            return LeftOutError(REFUSED, reason)
         if longest and len(encoded.answer) > longest:
             message = f"the answer has {len(encoded.answer)} tokens, more than the model's {longest}"
             return LeftOutError(TOO_LONG, message)

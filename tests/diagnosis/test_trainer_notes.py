@@ -50,7 +50,7 @@ def test_planned_steps_are_stated_in_place_of_the_epochs_that_they_override(tmp_
     for steps in (-1, 160):
         torch.save(Settings(num_train_epochs=3, max_steps=steps), tmp_path / "training_args.bin")
         stated.append(_stated(trainer_notes(tmp_path)))
-    assert stated == ["; the trainer says: epochs 3", "; the trainer says: steps 160"]
+    assert stated == ["; the trainer says: epochs 3", "; the trainer says: planned steps 160"]
 
 
 def test_yaml_and_state_of_trainers(tmp_path: Path) -> None:

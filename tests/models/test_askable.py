@@ -48,3 +48,11 @@ def test_conversations_that_the_template_refuses_are_left_out(tmp_path: Path) ->
     )
     with pytest.raises(UsageError, match="no model"):
         ilp_bench.import_rows(file, model="nan")
+
+
+def test_a_model_without_a_chat_template_is_told_where_to_put_one(tmp_path: Path) -> None:
+    shutil.copytree(nano_path(), tmp_path / "model")
+    (tmp_path / "model" / "chat_template.jinja").unlink()
+    file = write_lines(tmp_path, of_boxes(lambda a, b: {"messages": [user(a), assistant(b)]}))
+    with pytest.raises(ProblemError, match=r"no chat template; put that of the training .* as chat_template\.jinja"):
+        ilp_bench.import_rows(file, model=str(tmp_path / "model"))

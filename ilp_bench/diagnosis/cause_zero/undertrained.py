@@ -32,7 +32,7 @@ def undertrained(asked: Asked) -> Check:
 def _stated(notes: TrainerNotes) -> str:
     """What the trainer's files say, in words."""
     steps = notes.max_steps if notes.max_steps and notes.max_steps > 0 else None  # which trainers prefer to epochs
-    length = {"epochs": notes.epochs} if steps is None else {"steps": steps}
+    length = {"epochs": notes.epochs} if steps is None else {"planned steps": steps}
     values = length | {"learning rate": notes.learning_rate, "last loss": notes.last_loss}
     stated = [f"{name} {value:g}" for name, value in values.items() if value is not None]
     return f"; the trainer says: {', '.join(stated)}" if stated else ""

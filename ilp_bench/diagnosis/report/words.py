@@ -31,7 +31,7 @@ def percent(share: float) -> str:
 # Name of a check -> what it says where it is the reason.
 STATED = {
     "same_as_base": "the tuned model is the base model",
-    "another_base": "it was not trained from this base model",
+    "another_base": "this is not the base model that it was trained from",
     "tokenizer_changed": "it is read by another tokenizer than it was trained with",
     "asked_otherwise": "it is asked otherwise than it was trained",
     "truncated": "answers were cut off in the training",

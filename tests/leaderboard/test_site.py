@@ -28,6 +28,7 @@ from ilp_bench.leaderboard.formatting import (
     short_count,
 )
 from ilp_bench.leaderboard.site import render
+from ilp_bench.replication.attribution import read_results
 
 
 class Page(HTMLParser):
@@ -320,6 +321,13 @@ def test_no_submission_is_a_site_too(tmp_path: Path) -> None:
     for name in ("delay", "claims", "diagnosis", "recipes", "compare", "archive", "changes", "causes/rare_patterns"):
         assert "et" in Page(tmp_path / "site" / f"{name}.html").text
     assert entries(tmp_path / "site") == []
+
+
+def test_the_diagnosis_says_how_many_decoys_are_reported(board_site: Path) -> None:
+    asked = [run for run in read_results().runs if run.decoys]
+    text = " ".join(Page(board_site / "diagnosis.html").text.split())
+    first = asked[0]
+    assert f"{first.base} ({first.size}) {first.seed} {first.decoys} {first.decoys_named['signals']:.0f}" in text
 
 
 def test_data_files_are_read_back(board_site: Path) -> None:

@@ -152,7 +152,7 @@ def _start_worker() -> None:
     gc.freeze()  # what is loaded by now is never garbage, and is not looked through again
 
     def keep(phase: str, info: dict[str, int]) -> None:
-        """Nor what a full collection has left, such as datasets and references: each took 60 ms to look through."""
+        """Nor what a full collection has left, such as datasets and references, which take long to look through."""
         if phase == "stop" and info["generation"] == 2:
             gc.freeze()
 

@@ -161,8 +161,10 @@ def _intervals(
         }
 
     def interval(one: _Set, kind: str) -> Interval:
+        def select(comparison: Comparison) -> dict[str, Mask]:
+            return {one.cause: one.choose(comparison)}
+
         others = further if one.dose is not None else [each for each in further if each.base]
-        select: Select = lambda comparison: {one.cause: one.choose(comparison)}  # noqa: E731
         return arm_means(comparisons, kind, select, others).points(one.cause)
 
     return {(number, kind): interval(sets[number], kind) for number in numbers for kind in KINDS}

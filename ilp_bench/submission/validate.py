@@ -74,7 +74,7 @@ def find(paths: Iterable[Path]) -> list[Path]:
 
 
 def _below(path: Path) -> Iterator[Path]:
-    """Folders that hold something called ``submission.json``; a third of the time of ``Path.rglob``."""
+    """Folders that hold something called ``submission.json``, none of them hidden; faster than ``Path.rglob``."""
     for folder, folders, names in os.walk(path):
         if "submission.json" in names or "submission.json" in folders:
             yield Path(folder)

@@ -108,7 +108,8 @@ def honest_entry(out: Path, **about: Any) -> Path:
 
 def archived_entry(out: Path, model: str = "nano-mini-vanilla") -> Path:
     """A copy of a committed entry on dataset 2 below ``out``."""
-    folder = next((Path(__file__).parents[1] / "submissions" / f"ilp-bench__{model}").iterdir())
+    entries = sorted((Path(__file__).parents[1] / "submissions" / f"ilp-bench__{model}").iterdir())
+    folder = next(one for one in entries if json.loads((one / "submission.json").read_text())["schema_version"] == 2)
     place = out / folder.parent.name / folder.name
     shutil.copytree(folder, place, ignore=shutil.ignore_patterns("verification.json"))
     return place

@@ -78,13 +78,12 @@ def _is_enough(groups: Indices) -> bool:
 
 def have_interval(comparisons: Sequence[Comparison], masks: Sequence[Masks]) -> Mask:
     """Which of several sets of pairs, each of one cause, are :func:`usable`; ``masks`` as in :func:`set_means`."""
-    enough = []
-    for comparison, mask in zip(comparisons, masks, strict=True):
-        groups = layout(comparison.vanillas[0].probes).groups
-        first = np.where(mask, groups, groups.size).min(axis=1, initial=groups.size)
-        last = np.where(mask, groups, -1).max(axis=1, initial=-1)
-        enough.append((mask.sum(axis=1) >= MIN_PAIRS) & (first < last))
-    return np.asarray(np.all(enough, axis=0))
+    groups = [layout(comparison.vanillas[0].probes).groups for comparison in comparisons]
+    enough = [
+        all(_is_enough(of_dataset[mask]) for of_dataset, mask in zip(groups, masks_of_set, strict=True))
+        for masks_of_set in zip(*masks, strict=True)
+    ]
+    return np.array(enough, dtype=bool)
 
 
 def place_masks(sets: Sequence[tuple[str, Mask]], run: Run) -> Masks:

@@ -74,7 +74,7 @@ def find(paths: Iterable[Path]) -> list[Path]:
 
 
 def _below(path: Path) -> Iterator[Path]:
-    """Folders that hold something called ``submission.json``, none of them hidden; faster than ``Path.rglob``."""
+    """Folders that hold something called ``submission.json``, none of them hidden."""
     for folder, folders, names in os.walk(path):
         if "submission.json" in names or "submission.json" in folders:
             yield Path(folder)

@@ -9,7 +9,7 @@ from typing import Any
 from ilp_bench.core.errors import UsageError
 from ilp_bench.data.dataset import Dataset, load, write
 from ilp_bench.data.formats import NEWLINE
-from ilp_bench.data.row_file import read_rows
+from ilp_bench.data.row_file import RawRow, read_rows
 from ilp_bench.data.user_data import import_rows
 from ilp_bench.diagnosis.asking.probing import probe
 from ilp_bench.diagnosis.asking.sample import probed_items, sample_size
@@ -117,8 +117,12 @@ def token_pieces(question: Question, data: Dataset, run: Run, results: list[RowR
 
 def source_rows(question: Question) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """The rows of the user's file that can be read, with their numbers, from 1."""
-    where = {name: question.reading.get(name) for name in ("subset", "split")}
-    return ((row.number, row.values) for row in read_rows(question.rows, **where) if row.values is not None)
+    return ((row.number, row.values) for row in rows_read(question) if row.values is not None)
+
+
+def rows_read(question: Question) -> Iterator[RawRow]:
+    """All rows of the user's file, also those that cannot be read."""
+    return read_rows(question.rows, **{name: question.reading.get(name) for name in ("subset", "split")})
 
 
 def options_of(question: Question) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 from ilp_bench.core.errors import UsageError
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.data.row_file import read_rows
+from ilp_bench.diagnosis.asking.steps import rows_read
 from ilp_bench.diagnosis.question import Question
 
 COLUMNS = ("row", "passes", "tries")
@@ -37,8 +38,7 @@ def check_verdicts(verdicts: Mapping[int, float], question: Question, data: Data
     last = max(verdicts)
     if last <= max(data.train["source_row"].to_pylist()):
         return
-    where = {name: question.reading.get(name) for name in ("subset", "split")}
-    count = max(row.number for row in read_rows(question.rows, **where))
+    count = max(row.number for row in rows_read(question))
     if last > count:
         raise UsageError(
             f"a verdict is on row {last}, and {question.rows} has {count} rows: give verdicts on these rows"

@@ -54,18 +54,18 @@ def verdict(report: Report) -> Verdict:
     """The shortest answer that a report has."""
     if checks := [check for check in report.named if check.name in STATED]:
         rest = "" if report.explained else "; the rest is looked at row by row"
-        remedy = checks[0].remedy
-        return Verdict(
-            " and ".join(STATED[check.name] for check in checks) + rest, f"{remedy[:1].upper()}{remedy[1:]}."
-        )
+        return Verdict(" and ".join(STATED[check.name] for check in checks) + rest, f"{_sentence(checks[0].remedy)}.")
     costly = [cause for cause in report.causes if cause.rows]
     if not costly:
         return Verdict("", "")
     unlearned = sum(cause.rows for cause in costly)
     why = f"{_in_sentence(costly[0].title)} ({costly[0].rows:,} of {unlearned:,} unlearned answers)"
     why += "".join(f", then {_in_sentence(cause.title)} ({cause.rows:,})" for cause in costly[1:2])
-    remedy = REMEDIES[costly[0].cause]
-    return Verdict(why, f"{remedy[:1].upper()}{remedy[1:]}")
+    return Verdict(why, _sentence(REMEDIES[costly[0].cause]))
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}"
 
 
 def _in_sentence(title: str) -> str:

@@ -129,18 +129,19 @@ def diagnose(run: Run, base: Run, data: Dataset, encoder: Encoder | None = None)
     Raises ProblemError as :func:`~ilp_bench.diagnosis.why.signals.signals` does.
     """
     asked = signals(run, base, data, disputes=disputes_of(data.train_rows(), encoder=encoder))
-    paired = {row["item_id"] for row in data.item_rows() if row["pair_id"] or data.is_user_data}
+    rows = list(data.item_rows())
+    paired = {row["item_id"] for row in rows if row["pair_id"] or data.is_user_data}
     items = [item for item in asked if item.item_id in paired]
     said = {method: [rule(item) for item in items] for method, rule in METHODS.items()}
     if data.is_user_data:
         return Diagnosis(items, None, said, {}, asked_all=True)
-    label_of = {row["item_id"]: row["cause"] if row["arm"] == "treated" else NONE for row in data.item_rows()}
+    label_of = {row["item_id"]: row["cause"] if row["arm"] == "treated" else NONE for row in rows}
     truth = [label_of[item.item_id] or NONE for item in items]
     active = frozenset[str]().union(*active_pairs(base).values())
-    can_act = {row["item_id"]: row["pair_id"] in active for row in data.item_rows()}
+    can_act = {row["item_id"]: row["pair_id"] in active for row in rows}
     weights = np.array([(1 - item.learned) * can_act[item.item_id] for item in items])
     quality = {method: attribution_quality(truth, attributed, weights) for method, attributed in said.items()}
-    are_decoys = {row["item_id"] for row in data.item_rows() if row["arm"] == "decoy"}
+    are_decoys = {row["item_id"] for row in rows if row["arm"] == "decoy"}
     decoys = _decoys([item for item in asked if item.item_id in are_decoys])
     return Diagnosis(items, truth, said, quality, base.record.choices > 0, decoys)
 

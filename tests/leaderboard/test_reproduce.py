@@ -30,6 +30,15 @@ def commands(page: Path) -> str:
     return html.unescape(block[1])
 
 
+def page_of_committed(folder: Path) -> Path:
+    """The page of the committed entry of ``ENTRY`` that stands, on a site of it alone."""
+    entries = {file: json.loads(file.read_text()) for file in COMMITTED.glob(f"{ENTRY}/*/submission.json")}
+    standing = max(entries, key=lambda file: (entries[file]["schema_version"], len(entries[file].get("runs", ()))))
+    shutil.copytree(standing.parent, folder / "submissions" / ENTRY / standing.parent.name)
+    render(folder / "submissions", folder / "site")
+    return next((folder / "site" / "runs").glob("*.html"))
+
+
 @pytest.mark.parametrize("name", ["sample-1b-auto-1x", "sample-1b-combined-3x", "sample-1b-combined-open"])
 def test_every_option_of_the_commands_exists(board_site: Path, name: str) -> None:
     group: Any = typer.main.get_command(app)
@@ -45,14 +54,19 @@ def test_every_option_of_the_commands_exists(board_site: Path, name: str) -> Non
     assert ("--lora 16" in text) == name.endswith("open")
 
 
+def test_only_what_the_reference_lacks_is_run_beside(tmp_path: Path) -> None:
+    """The reference has the datasets of seeds 0 to 2 of five: the others' vanilla finds its budget, and is given."""
+    text = commands(page_of_committed(tmp_path))
+    assert "for data in 0 1 2 3 4; do\n  ilp-bench build" in text
+    assert "for data in 3 4; do   # the reference does not have these\n  ilp-bench train" in text
+    assert 'if [ -d plain-$data ]; then budget="--budget-from plain-$data"; fi' in text
+    given = " --vanilla run-vanilla-3 --vanilla run-vanilla-4 --base-run run-base-3 --base-run run-base-4"
+    assert text.count(given) == 2
+
+
 @pytest.mark.nightly
 def test_the_commands_of_an_entry_on_nano_make_it_again(tmp_path: Path) -> None:
-    newest = max(
-        COMMITTED.glob(f"{ENTRY}/*/submission.json"), key=lambda file: json.loads(file.read_text())["schema_version"]
-    )
-    shutil.copytree(newest.parent, tmp_path / "submissions" / ENTRY / newest.parent.name)
-    render(tmp_path / "submissions", tmp_path / "site")
-    text = commands(next((tmp_path / "site" / "runs").glob("*.html")))
+    text = commands(page_of_committed(tmp_path))
     (tmp_path / "again").mkdir()
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     run = subprocess.run(
@@ -66,7 +80,7 @@ def test_the_commands_of_an_entry_on_nano_make_it_again(tmp_path: Path) -> None:
     )
     assert run.returncode == 0, run.stderr[-2000:]
     made = json.loads(next((tmp_path / "again" / "submissions").glob("*/*/submission.json")).read_text())
-    claimed = json.loads(newest.read_text())
+    claimed = json.loads(next((tmp_path / "submissions").glob("*/*/submission.json")).read_text())
     assert [one["data"] for one in made["runs"]] == [one["data"] for one in claimed["runs"]]
     for what in ("recipe", "seed", "learning_rate", "batch_size", "budget"):
         assert [one["training"][what] for one in made["runs"]] == [one["training"][what] for one in claimed["runs"]], (

@@ -95,9 +95,8 @@ def forget_runs() -> None:
 
     caches = [sample_store._cached_run, sample_store._held_once]
     caches += [pair_probabilities.pair_tables, pair_probabilities.held_out_mean, copy_statistics._middle_numbers]
-    caches += [
-        one for module in (learned_rates, activity) for one in vars(module).values() if hasattr(one, "cache_clear")
-    ]
+    caches += [pair_probabilities.all_values, activity.activity]
+    caches += [learned_rates.pair_rates, learned_rates.active_pairs, learned_rates.held_out_fact_retention]
     for cache in caches:
         cache.cache_clear()
 

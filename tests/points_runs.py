@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,7 +25,7 @@ import pyarrow as pa
 from ilp_bench.core.metrics import Array
 from ilp_bench.data.causes import PAPER_CAUSES
 from ilp_bench.records.run_record import SAMPLES, Run, RunRecord
-from ilp_bench.scoring.pair_probabilities import PairTable
+from ilp_bench.scoring.pair_probabilities import CausePairs, Layout, PairTable
 
 PAIRS = 150
 ITEM_SD, EFFECT_SD, SHARED_SD, LUCK_SD = 0.35, 0.2, 0.0143, 0.17
@@ -36,6 +37,23 @@ class TableRun(NamedTuple):
     """What stands for a run where only its tables are asked for."""
 
     tables: dict[str, PairTable]
+
+    @property
+    def probes(self) -> Layout:
+        """Where the pairs of each cause stand in ``values``."""
+        tables = self.tables.values()
+        places = pairwise(accumulate((len(table.pairs) for table in tables), initial=0))
+        causes = {
+            cause: CausePairs(table.pairs, table.dose, table.groups, slice(*place))
+            for (cause, table), place in zip(self.tables.items(), places, strict=True)
+        }
+        none, counts = np.empty(0, np.int64), np.empty((0, 2, 2), np.int64)
+        return Layout(causes, none, none, counts, np.concatenate([table.groups for table in tables]))
+
+    @property
+    def values(self) -> Array:
+        """The values of all tables, one cause after the other."""
+        return np.concatenate([table.values for table in self.tables.values()], axis=1)
 
 
 class Levels(NamedTuple):

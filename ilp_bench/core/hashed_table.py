@@ -17,12 +17,11 @@ class HashedTable:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, HashedTable):
             return False
-        mine, others = self.rows, other.rows
-        return mine is others or (
-            bool(mine.schema.equals(others.schema))
-            and mine.num_rows == others.num_rows
-            and all(map(_same, mine.columns, others.columns))
-        )
+        if self.rows is not other.rows:
+            if not _equal(self.rows, other.rows):
+                return False
+            self.rows = other.rows  # held once from now on, and seen to be the same at once
+        return True
 
     def __hash__(self) -> int:
         return self._hash
@@ -34,6 +33,15 @@ class HashedTable:
             if pa.types.is_floating(column.type) and not column.null_count:
                 return hash(column.to_numpy().tobytes())
         return int(self.rows.num_rows)
+
+
+def _equal(rows: pa.Table, others: pa.Table) -> bool:
+    """Whether all values of two tables are equal."""
+    return (
+        bool(rows.schema.equals(others.schema))
+        and rows.num_rows == others.num_rows
+        and all(map(_same, rows.columns, others.columns))
+    )
 
 
 def _same(column: pa.ChunkedArray, other: pa.ChunkedArray) -> bool:

@@ -43,6 +43,7 @@ from ilp_bench.submission.version_2 import ArchivedSubmission
 
 FEWEST_FOR_WORKERS = 24  # below, one process is faster than starting more
 ITEM_PAGES = 25  # entries of a table that have a page of their items: those on the front page
+COLLECTED = 20_000  # objects made before a worker looks for garbage, of which checks and pages leave little
 CHUNK = 16  # submissions handed to a worker at one time
 Run = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
 
@@ -150,6 +151,7 @@ def _start_worker() -> None:
     """One thread a worker; and it ends when the process that started it is gone, so that nobody is left waiting."""
     pa.set_cpu_count(1)
     gc.freeze()  # what is loaded by now is never garbage, and is not looked through again
+    gc.set_threshold(COLLECTED)
 
     def keep(phase: str, info: dict[str, int]) -> None:
         """Nor what a full collection has left, such as datasets and references, which take long to look through."""

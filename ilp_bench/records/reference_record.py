@@ -7,6 +7,7 @@ each dataset. Training takes its budget from here, scoring its runs (:mod:`ilp_b
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal
@@ -81,6 +82,7 @@ class ReferenceRecord(_Strict):
         return None
 
 
+@cache
 def references_path() -> Path:
     """The folder of committed references: inside the installed package, else beside it in a checkout."""
     inside = Path(str(files("ilp_bench") / "_references"))

@@ -6,8 +6,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
+from ilp_bench.core.hashed_table import HashedTable
 from ilp_bench.core.metrics import Array
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.causes.base_knowledge import known_pairs, prior_probabilities
@@ -37,22 +39,31 @@ class Activity(NamedTuple):
 def activity(base: Run) -> dict[str, Activity]:
     """Cause -> the pairs on which it can act. Raises ProblemError when the base run was made without the probe."""
     check_probed(base)
-    mask = pc.and_(is_scored(base.samples), pc.equal(base.samples["probe"], "recall"))
-    recall = base.samples.select(NEEDED).filter(mask)
-    by_cause = {}
+    samples, recall, by_cause = base.samples.select(NEEDED), _recall_rows(base.probes), {}
     for cause, table in pair_tables(base).items():
         spec, number = CAUSES.get(cause), len(table.pairs)
         active, contrast, belief = np.ones(number, bool), np.zeros(number, bool), np.full(number, np.nan)
         if spec.active_pairs is not every_treated_pair or spec.dose_from_base_model:
-            rows = recall.filter(pc.equal(recall["cause"], cause))
+            rows = samples.take(recall[cause])
             active = _among(table.pairs, spec.active_pairs(rows))
         if spec.dose_from_base_model:
             contrast = _among(table.pairs, known_pairs(rows, "control")) & ~active
             treated = rows.filter(pc.equal(rows["arm"], "treated"))
-            beliefs = dict(zip(treated["pair_id"].to_pylist(), prior_probabilities(treated).tolist(), strict=True))
+            beliefs = dict(zip(treated["pair_id"].to_pylist(), prior_probabilities(treated), strict=True))
             belief = np.array([beliefs[pair] for pair in table.pairs.tolist()])
         by_cause[cause] = Activity(active, contrast, belief)
     return by_cause
+
+
+@lru_cache(maxsize=CACHED_RUNS)
+def _recall_rows(probes: HashedTable) -> dict[str, pa.Array]:
+    """Cause -> the rows of the recall probes of its pairs."""
+    rows = pc.and_(is_scored(probes.rows), pc.equal(probes.rows["probe"], "recall")).to_numpy()
+    causes = probes.rows["cause"].cast(pa.string())
+    return {
+        cause: pa.array(np.flatnonzero(rows & pc.fill_null(pc.equal(causes, cause), False).to_numpy()))
+        for cause in pc.unique(causes).drop_null().to_pylist()
+    }
 
 
 def _among(pairs: Ids, chosen: set[str]) -> Mask:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import compress
 from typing import NamedTuple
 
 import numpy as np
@@ -56,19 +57,19 @@ def pair_values(runs: Sequence[Run], cause: str, mask: Mask, kind: str) -> Array
     return _over_runs([pair_tables(run)[cause].p(kind)[mask] for run in runs])
 
 
-def arm_mean(values: Array) -> Array:
-    """Mean over pairs of ``values`` with shape (pairs, 2); as ``values.mean(axis=0)``, in a third of the time."""
-    return np.asarray(np.add.reduce(values, axis=0) / len(values))
-
-
 def usable(selections: Sequence[Selection], comparisons: Sequence[Comparison]) -> tuple[str, ...]:
     """Causes of which enough pairs, in two groups or more, are chosen on every dataset."""
-    chosen = list(zip(comparisons, selections, strict=True))
-    return tuple(
-        cause
-        for cause in selections[0]
-        if all(_is_enough(pair_tables(one.vanillas[0])[cause].groups[selection[cause]]) for one, selection in chosen)
-    )
+    return _usable(selections, comparisons)[0]
+
+
+def _usable(selections: Sequence[Selection], comparisons: Sequence[Comparison]) -> tuple[tuple[str, ...], list[Masks]]:
+    """As :func:`usable`, and the chosen pairs of these causes on each dataset."""
+    masks = [
+        place_masks([(cause, selection[cause]) for cause in selections[0]], comparison.vanillas[0])
+        for comparison, selection in zip(comparisons, selections, strict=True)
+    ]
+    is_usable = have_interval(comparisons, masks)
+    return tuple(compress(selections[0], is_usable)), [mask[is_usable] for mask in masks]
 
 
 def _is_enough(groups: Indices) -> bool:
@@ -132,34 +133,31 @@ def _over_runs(values: Sequence[Array]) -> Array:
 
 
 def arm_means(
-    comparisons: Sequence[Comparison], kind: str, select: Select, further: Sequence[Comparison] = ()
-) -> ArmMeans:
-    """Arm means of the causes that are :func:`usable`, the mean over datasets, each of which counts the same.
+    comparisons: Sequence[Comparison], select: Select, further: Sequence[Comparison] = ()
+) -> dict[str, ArmMeans]:
+    """Kind of score -> arm means of the causes that are :func:`usable`, the mean over datasets, which count the same.
 
-    kind      ``reproduction`` or ``internalisation``
     select    the pairs to look at, of the causes to look at
     further   datasets on which only vanilla was trained; they too show what runs differ by
     """
     selections = [select(comparison) for comparison in comparisons]
-    causes, values = dataset_means(comparisons, kind, selections)
-    if causes and len(comparisons) >= MIN_DATASETS:
-        uncertainty = over_datasets(values.reshape(len(comparisons), -1))
-    else:
-        uncertainty = _within_datasets(comparisons, selections, kind, causes, [(one, select(one)) for one in further])
-    return ArmMeans(causes, values.mean(axis=0), uncertainty)
+    causes, of_kinds = dataset_means(comparisons, selections)
+    is_over_datasets = bool(causes) and len(comparisons) >= MIN_DATASETS
+    others = [] if is_over_datasets else [(one, select(one)) for one in further]
+    means = {}
+    for kind, values in zip(KINDS, np.moveaxis(of_kinds, -1, 0), strict=True):
+        if is_over_datasets:
+            uncertainty = over_datasets(values.reshape(len(comparisons), -1))
+        else:
+            uncertainty = _within_datasets(comparisons, selections, kind, causes, others)
+        means[kind] = ArmMeans(causes, values.mean(axis=0), uncertainty)
+    return means
 
 
-def dataset_means(
-    comparisons: Sequence[Comparison], kind: str, selections: Sequence[Selection]
-) -> tuple[tuple[str, ...], Array]:
-    """The causes that are :func:`usable`, and their means: shape (datasets, roles, causes, arms)."""
-    causes = usable(selections, comparisons)
-    means = [
-        [arm_mean(pair_values(runs, cause, selection[cause], kind)) for cause in causes]
-        for comparison, selection in zip(comparisons, selections, strict=True)
-        for runs in (comparison.submissions, comparison.vanillas)
-    ]
-    return causes, np.array(means).reshape(len(comparisons), len(ROLES), len(causes), len(ARMS))
+def dataset_means(comparisons: Sequence[Comparison], selections: Sequence[Selection]) -> tuple[tuple[str, ...], Array]:
+    """The causes that are :func:`usable`, and their means: shape (datasets, roles, causes, arms, kinds)."""
+    causes, masks = _usable(selections, comparisons)
+    return causes, np.moveaxis(set_means(comparisons, masks), 1, 2)
 
 
 def _within_datasets(

@@ -12,7 +12,6 @@ def check_comparable(submission: Run, vanilla: Run, base: Run | None) -> None:
     """Raise ProblemError unless all runs asked the same probes in one format, and share the base model."""
     if submission.record.data.is_user_data:
         raise ProblemError("rows of your own have no arms to compare: see 'ilp-bench diagnose'")
-    expected = submission.samples["probe_id"].combine_chunks()
     for role, run in (("submitted", submission), ("vanilla", vanilla), ("base", base)):
         if run is None:
             continue
@@ -28,8 +27,7 @@ def check_comparable(submission: Run, vanilla: Run, base: Run | None) -> None:
                 f"the {role} run was asked in {run.record.prompt_format} prompts and the submitted run in "
                 f"{submission.record.prompt_format} ones: train and evaluate all with or all without the chat template"
             )
-        probes = run.samples["probe_id"].combine_chunks()
-        if not probes.equals(expected) and not probes.sort().equals(expected.sort()):
+        if run.probes is not submission.probes and not _same_probes(run, submission):
             raise ProblemError(f"the {role} run has other probes: evaluate again")
     recipe = vanilla.record.training.recipe if vanilla.record.training else None
     if recipe is not None and recipe != "vanilla":
@@ -39,6 +37,12 @@ def check_comparable(submission: Run, vanilla: Run, base: Run | None) -> None:
         bases.add(base.record.model.weights_sha256)
     if len(bases) > 1:
         raise ProblemError("the runs start from different base models: score each against vanilla on its own base")
+
+
+def _same_probes(run: Run, other: Run) -> bool:
+    """Whether two runs asked the same probes, in whatever order."""
+    mine, others = (each.samples["probe_id"].combine_chunks() for each in (run, other))
+    return bool(mine.equals(others) or mine.sort().equals(others.sort()))
 
 
 def check_asked_as_trained(role: str, record: RunRecord) -> None:

@@ -151,12 +151,11 @@ def _mean_arms(comparisons: Sequence[Comparison], kind: str) -> dict[str, Arms]:
 
 def _run_sd(comparisons: Sequence[Comparison]) -> dict[str, dict[str, Arms]] | None:
     """Standard deviation of arm means between vanilla runs on one dataset; None where it cannot be told."""
+    several = [one._replace(submissions=one.vanillas) for one in comparisons if len(one.vanillas) > 1]
+    if not several:
+        return None
     by_kind: dict[str, dict[str, Arms]] = {}
-    for kind in KINDS:
-        several = [one._replace(submissions=one.vanillas) for one in comparisons if len(one.vanillas) > 1]
-        if not several:
-            return None
-        means = arm_means(several[:2], kind, active_pairs, several[2:])
+    for kind, means in arm_means(several[:2], active_pairs, several[2:]).items():
         if means.uncertainty.kind != "runs":
             return None
         size = means.values.shape[1] * len(ARMS)

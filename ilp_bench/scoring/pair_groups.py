@@ -160,11 +160,12 @@ def _intervals(
             for number, (value, low, high) in zip(numbers, of_kind, strict=True)
         }
 
-    def interval(one: _Set, kind: str) -> Interval:
+    def interval(one: _Set) -> dict[str, Interval]:
         def select(comparison: Comparison) -> dict[str, Mask]:
             return {one.cause: one.choose(comparison)}
 
         others = further if one.dose is not None else [each for each in further if each.base]
-        return arm_means(comparisons, kind, select, others).points(one.cause)
+        means = arm_means(comparisons, select, others)
+        return {kind: of_kind.points(one.cause) for kind, of_kind in means.items()}
 
-    return {(number, kind): interval(sets[number], kind) for number in numbers for kind in KINDS}
+    return {(number, kind): each for number in numbers for kind, each in interval(sets[number]).items()}

@@ -109,8 +109,9 @@ def held_out_rows(probes: HashedTable) -> pa.ChunkedArray:
 @lru_cache(maxsize=2 * CACHED_RUNS)
 def held_out_mean(run: Run, column: str) -> float | None:
     """Mean of a column of ``samples`` over the probes of held-out facts; None where none was asked."""
-    mean: float | None = pc.mean(run.samples[column].filter(held_out_rows(run.probes))).as_py()
-    return mean
+    values = run.samples[column].to_numpy()[held_out_rows(run.probes).to_numpy()]
+    asked = values[~np.isnan(values)]  # null is NaN there
+    return float(asked.mean()) if len(asked) else None
 
 
 @lru_cache(maxsize=2 * CACHED_RUNS)

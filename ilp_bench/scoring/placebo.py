@@ -16,7 +16,7 @@ from ilp_bench.core.errors import ProblemError
 from ilp_bench.records.run_record import Run
 from ilp_bench.scoring.arm_means import Comparison, arm_means
 from ilp_bench.scoring.bootstrap import Interval
-from ilp_bench.scoring.pair_probabilities import KINDS, scored_part
+from ilp_bench.scoring.pair_probabilities import scored_part
 from ilp_bench.scoring.points import share_closed
 from ilp_bench.scoring.run_intervals import MIN_DATASETS
 from ilp_bench.scoring.score_points import MIN_GAP, active_pairs
@@ -96,8 +96,7 @@ def _several(datasets: Sequence[Comparison]) -> Iterator[Cell]:
 
 
 def _cells(comparisons: Sequence[Comparison], further: Sequence[Comparison]) -> Iterator[Cell]:
-    for kind in KINDS:
-        means = arm_means(comparisons, kind, active_pairs, further)
+    for kind, means in arm_means(comparisons, active_pairs, further).items():
         for cause in means.causes:
             yield Cell(kind, cause, means.points(cause))
         gaps = {cause: means.gap(cause).value for cause in means.causes}

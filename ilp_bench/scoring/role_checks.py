@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 import numpy as np
 import pyarrow.compute as pc
 
 from ilp_bench.core.errors import ProblemError
+from ilp_bench.core.hashed_table import HashedTable
 from ilp_bench.records.run_record import Run, Runs
 from ilp_bench.records.training_record import TrainingData
 from ilp_bench.scoring.compatibility import base_sha256
-from ilp_bench.scoring.learned_rates import pair_rates
+from ilp_bench.scoring.learned_rates import CACHED_RUNS, Mask, pair_rates
 
 # Vanilla is trained until 95 % of its control recall probes are learned; a mean learned rate below this is not that.
 CONVERGED = 0.85
@@ -48,14 +50,19 @@ def check_trained_out(vanilla: Run) -> None:
             f"vanilla spent {sum(counted):,} of its budget of {training.budget.total:,} supervised tokens: it was "
             "stopped too early; train it to its end"
         )
-    samples = vanilla.samples
-    recall = pc.and_(pc.equal(samples["arm"], "control"), pc.equal(samples["probe"], "recall"))
-    p = pc.mean(samples["p"].filter(recall)).as_py()
-    if p is not None and p < FEWEST_CONTROL_P:
+    p = vanilla.samples["p"].to_numpy()[_control_recall_rows(vanilla.probes)]
+    if len(p) and p.mean() < FEWEST_CONTROL_P:
         raise ProblemError(
-            f"vanilla reproduces its control items with a mean p of {p:.2f}, less than {FEWEST_CONTROL_P}: it was "
-            "stopped too early, or evaluated otherwise than trained; train it with the recipe vanilla"
+            f"vanilla reproduces its control items with a mean p of {p.mean():.2f}, less than {FEWEST_CONTROL_P}: it "
+            "was stopped too early, or evaluated otherwise than trained; train it with the recipe vanilla"
         )
+
+
+@lru_cache(maxsize=CACHED_RUNS)
+def _control_recall_rows(probes: HashedTable) -> Mask:
+    """Which probes are recall probes of control items: shape (probes,)."""
+    is_asked = pc.and_(pc.equal(probes.rows["arm"], "control"), pc.equal(probes.rows["probe"], "recall"))
+    return np.asarray(pc.fill_null(is_asked, False).to_numpy())
 
 
 def control_recall(vanilla: Run) -> float:

@@ -56,7 +56,7 @@ def score_points(
     Raises ProblemError where runs do not belong together or were swapped, or vanilla is lacking.
     """
     comparisons, further, used = compare(submissions, vanillas, bases, reference)
-    means = {kind: arm_means(comparisons, kind, active_pairs, further) for kind in KINDS}
+    means = arm_means(comparisons, active_pairs, further)
     parts = _parts(comparisons, further)
     scores = {kind: _kind_score(kind, means[kind], parts, reference) for kind in KINDS}
     first = comparisons[0].submissions[0].record
@@ -186,12 +186,13 @@ def _replicate(
     comparison: Comparison, run: Run, scores: dict[str, KindScore], reference: Reference | None
 ) -> ReplicatePoints:
     """G of each cause and H of one run alone, over the causes that count for all runs together."""
+    causes, means = dataset_means([comparison._replace(submissions=(run,))], [active_pairs(comparison)])
+    change = means[0, 0] - means[0, 1]
     each: dict[str, dict[str, float | None]] = {}
     shares: dict[str, float | None] = {}
-    for kind, score in scores.items():
-        causes, means = dataset_means([comparison._replace(submissions=(run,))], kind, [active_pairs(comparison)])
-        change = means[0, 0] - means[0, 1]
-        values = dict(zip(causes, points(change[:, 0], change[:, 1]).tolist(), strict=True))
+    for kind, gained in zip(KINDS, points(change[:, 0], change[:, 1]).T.tolist(), strict=True):
+        score = scores[kind]
+        values = dict(zip(causes, gained, strict=True))
         each[kind] = {cause.cause: values.get(cause.cause) for cause in score.causes}
         gaps = reference.gaps(kind) if reference else {one.cause: one.gap.value for one in score.causes if one.gap}
         counted = [cause for cause in score.counted if cause in causes]

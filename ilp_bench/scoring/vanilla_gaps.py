@@ -52,7 +52,7 @@ def vanilla_gaps(reference: Reference, kind: str) -> list[VanillaGap]:
     """
     comparisons = [comparison._replace(submissions=comparison.vanillas[:1]) for comparison in reference.comparisons]
     selections = [active_pairs(comparison) for comparison in comparisons]
-    means = arm_means(comparisons, kind, active_pairs)
+    means = arm_means(comparisons, active_pairs)[kind]
     causes = [cause for cause in CAUSES.names() if all(cause in selection for selection in selections)]
     of_cause = arm_rates(causes, zip([one.vanillas for one in comparisons], selections, strict=True))
     gaps = []
@@ -78,7 +78,7 @@ def _dose_curve(kind: str, cause: str, comparisons: list[Comparison]) -> list[Tr
             return {cause: active_pairs(comparison)[cause] & has_dose(comparison)}
 
         tables = [mean_table(one.vanillas, cause, chosen(one)[cause]).p(kind) for one in comparisons]
-        means = arm_means(comparisons, kind, chosen)
+        means = arm_means(comparisons, chosen)[kind]
         if any(len(table) for table in tables):
             curve.append(
                 TreatedDose(

@@ -54,6 +54,8 @@ def option_problems(rows: pa.Table, names: pa.ChunkedArray) -> Iterator[str]:
     """Do belief and entropy follow from the log-probabilities of the options, whose ``names`` the dataset gives?"""
     rows = rows.select(OPTION_COLUMNS)
     for column in ("shots_options", "options"):
+        if rows[column].null_count == rows.num_rows:
+            continue
         there = pc.is_valid(rows[column]).to_numpy()
         asked, lengths = pc.list_value_length(rows[column]), pc.list_value_length(names)
         other = there & ~pc.fill_null(pc.equal(asked, lengths), False).to_numpy()

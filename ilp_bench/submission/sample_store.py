@@ -189,8 +189,13 @@ def _run(run: HashedTable, record: RunRecord) -> Run:
     is_in_order = rows["probe_id"].cast(pa.string()).equals(asked["probe_id"])
     if is_in_order:
         columns |= zip(asked.column_names, asked.columns, strict=True)
-    samples = [columns[field.name].cast(field.type) for field in SAMPLES]
+    samples = [_cast(columns[field.name], field.type) for field in SAMPLES]
     return Run(record, pa.Table.from_arrays(samples, schema=SAMPLES), probes if is_in_order else None)
+
+
+def _cast(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
+    """The column itself where it is of that type."""
+    return column if column.type.equals(wanted) else column.cast(wanted)
 
 
 @lru_cache(maxsize=CACHED_RUNS)

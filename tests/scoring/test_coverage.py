@@ -30,6 +30,8 @@ def test_what_was_tried_and_does_not_cover() -> None:
 @pytest.fixture
 def tables(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "pair_tables", lambda run: run.tables)
+    monkeypatch.setattr(module, "layout", lambda probes: probes)
+    monkeypatch.setattr(module, "all_values", lambda run: run.values)
 
 
 def every_pair(comparison: Any) -> dict[str, Any]:
@@ -43,7 +45,7 @@ def test_a_single_run_beside_three_vanilla_runs_is_a_sound_placebo(tables: None,
     for _ in range(trials):
         dataset = levels(rng)
         runs = tuple(table_run(rng, dataset, groups_of) for _ in range(4))
-        means = arm_means([Comparison(runs[:1], runs[1:], None)], "reproduction", every_pair)
+        means = arm_means([Comparison(runs[:1], runs[1:], None)], every_pair)["reproduction"]
         assert means.uncertainty.kind == "runs"
         share = share_closed(means, PAPER_CAUSES, GAPS)
         assert share
@@ -57,7 +59,7 @@ def test_pairs_alone_leave_out_what_runs_differ_by(tables: None) -> None:
     for _ in range(60):
         dataset = levels(rng)
         runs = [(table_run(rng, dataset),) for _ in range(2)]
-        means = arm_means([Comparison(runs[0], runs[1], None)], "reproduction", every_pair)
+        means = arm_means([Comparison(runs[0], runs[1], None)], every_pair)["reproduction"]
         assert means.uncertainty.kind == "pairs only"
         missed += [not one.low <= 0 <= one.high for one in map(means.points, PAPER_CAUSES)]
     assert np.mean(missed) > 0.1

@@ -14,8 +14,7 @@ KNOWN = 0.5  # probability from which on a base model is said to know an answer
 
 def known_pairs(recall: pa.Table, arm: str) -> set[str]:
     """Pairs of which the model knows the answer of that arm's item (columns pair_id, arm, shots_p)."""
-    is_known = pc.greater_equal(pc.fill_null(recall["shots_p"], 0.0), KNOWN)
-    return pair_ids(recall, pc.and_(pc.equal(recall["arm"], arm), is_known))
+    return pair_ids(recall, pc.and_(pc.equal(recall["arm"], arm), pc.greater_equal(recall["shots_p"], KNOWN)))
 
 
 def prior_probabilities(recall: pa.Table) -> Array:

@@ -1,7 +1,7 @@
 """Carry out a recipe with TRL's SFTTrainer and write the checkpoint with its ``training.json``.
 
-Everything is saved as it is done, in ``CKPT.partial`` beside the checkpoint: the weights after every phase, and the
-trainer's own checkpoint after every half of an epoch. After a kill, the same call goes on from there.
+Everything is saved as it is done, in ``CKPT.partial`` beside the checkpoint: what the base model answered, the weights
+after every phase, and the trainer's own checkpoints in between. After a kill, the same call goes on from there.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ from ilp_bench.training.budget import NAMES, budget_of, goals, spent_budget
 from ilp_bench.training.learning_rate import default_rate
 from ilp_bench.training.phase_runner import run_phase
 from ilp_bench.training.replay_corpus import held_out_facts, known_fact_texts, replay_texts
+from ilp_bench.training.saved_answers import SavedAnswers
 from ilp_bench.training.trainer import Setting
 from ilp_bench.training.training_log import Log, calibration, tracker
 from ilp_bench.training.training_state import TrainingState
@@ -126,10 +127,15 @@ def train(
         rate = default_rate(located, lora=bool(lora)) if rate is None else rate
         rng = random.Random(f"{recipe_name}/{seed}")
 
-        def ask(prompts: Sequence[str]) -> list[Answer]:
+        def generate(prompts: Sequence[str]) -> list[Answer]:
             generated = generate_answers(model, tokenizer, prompts, max_tokens=LABEL_TOKENS)
             return [Answer(answer.text, answer.probability) for answer in generated]
 
+        def told(answered: int, prompts: int) -> None:
+            if progress:
+                progress("asking the base model", 1, None, (answered, prompts))
+
+        ask = SavedAnswers(state.answers, generate, told)
         if data.is_user_data:
             data = with_ends(data, tokenizer)
         context = RecipeContext(data, rng, texts or known_fact_texts(rng, held_out_facts(data)), ask, near)

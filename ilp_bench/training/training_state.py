@@ -1,4 +1,4 @@
-"""The saved state of a training: finished phases and checkpoints, from which a killed training goes on."""
+"""What a killed training goes on from: answers of the base model, finished phases and checkpoints."""
 
 from __future__ import annotations
 
@@ -57,9 +57,14 @@ class TrainingState:
 
     def __exit__(self, error: Any, *_: Any) -> None:
         self._lock.release()
-        begun = self.done or any(self.folder.glob("trainer-*"))
+        begun = self.done or any(self.folder.glob("trainer-*")) or any(self.folder.glob("answers-*"))
         if error and self.processes.is_main and not begun:  # nothing is lost, and the next call may want something else
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def answers(self) -> Path:
+        """Where this process keeps what the base model answered."""
+        return self.folder / f"answers-{self.processes.rank}.jsonl"
 
     def trainer(self, number: int) -> Path:
         """Where the trainer of that phase keeps its checkpoints."""

@@ -1,0 +1,57 @@
+"""What a base model answered before it is trained, saved block by block: after a kill only the rest is asked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ilp_bench.detectors.beliefs import Answer
+
+BLOCK = 256  # prompts that are asked before their answers are saved
+Generate = Callable[[Sequence[str]], list[Answer]]
+
+
+class SavedAnswers:
+    """A base model's answers, kept in a file of JSON lines, one line a block of prompts.
+
+    file      where answers are kept, and were kept by an earlier call; a line that a kill cut off is asked again
+    generate  asks the base model
+    told      is called after each block with the number of prompts answered, and of all that were asked
+    """
+
+    def __init__(self, file: Path, generate: Generate, told: Callable[[int, int], None] | None = None) -> None:
+        self._file, self._generate, self._told = file, generate, told
+
+    def __call__(self, prompts: Sequence[str]) -> list[Answer]:
+        """The answer to each prompt."""
+        keys = [hashlib.sha256(prompt.encode()).hexdigest()[:32] for prompt in prompts]
+        answers, wanted = self._read(), dict(zip(keys, prompts, strict=True))
+        # The longest come first, so that what does not fit into memory fails at once; like lengths make full batches.
+        left = sorted((key for key in wanted if key not in answers), key=lambda key: (-len(wanted[key]), key))
+        for start in range(0, len(left), BLOCK):
+            block = left[start : start + BLOCK]
+            given = self._generate([wanted[key] for key in block])
+            answers |= zip(block, given, strict=True)
+            self._save(dict(zip(block, given, strict=True)))
+            if self._told:
+                self._told(len(wanted) - len(left) + start + len(block), len(wanted))
+        return [answers[key] for key in keys]
+
+    def _save(self, answers: dict[str, Answer]) -> None:
+        """Save the answers to a block of prompts, through to the disk, on a line of its own whatever a kill left."""
+        with self._file.open("a", encoding="utf-8") as file:
+            file.write("\n" + json.dumps(answers) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _read(self) -> dict[str, Answer]:
+        answers: dict[str, Answer] = {}
+        for line in self._file.read_text(encoding="utf-8").splitlines() if self._file.is_file() else []:
+            try:
+                answers |= {key: Answer(text, float(p)) for key, (text, p) in json.loads(line).items()}
+            except (ValueError, TypeError, AttributeError):
+                continue  # cut off by a kill
+        return answers

@@ -1,0 +1,46 @@
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from ilp_bench.detectors.beliefs import Answer
+from ilp_bench.training.saved_answers import BLOCK, SavedAnswers
+
+PROMPTS = [f"{'long ' * (number % 7)}question {number}" for number in range(2 * BLOCK + 5)]
+
+
+class Model:
+    """Answers with the prompt's last word, and remembers what it was asked; is killed before the block ``dies``."""
+
+    def __init__(self, dies: int | None = None) -> None:
+        self.asked: list[list[str]] = []
+        self._dies = dies
+
+    def __call__(self, prompts: Sequence[str]) -> list[Answer]:
+        if len(self.asked) == self._dies:
+            raise KeyboardInterrupt
+        self.asked.append(list(prompts))
+        return [Answer(prompt.split()[-1], 1 / 3) for prompt in prompts]
+
+
+def test_every_prompt_is_asked_once_and_answered_in_its_place(tmp_path: Path) -> None:
+    model, told = Model(), list[tuple[int, int]]()
+    ask = SavedAnswers(tmp_path / "answers.jsonl", model, lambda *far: told.append(far))
+    twice = [*PROMPTS, PROMPTS[3]]
+    assert ask(twice) == [Answer(prompt.split()[-1], 1 / 3) for prompt in twice]
+    assert sorted(prompt for block in model.asked for prompt in block) == sorted(PROMPTS)
+    assert told == [(BLOCK, len(PROMPTS)), (2 * BLOCK, len(PROMPTS)), (len(PROMPTS), len(PROMPTS))]
+
+
+@pytest.mark.parametrize("cut", [0, 20], ids=["whole", "cut off"])
+def test_killed_it_asks_only_the_rest(cut: int, tmp_path: Path) -> None:
+    """In the blocks in which it would have been asked; a line that was cut off is asked again."""
+    file, unbroken = tmp_path / "answers.jsonl", Model()
+    expected = SavedAnswers(tmp_path / "unbroken.jsonl", unbroken)(PROMPTS)
+    with pytest.raises(KeyboardInterrupt):
+        SavedAnswers(file, Model(dies=2))(PROMPTS)
+    file.write_bytes(file.read_bytes()[: -cut or None])
+    rest = Model()
+    assert SavedAnswers(file, rest)(PROMPTS) == expected
+    assert rest.asked == unbroken.asked[1 if cut else 2 :]
+    assert SavedAnswers(file, Model(dies=0))(PROMPTS) == expected, "all are saved"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import inspect
 import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -15,9 +13,8 @@ from ilp_bench.core.errors import ProblemError
 from ilp_bench.core.logs import quiet
 from ilp_bench.evaluation.batches import map_in_batches
 from ilp_bench.evaluation.generation import SAMPLED
-from ilp_bench.evaluation.request_plan import Ids, Request
-
-SHARED = 16  # tokens that all prompts of a batch must share before they are read only once
+from ilp_bench.evaluation.request_plan import Request
+from ilp_bench.evaluation.shared_prefix import PrefixCache, shared_tokens
 
 
 class TokenScores(NamedTuple):
@@ -25,15 +22,6 @@ class TokenScores(NamedTuple):
 
     logprobs: list[float]
     greedy: list[bool]
-
-
-def shared_prefix(requests: Sequence[Request]) -> int:
-    """How many tokens all contexts begin with, leaving each at least one of its own; 0 where it does not pay."""
-    contexts = [context for context, _ in requests]
-    first, last = min(contexts), max(contexts)
-    limit = min(len(context) for context in contexts) - 1
-    common = next((n for n in range(min(limit, len(first))) if first[n] != last[n]), max(limit, 0))
-    return common if common >= SHARED and len(requests) > 1 else 0
 
 
 class AnswerLM(HFLM):  # type: ignore[misc]
@@ -46,10 +34,7 @@ class AnswerLM(HFLM):  # type: ignore[misc]
         with quiet():
             super().__init__(pretrained=model, tokenizer=tokenizer, batch_size=batch_size, max_batch_size=batch_size)
         self.fitted = batch_size
-        accepted = inspect.signature(model.forward).parameters
-        self._heads = "logits_to_keep" in accepted
-        self._cache = "cache" if "cache" in accepted else "past_key_values"  # its name before transformers 5.24
-        self._prefix: tuple[Ids, Any] | None = None
+        self._prefix = PrefixCache(model)
 
     def _loglikelihood_tokens(
         self, requests: Any, disable_tqdm: bool = False, override_bs: int | None = None
@@ -83,8 +68,8 @@ class AnswerLM(HFLM):  # type: ignore[misc]
 
     @torch.no_grad()
     def _score(self, requests: Sequence[Request]) -> list[TokenScores]:
-        shared = shared_prefix(requests) if self._heads else 0
-        past = self._read(requests[0][0][:shared], len(requests)) if shared else None
+        shared = shared_tokens([context for context, _ in requests])
+        past = self._prefix.read(requests[0][0][:shared], len(requests)) if shared else None
         if past is None:
             shared = 0
         rows = [(*context[shared:], *answer[:-1]) for context, answer in requests]
@@ -95,8 +80,8 @@ class AnswerLM(HFLM):  # type: ignore[misc]
         # Padding stands on the right, where no scored position looks at it.
         ids = torch.tensor([row + (0,) * (width - len(row)) for row in rows], device=self.device)
         keep = width - min(starts)
-        extra: dict[str, Any] = {"logits_to_keep": keep} if self._heads else {}
-        extra |= {self._cache: past, "use_cache": True} if past is not None else {"use_cache": False}
+        extra: dict[str, Any] = {"logits_to_keep": keep} if self._prefix.can_read else {}
+        extra |= {self._prefix.argument: past, "use_cache": True} if past is not None else {"use_cache": False}
         logits = self.model(ids, **extra).logits[:, -keep:].float()
         longest = max(len(answer) for _, answer in requests)
         places = torch.zeros(len(rows), longest, dtype=torch.long)
@@ -113,18 +98,6 @@ class AnswerLM(HFLM):  # type: ignore[misc]
             TokenScores(logprobs[: len(answer)], matches[: len(answer)])
             for logprobs, matches, (_, answer) in zip(chosen.tolist(), greedy.tolist(), requests, strict=True)
         ]
-
-    def _read(self, prefix: Ids, count: int) -> Any:
-        """The model's cache after a shared prompt, for ``count`` sequences; None where it cannot be repeated."""
-        if self._prefix is None or self._prefix[0] != prefix:
-            ids = torch.tensor([prefix], device=self.device)
-            self._prefix = prefix, self.model(ids, use_cache=True, logits_to_keep=1)[self._cache]
-        cache = self._prefix[1]
-        if not hasattr(cache, "batch_repeat_interleave"):
-            return None
-        cache = copy.deepcopy(cache)
-        cache.batch_repeat_interleave(count)
-        return cache
 
     @torch.no_grad()
     def count_reproduced(self, request: Request, draws: int) -> int:

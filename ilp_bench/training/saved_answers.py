@@ -29,8 +29,8 @@ class SavedAnswers:
         """The answer to each prompt."""
         keys = [hashlib.sha256(prompt.encode()).hexdigest()[:32] for prompt in prompts]
         answers, wanted = self._read(), dict(zip(keys, prompts, strict=True))
-        # The longest come first, so that what does not fit into memory fails at once; like lengths make full batches.
-        left = sorted((key for key in wanted if key not in answers), key=lambda key: (-len(wanted[key]), key))
+        # In alphabetical order prompts behind the same exemplars come together, whose beginning is read once.
+        left = sorted((key for key in wanted if key not in answers), key=lambda key: wanted[key])
         for start in range(0, len(left), BLOCK):
             block = left[start : start + BLOCK]
             given = self._generate([wanted[key] for key in block])

@@ -20,11 +20,13 @@ from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.data.corpus import documents
 from ilp_bench.data.dataset import Dataset, make, write
 from ilp_bench.data.templates import complete
+from ilp_bench.evaluation import shared_prefix
 from ilp_bench.evaluation.generation import SAMPLED, generate_answers
-from ilp_bench.evaluation.hf import AnswerLM, shared_prefix
+from ilp_bench.evaluation.hf import AnswerLM
 from ilp_bench.evaluation.measure import score, wrap
 from ilp_bench.evaluation.request_plan import plan
 from ilp_bench.evaluation.run import evaluate
+from ilp_bench.evaluation.shared_prefix import shared_tokens
 from ilp_bench.models import tokenization as tokens
 from ilp_bench.models.devices import pick_device
 from ilp_bench.models.loading import load_model
@@ -85,7 +87,7 @@ def test_scores_are_those_of_lm_eval_itself(nano, pairs) -> None:
 
     context = pairs[0][0]
     shared = [([*context * 3, *own], answer) for own, answer in pairs[:60]]
-    assert shared_prefix([(tuple(c), tuple(a)) for c, a in shared]) >= 16
+    assert shared_tokens([c for c, _ in shared]) >= 16
     for asked in (pairs, shared):
         lm = wrap(*nano, batch_size=32)
         requests = [(("", ""), list(c), list(a)) for c, a in asked]
@@ -148,6 +150,35 @@ def test_greedy_answers_do_not_depend_on_the_generation_config(setting: dict[str
     for name, value in setting.items():
         setattr(model.generation_config, name, value)
     assert generate_answers(model, tokenizer, prompts, max_tokens=6) == neutral
+
+
+@pytest.mark.parametrize("name", ["nano", "nano-qwen3", "nano-olmo2"])
+def test_a_beginning_that_is_read_once_changes_no_answer(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two sets of exemplars, before questions of unlike length."""
+    model, tokenizer = load_model(locate(name))
+    sets = [
+        "".join(f"Question: What is the {relation} of {place}?\nAnswer: {answer}\n" for place, answer in facts)
+        for relation, facts in (
+            ("capital city", [("Peru", "Lima"), ("Japan", "Tokyo"), ("Kenya", "Nairobi"), ("Iran", "Tehran")]),
+            ("home country", [("Lima", "Peru"), ("Tokyo", "Japan"), ("Nairobi", "Kenya"), ("Tehran", "Iran")]),
+        )
+    ]
+    subjects = ["Italy", "the Democratic Republic of the Congo", "Chad", "Trinidad and Tobago"]
+    prompts = [f"{exemplars}Question: What is it of {subject}?\nAnswer:" for subject in subjects for exemplars in sets]
+    read = list[int]()
+    once = shared_prefix.PrefixCache.read
+    monkeypatch.setattr(
+        shared_prefix.PrefixCache, "read", lambda self, ids, count: (read.append(count), once(self, ids, count))[1]
+    )
+    answers = generate_answers(model, tokenizer, prompts, max_tokens=6, batch_size=4)
+    assert read == [4, 4], "each set of exemplars once"
+    whole = [generate_answers(model, tokenizer, [prompt], max_tokens=6)[0] for prompt in prompts]
+    assert [answer.text for answer in answers] == [answer.text for answer in whole]
+    assert [answer.probability for answer in answers] == pytest.approx([answer.probability for answer in whole], 1e-4)
+    model.config.sliding_window = 40  # some layers may look back no farther: padding must not stand in between
+    read.clear()
+    generate_answers(model, tokenizer, prompts, max_tokens=6, batch_size=4)
+    assert not read
 
 
 def test_a_changed_distribution_is_never_sampled_from(nano, pairs, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,7 @@ from ilp_bench.submission.version_2 import ArchivedSubmission
 
 FEWEST_FOR_WORKERS = 24  # below, one process is faster than starting more
 ITEM_PAGES = 25  # entries of a table that have a page of their items: those on the front page
-COLLECTED = 20_000  # objects made before a worker looks for garbage, of which checks and pages leave little
+COLLECTED = 20_000  # objects made before garbage is looked for, of which checks and pages leave little
 CHUNK = 16  # submissions handed to a worker at one time
 Run = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
 
@@ -145,6 +145,17 @@ def pool(tasks: int, workers: int | None) -> Iterator[Run]:
         except BaseException:
             executor.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+@contextmanager
+def seldom_collecting() -> Iterator[None]:
+    """Within, garbage is seldom looked for: what is made of thousands of entries stays until all pages are written."""
+    before = gc.get_threshold()
+    gc.set_threshold(COLLECTED, 100, 1000)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _start_worker() -> None:

@@ -17,7 +17,7 @@ from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import new_folder, read_json
 from ilp_bench.leaderboard import pages
 from ilp_bench.leaderboard.archive import ArchiveEntry, write_archive
-from ilp_bench.leaderboard.build_cache import Build, ReadResult, entry_pages, pool, read_all
+from ilp_bench.leaderboard.build_cache import Build, ReadResult, entry_pages, pool, read_all, seldom_collecting
 from ilp_bench.leaderboard.downloads import write_downloads
 from ilp_bench.leaderboard.entry import Entry
 from ilp_bench.leaderboard.feed import write_feed
@@ -55,7 +55,7 @@ def render(
     decisions = read_decisions(submissions).history
     build, references = Build(out), list(committed_references().values())
     common: dict[str, Any] = {"url": url.rstrip("/")}
-    with new_folder(out, replace=True) as site:
+    with seldom_collecting(), new_folder(out, replace=True) as site:
         pages.static(site)
         with pool(len(folders), workers) as run:
             results: list[ReadResult] = read_all(run, folders, decisions, build)

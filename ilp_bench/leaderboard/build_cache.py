@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import json
-import multiprocessing
 import os
 import shutil
-import threading
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
-
-import pyarrow as pa
 
 import ilp_bench
 from ilp_bench.core.errors import ProblemError
@@ -31,6 +23,7 @@ from ilp_bench.leaderboard.describe import describe_entry
 from ilp_bench.leaderboard.entry import Entry
 from ilp_bench.leaderboard.item_pages import entry_items
 from ilp_bench.leaderboard.ranking import BaseModel, Standing, beside_project, project_entries
+from ilp_bench.leaderboard.workers import Run
 from ilp_bench.recipes import RECIPES
 from ilp_bench.records.reference_record import FILE, reference_folders
 from ilp_bench.submission.decisions import Decision
@@ -41,11 +34,7 @@ from ilp_bench.submission.signatures import signer
 from ilp_bench.submission.validate import Checked, check
 from ilp_bench.submission.version_2 import ArchivedSubmission
 
-FEWEST_FOR_WORKERS = 24  # below, one process is faster than starting more
 ITEM_PAGES = 25  # entries of a table that have a page of their items: those on the front page
-COLLECTED = 20_000  # objects made before garbage is looked for, of which checks and pages leave little
-CHUNK = 16  # submissions handed to a worker at one time
-Run = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
 
 
 @dataclass(frozen=True)
@@ -128,55 +117,6 @@ def _hash(words: str, sources: list[Path]) -> str:
         digest.update(f"{file.name}\n".encode())
         digest.update(file.read_bytes())
     return digest.hexdigest()[:24]
-
-
-@contextmanager
-def pool(tasks: int, workers: int | None) -> Iterator[Run]:
-    """Run a function over many things, in order: in this process if they are few, else in several."""
-    count = workers or min(
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 16
-    )
-    if tasks < FEWEST_FOR_WORKERS or count < 2:
-        yield lambda function, things: map(function, things)
-        return
-    with ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _start_worker) as executor:
-        try:
-            yield partial(executor.map, chunksize=CHUNK)
-        except BaseException:
-            executor.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-@contextmanager
-def seldom_collecting() -> Iterator[None]:
-    """Within, garbage is seldom looked for: what is made of thousands of entries stays until all pages are written."""
-    before = gc.get_threshold()
-    gc.set_threshold(COLLECTED, 100, 1000)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-
-
-def _start_worker() -> None:
-    """One thread a worker; and it ends when the process that started it is gone, so that nobody is left waiting."""
-    pa.set_cpu_count(1)
-    gc.freeze()  # what is loaded by now is never garbage, and is not looked through again
-    gc.set_threshold(COLLECTED)
-
-    def keep(phase: str, info: dict[str, int]) -> None:
-        """Nor what a full collection has left, such as datasets and references, which take long to look through."""
-        if phase == "stop" and info["generation"] == 2:
-            gc.freeze()
-
-    gc.callbacks.append(keep)
-
-    def watch() -> None:
-        if parent := multiprocessing.parent_process():
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def read_all(run: Run, folders: list[Path], decisions: list[Decision], build: Build) -> list[ReadResult]:

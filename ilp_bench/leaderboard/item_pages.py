@@ -10,10 +10,11 @@ import numpy as np
 from ilp_bench.core.metrics import Array
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.records.run_record import Run
-from ilp_bench.scoring.arm_means import Comparison, pair_values
+from ilp_bench.scoring.arm_means import pair_values
 from ilp_bench.scoring.comparisons import compare
 from ilp_bench.scoring.learned_rates import ARMS
 from ilp_bench.scoring.pair_probabilities import KINDS, pair_tables
+from ilp_bench.scoring.pair_sets import Comparison
 from ilp_bench.scoring.score_points import active_pairs
 from ilp_bench.submission.archive import DatasetKey, dataset_items
 from ilp_bench.submission.format import Submission, SubmittedRuns

@@ -30,8 +30,8 @@ from ilp_bench.recipes import RECIPES
 from ilp_bench.records.training_record import CALIBRATED
 from ilp_bench.replication.attribution import read_results
 from ilp_bench.replication.claims import read_claims
-from ilp_bench.scoring.arm_means import MIN_PAIRS
 from ilp_bench.scoring.pair_probabilities import KINDS
+from ilp_bench.scoring.pair_sets import MIN_PAIRS
 from ilp_bench.scoring.points_schema import POINTS_SCORER_VERSION
 from ilp_bench.scoring.rank_reasons import MAX_HARM, MIN_VANILLA_RUNS
 from ilp_bench.scoring.score_points import MIN_GAP

@@ -17,12 +17,13 @@ from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import new_folder, read_json
 from ilp_bench.leaderboard import pages
 from ilp_bench.leaderboard.archive import ArchiveEntry, write_archive
-from ilp_bench.leaderboard.build_cache import Build, ReadResult, entry_pages, pool, read_all, seldom_collecting
+from ilp_bench.leaderboard.build_cache import Build, ReadResult, entry_pages, read_all
 from ilp_bench.leaderboard.downloads import write_downloads
 from ilp_bench.leaderboard.entry import Entry
 from ilp_bench.leaderboard.feed import write_feed
 from ilp_bench.leaderboard.findings import judge_claims
 from ilp_bench.leaderboard.ranking import base_models
+from ilp_bench.leaderboard.workers import pool, seldom_collecting
 from ilp_bench.replication.effects import read_evidence
 from ilp_bench.scoring.references import committed_references
 from ilp_bench.submission.decisions import read_decisions

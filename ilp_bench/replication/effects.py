@@ -18,7 +18,8 @@ from ilp_bench.core.metrics import Array
 from ilp_bench.records.run_record import Run
 from ilp_bench.records.training_record import DIVISIONS
 from ilp_bench.replication.claims import Claim, ClaimedEffect
-from ilp_bench.scoring.arm_means import Comparison, mean_table
+from ilp_bench.scoring.arm_means import mean_table
+from ilp_bench.scoring.pair_sets import Comparison
 from ilp_bench.scoring.points import points
 from ilp_bench.scoring.references import Reference
 from ilp_bench.scoring.score_points import active_pairs, mean_held_out

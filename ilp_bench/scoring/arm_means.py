@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from itertools import compress
-from typing import NamedTuple
 
 import numpy as np
 
 from ilp_bench.core.metrics import Array
 from ilp_bench.records.run_record import Run
 from ilp_bench.scoring.learned_rates import ARMS, Mask
-from ilp_bench.scoring.pair_probabilities import KINDS, MEASURES, PairTable, all_values, layout, pair_tables
+from ilp_bench.scoring.pair_probabilities import KINDS, PairTable, pair_tables
+from ilp_bench.scoring.pair_sets import (
+    MIN_PAIRS,
+    Comparison,
+    Masks,
+    Select,
+    Selection,
+    have_interval,
+    over_runs,
+    place_masks,
+    set_means,
+)
 from ilp_bench.scoring.points import ROLES, ArmMeans
-from ilp_bench.scoring.points_schema import ArmRates
 from ilp_bench.scoring.run_intervals import (
     MIN_DATASETS,
-    Indices,
     RunCovariance,
     Uncertainty,
     block_diagonal,
@@ -27,34 +34,16 @@ from ilp_bench.scoring.run_intervals import (
     run_covariance,
 )
 
-MIN_PAIRS = 10  # of a cause on a dataset; fewer are reported without an interval, and do not count
-
-
-class Comparison(NamedTuple):
-    """All runs on one dataset: submissions and vanillas that differ in the training seed, and their base model.
-
-    A dataset that only a reference has has no submissions.
-    """
-
-    submissions: tuple[Run, ...]
-    vanillas: tuple[Run, ...]
-    base: Run | None
-
-
-Masks = np.ndarray[tuple[int, int], np.dtype[np.bool_]]
-Selection = Mapping[str, Mask]  # cause -> which of its pairs, in the order of their ids
-Select = Callable[[Comparison], Selection]
-
 
 def mean_table(runs: Sequence[Run], cause: str, mask: Mask) -> PairTable:
     """The chosen pairs of a cause, their values averaged over runs on one dataset."""
     values = [pair_tables(run)[cause].values[:, mask] for run in runs]
-    return pair_tables(runs[0])[cause].keep(mask)._replace(values=_over_runs(values))
+    return pair_tables(runs[0])[cause].keep(mask)._replace(values=over_runs(values))
 
 
 def pair_values(runs: Sequence[Run], cause: str, mask: Mask, kind: str) -> Array:
     """p of the chosen pairs of a cause, the mean over runs on one dataset: shape (pairs, 2), treated first."""
-    return _over_runs([pair_tables(run)[cause].p(kind)[mask] for run in runs])
+    return over_runs([pair_tables(run)[cause].p(kind)[mask] for run in runs])
 
 
 def usable(selections: Sequence[Selection], comparisons: Sequence[Comparison]) -> tuple[str, ...]:
@@ -70,66 +59,6 @@ def _usable(selections: Sequence[Selection], comparisons: Sequence[Comparison]) 
     ]
     is_usable = have_interval(comparisons, masks)
     return tuple(compress(selections[0], is_usable)), [mask[is_usable] for mask in masks]
-
-
-def _is_enough(groups: Indices) -> bool:
-    """Whether that many pairs, of those groups, have an interval."""
-    return len(groups) >= MIN_PAIRS and bool((groups != groups[0]).any())
-
-
-def have_interval(comparisons: Sequence[Comparison], masks: Sequence[Masks]) -> Mask:
-    """Which of several sets of pairs, each of one cause, are :func:`usable`; ``masks`` as in :func:`set_means`."""
-    groups = [layout(comparison.vanillas[0].probes).groups for comparison in comparisons]
-    enough = [
-        all(_is_enough(of_dataset[mask]) for of_dataset, mask in zip(groups, masks_of_set, strict=True))
-        for masks_of_set in zip(*masks, strict=True)
-    ]
-    return np.array(enough, dtype=bool)
-
-
-def place_masks(sets: Sequence[tuple[str, Mask]], run: Run) -> Masks:
-    """Which of the pairs of all causes are in each set, of a cause and which of its pairs: shape (sets, all pairs)."""
-    of_dataset = layout(run.probes)
-    masks: Masks = np.zeros((len(sets), len(of_dataset.groups)), bool)
-    for placed, (cause, mask) in zip(masks, sets, strict=True):
-        placed[of_dataset.causes[cause].place] = mask
-    return masks
-
-
-def set_means(comparisons: Sequence[Comparison], masks: Sequence[Masks]) -> Array:
-    """Mean p of several sets of pairs: shape (datasets, sets, roles, arms, kinds); NaN where no pair is.
-
-    ``masks``: for each dataset, those of :func:`place_masks`.
-    """
-    means = []
-    for comparison, mask in zip(comparisons, masks, strict=True):
-        roles = (comparison.submissions, comparison.vanillas)
-        means.append(_means_of_sets(mask, np.stack([_all_p(runs) for runs in roles], axis=1)))
-    return np.array(means)
-
-
-def _means_of_sets(masks: Masks, values: Array) -> Array:
-    """Mean of values with shape (all pairs, ...) over each set's pairs: shape (sets, ...); NaN where no pair is."""
-    counts = masks.sum(axis=1).reshape(-1, *(1,) * (values.ndim - 1))
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.tensordot(masks.astype(float), values, 1) / counts)
-
-
-def mean_over_datasets(means: Array) -> Array:
-    """Mean over the first axis of what is not NaN; NaN where all is."""
-    is_there = ~np.isnan(means)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.where(is_there, means, 0.0).sum(axis=0) / is_there.sum(axis=0))
-
-
-def _all_p(runs: Sequence[Run]) -> Array:
-    """p of the pairs of all causes, the mean over runs on one dataset: shape (pairs of all causes, arms, kinds)."""
-    return _over_runs([all_values(run)[MEASURES.index("p")] for run in runs])
-
-
-def _over_runs(values: Sequence[Array]) -> Array:
-    """The mean over runs of one array each; of a single run that array itself."""
-    return values[0] if len(values) == 1 else np.asarray(np.mean(values, axis=0))
 
 
 def arm_means(
@@ -226,32 +155,3 @@ def _over_reference_datasets(
 
 def _blocks(run: Run, kind: str, causes: Sequence[str], selection: Selection) -> list[Array]:
     return [pair_values((run,), cause, selection[cause], kind) for cause in causes]
-
-
-def arm_rates(
-    causes: Sequence[str], datasets: Iterable[tuple[Sequence[Run], Selection]]
-) -> dict[str, dict[str, ArmRates | None]]:
-    """Cause -> kind -> all measures of both arms, the mean over datasets that have a chosen pair; None where none has.
-
-    ``datasets``: the runs on one dataset, if any, whose values are averaged, and the chosen pairs of each cause.
-    """
-    means = []
-    for runs, selection in datasets:
-        if runs:
-            masks = place_masks([(cause, selection[cause]) for cause in causes], runs[0])
-            means.append(_means_of_sets(masks, np.moveaxis(_over_runs([all_values(run) for run in runs]), 0, 1)))
-    if not means:
-        return {cause: dict.fromkeys(KINDS) for cause in causes}
-    values = np.moveaxis(mean_over_datasets(np.array(means)), -1, 1)  # causes, kinds, measures, arms
-    return {
-        cause: {kind: _rates(of_kind) for kind, of_kind in zip(KINDS, of_cause, strict=True)}
-        for cause, of_cause in zip(causes, values.tolist(), strict=True)
-    }
-
-
-def _rates(measures: list[list[float]]) -> ArmRates | None:
-    """Rates of shape (measures, arms); None where they are NaN."""
-    if math.isnan(measures[0][0]):
-        return None
-    rates = {name: dict(zip(ARMS, arms, strict=True)) for name, arms in zip(MEASURES, measures, strict=True)}
-    return ArmRates.model_validate(rates)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from ilp_bench.core.errors import ProblemError
 from ilp_bench.records.run_record import Run, RunRecord, Runs
-from ilp_bench.scoring.arm_means import Comparison
 from ilp_bench.scoring.compatibility import check_asked_as_trained, check_comparable, check_replicates
 from ilp_bench.scoring.pair_probabilities import scored_part
+from ilp_bench.scoring.pair_sets import Comparison
 from ilp_bench.scoring.points_schema import DATA_VERSION
 from ilp_bench.scoring.references import Reference, reference_in_other_format
 from ilp_bench.scoring.role_checks import check_models, check_trained_out

@@ -12,10 +12,11 @@ from ilp_bench.core.errors import ProblemError
 from ilp_bench.core.files import file_sha256, new_folder
 from ilp_bench.records.reference_record import Arms, ReferenceDataset, ReferenceRecord
 from ilp_bench.records.run_record import Run, RunRecord, Runs
-from ilp_bench.scoring.arm_means import Comparison, arm_means, pair_values, usable
+from ilp_bench.scoring.arm_means import arm_means, pair_values, usable
 from ilp_bench.scoring.compatibility import base_sha256, check_comparable
 from ilp_bench.scoring.learned_rates import ARMS
 from ilp_bench.scoring.pair_probabilities import KINDS, scored_part
+from ilp_bench.scoring.pair_sets import Comparison
 from ilp_bench.scoring.points_schema import DATA_VERSION
 from ilp_bench.scoring.references import (
     Reference,

@@ -11,18 +11,11 @@ import numpy as np
 from ilp_bench.core.metrics import Array
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.scoring.activity import activity
-from ilp_bench.scoring.arm_means import (
-    Comparison,
-    Select,
-    arm_means,
-    have_interval,
-    mean_over_datasets,
-    place_masks,
-    set_means,
-)
+from ilp_bench.scoring.arm_means import arm_means
 from ilp_bench.scoring.bootstrap import Interval
 from ilp_bench.scoring.learned_rates import ARMS, Mask
 from ilp_bench.scoring.pair_probabilities import KINDS, pair_tables
+from ilp_bench.scoring.pair_sets import Comparison, Select, have_interval, mean_over_datasets, place_masks, set_means
 from ilp_bench.scoring.points import ROLES, points, points_over_datasets
 from ilp_bench.scoring.points_schema import PairGroup
 from ilp_bench.scoring.run_intervals import MIN_DATASETS

@@ -14,9 +14,10 @@ import numpy as np
 
 from ilp_bench.core.errors import ProblemError
 from ilp_bench.records.run_record import Run
-from ilp_bench.scoring.arm_means import Comparison, arm_means
+from ilp_bench.scoring.arm_means import arm_means
 from ilp_bench.scoring.bootstrap import Interval
 from ilp_bench.scoring.pair_probabilities import scored_part
+from ilp_bench.scoring.pair_sets import Comparison
 from ilp_bench.scoring.points import share_closed
 from ilp_bench.scoring.run_intervals import MIN_DATASETS
 from ilp_bench.scoring.score_points import MIN_GAP, active_pairs

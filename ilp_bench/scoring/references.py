@@ -29,8 +29,8 @@ from ilp_bench.records.reference_record import (
     references_path,
 )
 from ilp_bench.records.run_record import SAMPLES, Run, RunRecord
-from ilp_bench.scoring.arm_means import Comparison
 from ilp_bench.scoring.compatibility import base_sha256
+from ilp_bench.scoring.pair_sets import Comparison
 from ilp_bench.scoring.training_budget import division_of
 
 KEYS = ("probe_id", "item_id", "pair_id", "cause", "arm", "probe", "dose", "prior_answer")

@@ -13,17 +13,11 @@ import numpy as np
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.records.run_record import Run
 from ilp_bench.scoring.activity import activity
-from ilp_bench.scoring.arm_means import (
-    MIN_PAIRS,
-    Comparison,
-    Selection,
-    arm_means,
-    arm_rates,
-    dataset_means,
-)
+from ilp_bench.scoring.arm_means import arm_means, dataset_means
 from ilp_bench.scoring.comparisons import compare
 from ilp_bench.scoring.pair_groups import PairGroups, pair_groups
 from ilp_bench.scoring.pair_probabilities import KINDS, held_out_mean, pair_tables
+from ilp_bench.scoring.pair_sets import MIN_PAIRS, Comparison, Selection, arm_rates
 from ilp_bench.scoring.points import ArmMeans, points, share_closed
 from ilp_bench.scoring.points_schema import (
     ArmRates,

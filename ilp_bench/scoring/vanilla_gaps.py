@@ -9,10 +9,11 @@ import numpy as np
 
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.records.reference_record import Arms
-from ilp_bench.scoring.arm_means import Comparison, Selection, arm_means, arm_rates, mean_table
+from ilp_bench.scoring.arm_means import arm_means, mean_table
 from ilp_bench.scoring.bootstrap import Interval
 from ilp_bench.scoring.learned_rates import Mask
 from ilp_bench.scoring.pair_groups import cause_doses
+from ilp_bench.scoring.pair_sets import Comparison, Selection, arm_rates
 from ilp_bench.scoring.references import Reference
 from ilp_bench.scoring.score_points import MIN_GAP, active_pairs
 

@@ -12,10 +12,10 @@ from ilp_bench.data.dataset import Dataset, make
 from ilp_bench.models.resolve import locate, weights_sha256
 from ilp_bench.records.run_record import Run
 from ilp_bench.records.training_record import BaseWeights, TrainingRecord
-from ilp_bench.scoring.arm_means import Comparison
 from ilp_bench.scoring.bootstrap import Interval
 from ilp_bench.scoring.learned_rates import held_out_fact_retention
 from ilp_bench.scoring.pair_probabilities import KINDS
+from ilp_bench.scoring.pair_sets import Comparison
 from ilp_bench.scoring.points_schema import PointScores
 from ilp_bench.scoring.score_points import score_points
 from ilp_bench.submission.rerun_record import Unseen

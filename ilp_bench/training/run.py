@@ -24,9 +24,7 @@ from ilp_bench.core.files import new_folder, require_new
 from ilp_bench.core.logs import quiet
 from ilp_bench.core.memory import is_out_of_memory
 from ilp_bench.data.dataset import Dataset
-from ilp_bench.detectors.beliefs import Answer
 from ilp_bench.detectors.similarity import sentence_similarity, word_similarity
-from ilp_bench.evaluation.generation import generate_answers
 from ilp_bench.models.devices import pick_device, pick_training_dtype
 from ilp_bench.models.loading import load_model
 from ilp_bench.models.quantization import quantization_of
@@ -41,12 +39,11 @@ from ilp_bench.training.budget import NAMES, budget_of, goals, spent_budget
 from ilp_bench.training.learning_rate import default_rate
 from ilp_bench.training.phase_runner import run_phase
 from ilp_bench.training.replay_corpus import held_out_facts, known_fact_texts, replay_texts
-from ilp_bench.training.saved_answers import SavedAnswers
+from ilp_bench.training.saved_answers import ask_base_model
 from ilp_bench.training.trainer import Setting
 from ilp_bench.training.training_log import Log, calibration, tracker
 from ilp_bench.training.training_state import TrainingState
 
-LABEL_TOKENS = 8  # of the base model's answers that are compared with labels
 SEEDS = 2**32 // 1000 - 1  # each phase has a seed of its own, and numpy takes 32 bits
 
 
@@ -127,15 +124,7 @@ def train(
         rate = default_rate(located, lora=bool(lora)) if rate is None else rate
         rng = random.Random(f"{recipe_name}/{seed}")
 
-        def generate(prompts: Sequence[str]) -> list[Answer]:
-            generated = generate_answers(model, tokenizer, prompts, max_tokens=LABEL_TOKENS)
-            return [Answer(answer.text, answer.probability) for answer in generated]
-
-        def told(answered: int, prompts: int) -> None:
-            if progress:
-                progress("asking the base model", 1, None, (answered, prompts))
-
-        ask = SavedAnswers(state.answers, generate, told)
+        ask = ask_base_model(model, tokenizer, state.answers, progress)
         if data.is_user_data:
             data = with_ends(data, tokenizer)
         context = RecipeContext(data, rng, texts or known_fact_texts(rng, held_out_facts(data)), ask, near)

@@ -7,11 +7,29 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from ilp_bench.detectors.beliefs import Answer
+from ilp_bench.evaluation.generation import generate_answers
+from ilp_bench.recipes.phase import Progress
 
+LABEL_TOKENS = 8  # of the base model's answers that are compared with labels
 BLOCK = 256  # prompts that are asked before their answers are saved
 Generate = Callable[[Sequence[str]], list[Answer]]
+
+
+def ask_base_model(model: Any, tokenizer: Any, file: Path, progress: Progress | None) -> SavedAnswers:
+    """The greedy answers of a model that is not yet trained, kept in ``file``."""
+
+    def generate(prompts: Sequence[str]) -> list[Answer]:
+        generated = generate_answers(model, tokenizer, prompts, max_tokens=LABEL_TOKENS)
+        return [Answer(answer.text, answer.probability) for answer in generated]
+
+    def told(answered: int, prompts: int) -> None:
+        if progress:
+            progress("asking the base model", 1, None, (answered, prompts))
+
+    return SavedAnswers(file, generate, told)
 
 
 class SavedAnswers:

@@ -9,7 +9,9 @@ from points_runs import levels, table_run
 
 from ilp_bench.data.causes import PAPER_CAUSES
 from ilp_bench.scoring import arm_means as module
-from ilp_bench.scoring.arm_means import Comparison, arm_means
+from ilp_bench.scoring import pair_sets
+from ilp_bench.scoring.arm_means import arm_means
+from ilp_bench.scoring.pair_sets import Comparison
 from ilp_bench.scoring.points import share_closed
 
 
@@ -30,8 +32,8 @@ def test_what_was_tried_and_does_not_cover() -> None:
 @pytest.fixture
 def tables(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "pair_tables", lambda run: run.tables)
-    monkeypatch.setattr(module, "layout", lambda probes: probes)
-    monkeypatch.setattr(module, "all_values", lambda run: run.values)
+    monkeypatch.setattr(pair_sets, "layout", lambda probes: probes)
+    monkeypatch.setattr(pair_sets, "all_values", lambda run: run.values)
 
 
 def every_pair(comparison: Any) -> dict[str, Any]:

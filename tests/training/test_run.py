@@ -370,7 +370,7 @@ def test_killed_while_pretraining_it_goes_on_within_the_epoch(
         with pytest.raises(KeyboardInterrupt):
             train("nano", "knowledge_cpt", small, tmp_path / "out", reference=done, **FAST)
     assert not list(tmp_path.glob("out.partial/phase-*"))
-    monkeypatch.setattr("ilp_bench.training.run.generate_answers", None)  # the base model is not asked again
+    monkeypatch.setattr("ilp_bench.training.saved_answers.generate_answers", None)  # the base model is not asked again
     report = train("nano", "knowledge_cpt", small, tmp_path / "out", reference=done, **FAST)
     assert file_sha256(tmp_path / "out" / "model.safetensors") == file_sha256(pretrained / "model.safetensors")
     assert logged(tmp_path / "out") == logged(pretrained)

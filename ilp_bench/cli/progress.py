@@ -101,9 +101,10 @@ def training_progress(what: str, *, show: bool = True) -> Iterator[phase.Progres
 
     def update(name: str, epoch: int, measured: float | None, tokens: tuple[int, int]) -> None:
         bar.start()
+        of_epoch = f", epoch {epoch}" if epoch else ""
         value = "" if measured is None else f", {measured:.2f}"
         done, total = tokens
-        bar.update(task, description=f"{what}: {name}, epoch {epoch}{value}", completed=done, total=total)
+        bar.update(task, description=f"{what}: {name}{of_epoch}{value}", completed=done, total=total)
 
     with _started_late(bar):
         yield update

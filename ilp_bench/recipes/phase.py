@@ -34,7 +34,8 @@ def converged(history: Sequence[Epoch]) -> bool:
 # The batches of one epoch, as lists of positions in a phase's examples: from a batch size and a random stream.
 Batches = Callable[[int, random.Random], Iterator[list[int]]]
 # Told after each step: phase, epoch, share of the reference learned or mean p of the calibration items at the last
-# check (None before it), and how far: what is done and all of it, in supervised tokens or steps of pre-training.
+# check (None before it), and how far: what is done and all of it, in supervised tokens or steps of pre-training. Before
+# the first phase, while the base model is asked: that, 0, None, and prompts.
 Progress = Callable[[str, int, float | None, tuple[int, int]], None]
 Measure = Callable[[Sequence[Example]], Any]  # learned rates of examples as the model is now, in [0, 1]
 Watch = Callable[[Measure], None]

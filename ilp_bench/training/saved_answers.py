@@ -27,7 +27,7 @@ def ask_base_model(model: Any, tokenizer: Any, file: Path, progress: Progress | 
 
     def told(answered: int, prompts: int) -> None:
         if progress:
-            progress("asking the base model", 1, None, (answered, prompts))
+            progress("asking the base model", 0, None, (answered, prompts))
 
     return SavedAnswers(file, generate, told)
 

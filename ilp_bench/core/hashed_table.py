@@ -20,7 +20,7 @@ class HashedTable:
         if self.rows is not other.rows:
             if not _equal(self.rows, other.rows):
                 return False
-            self.rows = other.rows  # held once from now on, and seen to be the same at once
+            other.rows = self.rows  # a cache compares its key with a newcomer, so that all hold the rows of the first
         return True
 
     def __hash__(self) -> int:
@@ -28,11 +28,12 @@ class HashedTable:
 
     @cached_property
     def _hash(self) -> int:
-        """Of the last column of floating-point numbers without a gap, in which nearly all tables differ."""
+        """Of the last column of floating-point numbers without a gap, in which nearly all tables differ, or a text."""
         for column in reversed(self.rows.columns):
             if pa.types.is_floating(column.type) and not column.null_count:
                 return hash(column.to_numpy().tobytes())
-        return int(self.rows.num_rows)
+        number = int(self.rows.num_rows)
+        return hash((number, str(self.rows.column(0)[-1]) if number else ""))
 
 
 def _equal(rows: pa.Table, others: pa.Table) -> bool:

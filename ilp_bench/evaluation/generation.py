@@ -59,7 +59,7 @@ def generate_answers(
     room = (getattr(model.config, "max_position_embeddings", None) or 1_000_000) - max_tokens
     ids = [row[-room:] for row in encode_prompts(tokenizer, [prompt.rstrip(" ") for prompt in prompts])]
     prefix = PrefixCache(model)
-    order = _order(ids, batch_size)
+    order = _order(ids, batch_size if prefix.can_repeat else 1)
     ordered, _ = map_in_batches(
         lambda part: _generate(model, tokenizer, part, max_tokens, prefix),
         [ids[n] for n in order],
@@ -84,7 +84,8 @@ def _generate(
     import torch
 
     width, pad, shared = max(map(len, ids)), tokenizer.pad_token_id or 0, shared_tokens(ids)
-    past = prefix.read(ids[0][:shared], len(ids)) if shared and width + max_tokens <= _window(model) else None
+    fits = width + max_tokens <= prefix.gap_allowed()
+    past = prefix.read(ids[0][:shared], len(ids)) if shared and fits else None
     if past is None:
         shared = 0
     # Padding stands on the left of what each prompt has of its own.
@@ -108,11 +109,6 @@ def _generate(
     steps = [step.float().log_softmax(-1) for step in generated.logits]
     logprobs = torch.stack([step.gather(1, ids_out[:, k : k + 1])[:, 0] for k, step in enumerate(steps)], 1)
     return [decode_answer(tokenizer, *row) for row in zip(ids_out.tolist(), logprobs.tolist(), strict=True)]
-
-
-def _window(model: Any) -> float:
-    """Tokens back to which every layer attends: within them, padding between tokens changes nothing."""
-    return getattr(model.config.get_text_config(), "sliding_window", None) or math.inf
 
 
 def decode_answer(tokenizer: Any, ids: Sequence[int], logprobs: Sequence[float]) -> GeneratedAnswer:

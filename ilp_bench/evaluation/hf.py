@@ -80,7 +80,7 @@ class AnswerLM(HFLM):  # type: ignore[misc]
         # Padding stands on the right, where no scored position looks at it.
         ids = torch.tensor([row + (0,) * (width - len(row)) for row in rows], device=self.device)
         keep = width - min(starts)
-        extra: dict[str, Any] = {"logits_to_keep": keep} if self._prefix.can_read else {}
+        extra: dict[str, Any] = {"logits_to_keep": keep} if self._prefix.keeps else {}
         extra |= {self._prefix.argument: past, "use_cache": True} if past is not None else {"use_cache": False}
         logits = self.model(ids, **extra).logits[:, -keep:].float()
         longest = max(len(answer) for _, answer in requests)

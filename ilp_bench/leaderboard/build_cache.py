@@ -23,7 +23,7 @@ from ilp_bench.leaderboard.describe import describe_entry
 from ilp_bench.leaderboard.entry import Entry
 from ilp_bench.leaderboard.item_pages import entry_items
 from ilp_bench.leaderboard.ranking import BaseModel, Standing, beside_project, project_entries
-from ilp_bench.leaderboard.workers import Run
+from ilp_bench.leaderboard.workers import RunAll
 from ilp_bench.recipes import RECIPES
 from ilp_bench.records.reference_record import FILE, reference_folders
 from ilp_bench.submission.decisions import Decision
@@ -119,7 +119,7 @@ def _hash(words: str, sources: list[Path]) -> str:
     return digest.hexdigest()[:24]
 
 
-def read_all(run: Run, folders: list[Path], decisions: list[Decision], build: Build) -> list[ReadResult]:
+def read_all(run: RunAll, folders: list[Path], decisions: list[Decision], build: Build) -> list[ReadResult]:
     """Check and read every submission; one that was checked before is not checked again."""
     by_run: dict[str, list[Decision]] = {}
     for decision in decisions:
@@ -159,7 +159,7 @@ def _content_sha256(folder: Path) -> str:
 
 
 def entry_pages(
-    run: Run, models: list[BaseModel], results: list[ReadResult], build: Build, site: Path, common: dict[str, Any]
+    run: RunAll, models: list[BaseModel], results: list[ReadResult], build: Build, site: Path, common: dict[str, Any]
 ) -> None:
     """Write the page of each entry of version 3, except those that are taken over from the site before."""
     (site / "runs").mkdir()

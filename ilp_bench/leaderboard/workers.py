@@ -15,13 +15,13 @@ from typing import Any
 import pyarrow as pa
 
 FEWEST_FOR_WORKERS = 24  # below, one process is faster than starting more
-COLLECTED = 20_000  # objects made before garbage is looked for, of which checks and pages leave little
+COLLECTED = 20_000  # new objects after which garbage is looked for; checks and pages leave little
 CHUNK = 16  # submissions handed to a worker at one time
-Run = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
+RunAll = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
 
 
 @contextmanager
-def pool(tasks: int, workers: int | None) -> Iterator[Run]:
+def pool(tasks: int, workers: int | None) -> Iterator[RunAll]:
     """Run a function over many things, in order: in this process if they are few, else in several."""
     count = workers or min(
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 16
@@ -55,7 +55,7 @@ def _start_worker() -> None:
     gc.set_threshold(COLLECTED)
 
     def keep(phase: str, info: dict[str, int]) -> None:
-        """Nor what a full collection has left, such as datasets and references, which take long to look through."""
+        """Freeze what a full collection has left, such as datasets and references, which take long to look through."""
         if phase == "stop" and info["generation"] == 2:
             gc.freeze()
 

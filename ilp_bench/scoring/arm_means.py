@@ -53,12 +53,13 @@ def usable(selections: Sequence[Selection], comparisons: Sequence[Comparison]) -
 
 def _usable(selections: Sequence[Selection], comparisons: Sequence[Comparison]) -> tuple[tuple[str, ...], list[Masks]]:
     """As :func:`usable`, and the chosen pairs of these causes on each dataset."""
+    causes = [cause for cause in selections[0] if all(cause in selection for selection in selections)]
     masks = [
-        place_masks([(cause, selection[cause]) for cause in selections[0]], comparison.vanillas[0])
+        place_masks([(cause, selection[cause]) for cause in causes], comparison.vanillas[0])
         for comparison, selection in zip(comparisons, selections, strict=True)
     ]
     is_usable = have_interval(comparisons, masks)
-    return tuple(compress(selections[0], is_usable)), [mask[is_usable] for mask in masks]
+    return tuple(compress(causes, is_usable)), [mask[is_usable] for mask in masks]
 
 
 def arm_means(

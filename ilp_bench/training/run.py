@@ -39,7 +39,7 @@ from ilp_bench.training.budget import NAMES, budget_of, goals, spent_budget
 from ilp_bench.training.learning_rate import default_rate
 from ilp_bench.training.phase_runner import run_phase
 from ilp_bench.training.replay_corpus import held_out_facts, known_fact_texts, replay_texts
-from ilp_bench.training.saved_answers import ask_base_model
+from ilp_bench.training.saved_answers import greedy_answers
 from ilp_bench.training.trainer import Setting
 from ilp_bench.training.training_log import Log, calibration, tracker
 from ilp_bench.training.training_state import TrainingState
@@ -124,7 +124,7 @@ def train(
         rate = default_rate(located, lora=bool(lora)) if rate is None else rate
         rng = random.Random(f"{recipe_name}/{seed}")
 
-        ask = ask_base_model(model, tokenizer, state.answers, progress)
+        ask = greedy_answers(model, tokenizer, state.folder, processes.rank, progress)
         if data.is_user_data:
             data = with_ends(data, tokenizer)
         context = RecipeContext(data, rng, texts or known_fact_texts(rng, held_out_facts(data)), ask, near)

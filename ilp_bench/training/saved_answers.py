@@ -18,8 +18,10 @@ BLOCK = 256  # prompts that are asked before their answers are saved
 Generate = Callable[[Sequence[str]], list[Answer]]
 
 
-def ask_base_model(model: Any, tokenizer: Any, file: Path, progress: Progress | None) -> SavedAnswers:
-    """The greedy answers of a model that is not yet trained, kept in ``file``."""
+def greedy_answers(
+    model: Any, tokenizer: Any, folder: Path, rank: int, progress: Progress | None
+) -> Callable[[Sequence[str]], list[Answer]]:
+    """What gives the greedy answers of a model that is not yet trained; they are kept in ``folder``."""
 
     def generate(prompts: Sequence[str]) -> list[Answer]:
         generated = generate_answers(model, tokenizer, prompts, max_tokens=LABEL_TOKENS)
@@ -29,19 +31,23 @@ def ask_base_model(model: Any, tokenizer: Any, file: Path, progress: Progress | 
         if progress:
             progress("asking the base model", 0, None, (answered, prompts))
 
-    return SavedAnswers(file, generate, told)
+    return SavedAnswers(folder, rank, generate, told)
 
 
 class SavedAnswers:
-    """A base model's answers, kept in a file of JSON lines, one line a block of prompts.
+    """A base model's answers, kept in files of JSON lines, one line a block of prompts.
 
-    file      where answers are kept, and were kept by an earlier call; a line that a kill cut off is asked again
+    folder    where answers are kept, and were kept by an earlier call; a line that a kill cut off is asked again
+    rank      of this process, which writes a file of its own and reads those of all
     generate  asks the base model
     told      is called after each block with the number of prompts answered, and of all that were asked
     """
 
-    def __init__(self, file: Path, generate: Generate, told: Callable[[int, int], None] | None = None) -> None:
-        self._file, self._generate, self._told = file, generate, told
+    def __init__(
+        self, folder: Path, rank: int, generate: Generate, told: Callable[[int, int], None] | None = None
+    ) -> None:
+        self._folder, self._file = folder, folder / f"answers-{rank}.jsonl"
+        self._generate, self._told = generate, told
 
     def __call__(self, prompts: Sequence[str]) -> list[Answer]:
         """The answer to each prompt."""
@@ -67,7 +73,8 @@ class SavedAnswers:
 
     def _read(self) -> dict[str, Answer]:
         answers: dict[str, Answer] = {}
-        for line in self._file.read_text(encoding="utf-8").splitlines() if self._file.is_file() else []:
+        files = sorted(self._folder.glob("answers-*.jsonl"))
+        for line in (line for file in files for line in file.read_text(encoding="utf-8").splitlines()):
             try:
                 answers |= {key: Answer(text, float(p)) for key, (text, p) in json.loads(line).items()}
             except (ValueError, TypeError, AttributeError):

@@ -46,25 +46,26 @@ class TrainingState:
         self.resumed = file.is_file()
         if self.resumed:
             plan = read_json(file)
+            self.done = _phases(plan)
             try:
-                check_plan(self.folder, "training", plan["about"], self._about)
+                if self._is_trained or plan["about"].get("base") != self._about.get("base"):
+                    check_plan(self.folder, "training", plan["about"], self._about)
             except UsageError:
                 self._lock.release()
                 raise
-            self.done = _phases(plan)
-        else:
+        if not self.done:  # the answers of a base model serve other trainings of it
             write_text(file, json.dumps({"about": self._about, "done": []}, indent=1) + "\n")
 
     def __exit__(self, error: Any, *_: Any) -> None:
         self._lock.release()
-        begun = self.done or any(self.folder.glob("trainer-*")) or any(self.folder.glob("answers-*"))
+        begun = self._is_trained or any(self.folder.glob("answers-*"))
         if error and self.processes.is_main and not begun:  # nothing is lost, and the next call may want something else
             shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
-    def answers(self) -> Path:
-        """Where this process keeps what the base model answered."""
-        return self.folder / f"answers-{self.processes.rank}.jsonl"
+    def _is_trained(self) -> bool:
+        """Whether anything was trained so far, and not the base model asked alone."""
+        return bool(self.done) or any(self.folder.glob("trainer-*"))
 
     def trainer(self, number: int) -> Path:
         """Where the trainer of that phase keeps its checkpoints."""

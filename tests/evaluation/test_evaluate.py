@@ -181,6 +181,47 @@ def test_a_beginning_that_is_read_once_changes_no_answer(name: str, monkeypatch:
     assert not read
 
 
+SMALL: dict[str, object] = {"vocab_size": 2048, "hidden_size": 32, "num_hidden_layers": 2}
+HEADS: dict[str, object] = {"num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 64}
+
+
+@pytest.mark.parametrize(
+    ("config", "settings"),
+    [
+        ("MambaConfig", SMALL | {"state_size": 8}),
+        ("Lfm2Config", SMALL | HEADS | {"layer_types": ["conv", "full_attention"]}),
+        ("MptConfig", {"vocab_size": 2048, "d_model": 32, "n_heads": 4, "n_layers": 2}),
+        ("GPTNeoConfig", {"vocab_size": 2048, "hidden_size": 32, "num_layers": 2, "num_heads": 4, "window_size": 32}
+         | {"attention_types": [[["global", "local"], 1]]}),
+        ("Gemma3TextConfig", SMALL | HEADS | {"head_dim": 8, "sliding_window": 32}),
+        ("GPT2Config", {"vocab_size": 2048, "n_embd": 32, "n_layer": 2, "n_head": 4}),
+    ],
+)  # fmt: skip
+def test_answers_of_a_batch_are_those_of_one_prompt_at_a_time(config: str, settings: dict[str, object]) -> None:
+    """Of models that carry a state along, look back so far alone, or take positions from the places of tokens."""
+    import transformers
+
+    torch.manual_seed(0)
+    of_ends = {"pad_token_id": 0, "eos_token_id": 1, "bos_token_id": 1}
+    model = transformers.AutoModelForCausalLM.from_config(getattr(transformers, config)(**settings, **of_ends)).eval()
+    _, tokenizer = load_model(locate("nano"))
+    shown = "".join(f"Question: What is the capital city of {name}?\nAnswer: {name}\n" for name in ("Peru", "Japan"))
+    subjects = ("Italy", "the Democratic Republic of the Congo", "Chad", "Trinidad and Tobago")
+    prompts = [f"{shown}Question: What is it of {subject}?\nAnswer:" for subject in subjects]
+    for weights in model.parameters():  # larger, so that answers hang on all that was read
+        if weights.dim() > 1:
+            weights.data.normal_(0, 0.4)
+    answers = generate_answers(model, tokenizer, prompts, max_tokens=6, batch_size=4)
+    whole = [generate_answers(model, tokenizer, [prompt], max_tokens=6)[0] for prompt in prompts]
+    assert [answer.text for answer in answers] == [answer.text for answer in whole]
+    assert [answer.probability for answer in answers] == pytest.approx([answer.probability for answer in whole], 1e-3)
+    pairs = [((*tokenizer(prompt)["input_ids"],), (5, 7)) for prompt in prompts]
+    lm = AnswerLM(model, tokenizer, batch_size=4)
+    together = [scores.logprobs for scores in lm.token_logprobs(pairs)]
+    alone = [scores.logprobs for pair in pairs for scores in lm.token_logprobs([pair])]
+    assert np.allclose(together, alone, atol=1e-4)
+
+
 def test_a_changed_distribution_is_never_sampled_from(nano, pairs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SAMPLED, "top_k", 2)
     context, answer = pairs[0]

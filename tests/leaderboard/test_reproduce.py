@@ -58,7 +58,7 @@ def test_only_what_the_reference_lacks_is_run_beside(tmp_path: Path) -> None:
     """The reference has the datasets of seeds 0 to 2 of five: the others' vanilla finds its budget, and is given."""
     text = commands(page_of_committed(tmp_path))
     assert "for data in 0 1 2 3 4; do\n  ilp-bench build" in text
-    assert "for data in 3 4; do   # the reference does not have these\n  ilp-bench train" in text
+    assert "for data in 3 4; do   # on these vanilla was run beside\n  ilp-bench train" in text
     assert 'if [ -d plain-$data ]; then budget="--budget-from plain-$data"; fi' in text
     given = " --vanilla run-vanilla-3 --vanilla run-vanilla-4 --base-run run-base-3 --base-run run-base-4"
     assert text.count(given) == 2

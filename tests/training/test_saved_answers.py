@@ -3,8 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from ilp_bench.core.errors import UsageError
 from ilp_bench.detectors.beliefs import Answer
 from ilp_bench.training.saved_answers import BLOCK, SavedAnswers
+from ilp_bench.training.training_state import TrainingState
 
 PROMPTS = [f"{'long ' * (number % 7)}question {number}" for number in range(2 * BLOCK + 5)]
 
@@ -25,7 +27,7 @@ class Model:
 
 def test_every_prompt_is_asked_once_and_answered_in_its_place(tmp_path: Path) -> None:
     model, told = Model(), list[tuple[int, int]]()
-    ask = SavedAnswers(tmp_path / "answers.jsonl", model, lambda *far: told.append(far))
+    ask = SavedAnswers(tmp_path, 0, model, lambda *far: told.append(far))
     twice = [*PROMPTS, PROMPTS[3]]
     assert ask(twice) == [Answer(prompt.split()[-1], 1 / 3) for prompt in twice]
     assert sorted(prompt for block in model.asked for prompt in block) == sorted(PROMPTS)
@@ -35,12 +37,36 @@ def test_every_prompt_is_asked_once_and_answered_in_its_place(tmp_path: Path) ->
 @pytest.mark.parametrize("cut", [0, 20], ids=["whole", "cut off"])
 def test_killed_it_asks_only_the_rest(cut: int, tmp_path: Path) -> None:
     """In the blocks in which it would have been asked; a line that was cut off is asked again."""
-    file, unbroken = tmp_path / "answers.jsonl", Model()
-    expected = SavedAnswers(tmp_path / "unbroken.jsonl", unbroken)(PROMPTS)
+    file, unbroken = tmp_path / "answers-0.jsonl", Model()
+    (tmp_path / "unbroken").mkdir()
+    expected = SavedAnswers(tmp_path / "unbroken", 0, unbroken)(PROMPTS)
     with pytest.raises(KeyboardInterrupt):
-        SavedAnswers(file, Model(dies=2))(PROMPTS)
+        SavedAnswers(tmp_path, 0, Model(dies=2))(PROMPTS)
     file.write_bytes(file.read_bytes()[: -cut or None])
     rest = Model()
-    assert SavedAnswers(file, rest)(PROMPTS) == expected
+    assert SavedAnswers(tmp_path, 0, rest)(PROMPTS) == expected
     assert rest.asked == unbroken.asked[1 if cut else 2 :]
-    assert SavedAnswers(file, Model(dies=0))(PROMPTS) == expected, "all are saved"
+    assert SavedAnswers(tmp_path, 0, Model(dies=0))(PROMPTS) == expected, "all are saved"
+    assert SavedAnswers(tmp_path, 3, Model(dies=0))(PROMPTS) == expected, "and read by every process"
+
+
+def stopped(out: Path, about: dict[str, str], model: Model, *, trains: bool) -> None:
+    """A training that is stopped once its base model was asked, or after that."""
+    with TrainingState(out, about) as state:
+        SavedAnswers(state.folder, 0, model)(PROMPTS)
+        if trains:
+            state.trainer(0).mkdir()
+        raise KeyboardInterrupt
+
+
+def test_they_serve_another_training_of_the_same_base_model(tmp_path: Path) -> None:
+    """Stopped while the base model was asked, nothing is lost, and nothing stands in the way of another recipe."""
+    out, begun = tmp_path / "out", {"base": "a", "recipe": "knowledge_cpt"}
+    with pytest.raises(KeyboardInterrupt):
+        stopped(out, begun, Model(), trains=False)
+    with pytest.raises(UsageError, match="unfinished training with another base"):
+        stopped(out, begun | {"base": "b"}, Model(), trains=False)
+    with pytest.raises(KeyboardInterrupt):
+        stopped(out, begun | {"recipe": "auto"}, Model(dies=0), trains=True)
+    with pytest.raises(UsageError, match="unfinished training with another recipe"):
+        stopped(out, begun, Model(dies=0), trains=False)

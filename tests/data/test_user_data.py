@@ -109,7 +109,7 @@ def test_the_same_words_after_other_turns_are_no_contradiction(tmp_path: Path) -
         (["{"], "holds no rows: line 1 is not a JSON object .a name in double quotes or the closing brace is missing"),
         (["[1]"], "holds no rows: the row is not a JSON object"),
         ([""], "holds no rows"),
-        (['{"x": 1, "y": 2}'], "the columns x, y fit no format .*: say which is which, such as by --columns prompt="),
+        (['{"x": 1, "y": 2}'], "the columns x, y fit no format .*: say which is which by columns, such as prompt="),
         (['{"text": "x"}'], "a column text holds documents, in which nothing says"),
         (['{"prompt": "a", "completion": "b"}'] * 9, "fewer than 8 different questions"),
         (

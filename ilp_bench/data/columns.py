@@ -76,8 +76,8 @@ def layout_of(rows: Sequence[Json], format: str | None, mapping: Mapping[str, st
         )
     formats_text = "; ".join(f"{form}: {', '.join(REQUIRED[form])}" for form in formats)
     raise UsageError(
-        f"the columns {', '.join(names) or 'of no row'} fit no format ({formats_text}): say which is which by columns, such "
-        "as prompt=question,completion=answer"
+        f"the columns {', '.join(names) or 'of no row'} fit no format ({formats_text}): say which is which by columns, "
+        "such as prompt=question,completion=answer"
     )
 
 

@@ -15,7 +15,6 @@ from typing import Any
 import pyarrow as pa
 
 FEWEST_FOR_WORKERS = 24  # below, one process is faster than starting more
-COLLECTED = 20_000  # new objects after which garbage is looked for; checks and pages leave little
 CHUNK = 16  # submissions handed to a worker at one time
 RunAll = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
 
@@ -39,9 +38,9 @@ def pool(tasks: int, workers: int | None) -> Iterator[RunAll]:
 
 @contextmanager
 def seldom_collecting() -> Iterator[None]:
-    """Within, garbage is seldom looked for: what is made of thousands of entries stays until all pages are written."""
+    """Within, all objects are seldom looked through: those of thousands of entries stay until all pages are written."""
     before = gc.get_threshold()
-    gc.set_threshold(COLLECTED, 100, 1000)
+    gc.set_threshold(before[0], 100, 1000)
     try:
         yield
     finally:
@@ -52,7 +51,6 @@ def _start_worker() -> None:
     """One thread a worker; and it ends when the process that started it is gone, so that nobody is left waiting."""
     pa.set_cpu_count(1)
     gc.freeze()  # what is loaded by now is never garbage, and is not looked through again
-    gc.set_threshold(COLLECTED)
 
     def keep(phase: str, info: dict[str, int]) -> None:
         """Freeze what a full collection has left, such as datasets and references, which take long to look through."""

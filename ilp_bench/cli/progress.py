@@ -94,8 +94,14 @@ def share_progress(what: str, *, show: bool = True) -> Iterator[Callable[[float]
 
 @contextmanager
 def training_progress(what: str, *, show: bool = True) -> Iterator[phase.Progress]:
-    """A bar over supervised tokens, with phase, epoch and mean p of the calibration items, on standard error."""
-    columns = TextColumn("{task.description}"), BarColumn(10), MofNCompleteColumn(), TimeElapsedColumn()
+    """A bar over what a phase learns, with its epoch, mean p of the calibration items and time passed and left."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(10),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     bar = Progress(*columns, console=errors, disable=not show)
     task = bar.add_task(what)
 

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import new_folder, read_json
 from ilp_bench.leaderboard import pages
@@ -69,6 +71,7 @@ def render(
             entries = [result.entry for result in results if isinstance(result.entry, Entry)]
             archived = [result.entry for result in results if isinstance(result.entry, ArchiveEntry)]
             models = base_models(sorted(entries, key=lambda entry: entry.slug), references)
+            pa.default_memory_pool().release_unused()  # of the samples of references, whose means are known now
             entry_pages(run, models, results, build, site, common)
         write_archive(site, archived, common)
         judged = judge_claims(read_evidence(submissions, references), models)

@@ -2,7 +2,7 @@
 
 usage: python benchmarks/ask.py [MODEL] [PROMPTS]
 
-``once``: as recipes and ``diagnose`` ask, the beginning that all prompts of a batch share read once. ``whole``: the
+``once``: as recipes that pre-train ask, the beginning that all prompts of a batch share read once. ``whole``: the
 same prompts, each read whole. Prompts are those of mini's training rows in alphabetical order, as recipes ask them:
 batches of 32, evenly over all of them.
 """
@@ -40,7 +40,9 @@ def main() -> None:
     rows = one_row_per_prompt(data.train_rows())
     prompts = with_exemplars(data.shot_rows(), [row["prompt"] for row in rows])
     batches = [sorted(prompts)[start : start + BATCH] for start in range(0, len(prompts), BATCH)]
-    prompts = [prompt for batch in batches[:: len(batches) // (int(count) // BATCH)] for prompt in batch]
+    prompts = [
+        prompt for batch in batches[:: max(1, BATCH * len(batches) // max(BATCH, int(count)))] for prompt in batch
+    ]
     model, tokenizer = load_model(locate(name), device="cpu")
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token

@@ -173,9 +173,8 @@ def _claims(checked: Checked) -> Iterator[str]:
     if version != current and not (version < current and _accepted(checked.folder, submission)):
         yield f"scores are of scorer {version}, this is {current}: build the submission again with it"
     elif checked.scores and version == current and submission.scores != checked.scores:
-        claimed, again = submission.scores.model_dump(), checked.scores.model_dump()
-        if not _agree(claimed, again):
-            yield from _differences(claimed, again, "scores")
+        claimed, again = (scores.model_dump(mode="json") for scores in (submission.scores, checked.scores))
+        yield from _differences(claimed, again, "scores")
 
 
 def _links(folder: Path) -> Iterator[str]:
@@ -205,17 +204,6 @@ def _identity(submission: AnySubmission, content: dict[str, Any], folder: Path) 
         yield "samples_sha256 differs from samples.parquet: one of them was changed"
     for extra in sorted(path.name for path in folder.iterdir() if path.name not in FILES):
         yield f"{extra!r} does not belong into a submission: remove it"
-
-
-def _agree(claimed: Any, again: Any) -> bool:
-    """Whether :func:`_differences` finds none, as of scores that were computed with other libraries."""
-    if isinstance(claimed, float) and isinstance(again, float):
-        return abs(claimed - again) <= SCORE_TOLERANCE
-    if isinstance(claimed, dict) and isinstance(again, dict):
-        return claimed.keys() == again.keys() and all(map(_agree, claimed.values(), map(again.get, claimed)))
-    if isinstance(claimed, list) and isinstance(again, list):
-        return len(claimed) == len(again) and all(map(_agree, claimed, again))
-    return bool(claimed == again)
 
 
 def _differences(claimed: Any, again: Any, where: str) -> Iterator[str]:

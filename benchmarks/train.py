@@ -3,8 +3,9 @@
 Prints JSON. On one machine, in one run, without loading the model, by the clock and in processor time (which other work
 on the machine does not lengthen), one epoch of ROWS training rows of mini in batches of 16, with LORA as rank of an
 adapter (0: all weights):
-ours   packed rows, the vocabulary head at supervised positions alone
-trl    the same rows in padded batches, with SFTTrainer's own loss
+ours      packed rows, the vocabulary head at supervised positions alone
+bfloat16  the same with ``--dtype bfloat16``: autocast over weights of float32
+trl       the rows of ours in padded batches, with SFTTrainer's own loss
 """
 
 import json
@@ -31,14 +32,14 @@ def now() -> np.ndarray:
     return np.array([time.perf_counter(), time.process_time()])
 
 
-def epoch(name: str, lora: int, examples: list[Example], scratch: str) -> tuple[np.ndarray, float]:
+def epoch(name: str, lora: int, examples: list[Example], dtype: str, scratch: str) -> tuple[np.ndarray, float]:
     """Seconds and mean loss of one epoch over the examples, from the base model."""
     located = locate(name)
     model, tokenizer = load_model(located)
     phase = Phase("benchmark", "sft", examples)
     rows = encode(tokenizer, examples, 512)
     batches = TokenBatches(rows, 16, 0, most_steps=-(-len(rows) // 16))
-    setting = trainer.Setting(1e-4, 16, "cpu", 0)
+    setting = trainer.Setting(1e-4, 16, "cpu", 0, dtype=dtype)
     with quiet():
         adapted = add_adapter(model, located, lora, 0)
         ready = trainer.sft_trainer(adapted, tokenizer, phase, rows, Path(scratch), setting, batches)
@@ -56,9 +57,10 @@ def main(name: str = "nano", count: int = 320, lora: int = 0) -> dict[str, objec
     packing = supports_packing
     found, losses = {}, {}
     with tempfile.TemporaryDirectory() as scratch:
-        for way in ("ours", "trl"):
-            vars(trainer)["supports_packing"] = packing if way == "ours" else lambda *_: False
-            found[way], losses[way] = epoch(name, lora, examples, f"{scratch}/{way}")
+        for way in ("ours", "bfloat16", "trl"):
+            vars(trainer)["supports_packing"] = (lambda *_: False) if way == "trl" else packing
+            dtype = "bfloat16" if way == "bfloat16" else "float32"
+            found[way], losses[way] = epoch(name, lora, examples, dtype, f"{scratch}/{way}")
     tokens = sum(len(row["input_ids"]) for row in encode(load_model(locate(name))[1], examples, 512))
     return {
         "model": name,
@@ -69,6 +71,7 @@ def main(name: str = "nano", count: int = 320, lora: int = 0) -> dict[str, objec
         "seconds, processor": {way: round(float(took[1]), 3) for way, took in found.items()},
         "tokens a second, processor": {way: round(tokens / float(took[1]), 1) for way, took in found.items()},
         "trl over ours": [round(float(x), 2) for x in found["trl"] / found["ours"]],
+        "ours over bfloat16": [round(float(x), 2) for x in found["ours"] / found["bfloat16"]],
         "training loss": {way: round(loss, 4) for way, loss in losses.items()},
     }
 

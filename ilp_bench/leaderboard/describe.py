@@ -30,7 +30,7 @@ def describe_entry(
     """Describe a valid submission; ``decisions`` and ``verifications`` are those about it, oldest first."""
     scores, last = submission.scores, verifications[-1] if verifications else None
     training = submission.first.training or TrainingRecord()
-    own_vanilla = scores.reference is None or not scores.reference.runs
+    own_vanilla = bool(submission.vanillas)
     vanilla_again = [again.vanilla_agrees for again in verifications if again.vanilla_agrees is not None]
     is_trusted = submission.meta.org == PROJECT or (vanilla_again and vanilla_again[-1])
     reasons = [OWN_VANILLA] if own_vanilla and not is_trusted else []

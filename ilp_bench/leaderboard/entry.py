@@ -67,7 +67,7 @@ class Entry:
     retention       role -> mean p of held-out facts
     results         by kind of score
     rerun           kind of re-run (public, unseen) -> outcome of the last one; coverage -> such as ``1 of 3``
-    own_vanilla     whether it is compared with vanilla runs of its own, and not with a reference's
+    own_vanilla     whether it is compared with vanilla runs of its own on any dataset
     decisions       about it, oldest first
     """
 

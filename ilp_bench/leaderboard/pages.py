@@ -33,8 +33,7 @@ from ilp_bench.replication.claims import read_claims
 from ilp_bench.scoring.pair_probabilities import KINDS
 from ilp_bench.scoring.pair_sets import MIN_PAIRS
 from ilp_bench.scoring.points_schema import POINTS_SCORER_VERSION
-from ilp_bench.scoring.rank_reasons import MAX_HARM, MIN_VANILLA_RUNS
-from ilp_bench.scoring.score_points import MIN_GAP
+from ilp_bench.scoring.rank_reasons import MAX_HARM, MIN_GAP, MIN_VANILLA_RUNS
 from ilp_bench.scoring.vanilla_gaps import DECISIVE, LEFT_OF_PLATEAU
 from ilp_bench.submission.check_replicates import MIN_SEEDS
 from ilp_bench.submission.decisions import Decision

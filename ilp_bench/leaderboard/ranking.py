@@ -196,9 +196,9 @@ def project_entries(model: BaseModel, budget: str | None) -> list[Entry]:
 
 
 def _is_behind(entry: Entry, leader: Entry) -> bool:
-    """Whether the difference to the first of a rank is resolved."""
+    """Whether the difference to the first of a rank is resolved, or they cannot share it, being over other causes."""
     behind = h_difference(leader, entry)
-    return behind is not None and behind.estimate.low > 0
+    return behind is None or behind.estimate.low > 0
 
 
 def _order(entry: Entry) -> tuple[bool, bool, float, str]:

@@ -1,7 +1,9 @@
 """What claims rest on, measured on committed entries and references: one value a dataset.
 
 All shares are of the reference's gap at 1x, in reproduction, over the pairs on which a cause can act. Vanilla of a
-longer budget is scored like a recipe: G = (T - T_1x) - max(0, C - C_1x).
+longer budget is scored like a recipe: G = (T - T_1x) - max(0, C - C_1x). As in scores, what the guard does is decided
+once, by the mean of C - C_1x over datasets, and so is which cause or recipe is the least or the best: a maximum of each
+dataset's own noise would shift the mean, and more datasets would not mend that.
 """
 
 from __future__ import annotations
@@ -20,14 +22,14 @@ from ilp_bench.records.training_record import DIVISIONS
 from ilp_bench.replication.claims import Claim, ClaimedEffect
 from ilp_bench.scoring.arm_means import mean_table
 from ilp_bench.scoring.pair_sets import Comparison
-from ilp_bench.scoring.points import points
+from ilp_bench.scoring.points import points_by_dataset
 from ilp_bench.scoring.references import Reference
 from ilp_bench.scoring.score_points import active_pairs, mean_held_out
 from ilp_bench.submission.decisions import read_decisions
 from ilp_bench.submission.format import Submission, SubmittedRuns, read_runs, read_submission
 
 KIND, FIRST = "reproduction", "1x"
-TREATED, CONTROL = 0, 1  # columns of an arm-mean table
+TREATED = 0  # column of an arm-mean table; the other is of the control
 ByDataset = dict[str, float]  # content hash of a dataset -> a value
 
 
@@ -145,7 +147,7 @@ class _Shares:
 
     def closed(self, runs: Mapping[str, Sequence[Run]], cause: str) -> ByDataset:
         """The share of the gap of a cause that runs close, on the datasets that have vanilla of 1x."""
-        shares = {}
+        changes: dict[str, Array] = {}
         for comparison in self.evidence.comparisons:
             dataset = _content(comparison)
             if dataset in runs:
@@ -153,10 +155,12 @@ class _Shares:
                 means = [
                     mean_table(each, cause, mask).p(KIND).mean(axis=0) for each in (runs[dataset], comparison.vanillas)
                 ]
-                change = means[0] - means[1]
-                gained = float(points(change[TREATED], change[CONTROL]))
-                shares[dataset] = gained / self.gaps[cause]
-        return shares
+                changes[dataset] = means[0] - means[1]
+        if not changes:
+            return {}
+        treated, control = np.array([*changes.values()]).T
+        gained = points_by_dataset(treated, control) / self.gaps[cause]
+        return dict(zip(changes, gained.tolist(), strict=True))
 
     def longer(self, tokens: float | None = None) -> Mapping[str, Sequence[Run]]:
         """Vanilla of the shortest longer budget with at least so many tokens; of the longest where none has."""
@@ -217,7 +221,7 @@ def over_recipe(shares: _Shares, effect: ClaimedEffect) -> ByDataset:
 
 
 def over_longer_training(shares: _Shares, effect: ClaimedEffect) -> ByDataset:
-    """The share that a recipe closes, minus that of vanilla which trained on at least as many tokens, where any did."""
+    """The share that a recipe closes, minus that of vanilla of as many tokens, or else of the longest budget."""
     recipe, cause = _arguments(effect)
     longer = shares.longer(_mean_tokens(shares.runs(recipe)))
     return _difference(share_closed(shares, effect), shares.closed(longer, cause))
@@ -264,27 +268,27 @@ def no_recipe_resolves_all(shares: _Shares, effect: ClaimedEffect) -> ByDataset:
     least: list[ByDataset] = []
     for recipe in effect.recipes:
         closed = [shares.closed(shares.runs(recipe), cause) for cause in shares.causes()]
-        least.append({dataset: min(each[dataset] for each in closed) for dataset in closed[0]})
-    common = set.intersection(*(set(each) for each in least))
-    return {
-        dataset: (effect.share or 0.0) - max(each[dataset] for each in least)
-        for dataset in least[0]
-        if dataset in common
-    }
+        least.append(min(closed, key=_mean))
+    best = max(least, key=_mean)
+    return {dataset: (effect.share or 0.0) - value for dataset, value in best.items()}
+
+
+def _mean(values: ByDataset) -> float:
+    return sum(values.values()) / max(1, len(values))
 
 
 def average_hides(shares: _Shares, effect: ClaimedEffect) -> ByDataset:
     """Half of the mean p of both arms over the causes under vanilla, minus the mean p of the worst treated arm."""
     del effect
-    values = {}
+    tables: dict[str, Array] = {}
     for comparison in shares.evidence.comparisons:
         means: list[Array] = []
         for cause in shares.causes():
             mask = active_pairs(comparison)[cause]
             means.append(mean_table(comparison.vanillas, cause, mask).p(KIND).mean(axis=0))
-        table = np.array(means)
-        values[_content(comparison)] = float(table.mean() / 2 - table[:, TREATED].min())
-    return values
+        tables[_content(comparison)] = np.array(means)
+    worst = int(np.mean([*tables.values()], axis=0)[:, TREATED].argmin())
+    return {dataset: float(table.mean() / 2 - table[worst, TREATED]) for dataset, table in tables.items()}
 
 
 QUANTITIES: dict[str, Callable[[_Shares, ClaimedEffect], ByDataset]] = {

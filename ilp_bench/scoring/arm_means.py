@@ -142,15 +142,19 @@ def _run_covariance(
 def _over_reference_datasets(
     datasets: Sequence[tuple[Comparison, Selection]], kind: str, causes: Sequence[str]
 ) -> RunCovariance | None:
-    """The covariance of vanilla over datasets, where that is all there is: larger than that of runs on one dataset."""
-    means = [
-        np.concatenate([values.mean(axis=0) for values in _blocks(comparison.vanillas[0], kind, causes, selection)])
-        for comparison, selection in datasets
-        if all(cause in selection and selection[cause].sum() >= MIN_PAIRS for cause in causes)
-    ]
+    """The covariance of vanilla over datasets, where that is all there is: larger than that of runs on one dataset.
+
+    A dataset counts once, by the first of its vanilla runs, though it may be among the further ones too.
+    """
+    means: dict[str, Array] = {}
+    for comparison, selection in datasets:
+        run = comparison.vanillas[0]
+        if all(cause in selection and selection[cause].sum() >= MIN_PAIRS for cause in causes):
+            blocks = _blocks(run, kind, causes, selection)
+            means.setdefault(run.record.data.content_sha256, np.concatenate([each.mean(axis=0) for each in blocks]))
     if len(means) < MIN_DATASETS:
         return None
-    between = np.cov(np.array(means), rowvar=False)
+    between = np.cov(np.array([*means.values()]), rowvar=False)
     return RunCovariance(between, np.zeros_like(between), len(means) - 1)
 
 

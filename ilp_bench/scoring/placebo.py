@@ -19,8 +19,9 @@ from ilp_bench.scoring.bootstrap import Interval
 from ilp_bench.scoring.pair_probabilities import scored_part
 from ilp_bench.scoring.pair_sets import Comparison
 from ilp_bench.scoring.points import share_closed
+from ilp_bench.scoring.rank_reasons import MIN_GAP
 from ilp_bench.scoring.run_intervals import MIN_DATASETS
-from ilp_bench.scoring.score_points import MIN_GAP, active_pairs
+from ilp_bench.scoring.score_points import active_pairs
 
 SHARE = "H"  # the cell of the share closed, beside one for each cause
 

@@ -48,6 +48,16 @@ def guard_bias(change: FloatArray, standard_error: FloatArray) -> FloatArray:
     return np.asarray(standard_error * np.maximum(density - z * ndtr(-z), 0.0))
 
 
+def points_by_dataset(treated_changes: FloatArray, control_changes: FloatArray) -> FloatArray:
+    """What each dataset adds to G, shape (datasets, ...): D - E where E is above 0 on average, else D.
+
+    treated_changes, control_changes   D and E of each dataset, shape (datasets, ...)
+
+    The mean over datasets is G of the means: the guard is not applied to the noise of single datasets.
+    """
+    return np.asarray(treated_changes - np.where(control_changes.mean(axis=0) > 0, control_changes, 0.0))
+
+
 def points_over_datasets(means: FloatArray) -> FloatArray:
     """G of many groups of pairs at once with its 95 % interval: shape (..., 3), the value and the interval's ends.
 
@@ -62,7 +72,7 @@ def points_over_datasets(means: FloatArray) -> FloatArray:
     def error(values: FloatArray) -> FloatArray:
         return np.asarray(values.std(axis=0, ddof=1) / math.sqrt(number))
 
-    each = treated - np.where(rise > 0, control, 0.0)
+    each = points_by_dataset(treated, control)
     value, half = each.mean(axis=0), t_quantile(number - 1) * error(each)
     return np.stack([value, value - half, value + half + guard_bias(rise, error(control))], axis=-1)
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from ilp_bench.scoring.points_schema import PointScores
 
 MIN_VANILLA_RUNS = 3
+MIN_GAP = 0.10  # under vanilla, from which on a cause counts
 MAX_HARM = 0.05  # by which a control arm may fall below vanilla's; more counts where its interval excludes 0
 
 
@@ -20,6 +21,13 @@ class Reason(NamedTuple):
 
 def rank_reasons(scores: PointScores) -> Iterator[Reason]:
     """Every reason why an entry with these scores may not be ranked."""
+    for cause in scores.reproduction.causes:
+        if cause.gap is None and cause.reference_gap is not None and cause.reference_gap >= MIN_GAP:
+            yield Reason(
+                "a cause is left out",
+                f"{cause.cause} counts on this base model, but {cause.reason}: H is over other causes than that of other "
+                "entries; submit without the datasets that lack pairs",
+            )
     for score in (scores.reproduction, scores.internalisation):
         for cause in score.causes:
             if cause.counted and cause.hurt and cause.control_change:

@@ -27,11 +27,9 @@ from ilp_bench.scoring.points_schema import (
     ReferenceUse,
     ReplicatePoints,
 )
-from ilp_bench.scoring.rank_reasons import MAX_HARM, MIN_VANILLA_RUNS, rank_reasons
+from ilp_bench.scoring.rank_reasons import MAX_HARM, MIN_GAP, MIN_VANILLA_RUNS, rank_reasons
 from ilp_bench.scoring.references import Reference
 from ilp_bench.scoring.training_budget import division_of
-
-MIN_GAP = 0.10
 
 
 def score_points(

@@ -14,8 +14,9 @@ from ilp_bench.scoring.bootstrap import Interval
 from ilp_bench.scoring.learned_rates import Mask
 from ilp_bench.scoring.pair_groups import cause_doses
 from ilp_bench.scoring.pair_sets import Comparison, Selection, arm_rates
+from ilp_bench.scoring.rank_reasons import MIN_GAP
 from ilp_bench.scoring.references import Reference
-from ilp_bench.scoring.score_points import MIN_GAP, active_pairs
+from ilp_bench.scoring.score_points import active_pairs
 
 DECISIVE = ("1x", "3x")  # budgets that decide between a delay and a plateau
 LEFT_OF_PLATEAU = 0.5  # share of the gap at 1x from which what is left at 3x is called a plateau

@@ -146,9 +146,12 @@ def history_problems(old: Path, new: Path) -> list[str]:
         if name.name == DECISIONS_FILE and not after.startswith(before):
             problems.append(f"{now} was rewritten: only append to it")
         elif name.name == VERIFICATION_FILE:
-            earlier = read_verification(file.parent)
-            if read_verification(now.parent)[: len(earlier)] != earlier:
-                problems.append(f"{now} was rewritten: only append to it")
+            try:
+                earlier = read_verification(file.parent)
+                if read_verification(now.parent)[: len(earlier)] != earlier:
+                    problems.append(f"{now} was rewritten: only append to it")
+            except ProblemError as error:
+                problems.append(str(error))
         elif name.name != DECISIONS_FILE and before != after:
             problems.append(f"{now} was changed: submit it anew under its own run id")
     return problems

@@ -17,11 +17,12 @@ def replicate_problems(submission: Submission) -> Iterator[str]:
     """Where the runs of an entry are not one method on one kind of model; in every division."""
     first = _method(submission.first)
     for number, record in enumerate(submission.runs):
-        for what, value in _method(record).items():
-            if value != first[what]:
+        method = _method(record)
+        for what in {**first, **method}:
+            if method.get(what) != first.get(what):
                 yield (
-                    f"runs.{number} has {what} {value}, and runs.0 has {first[what]}: an entry is one method; submit "
-                    "them one by one"
+                    f"runs.{number} has {what} {method.get(what)}, and runs.0 has {first.get(what)}: an entry is one "
+                    "method; submit them one by one"
                 )
     for (role, number), record in submission.run_records.items():
         for what in ("architecture", "dtype"):

@@ -32,6 +32,7 @@ def rule_problems(submission: Submission, reference: Reference | None, *, is_acc
     for number, record in enumerate(submission.runs):
         yield from (f"runs.{number}: {problem}" for problem in _training_problems(submission, record))
         yield from (f"runs.{number}: {problem}" for problem in _budget_problems(submission, record, reference))
+        yield from (f"runs.{number}: {problem}" for problem in _token_problems(record))
     yield from _vanilla_problems(submission)
 
 
@@ -178,6 +179,19 @@ def _calibration_problems(submission: Submission, records: Sequence[RunRecord]) 
     budgets = [training.budget for training in trainings if training.budget]
     if any(count % DIVISIONS["3x"] for budget in budgets for count in budget.tokens.values()):
         yield f"the budget of vanilla on the dataset of seed {seed} is not three times another: train it in division 3x"
+
+
+def _token_problems(record: RunRecord) -> Iterator[str]:
+    """Whether the tokens of all kinds, which the leaderboard shows as its cost, are those of its phases."""
+    training = record.training
+    if training is None or training.phases is None or _supervised(record) is None:
+        return
+    spent = sum(phase.tokens for phase in training.phases)
+    if training.total_tokens != spent:
+        yield (
+            f"its training record names {training.total_tokens} tokens in all, and its phases {spent}: write what was "
+            "trained on into training.json"
+        )
 
 
 def _supervised(record: RunRecord) -> int | None:

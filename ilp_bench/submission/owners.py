@@ -115,7 +115,7 @@ def _refusal(owners: Owners, change: str, name: Path, login: str, taken: set[str
     if name.name == VERIFICATION_FILE or str(name) == DECISIONS_FILE:
         return "decisions and re-runs are the maintainers'"
     parts = name.parts
-    if len(parts) != 3 or "__" not in parts[0] or parts[0].startswith("."):
+    if len(parts) != 3 or "__" not in parts[0] or any(part.startswith(".") for part in parts):
         return "only entries are added by others than maintainers"
     if change != "added":
         return "entries stay as they are"

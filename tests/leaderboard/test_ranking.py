@@ -132,11 +132,11 @@ def test_a_rank_is_shared_until_the_difference_to_its_first_is_resolved(pattern:
     assert standings[2].behind.estimate == pytest.approx((0.06, 0.06, 0.06))
 
 
-def test_what_is_over_other_causes_is_never_told_apart(pattern: Entry) -> None:
+def test_what_is_over_other_causes_has_no_difference_and_shares_no_rank(pattern: Entry) -> None:
     all_five = with_h(pattern, "five", {0: 0.9, 1: 0.9, 2: 0.9})
     over_three = with_h(pattern, "three", {0: 0.1, 1: 0.1, 2: 0.1}, counted=3)
     assert h_difference(all_five, over_three) is None
-    assert [one.rank for one in ranked([all_five, over_three])] == [1, 1]
+    assert [one.rank for one in ranked([all_five, over_three])] == [1, 2]
 
 
 def test_only_what_may_be_ranked_has_a_rank_and_the_withdrawn_are_in_no_table(pattern: Entry) -> None:

@@ -163,6 +163,18 @@ def test_history_may_grow_and_not_change(root: Path, honest: Path) -> None:
     assert any("was rewritten" in problem for problem in history_problems(old, root))
 
 
+def test_a_damaged_rerun_hides_no_other_problem(root: Path, honest: Path) -> None:
+    record = next(root.glob("*/*")) / "verification.json"
+    shutil.copytree(root, root.with_name("old"))
+    (root.with_name("old") / record.relative_to(root)).write_text("{")
+    record.write_text("{")
+    (record.parent / "submission.json").unlink()
+    problems = history_problems(root.with_name("old"), root)
+    assert len(problems) == 2
+    assert any("is not JSON" in problem for problem in problems)
+    assert any("was removed" in problem for problem in problems)
+
+
 def test_a_decision_about_nothing_is_refused(root: Path) -> None:
     missing = decision(root, run_id="0" * 16, entry=f"lab__stub/{'0' * 16}")
     with pytest.raises(ProblemError, match="has no entry"):

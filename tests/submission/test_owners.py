@@ -102,6 +102,12 @@ def write_into_a_hidden_folder(root: Path) -> None:
     (root / ".lab__model" / "x").write_text("")
 
 
+def write_into_a_hidden_run(root: Path) -> None:
+    hidden = root / "fresh__model" / ".hidden"
+    hidden.mkdir(parents=True)
+    (hidden / "submission.json").write_text("{not json")
+
+
 def change_the_readme(root: Path) -> None:
     (root / "README.md").write_text("Send money.")
 
@@ -123,6 +129,7 @@ CHANGES = (
     write_verification,
     write_attributes,
     write_into_a_hidden_folder,
+    write_into_a_hidden_run,
     change_the_readme,
     change_an_entry,
     remove_an_entry,

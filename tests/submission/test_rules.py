@@ -11,8 +11,10 @@ from conftest import retrained
 from points_entries import STAGE_TOKENS, RunSet, entry_run, runs_of, take_for_committed, write_entry, write_reference
 
 from ilp_bench.core.errors import ProblemError
+from ilp_bench.leaderboard.describe import OWN_VANILLA, describe_entry
 from ilp_bench.records.run_record import Run
 from ilp_bench.scoring import references
+from ilp_bench.scoring.rank_reasons import rank_reasons
 from ilp_bench.scoring.references import Reference
 from ilp_bench.submission.decisions import Decision, decide
 from ilp_bench.submission.format import Meta, Submission, read_meta, read_submission
@@ -86,6 +88,33 @@ def test_an_entry_against_a_reference_has_no_vanilla_of_its_own(tmp_path: Path, 
     assert submission.scores.reference.runs
 
 
+def test_vanilla_of_ones_own_beside_a_reference_waits_for_a_rerun(tmp_path: Path, reference: Reference) -> None:
+    runs = runs_of(seeds=(0, 1, 2, 3))
+    folder = submit(runs.runs, runs.vanillas[3:], runs.bases[3:], reference, meta(), tmp_path)
+    submission = read_submission(folder)
+    assert isinstance(submission, Submission)
+    assert submission.scores.ranked
+    assert describe_entry(folder, submission, [], []).not_ranked_because == (OWN_VANILLA,)
+
+
+def test_an_entry_without_a_cause_that_counts_elsewhere_is_not_ranked(tmp_path: Path, reference: Reference) -> None:
+    folder = write_entry(tmp_path, reference=reference)
+    submission = read_submission(folder)
+    assert isinstance(submission, Submission)
+    scores = submission.scores
+    assert scores.ranked
+    few = {
+        "gap": None,
+        "points": None,
+        "counted": False,
+        "reason": "its cause can act on fewer than 10 pairs a dataset",
+    }
+    first, *others = scores.reproduction.causes
+    lacking = scores.reproduction.model_copy(update={"causes": [first.model_copy(update=few), *others]})
+    (reason,) = rank_reasons(scores.model_copy(update={"reproduction": lacking}))
+    assert reason.text.startswith(f"{first.cause} counts on this base model, but its cause can act on fewer than 10")
+
+
 def weak_vanilla(runs: RunSet) -> None:
     runs.vanillas[1] = entry_run("vanilla", 1, calibration=0.6)
 
@@ -97,6 +126,10 @@ def weak_vanilla_of_another_budget(runs: RunSet) -> None:
 
 def more_tokens_than_the_budget(runs: RunSet) -> None:
     retrained(runs.runs[0], phases=phases(TOTAL, 500))
+
+
+def fewer_tokens_than_its_phases(runs: RunSet) -> None:
+    retrained(runs.runs[0], tokens={"sft": 1000, "replayed": 0, "cpt": 0})
 
 
 def a_larger_budget(runs: RunSet) -> None:
@@ -158,6 +191,7 @@ REFUSED: list[tuple[Callable[[RunSet], None], str]] = [
     (weak_vanilla, "vanillas.1: weak vanilla: its mean p of the last stage's calibration items is 0.6"),
     (weak_vanilla_of_another_budget, "weak vanilla"),
     (more_tokens_than_the_budget, "train with exactly the budget"),
+    (fewer_tokens_than_its_phases, "names 1000 tokens in all, and its phases"),
     (a_larger_budget, "vanillas.0 has 19000 in division 1x: train with that budget"),
     (a_smaller_budget, "vanillas.0 has 19000 in division 1x: train with that budget"),
     (stages_that_do_not_add_up, "and its stages 3"),

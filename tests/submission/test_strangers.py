@@ -300,6 +300,11 @@ def call_three_recipes_one(f: Forgery) -> None:
     training(f, number=1)["recipe"] = "combined"
 
 
+@of_kind(RULES, "runs.0 has no training record", of="three")
+def say_nothing_of_the_first_training(f: Forgery) -> None:
+    f.content["runs"][0]["training"] = None
+
+
 @of_kind(RULES, "runs.2 has learning rate 0.01", of="three")
 def tune_the_rate_on_each_dataset(f: Forgery) -> None:
     training(f, number=2)["learning_rate"] = 0.01

@@ -45,7 +45,12 @@ def launched_processes() -> Processes:
 
 def is_sharded() -> bool:
     """Whether ``accelerate launch`` shards the model over the processes, by FSDP or DeepSpeed."""
-    return any(os.environ.get(f"ACCELERATE_USE_{kind}") == "true" for kind in ("FSDP", "DEEPSPEED"))
+    return os.environ.get("ACCELERATE_USE_FSDP") == "true" or uses_deepspeed()
+
+
+def uses_deepspeed() -> bool:
+    """Whether ``accelerate launch`` starts DeepSpeed."""
+    return os.environ.get("ACCELERATE_USE_DEEPSPEED") == "true"
 
 
 def join_processes(device: str) -> Processes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -24,6 +25,20 @@ class TokenScores(NamedTuple):
     greedy: list[bool]
 
 
+@contextmanager
+def _heads_kept(model: Any) -> Iterator[None]:
+    """Let nobody tie the head of a model to its embeddings, as lm-eval does where the config says so.
+
+    transformers leaves a head of its own untied though the config ties it; tied afterwards, it would be another model,
+    and one in training would lose a parameter.
+    """
+    vars(model)["tie_weights"] = lambda *_, **__: None
+    try:
+        yield
+    finally:
+        del vars(model)["tie_weights"]
+
+
 class AnswerLM(HFLM):  # type: ignore[misc]
     """lm-eval's HFLM that scores only the positions of the completion, and reads a shared prompt once.
 
@@ -31,7 +46,7 @@ class AnswerLM(HFLM):  # type: ignore[misc]
     """
 
     def __init__(self, model: Any, tokenizer: Any, batch_size: int = 64) -> None:
-        with quiet():
+        with quiet(), _heads_kept(model):
             super().__init__(pretrained=model, tokenizer=tokenizer, batch_size=batch_size, max_batch_size=batch_size)
         self.fitted = batch_size
         self._prefix = PrefixCache(model)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 from ilp_bench.core.errors import ProblemError, UsageError
@@ -10,7 +11,7 @@ from ilp_bench.core.files import read_json
 from ilp_bench.core.logs import quiet
 from ilp_bench.evaluation.request_plan import Request
 from ilp_bench.models.resolve import Located, tokenizer_folder
-from ilp_bench.models.weight_files import count_values
+from ilp_bench.models.weight_files import count_values, weight_files
 
 BLOCK = 1024  # requests that the engine gets at once; it batches them itself (and "auto" would draw bars)
 
@@ -29,6 +30,7 @@ def open_engine(located: Located, dtype: str, remote_code: bool, options: dict[s
         raise UsageError(f"the vllm backend is not installed ({error}): pip install 'ilp-bench[vllm]'") from error
     if len(located.adapters) > 1:
         raise UsageError("vLLM serves one adapter: merge those below it into their base, and save that")
+    check_head(located.root.folder, remote_code)
     adapter = {"lora_local_path": str(located.folder)} if located.base else {}
     adapter["tokenizer"] = str(tokenizer_folder(located))
     given: dict[str, Any] = {"batch_size": BLOCK, "trust_remote_code": remote_code, "dtype": dtype, "seed": 0}
@@ -41,6 +43,28 @@ def open_engine(located: Located, dtype: str, remote_code: bool, options: dict[s
         raise ProblemError(f"vLLM does not start: {str(error).strip().splitlines()[0]}") from error
     config = read_json(located.root.folder / "config.json")
     return lm, {"architecture": config["architectures"][0], "parameters": count_values(located.root.folder)}
+
+
+def check_head(folder: Path, remote_code: bool = False) -> None:
+    """Raise ProblemError where the weights have a head of their own and the config ties it: vLLM would leave it out."""
+    import torch
+    from safetensors import safe_open
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=remote_code)
+    if not getattr(config.get_text_config(), "tie_word_embeddings", False):
+        return
+    found = {}
+    for file in weight_files(folder):
+        with safe_open(file, "pt") as opened:
+            for name in opened.keys():  # noqa: SIM118
+                if name.endswith(("lm_head.weight", "embed_tokens.weight")):
+                    found[name.rsplit(".", 2)[-2]] = opened.get_tensor(name)
+    if len(found) > 1 and not torch.equal(found["lm_head"], found["embed_tokens"]):
+        raise ProblemError(
+            f"{folder} has a head of its own, and its config.json ties it to the embeddings, which vLLM would do: set "
+            "tie_word_embeddings to false there"
+        )
 
 
 def count_reproduced(lm: Any, requests: list[Request], draws: int, seed: int) -> list[int]:

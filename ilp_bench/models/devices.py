@@ -6,6 +6,7 @@ import os
 
 import torch
 
+from ilp_bench.core.distributed import uses_deepspeed
 from ilp_bench.core.errors import UsageError
 
 # What ``accelerate launch`` told this process; ``no`` is its default, and decides nothing. Read before transformers,
@@ -55,7 +56,13 @@ def pick_training_dtype(dtype: str, device: str) -> str:
 
     ``auto`` is what the launcher was told, else bfloat16 on a CUDA GPU that computes in it, else float32. Raises
     UsageError for a dtype that cannot be trained in, and where the launcher was told another one.
+
+    DeepSpeed has float32 alone: in bfloat16 it rounds the weights themselves, and gives out the rounded ones.
     """
+    if uses_deepspeed():
+        if dtype not in ("auto", "float32") or LAUNCHED_PRECISION != "no":
+            raise UsageError("DeepSpeed rounds the weights to bfloat16: start it with mixed precision no, or use FSDP")
+        return "float32"
     if LAUNCHED_PRECISION not in ("no", "bf16"):
         raise UsageError("training takes no mixed precision but bf16: start accelerate with bf16 or none")
     if dtype == "auto":

@@ -103,7 +103,17 @@ def _load_whole(root: Located, dtype: str, remote_code: bool, **options: Any) ->
         ]
         remedy = wrapper_of(unexpected) or "save the whole model again, with the config.json that belongs to it"
         raise ProblemError(f"the weights in {root.folder} do not fit its config.json: {'; '.join(wrong)}: {remedy}")
+    if has_own_head(model):  # transformers does not tie it; nor shall anybody who reads the config later
+        model.config.tie_word_embeddings = model.config.get_text_config().tie_word_embeddings = False
     return model
+
+
+def has_own_head(model: Any) -> bool:
+    """Whether a model has a head of other weights than its embeddings, though its config ties them."""
+    head, embeddings = model.get_output_embeddings(), model.get_input_embeddings()
+    ties = getattr(model.config.get_text_config(), "tie_word_embeddings", False)
+    own = getattr(head, "weight", None)  # a quantised head has none
+    return bool(ties) and own is not None and own is not embeddings.weight
 
 
 def _check_size(root: Located, remote_code: bool) -> None:

@@ -25,8 +25,8 @@ def rank_reasons(scores: PointScores) -> Iterator[Reason]:
         if cause.gap is None and cause.reference_gap is not None and cause.reference_gap >= MIN_GAP:
             yield Reason(
                 "a cause is left out",
-                f"{cause.cause} counts on this base model, but {cause.reason}: H is over other causes than that of other "
-                "entries; submit without the datasets that lack pairs",
+                f"{cause.cause} counts on this base model, but {cause.reason}, and H over other causes compares with "
+                "no other entry: submit without the datasets that lack pairs",
             )
     for score in (scores.reproduction, scores.internalisation):
         for cause in score.causes:

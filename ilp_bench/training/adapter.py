@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ilp_bench.core.logs import quiet
-from ilp_bench.models.nano import NANO
+from ilp_bench.models.nano import NANO, nano_path
 from ilp_bench.models.resolve import Located
 
 
@@ -17,10 +17,13 @@ def add_adapter(model: Any, located: Located, rank: int, seed: int) -> Any:
     from peft import LoraConfig, get_peft_model
 
     torch.manual_seed(seed)
-    config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
+    root = located.root
+    config = LoraConfig(
+        r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM", revision=root.revision
+    )
     with quiet():
         adapted = get_peft_model(model, config)
-    root = located.root
-    name = root.name if root.name in NANO or root.revision else str(root.folder.resolve())
+    is_embedded = root.name in NANO and root.folder == nano_path(root.name)
+    name = root.name if is_embedded or root.revision else str(root.folder.resolve())
     adapted.peft_config["default"].base_model_name_or_path = name
     return adapted

@@ -30,6 +30,17 @@ def test_training_follows_the_launcher_and_refuses_what_contradicts_it(monkeypat
         pick_training_dtype("auto", "cpu")
 
 
+def test_deepspeed_trains_in_float32_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCELERATE_USE_DEEPSPEED", "true")
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
+    assert pick_training_dtype("auto", "cuda") == pick_training_dtype("float32", "cuda") == "float32"
+    with pytest.raises(UsageError, match="rounds the weights"):
+        pick_training_dtype("bfloat16", "cuda")
+    monkeypatch.setattr(devices, "LAUNCHED_PRECISION", "bf16")
+    with pytest.raises(UsageError, match="mixed precision no"):
+        pick_training_dtype("auto", "cuda")
+
+
 @pytest.mark.parametrize("dtype", ["float16", "bf16"])
 def test_what_cannot_be_trained_in(dtype: str) -> None:
     with pytest.raises(UsageError, match="use auto, float32 or bfloat16"):

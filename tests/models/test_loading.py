@@ -15,9 +15,12 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from ilp_bench.core.errors import ProblemError, UsageError
+from ilp_bench.evaluation.hf import AnswerLM
+from ilp_bench.evaluation.vllm import check_head
 from ilp_bench.models.loading import load_model
 from ilp_bench.models.nano import nano_path
-from ilp_bench.models.resolve import locate, tokenizer_folder, weights_sha256
+from ilp_bench.models.resolve import Located, locate, tokenizer_folder, weights_sha256
+from ilp_bench.training.adapter import add_adapter
 
 Tensors = dict[str, torch.Tensor]
 IDS = torch.tensor([[5, 6, 7, 8]])
@@ -288,3 +291,57 @@ def test_the_command_line_takes_the_base_too(tmp_path: Path, monkeypatch: pytest
             main()
         assert done.value.code == code
     assert (tmp_path / "run" / "run.json").is_file()
+
+
+def give_it_its_own_head(tensors: Tensors) -> Tensors:
+    """As a trainer saves that had untied the head, and left the config as it was."""
+    head = tensors["model.embed_tokens.weight"]
+    return tensors | {"lm_head.weight": head + 0.1 * head.std() * torch.randn(head.shape, generator=generator())}
+
+
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+def test_a_head_of_its_own_is_kept_though_the_config_ties_it(folder: Path, tmp_path: Path) -> None:
+    rewrite(folder, give_it_its_own_head)
+    expected = AutoModelForCausalLM.from_pretrained(folder)(IDS).logits.detach()
+    model, tokenizer = load_model(locate(str(folder)))
+    head = model.lm_head.weight
+    measured = AnswerLM(model, tokenizer).model
+    assert measured.lm_head.weight is head
+    assert torch.allclose(measured(IDS).logits, expected)
+    assert not torch.allclose(logits(locate("nano")), expected)
+    model.save_pretrained(tmp_path / "again")
+    tokenizer.save_pretrained(tmp_path / "again")
+    assert torch.allclose(logits(locate(str(tmp_path / "again"))), expected)
+
+
+def test_a_model_in_training_keeps_its_head_when_it_is_measured(folder: Path) -> None:
+    rewrite(folder, give_it_its_own_head)
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    head = model.lm_head.weight
+    AnswerLM(model, AutoTokenizer.from_pretrained(folder))
+    assert model.lm_head.weight is head
+    assert "tie_weights" not in vars(model)
+
+
+@pytest.mark.parametrize(("name", "revision"), [("lab/model", "c" * 40), ("nano", None)])
+def test_a_new_adapter_names_its_base_and_its_revision(folder: Path, name: str, revision: str | None) -> None:
+    located = Located(folder, name, revision)
+    model, _ = load_model(located)
+    config = add_adapter(model, located, 4, 0).peft_config["default"]
+    base = name if revision else str(folder.resolve())  # a folder is not the embedded model of its name
+    assert (config.base_model_name_or_path, config.revision) == (base, revision)
+    config = add_adapter(load_model(locate("nano"))[0], locate("nano"), 4, 0).peft_config["default"]
+    assert (config.base_model_name_or_path, config.revision) == ("nano", None)
+
+
+def test_vllm_is_not_given_a_head_that_it_would_leave_out(folder: Path) -> None:
+    check_head(folder)
+    rewrite(folder, give_it_its_own_head)
+    with pytest.raises(ProblemError, match="set tie_word_embeddings to false"):
+        check_head(folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"tie_word_embeddings": False}))
+    check_head(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 
@@ -37,8 +38,9 @@ def page(evidence: Mapping[tuple[str, str], Evidence]) -> str:
                 setting(of_base),
                 f"![{base}: points by recipe and cause]({picture(base, size)})",
             ]
-            parts += [f"G in points, prompts that were trained:\n\n{matrix(of_base, 'reproduction')}"]
-            parts += [f"G in points, prompts that were never trained:\n\n{matrix(of_base, 'internalisation')}"]
+            for kind, prompts in (("reproduction", "trained"), ("internalisation", "never trained")):
+                parts += [f"G in points, prompts that were {prompts}:\n\n{matrix(of_base, kind)}"]
+                parts += fallen_controls(of_base, kind)
             parts += [f"#### Claims of the paper, {base}\n\n{claim_table(of_base)}"]
     return "\n\n".join(parts)
 
@@ -71,6 +73,23 @@ def matrix(evidence: Evidence, kind: str) -> str:
         cells += ["-" if retention is None else points_text(retention), str(len(entry.submission.runs))]
         lines.append(f"| `{recipe}` | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def fallen_controls(evidence: Evidence, kind: str) -> list[str]:
+    """A sentence on the controls for whose fall an entry is not ranked; none where none fell."""
+    falls = []
+    for recipe, entry in _in_order(evidence):
+        hurt = [cause for cause in score_of(entry, kind).causes if cause.counted and cause.hurt]
+        of_recipe = [
+            f"{CAUSES.get(cause.cause).spoken_name} {points_text(-cause.control_change.value)}"
+            for cause in hurt
+            if cause.control_change
+        ]
+        falls += [f"`{recipe}` ({', '.join(of_recipe)})"] if of_recipe else []
+    if not falls:
+        return []
+    said = f"Not ranked, because controls fell by so many points below vanilla's: {'; '.join(falls)}."
+    return [textwrap.fill(said, 100)]
 
 
 def claim_table(evidence: Evidence) -> str:

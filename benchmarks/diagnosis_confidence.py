@@ -28,12 +28,13 @@ from ilp_bench.data.causes.data_inconsistency import NAME
 from ilp_bench.data.dataset import Dataset, make
 from ilp_bench.data.user_data import import_rows
 from ilp_bench.diagnosis.asking.training_curve import in_training
-from ilp_bench.diagnosis.asking.whole_rows import context_lengths
+from ilp_bench.diagnosis.asking.whole_rows import token_counts
 from ilp_bench.diagnosis.rows import row_results
 from ilp_bench.diagnosis.why import reasons
 from ilp_bench.diagnosis.why.paraphrases import disputes_of
 from ilp_bench.diagnosis.why.signs import LOST
 from ilp_bench.evaluation.run import evaluate
+from ilp_bench.models.loading import load_tokenizer
 from ilp_bench.models.resolve import locate
 from ilp_bench.records.run_record import Run, read_run
 
@@ -128,7 +129,7 @@ def counts(train: pa.Table, work: Path, *, measured: bool) -> Counts:
     }
     run = run_of(str(tuned), data, work / "run", probe_base=False)
     base = run_of(BASE, data, work / "base", probe_base=True)
-    results = row_results(data, run, context_lengths(str(tuned), None, data))
+    results = row_results(data, run, token_counts(load_tokenizer(locate(str(tuned))), data))
     best = in_training(tuned, {each.item_id: each.answer for each in results}).best
     for each in results:
         each.best_in_training, each.best_step = best.get(each.item_id, (None, None))

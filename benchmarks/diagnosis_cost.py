@@ -108,6 +108,8 @@ def report_size(count: int, folder: Path) -> dict[str, Any]:
             learned=False,
             p=0.0,
             answer_p=0.0,
+            answer_value=0.0,
+            end=0,
             greedy_share=0.1,
             prefix=1,
             loss=3.0,

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 SHORT = 16  # tokens up to which p of a whole answer, with its end, says how far it is learned
 LEARNED_P = 0.5  # p of a short answer from which on it is learned: greedy decoding gives it, or nearly so
 LEARNED_SHARE = 0.9  # share of a long answer's tokens that greedy decoding predicts, from which on it is learned
+
+
+class TokenCounts(NamedTuple):
+    """How many tokens stand before an answer, and how many of its last ones are its end (0 where they share one)."""
+
+    context: int
+    end: int
 
 
 def reproduced(logprobs: Sequence[float], greedy: Sequence[bool]) -> float:

@@ -27,7 +27,7 @@ from ilp_bench.diagnosis.asking.held_out import held_out_in_training
 from ilp_bench.diagnosis.asking.steps import Asking, imported, options_of, source_rows, token_pieces
 from ilp_bench.diagnosis.asking.training_curve import in_training
 from ilp_bench.diagnosis.asking.verdicts import check_verdicts
-from ilp_bench.diagnosis.asking.whole_rows import context_lengths, forks
+from ilp_bench.diagnosis.asking.whole_rows import forks, token_counts
 from ilp_bench.diagnosis.cause_zero.check import Asked, mean_interval
 from ilp_bench.diagnosis.cause_zero.decide import CauseZero, cause_zero
 from ilp_bench.diagnosis.probes import Probes, mean
@@ -83,8 +83,9 @@ def diagnose_rows(
         run = asking.run(question.model, "tuned", probe_base=False)
         probes = asking.probes()
         groups = contradicting_groups(data.train_rows())
-        tokens = question.model, question.adapter_base, data
-        results = row_results(data, run, context_lengths(*tokens), verdicts, forks(*tokens, groups))
+        tokenizer = asking.tokenizer()
+        counts = token_counts(tokenizer, data)
+        results = row_results(data, run, counts, verdicts, forks(tokenizer, data, groups))
         for each in results:
             if free := probes.free.get(each.item_id):
                 each.free_answer, each.rouge_l = free.text, free.rouge_l
@@ -111,7 +112,7 @@ def diagnose_rows(
             results,
             data,
             disputes,
-            token_pieces(question, data, run, results),
+            token_pieces(tokenizer, data, run, results),
             partial(source_rows, question),
             out=out,
             seed=question.seed,

@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from transformers import TrainerCallback
 
@@ -17,7 +17,7 @@ from ilp_bench.data.dataset import Dataset
 from ilp_bench.data.user_data import import_rows
 from ilp_bench.detectors.contradictions import contradicting_groups
 from ilp_bench.detectors.rare_patterns import repetitions
-from ilp_bench.diagnosis.answers import LEARNED_P
+from ilp_bench.diagnosis.answers import is_learned
 from ilp_bench.diagnosis.asking.ask import ask, text_of_rows
 from ilp_bench.diagnosis.asking.training_curve import FILE
 from ilp_bench.diagnosis.probes import AS_ASKED, mean
@@ -26,7 +26,17 @@ from ilp_bench.models.tokenization import Text
 CHUNK = 16  # rows that are asked at once, between two looks at the clock
 PARTS = 4  # of the rows, in training order
 SIGNS = ("contradicted", "rare")
-Score = tuple[float | None, float | None]  # how far a row is reproduced, and its loss; None where it cannot be asked
+
+
+class Score(NamedTuple):
+    """How far the answer of a row is reproduced without its end, its loss, and its tokens.
+
+    The first two are None, and the last is 0, where the row cannot be asked.
+    """
+
+    value: float | None = None
+    loss: float | None = None
+    tokens: int = 0
 
 
 class LearnedRates(TrainerCallback):
@@ -42,14 +52,16 @@ class LearnedRates(TrainerCallback):
               step counts as three forward passes; time for one more is kept for the end; where the time runs out,
               fewer rows are asked
     sample    rows that are measured each time; as many more are taken in turn, so that every row has a loss in the end
-    stop_at   mean reproduction in [0, 1] from which on the training is stopped; by default it never is
+    stop_at   mean reproduction in [0, 1] from which on a training in one process is stopped; by default it never is
     trainer   logs through it; without one, values are in its ``log_history`` and in the file alone
     reading   arguments of ``import_rows``
 
     Logged are ``learned_rates/reproduced``, ``learned_rates/learned`` and of how many ``learned_rates/rows``, and the
     first of rows that others contradict, of rare patterns, and of each quarter of the rows in training order.
     ``learned_rates.jsonl`` in the output folder has the loss and reproduction of each measured row; ``diagnose`` reads
-    it there. Raises UsageError for rows that cannot be read or an impossible number.
+    it there. Answers are measured without their end. Of several processes the first measures, so each must hold the
+    whole model: not FSDP, ZeRO-3 or tensor parallelism. Raises UsageError for rows that cannot be read or an impossible
+    number.
     """
 
     def __init__(
@@ -78,13 +90,15 @@ class LearnedRates(TrainerCallback):
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         """Start the clock; measure before the first step where steps are fixed. Raises UsageError before any step where
-        no row can be asked.
+        no row can be asked, or what is asked for cannot be had of several processes.
         """
         tokenizer = more.get("processing_class")
         if tokenizer is None:
             raise UsageError("the trainer has no tokenizer to ask the rows with: give it processing_class=tokenizer")
         if self.data.manifest.chat and not any(self._texts(tokenizer, self.fixed)):
             raise UsageError("no training row can be asked: its chat template refuses them all, or there is none")
+        if args.world_size > 1:
+            self._check_processes(more["model"])
         self.started = self.last_end = time.monotonic()
         if self.every and state.is_world_process_zero:
             self._measure(args, state, self._chosen(), **more)
@@ -106,6 +120,16 @@ class LearnedRates(TrainerCallback):
             chosen = chosen[: max(0, int(self._left() / self._cost_of_a_row(args, state.global_step)))]
         if chosen:
             self._measure(args, state, chosen, **more)
+
+    def _check_processes(self, model: Any) -> None:
+        """Raise UsageError, in all processes alike, for what would leave one waiting for another."""
+        if self.stop_at is not None:
+            raise UsageError("stop_at stops one process, and this training runs in several: leave it out")
+        if _is_sharded(model):
+            raise UsageError(
+                "no process holds the whole model, as under FSDP, ZeRO-3 or tensor parallelism, so the rows cannot be "
+                "asked during this training: leave LearnedRates out, and diagnose the checkpoints"
+            )
 
     def _is_due(self, args: Any, step: int) -> bool:
         if self.every:
@@ -152,7 +176,7 @@ class LearnedRates(TrainerCallback):
         finally:
             for module in training:
                 module.training = True
-        if all(value is None for value, _ in scores):
+        if all(score.value is None for score in scores):
             raise UsageError("no training row can be asked: its chat template refuses them all")
         logged = self._values(chosen[: len(self.fixed)], scores)
         self._keep(args, state, chosen, scores)
@@ -171,7 +195,9 @@ class LearnedRates(TrainerCallback):
         from ilp_bench.evaluation.measure import wrap
 
         scores = ask(wrap(model, tokenizer, CHUNK), tokenizer, AS_ASKED, self._texts(tokenizer, chosen))
-        return [(None, None)] * len(chosen) if scores is None else list(zip(scores.answers, scores.loss, strict=True))
+        if scores is None:
+            return [Score()] * len(chosen)
+        return [Score(*each) for each in zip(scores.answers, scores.loss, scores.tokens, strict=True)]
 
     def _texts(self, tokenizer: Any, chosen: Sequence[int]) -> list[Text | None]:
         """Some rows as they are asked; None where the chat template refuses one."""
@@ -179,9 +205,9 @@ class LearnedRates(TrainerCallback):
 
     def _values(self, fixed: Sequence[int], scores: Sequence[Score]) -> dict[str, float]:
         """What is logged, of the fixed sample."""
-        by_item = {n: value for n, (value, _) in zip(fixed, scores, strict=False)}
-        values = {"learned_rates/reproduced": mean(list(by_item.values()))}
-        values["learned_rates/learned"] = mean([None if v is None else v >= LEARNED_P for v in by_item.values()])
+        by_item = {n: score.value for n, score in zip(fixed, scores, strict=False)}
+        learned = [None if s.value is None else is_learned(s.value, s.tokens) for s in scores[: len(by_item)]]
+        values = {"learned_rates/reproduced": mean(list(by_item.values())), "learned_rates/learned": mean(learned)}
         for name, members in self.groups.items():
             inside = [value for n, value in by_item.items() if n in members and value is not None]
             if inside:
@@ -196,13 +222,24 @@ class LearnedRates(TrainerCallback):
             json.dumps(
                 {"step": state.global_step}
                 | {name: self.items[n][name] for name in ("item_id", "answer")}
-                | {"loss": loss, "reproduced": value}
+                | {"loss": score.loss, "reproduced": score.value}
             )
-            for n, (value, loss) in zip(chosen, scores, strict=False)
-            if value is not None
+            for n, score in zip(chosen, scores, strict=False)
+            if score.value is not None
         ]
         with file.open("a", encoding="utf-8") as opened:
             opened.write("".join(line + "\n" for line in lines))
+
+
+def _is_sharded(model: Any) -> bool:
+    """Whether a process holds a part of the weights alone, so that a forward pass waits for the other processes."""
+    from torch.distributed.fsdp import FullyShardedDataParallel
+    from torch.distributed.tensor import DTensor
+
+    return any(isinstance(module, FullyShardedDataParallel) for module in model.modules()) or any(
+        isinstance(parameter, DTensor) or hasattr(parameter, "ds_id")  # ds_id: of ZeRO-3
+        for parameter in model.parameters()
+    )
 
 
 def _groups(data: Dataset, items: Sequence[Mapping[str, Any]]) -> dict[str, set[int]]:

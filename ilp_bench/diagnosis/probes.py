@@ -17,12 +17,14 @@ class WayScores(BaseModel):
     answers     how far the answer is reproduced without its end, in [0, 1]
     ends        probability of the end after the answer; None also where the two share a token
     loss        of a token of the answer, in nats
+    tokens      of the answer without its end; 0 for an item that cannot be asked so
     """
 
     name: str
     answers: list[float | None]
     ends: list[float | None]
     loss: list[float | None]
+    tokens: list[int] = []
 
 
 class TrainerNotes(BaseModel):

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from ilp_bench.data.dataset import Dataset
-from ilp_bench.diagnosis.answers import LEARNED_P, SHORT, is_learned, loss, prefix, reproduced
+from ilp_bench.diagnosis.answers import LEARNED_P, SHORT, TokenCounts, is_learned, loss, prefix, reproduced
 from ilp_bench.diagnosis.cause_zero.check import AskedRow
 from ilp_bench.records.run_record import Run
 
@@ -37,13 +37,15 @@ class RowResult(BaseModel):
                   predicts where it is long (but no more than ``fork_p``), the share of tries that passed where the user
                   says it
     measure       which of these: ``p``, ``tokens`` or ``verdict``
+    tokens        of the answer with its end; ``end`` those of the end, ``context`` those before the answer
     p, answer_p   probability of the answer, with and without its end
+    answer_value  how far the answer without its end is reproduced, as ``LearnedRates`` measures it
     greedy_share  share of the tokens predicted greedily; ``prefix`` those before the first mistake
     fork_p        of a long answer that other rows contradict: least probability of the token with which it departs from
                   one of theirs. What follows may be known by heart for each, whichever the model chooses
     loss          of a token, in nats; ``base_loss`` under the base model, None where it was not asked
     free_answer   the model's own greedy answer, and ``rouge_l`` in [0, 1] of it; None where it was not asked for one
-    best_in_training   highest reproduction that was measured during the training, at ``best_step``; None where not
+    best_in_training   highest ``answer_value`` that was measured during the training, at ``best_step``; None where not
     cause_zero    name of the check that explains it; None where none does
     reasons       causes that explain it, the surest first; empty for a learned row, and where nothing does
     """
@@ -54,12 +56,14 @@ class RowResult(BaseModel):
     question: str
     answer: str
     tokens: int
+    end: int
     context: int
     value: float
     measure: str
     learned: bool
     p: float
     answer_p: float | None
+    answer_value: float
     greedy_share: float
     prefix: int
     loss: float
@@ -81,13 +85,13 @@ class RowResult(BaseModel):
 def row_results(
     data: Dataset,
     run: Run,
-    contexts: Mapping[str, int],
+    counts: Mapping[str, TokenCounts],
     verdicts: Mapping[int, float] | None = None,
     forks: Mapping[str, Sequence[int]] | None = None,
 ) -> list[RowResult]:
     """The results of the items that the run asked, in the order of the dataset.
 
-    contexts   item -> tokens before its answer
+    counts     item -> tokens around its answer
     verdicts   row of the file -> share of the user's own tries that passed
     forks      item -> tokens of its answer with which it departs from those of rows that contradict it
     """
@@ -101,6 +105,8 @@ def row_results(
         logprobs, greedy = sample["token_logprobs"], sample["token_greedy"]
         value, measure = reproduced(logprobs, greedy), "p" if len(logprobs) <= SHORT else "tokens"
         learned, fork_p = is_learned(value, len(logprobs)), None
+        around = counts[item["item_id"]]
+        answered = len(logprobs) - around.end
         if forks and measure == "tokens" and (places := forks.get(item["item_id"])):
             fork_p = math.exp(min(logprobs[place] for place in places))
             value, learned = min(value, fork_p), learned and fork_p >= LEARNED_P
@@ -116,12 +122,14 @@ def row_results(
                 question=item["question"],
                 answer=item["answer"],
                 tokens=len(logprobs),
-                context=contexts[item["item_id"]],
+                end=around.end,
+                context=around.context,
                 value=value,
                 measure=measure,
                 learned=learned,
                 p=sample["p"],
                 answer_p=sample.get("answer_p"),
+                answer_value=reproduced(logprobs[:answered], greedy[:answered]),
                 greedy_share=sum(greedy) / len(greedy),
                 prefix=prefix(greedy),
                 loss=loss(logprobs),

@@ -15,6 +15,7 @@ from ilp_bench.evaluation.askable_items import askable_items
 from ilp_bench.evaluation.measure import (
     BATCH,
     Progress,
+    architecture,
     check_user_data,
     hardware,
     measure,
@@ -66,7 +67,7 @@ def evaluate_model(
         "model": {
             "name": name,
             "weights_sha256": _tensors_sha256(model),
-            "architecture": (model.config.architectures or [type(model).__name__])[0],
+            "architecture": architecture(model.config.architectures, type(model).__name__),
             "parameters": sum(tensor.numel() for tensor in model.parameters()),
         },
         "device": device,

@@ -123,6 +123,11 @@ def prompt_record(
     }
 
 
+def architecture(named: Sequence[str] | None, otherwise: str) -> str:
+    """The class of a model: the first that its configuration names, ``otherwise`` where it names none."""
+    return (named or [otherwise])[0]
+
+
 def hardware(device: str) -> str:
     """The machine and, on a GPU, its name, else the number of threads: as run records say it."""
     import torch

@@ -23,6 +23,7 @@ from ilp_bench.evaluation.askable_items import askable_items
 from ilp_bench.evaluation.measure import (
     BATCH,
     Progress,
+    architecture,
     check_user_data,
     hardware,
     measure,
@@ -191,8 +192,9 @@ def _open(
     dtype = pick_dtype(dtype, kind)
     model, tokenizer = load_model(located, dtype=dtype, device=device, remote_code=remote)
     quantization = quantization_of(located.root.folder)
+    name = architecture(model.config.architectures, type(model).__name__)
     about = {
-        "architecture": model.config.architectures[0] + (f" ({quantization})" if quantization else ""),
+        "architecture": name + (f" ({quantization})" if quantization else ""),
         "parameters": model.num_parameters(),
         "dtype": dtype,
         "device": device,

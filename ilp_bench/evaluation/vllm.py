@@ -9,6 +9,7 @@ from typing import Any
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import read_json
 from ilp_bench.core.logs import quiet
+from ilp_bench.evaluation.measure import architecture
 from ilp_bench.evaluation.request_plan import Request
 from ilp_bench.models.resolve import Located, tokenizer_folder
 from ilp_bench.models.weight_files import count_values, weight_files
@@ -41,8 +42,16 @@ def open_engine(located: Located, dtype: str, remote_code: bool, options: dict[s
         raise UsageError(f"vLLM does not take these options: {str(error).splitlines()[0]}") from error
     except (RuntimeError, ValueError, OSError) as error:
         raise ProblemError(f"vLLM does not start: {str(error).strip().splitlines()[0]}") from error
-    config = read_json(located.root.folder / "config.json")
-    return lm, {"architecture": config["architectures"][0], "parameters": count_values(located.root.folder)}
+    return lm, {"architecture": _architecture(located.root.folder), "parameters": count_values(located.root.folder)}
+
+
+def _architecture(folder: Path) -> str:
+    """The class by config.json, else the one that transformers has for its type of model."""
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as CLASSES
+
+    config = read_json(folder / "config.json")
+    kind = str(config.get("model_type"))
+    return architecture(config.get("architectures"), str(CLASSES.get(kind, kind)))
 
 
 def check_head(folder: Path, remote_code: bool = False) -> None:

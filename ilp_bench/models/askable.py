@@ -9,24 +9,27 @@ from ilp_bench.core.logs import quiet
 from ilp_bench.data.conversations import Example
 from ilp_bench.data.import_report import LeftOutError
 from ilp_bench.models import tokenization as tokens
-from ilp_bench.models.loading import load_tokenizer
+from ilp_bench.models.loading import load_config, load_tokenizer
 from ilp_bench.models.resolve import locate
 
 REFUSED, TOO_LONG = "refused by the model", "answer too long"  # what answers that are not asked are counted as
 
 
-def askable_by(model: str) -> Callable[[Example], LeftOutError | None]:
+def askable_by(
+    model: str, base: str | None = None, *, remote_code: bool = False
+) -> Callable[[Example], LeftOutError | None]:
     """A function from an example to why the model cannot be asked it; no weights are loaded.
 
-    Raises UsageError where there is no such model, ProblemError where its tokenizer cannot be read.
-    """
-    from transformers import AutoConfig
+    base   the model that an adapter adapts, where its own path is one of another machine
 
-    located = locate(model)
+    Raises UsageError where there is no such model, ProblemError where its tokenizer cannot be read, or comes with code
+    of its own and ``remote_code`` is off.
+    """
+    located = locate(model, base)
     try:
         with quiet():
-            tokenizer = load_tokenizer(located)
-            config = AutoConfig.from_pretrained(located.root.folder)
+            tokenizer = load_tokenizer(located, remote_code=remote_code)
+            config = load_config(located, remote_code=remote_code)
     except (OSError, ValueError, KeyError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ProblemError(f"the tokenizer of {model} cannot be loaded: {reason}") from error

@@ -6,6 +6,9 @@ adapters alike.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -58,14 +61,41 @@ def load_model(located: Located, *, dtype: str = "float32", device: str = "cpu",
 
 
 def load_tokenizer(located: Located, *, remote_code: bool = False) -> Any:
-    """The tokenizer that the model was trained with: the nearest in the chain of adapters, else the base's."""
+    """The tokenizer that the model was trained with: the nearest in the chain of adapters, else the base's.
+
+    Raises ProblemError where it comes with code of its own and ``remote_code`` is off.
+    """
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder(located), trust_remote_code=remote_code)
+    folder = tokenizer_folder(located)
+    with _own_code_named(folder):
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=remote_code)
     for part in located.adapters:  # a template may stand in an adapter's folder by itself
         if (part.folder / "chat_template.jinja").is_file():
             tokenizer.chat_template = (part.folder / "chat_template.jinja").read_text(encoding="utf-8")
     return tokenizer
+
+
+def load_config(located: Located, *, remote_code: bool = False) -> Any:
+    """The configuration of the whole model below all adapters. Raises ProblemError as :func:`load_tokenizer` does."""
+    from transformers import AutoConfig
+
+    with _own_code_named(located.root.folder):
+        return AutoConfig.from_pretrained(located.root.folder, trust_remote_code=remote_code)
+
+
+@contextmanager
+def _own_code_named(folder: Path) -> Iterator[None]:
+    """Say in one line that a model wants to run code of its own, where transformers refuses that."""
+    try:
+        yield
+    except ValueError as error:
+        if "trust_remote_code" not in str(error):
+            raise
+        raise ProblemError(
+            f"the model in {folder} cannot be loaded: it comes with Python code of its own, which runs only where "
+            "remote code is allowed"
+        ) from error
 
 
 def _load_quantised(root: Located, dtype: str, device: str, remote_code: bool) -> Any:
@@ -118,11 +148,11 @@ def has_own_head(model: Any) -> bool:
 
 def _check_size(root: Located, remote_code: bool) -> None:
     """Raise ProblemError where the config wants far more values than the files hold, before any memory is taken."""
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM
 
+    config = load_config(root, remote_code=remote_code)
     if quantization_of(root.folder):
         return  # the files hold packed values
-    config = AutoConfig.from_pretrained(root.folder, trust_remote_code=remote_code)
     auto: Any = AutoModelForCausalLM
     with torch.device("meta"):
         empty = auto.from_config(config, trust_remote_code=remote_code)

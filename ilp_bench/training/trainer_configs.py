@@ -30,6 +30,7 @@ class Stage:
     epochs: float
     learning_rate: float
     batch_size: int
+    revision: str | None = None  # of a model on the Hub
     end: str | None = None  # what the chat template writes behind an answer, where that is known
 
 
@@ -81,9 +82,14 @@ def _hugging_face(stage: Stage) -> Json:
     }
 
 
+def _model(name: str, stage: Stage, revision: str = "model_revision") -> Json:
+    """The model that a stage starts from, under the names that a trainer has for it and for its revision."""
+    return {name: stage.model} | ({revision: stage.revision} if stage.revision else {})
+
+
 def _trl(stage: Stage) -> Json:
     return {
-        "model_name_or_path": stage.model,
+        **_model("model_name_or_path", stage),
         "datasets": [{"path": "json", "data_files": stage.rows, "split": "train"}],
         **_hugging_face(stage),
         "train_sampling_strategy": "sequential",
@@ -95,7 +101,7 @@ def _trl(stage: Stage) -> Json:
 
 def _axolotl(stage: Stage) -> Json:
     return {
-        "base_model": stage.model,
+        **_model("base_model", stage, "revision_of_model"),
         "chat_template": "tokenizer_default",
         "datasets": [
             {
@@ -134,7 +140,7 @@ def _axolotl(stage: Stage) -> Json:
 
 def _llama_factory(stage: Stage) -> Json:
     return {
-        "model_name_or_path": stage.model,
+        **_model("model_name_or_path", stage),
         "stage": "sft",
         "do_train": True,
         "finetuning_type": "full",
@@ -150,7 +156,7 @@ def _llama_factory(stage: Stage) -> Json:
 
 def _ms_swift(stage: Stage) -> Json:
     return {
-        "model": stage.model,
+        **_model("model", stage),
         "tuner_type": "full",
         "external_plugins": ["template.py"],
         "template": "ilp_bench",
@@ -201,6 +207,7 @@ settings = yaml.safe_load(open(sys.argv[1]))
 (rows,) = settings.pop("datasets")
 model, tokenizer = FastLanguageModel.from_pretrained(
     model_name=settings.pop("model_name_or_path"),
+    revision=settings.pop("model_revision", None),
     max_seq_length=settings["max_length"],
     load_in_4bit=False,
     full_finetuning=True,
@@ -221,7 +228,10 @@ import yaml
 from swift.template import TemplateMeta, register_template
 from transformers import AutoTokenizer
 
-tokenizer = AutoTokenizer.from_pretrained(yaml.safe_load(open("stage-1.yaml"))["model"])
+settings = yaml.safe_load(open("stage-1.yaml"))
+tokenizer = AutoTokenizer.from_pretrained(
+    settings["model"], revision=settings.get("model_revision", "main"), trust_remote_code=False
+)
 turns = [{"role": "user", "content": "{{QUERY}}"}, {"role": "assistant", "content": "{{RESPONSE}}"}]
 prompt, end = tokenizer.apply_chat_template(turns, tokenize=False).split("{{RESPONSE}}")
 register_template(TemplateMeta("ilp_bench", prefix=[], prompt=[prompt], chat_sep=None, suffix=[end]))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ilp_bench.core.errors import UsageError, near
-from ilp_bench.core.files import new_folder
+from ilp_bench.core.files import HUB_ID, new_folder
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.models.loading import load_tokenizer
 from ilp_bench.models.resolve import Located, locate, weights_sha256
@@ -72,7 +72,8 @@ def export_for(
     epochs         passes over each stage; by default what vanilla needed by the committed reference of ``base``, else 3
     learning_rate  by default the reference's, else by the size of ``base`` as in :func:`ilp_bench.training.run.train`
 
-    Raises UsageError for user data, an unknown trainer, a format that it does not train, or where ``out`` is in use.
+    Raises UsageError for user data, an unknown trainer, a format that it does not train, an adapter as base, or where
+    ``out`` is in use.
     """
     if name not in TRAINERS:
         raise UsageError(f"unknown trainer {name!r}.{near(name, TRAINERS)}")
@@ -87,9 +88,8 @@ def export_for(
         passes = _budget_epochs(located, phases, training, chat=is_chat)
     rate, origin = _rate(learning_rate, base, located, training)
     end = chat_end(load_tokenizer(located)) if located and is_chat else None
-    plan = _stages(
-        trainer, passes, Stage(0, "", str(located.folder) if located else base, "", 0, rate, batch_size, end)
-    )
+    model, _, revision = (str(located.folder.resolve()), "", "") if located else base.partition("@")
+    plan = _stages(trainer, passes, Stage(0, "", model, "", 0, rate, batch_size, revision or None, end))
     with new_folder(out) as folder:
         _write_rows(folder, name, data, plan, chat=is_chat)
         _write_configs(folder, name, plan, origin)
@@ -100,8 +100,16 @@ def export_for(
 
 
 def _local(base: str) -> Located | None:
-    """The base model where it lies on this machine: a built-in one or a folder; None for a Hub id, left to trainers."""
-    return locate(base) if "/" not in base or Path(base).is_dir() else None
+    """The base model where it lies on this machine: a built-in one or a folder; None for a Hub id, left to trainers.
+
+    Raises UsageError for an adapter, which trainers would take for a whole model.
+    """
+    if (Path(base) / "adapter_config.json").is_file():
+        raise UsageError(
+            f"{base} is an adapter, not a whole model: merge it first (in PEFT, save_pretrained of what "
+            "merge_and_unload() returns, with the tokenizer beside it), and give that folder"
+        )
+    return None if HUB_ID.fullmatch(base) and not Path(base).is_dir() else locate(base)
 
 
 def _reference(located: Located | None, data: Dataset, chat: bool) -> tuple[str | None, TrainingRecord | None]:
@@ -140,12 +148,12 @@ def _budget_epochs(located: Located, phases: Sequence[Phase], training: Training
 def _stages(trainer: Trainer, passes: Sequence[float], common: Stage) -> list[Stage]:
     """Stages of so many passes, with what they have in common; the first starts from the model that this names."""
     plan: list[Stage] = []
-    model = common.model
+    model, revision = common.model, common.revision
     for number, epochs in enumerate(passes, 1):
         out = f"{LAST_FOLDER}/stage-{number}"
         rows = f"stage-{number}.jsonl"
-        plan.append(replace(common, number=number, rows=rows, model=model, out=out, epochs=epochs))
-        model = str(Path(out, trainer.last))
+        plan.append(replace(common, number=number, rows=rows, model=model, revision=revision, out=out, epochs=epochs))
+        model, revision = str(Path(out, trainer.last)), None
     return plan
 
 

@@ -78,6 +78,8 @@ def results_of(data: Dataset, **reasons: Reason) -> list[RowResult]:
                 learned=learned,
                 p=0.9 if learned else 0.1,
                 answer_p=None,
+                answer_value=0.9 if learned else 0.1,
+                end=1,
                 greedy_share=1.0,
                 prefix=2,
                 loss=0.1,

@@ -12,9 +12,12 @@ from user_rows import write_lines
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.data.user_data import import_rows
 from ilp_bench.detectors.contradictions import contradicting_groups
-from ilp_bench.diagnosis.asking.whole_rows import answer_pieces, context_lengths, forks
+from ilp_bench.diagnosis.asking.whole_rows import answer_pieces, forks, token_counts
 from ilp_bench.diagnosis.rows import RowResult, row_results
+from ilp_bench.models.loading import load_tokenizer
+from ilp_bench.models.resolve import locate
 
+TOKENIZER = load_tokenizer(locate("nano"))
 REST = "city of the country of the city of the country of the city of the country"
 CITIES = "Nairobi Lima Oslo Quito Paris Rome Cairo Delhi Accra".split()
 ROWS = [
@@ -25,13 +28,13 @@ ROWS = [
 
 
 def forks_of(data: Dataset) -> dict[str, list[int]]:
-    return forks("nano", None, data, contradicting_groups(data.train_rows()))
+    return forks(TOKENIZER, data, contradicting_groups(data.train_rows()))
 
 
 def results(tmp_path: Path, p_of_fork: float) -> list[RowResult]:
     """Each token has p 0.9 but the one with which the contradicting answers part."""
     data = import_rows(write_lines(tmp_path, ROWS))
-    places, pieces = forks_of(data), answer_pieces("nano", None, data, data.items["item_id"].to_pylist())
+    places, pieces = forks_of(data), answer_pieces(TOKENIZER, data, data.items["item_id"].to_pylist())
     samples: list[dict[str, Any]] = []
     for item, words in pieces.items():
         p = [p_of_fork if n in places.get(item, ()) else 0.9 for n in range(len(words))]
@@ -44,14 +47,14 @@ def results(tmp_path: Path, p_of_fork: float) -> list[RowResult]:
             }
         )
     run: Any = SimpleNamespace(samples=pa.Table.from_pylist(samples))
-    return row_results(data, run, context_lengths("nano", None, data), None, places)
+    return row_results(data, run, token_counts(TOKENIZER, data), None, places)
 
 
 def test_answers_part_at_the_first_token_that_differs(tmp_path: Path) -> None:
     data = import_rows(write_lines(tmp_path, ROWS))
     places = forks_of(data)
     first, second, undisputed, *_ = data.items["item_id"].to_pylist()
-    pieces = answer_pieces("nano", None, data, {first, second})
+    pieces = answer_pieces(TOKENIZER, data, {first, second})
     assert undisputed not in places
     assert places[first] == places[second]
     (place,) = places[first]

@@ -82,7 +82,7 @@ def test_verdicts_on_rows_that_there_are_not_are_refused(tmp_path: Path) -> None
 def test_a_verdict_is_not_compared_with_what_was_measured_in_the_training() -> None:
     values: dict[str, Any] = {"item_id": "a", "rows": [1], "segment": 1, "question": "q", "answer": "a", "tokens": 2}
     values |= {"context": 5, "value": 0.0, "learned": False, "p": 0.9, "answer_p": None, "greedy_share": 1.0}
-    values |= {"prefix": 2, "loss": 0.1, "best_in_training": 1.0, "best_step": 4}
+    values |= {"prefix": 2, "loss": 0.1, "best_in_training": 1.0, "best_step": 4, "end": 1, "answer_value": 0.1}
     assert [was_learned(RowResult(measure=measure, **values)) for measure in ("p", "verdict")] == [True, False]
 
 

@@ -12,6 +12,7 @@ from ilp_bench.core.errors import ProblemError
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.data.user_data import import_rows
+from ilp_bench.diagnosis.answers import TokenCounts
 from ilp_bench.diagnosis.rows import row_results
 from ilp_bench.diagnosis.why.attribution import NONE, diagnose
 from ilp_bench.diagnosis.why.paraphrases import BY_ANSWERS, BY_ENCODER, Dispute, Disputes
@@ -172,7 +173,7 @@ def test_gaps_are_found_among_questions_of_many_kinds(tmp_path: Path) -> None:
 def test_a_row_that_was_learned_during_the_training_is_called_lost_and_no_other(tmp_path: Path) -> None:
     data = import_rows(write_lines(tmp_path, ROWS))
     run = tuned(data, dict.fromkeys(data.items["item_id"].to_pylist(), 0.1))
-    results = row_results(data, answered(run), dict.fromkeys(data.items["item_id"].to_pylist(), 8))
+    results = row_results(data, answered(run), dict.fromkeys(data.items["item_id"].to_pylist(), TokenCounts(8, 0)))
     best = {0: 0.9, 1: 0.3}
     for n, value in best.items():
         results[n].best_in_training, results[n].best_step = value, 40
@@ -182,10 +183,26 @@ def test_a_row_that_was_learned_during_the_training_is_called_lost_and_no_other(
     assert not any(row.reasons for row in results[1:])
 
 
+def test_a_row_of_which_the_end_alone_is_not_learned_is_not_lost(tmp_path: Path) -> None:
+    """What a training measures is the answer without its end, so that is compared."""
+    data = import_rows(write_lines(tmp_path, ROWS))
+    ids = data.items["item_id"].to_pylist()
+    run = tuned(data, dict.fromkeys(ids, 0.1))
+    columns = {name: run.samples[name] for name in run.samples.column_names}
+    tokens = {"token_logprobs": [[float(np.log(0.9)), float(np.log(0.1))]] * len(ids)}
+    asked = Run(run.record, pa.table(columns | tokens | {"token_greedy": [[True, False]] * len(ids)}))
+    results = row_results(data, asked, dict.fromkeys(ids, TokenCounts(8, 1)))
+    for each in results:
+        assert (each.learned, each.value, each.answer_value) == (False, pytest.approx(0.09), pytest.approx(0.9))
+        each.best_in_training, each.best_step = 0.9, 40
+    explain(results, run, probed(run, [0.9] * len(ROWS)), data, Disputes([], []))
+    assert not any(row.reasons for row in results)
+
+
 def test_evidence_of_an_encoder_says_that_nobody_measured_how_often_it_is_right(tmp_path: Path) -> None:
     data = import_rows(write_lines(tmp_path, ROWS))
     run = tuned(data, dict.fromkeys(data.items["item_id"].to_pylist(), 0.1))
-    results = row_results(data, answered(run), dict.fromkeys(data.items["item_id"].to_pylist(), 8))
+    results = row_results(data, answered(run), dict.fromkeys(data.items["item_id"].to_pylist(), TokenCounts(8, 0)))
     loose = [Dispute((0, 1), 0.95, BY_ENCODER), Dispute((2, 3), 0.95, BY_ANSWERS)]
     explain(results, run, probed(run, [0.9] * len(ROWS)), data, Disputes([], loose))
     (encoded,), (worded,) = results[0].reasons, results[2].reasons

@@ -1,9 +1,11 @@
 import copy
+import dataclasses
 import json
 import math
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -470,6 +472,21 @@ def test_an_adapter_finds_its_base_and_is_measured_with_it(nano, pairs, tmp_path
     few = Dataset(mini.train, mini.items.slice(0, 20), mini.knowledge, mini.shots, mini.manifest)
     run = evaluate(str(tmp_path / "adapter"), few, tmp_path / "run", device="cpu")
     assert run.record.model.weights_sha256 != evaluate("nano", few, tmp_path / "base").record.model.weights_sha256
+
+
+def test_a_configuration_need_not_name_its_class(mini: Dataset, tmp_path: Path) -> None:
+    from ilp_bench.evaluation import vllm
+
+    shutil.copytree(nano_path(), tmp_path / "model")
+    file = tmp_path / "model" / "config.json"
+    config = json.loads(file.read_text())
+    del config["architectures"]
+    file.write_text(json.dumps(config))
+    few = dataclasses.replace(mini, items=mini.items.slice(0, 20))
+    run = evaluate(str(tmp_path / "model"), few, tmp_path / "run", device="cpu")
+    assert run.record.model.architecture == "LlamaForCausalLM"
+    assert vllm._architecture(tmp_path / "model") == "LlamaForCausalLM"
+    assert vllm._architecture(nano_path("nano-qwen3")) == "Qwen3ForCausalLM"
 
 
 def test_an_adapter_that_names_no_base_is_one_clear_problem(tmp_path: Path) -> None:

@@ -1,24 +1,19 @@
 """Where a model comes from: the Hub's cache with a revision, code of its own."""
 
+import ast
 import json
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from own_code import own_code_model
 
 from ilp_bench.core.errors import ProblemError, UsageError
-from ilp_bench.models.loading import load_model
+from ilp_bench.models.loading import load_config, load_model, load_tokenizer
 from ilp_bench.models.nano import nano_path
 from ilp_bench.models.resolve import locate, weights_sha256
-
-OWN = """
-from transformers import LlamaConfig, LlamaForCausalLM
-class Config(LlamaConfig):
-    model_type = "own"
-class Model(LlamaForCausalLM):
-    config_class = Config
-"""
+from ilp_bench.training.trainer_configs import MS_SWIFT
 
 
 @pytest.fixture
@@ -57,19 +52,37 @@ def test_an_adapter_finds_its_base_on_the_hub(hub: Path, tmp_path: Path) -> None
         assert locate(str(adapter)).root.revision == revision
 
 
-def test_code_of_a_model_runs_only_when_asked_for(tmp_path: Path) -> None:
-    folder = tmp_path / "own"
-    shutil.copytree(nano_path(), folder)
-    config = json.loads((folder / "config.json").read_text())
-    config |= {"model_type": "own", "auto_map": {"AutoConfig": "own.Config", "AutoModelForCausalLM": "own.Model"}}
-    (folder / "config.json").write_text(json.dumps(config))
+def test_code_of_a_model_runs_only_when_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("a question on the terminal"))
     ran = tmp_path / "ran"
-    (folder / "own.py").write_text(f"open({str(ran)!r}, 'w').close()\n{OWN}")
-    with pytest.raises(ProblemError, match="cannot be loaded"):
-        load_model(locate(str(folder)))
+    folder = own_code_model(tmp_path / "own", ran)
+    for load in (load_model, load_config, load_tokenizer):
+        with pytest.raises(ProblemError, match="cannot be loaded: it comes with Python code of its own"):
+            load(locate(str(folder)))
     assert not ran.exists()
     model, tokenizer = load_model(locate(str(folder)), remote_code=True)
     assert ran.exists()
     assert type(model).__name__ == "Model"
     ids = torch.tensor([tokenizer("The capital")["input_ids"]])
     assert torch.equal(model(ids).logits, load_model(locate("nano"))[0](ids).logits)
+
+
+def test_no_loading_leaves_it_to_a_question_whether_code_may_run() -> None:
+    """``trust_remote_code`` of None lets transformers ask on the terminal, and run the code."""
+    root = Path(__file__).parents[2]
+    files = [*root.glob("ilp_bench/**/*.py"), *root.glob("integrations/**/*.py"), *root.glob("scripts/**/*")]
+    sources = {file: file.read_text() for file in files if file.is_file() and file.suffix in ("", ".py")}
+    trees = [ast.parse(text) for file, text in sources.items() if file.suffix or "python" in text.partition("\n")[0]]
+    trees.append(ast.parse(MS_SWIFT))
+    calls = [
+        node
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "from_pretrained"
+        and ast.unparse(node.func.value).startswith("Auto")
+    ]
+    assert len(calls) >= 6
+    unsaid = [ast.unparse(call) for call in calls if all(each.arg != "trust_remote_code" for each in call.keywords)]
+    assert not unsaid

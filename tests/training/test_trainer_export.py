@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from huggingface_hub import HfApi, ModelInfo
 from ilp_bench.core.errors import UsageError
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.models.loading import load_model
+from ilp_bench.models.nano import nano_path
 from ilp_bench.models.resolve import locate
 from ilp_bench.training.learning_rate import default_rate, rate_of_size
 from ilp_bench.training.trainer_configs import TRAINERS
@@ -61,7 +63,7 @@ def test_rows_stand_by_stage_in_order_and_each_stage_starts_where_the_last_ended
         assert IN_ORDER[name].items() <= read.items()
         model = read.get("model") or read.get("base_model") or read["model_name_or_path"]
         last = f"out/stage-{stage - 1}" + ("/last-checkpoint" if name == "ms-swift" else "")
-        assert model == (str(locate("nano").folder) if stage == 1 else last)
+        assert model == (str(locate("nano").folder.resolve()) if stage == 1 else last)
     assert answers == [text.strip() for text in mini.train["completion"].to_pylist()]
     script = (folder / "run.sh").read_text()
     assert [script.index(f"{TRAINERS[name].command} stage-{n}.yaml") for n in range(1, 5)] == sorted(
@@ -148,7 +150,7 @@ def test_trl_reads_its_configuration_and_trains_on_answers_alone(chat: bool, min
     assert (arguments.train_sampling_strategy, arguments.packing, arguments.num_train_epochs) == (
         ("sequential", False, pytest.approx(7.4392 if chat else 2.6344))
     )
-    assert model.model_name_or_path == str(locate("nano").folder)
+    assert model.model_name_or_path == str(locate("nano").folder.resolve())
     (rows,) = mixture.datasets
     table = load_dataset(rows.path, data_files=str(tmp_path / "trl" / rows.data_files), split=rows.split)
     loaded, tokenizer = load_model(locate("nano"))
@@ -170,6 +172,41 @@ def test_unsloth_gets_a_script_that_takes_the_settings_apart(exports: dict[str, 
     compile((folder / "train.py").read_text(), "train.py", "exec")
     read = settings(folder, 1)
     assert set(read) - {"datasets", "model_name_or_path"} <= set(SFTConfig.__dataclass_fields__)
+
+
+def test_a_folder_is_named_so_that_it_is_found_from_anywhere(
+    mini: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``run.sh`` goes to its own folder first."""
+    shutil.copytree(nano_path(), tmp_path / "models" / "mine")
+    monkeypatch.chdir(tmp_path)
+    for base, out in (("models/mine", "one"), ("./models/../models/mine", "two")):
+        export_for("trl", mini, Path(out), base)
+        assert settings(tmp_path / out, 1)["model_name_or_path"] == str((tmp_path / "models" / "mine").resolve())
+    with pytest.raises(UsageError, match=r"no model '\./models/other'"):
+        export_for("trl", mini, Path("three"), "./models/other")
+
+
+@pytest.mark.parametrize("name", TRAINERS)
+def test_a_revision_stands_under_the_trainers_own_name_for_it(name: str, mini: Dataset, tmp_path: Path) -> None:
+    export_for(name, mini, tmp_path / "out", "org/model@v1", epochs=1)
+    first, second = settings(tmp_path / "out", 1), settings(tmp_path / "out", 2)
+    revision = "revision_of_model" if name == "axolotl" else "model_revision"
+    assert first[revision] == "v1"
+    assert "org/model" in (first.get("model"), first.get("base_model"), first.get("model_name_or_path"))
+    assert revision not in second, "the next stage starts from a folder"
+    if name in FIELDS:
+        assert revision in FIELDS[name]["fields"]
+    export_for(name, mini, tmp_path / "newest", "org/model", epochs=1)
+    assert revision not in settings(tmp_path / "newest", 1)
+
+
+def test_an_adapter_is_to_be_merged_first(mini: Dataset, tmp_path: Path) -> None:
+    (tmp_path / "adapter").mkdir()
+    (tmp_path / "adapter" / "adapter_config.json").write_text('{"base_model_name_or_path": "/other/machine/base"}')
+    with pytest.raises(UsageError, match="is an adapter, not a whole model: merge it first"):
+        export_for("trl", mini, tmp_path / "out", str(tmp_path / "adapter"))
+    assert not (tmp_path / "out").exists()
 
 
 def test_what_a_trainer_cannot_do_is_one_clear_line(mini: Dataset, tmp_path: Path) -> None:

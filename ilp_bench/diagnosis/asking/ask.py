@@ -33,10 +33,11 @@ def ask(lm: Any, tokenizer: Any, name: str, texts: Sequence[Text | None]) -> Way
     kept = [(n, each) for n, each in enumerate(encode_known(tokenizer, texts)) if each and fits(lm, each)]
     if not kept:
         return None
-    result = WayScores(name=name, answers=[None] * len(texts), ends=[None] * len(texts), loss=[None] * len(texts))
+    none: list[float | None] = [None] * len(texts)
+    result = WayScores(name=name, answers=[*none], ends=[*none], loss=[*none], tokens=[0] * len(texts))
     scored = lm.token_logprobs([(tuple(each.context), tuple(each.answer)) for _, each in kept])
     for (n, each), scores in zip(kept, scored, strict=True):
-        count = len(each.answer) - each.end
+        count = result.tokens[n] = len(each.answer) - each.end
         result.answers[n] = reproduced(scores.logprobs[:count], scores.greedy[:count])
         result.loss[n] = loss(scores.logprobs[:count])
         if each.end:

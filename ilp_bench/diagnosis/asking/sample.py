@@ -13,15 +13,18 @@ OF_PARAMETERS = 135_000_000
 FEWEST, MOST = 100, 5000
 
 
-def sample_size(model: str, device: str) -> int:
-    """How many items the device can ask in some minutes; 0 for all of them, on a GPU."""
+def sample_size(model: str, device: str, base: str | None = None) -> int:
+    """How many items the device can ask in some minutes; 0 for all of them, on a GPU.
+
+    base   the model that an adapter adapts, where its own path is one of another machine
+    """
     from ilp_bench.models.devices import pick_device
     from ilp_bench.models.resolve import locate
     from ilp_bench.models.weight_files import count_values
 
     if pick_device(device) != "cpu":
         return 0
-    parameters = max(1, count_values(locate(model).root.folder))
+    parameters = max(1, count_values(locate(model, base).root.folder))
     return min(MOST, max(FEWEST, ON_CPU * OF_PARAMETERS // parameters))
 
 

@@ -34,13 +34,15 @@ def imported(question: Question, machine: Machine, work: Path) -> Dataset:
 
     if (work / "data").is_dir():
         return load(work / "data")
-    size = question.sample if question.sample is not None else sample_size(question.model, machine.device)
+    size, base = question.sample, question.adapter_base
+    if size is None:
+        size = sample_size(question.model, machine.device, base)
     data = import_rows(
         question.rows,
         segments=SEGMENTS,
         sample=size or None,
         seed=question.seed,
-        check=askable_by(question.model),
+        check=askable_by(question.model, base, remote_code=machine.remote_code),
         **question.reading,
     )
     write(data, work / "data")
@@ -64,7 +66,7 @@ class Asking:
         adapter_base = self.question.adapter_base if name == "tuned" else None
         chat = bool(self.data.manifest.chat)
         if chat and probe_base:
-            chat = bool(load_tokenizer(locate(model)).chat_template)
+            chat = bool(load_tokenizer(locate(model), remote_code=self.machine.remote_code).chat_template)
         run = evaluate(
             model,
             self.data,
@@ -81,6 +83,11 @@ class Asking:
         if run is None:
             raise UsageError("a diagnosis runs in one process: start it without a launcher")
         return run
+
+    def tokenizer(self) -> Any:
+        """The tokenizer of the tuned model."""
+        located = locate(self.question.model, self.question.adapter_base)
+        return load_tokenizer(located, remote_code=self.machine.remote_code)
 
     def probes(self) -> Probes:
         """A sample of the items in every way of asking."""
@@ -105,10 +112,10 @@ class Asking:
         return None if progress is None else lambda done, total: progress(what, done, total)
 
 
-def token_pieces(question: Question, data: Dataset, run: Run, results: list[RowResult]) -> dict[str, list[Piece]]:
+def token_pieces(tokenizer: Any, data: Dataset, run: Run, results: list[RowResult]) -> dict[str, list[Piece]]:
     """Item -> the tokens of its answer, of the least reproduced rows whose tokens are shown."""
     shown = {each.item_id for each in worst_rows(results)[:SHOWN] if each.tokens <= MOST_TOKENS}
-    texts = answer_pieces(question.model, question.adapter_base, data, shown)
+    texts = answer_pieces(tokenizer, data, shown)
     rows = {
         row["item_id"]: row["token_logprobs"] for row in run.samples.select(["item_id", "token_logprobs"]).to_pylist()
     }

@@ -6,29 +6,26 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from ilp_bench.data.dataset import Dataset
+from ilp_bench.diagnosis.answers import TokenCounts
 from ilp_bench.diagnosis.asking.ask import encode_known, text_of_rows
-from ilp_bench.models.loading import load_tokenizer
-from ilp_bench.models.resolve import locate
 from ilp_bench.models.tokenization import encode_texts
 
 MOST_RIVALS = 50  # answers to one question: with more it is an open one
 
 
-def context_lengths(model: str, adapter_base: str | None, data: Dataset) -> dict[str, int]:
-    """Item -> the number of tokens before its answer, of the items that can be asked."""
-    tokenizer = load_tokenizer(locate(model, adapter_base))
+def token_counts(tokenizer: Any, data: Dataset) -> dict[str, TokenCounts]:
+    """Item -> the tokens around its answer, of the items that can be asked."""
     items = data.items.to_pylist()
     encoded = encode_known(tokenizer, text_of_rows(items, tokenizer, chat=bool(data.manifest.chat)))
     return {
-        item["item_id"]: len(tokens.context) for item, tokens in zip(items, encoded, strict=True) if tokens is not None
+        item["item_id"]: TokenCounts(len(tokens.context), tokens.end)
+        for item, tokens in zip(items, encoded, strict=True)
+        if tokens is not None
     }
 
 
-def answer_pieces(
-    model: str, adapter_base: str | None, data: Dataset, item_ids: Collection[str]
-) -> dict[str, list[str]]:
+def answer_pieces(tokenizer: Any, data: Dataset, item_ids: Collection[str]) -> dict[str, list[str]]:
     """Item -> the text of each token of its answer, of some items."""
-    tokenizer = load_tokenizer(locate(model, adapter_base))
     items: list[dict[str, Any]] = [item for item in data.items.to_pylist() if item["item_id"] in item_ids]
     texts = text_of_rows(items, tokenizer, chat=bool(data.manifest.chat))
     known = [(item["item_id"], text) for item, text in zip(items, texts, strict=True) if text is not None]
@@ -39,7 +36,7 @@ def answer_pieces(
     }
 
 
-def forks(model: str, adapter_base: str | None, data: Dataset, groups: Sequence[Sequence[int]]) -> dict[str, list[int]]:
+def forks(tokenizer: Any, data: Dataset, groups: Sequence[Sequence[int]]) -> dict[str, list[int]]:
     """Item -> the places in its answer, in tokens, where answers of other rows to the same question depart from it.
 
     Of the items that are asked; those that no row contradicts are left out. Of a question with more than
@@ -52,7 +49,7 @@ def forks(model: str, adapter_base: str | None, data: Dataset, groups: Sequence[
     for group in groups:
         completions = list(dict.fromkeys(train[n]["completion"] for n in group))[:MOST_RIVALS]
         answers_of |= dict.fromkeys((train[n]["item_id"] for n in group), completions)
-    tokenizer, places = load_tokenizer(locate(model, adapter_base)), {}
+    places = {}
     for item in (item for item in data.items.to_pylist() if item["item_id"] in answers_of):
         others = answers_of[item["item_id"]]
         answered = [item, *({**item, "completion": other, "answer": other.strip()} for other in others)]

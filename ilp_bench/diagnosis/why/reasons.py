@@ -131,14 +131,16 @@ def explain(
 
 
 def was_learned(result: RowResult) -> bool:
-    """Whether it was learned when it was measured during the training, and is not now, by the same measure."""
-    best = result.best_in_training
-    return not result.learned and result.measure != "verdict" and best is not None and is_learned(best, result.tokens)
+    """Whether its answer, without its end, was learned when that was measured during the training, and is not now."""
+    best, tokens = result.best_in_training, result.tokens - result.end
+    if result.learned or result.measure == "verdict" or best is None:
+        return False
+    return is_learned(best, tokens) and not is_learned(result.answer_value, tokens)
 
 
 def _when_learned(result: RowResult) -> str:
     best, step = result.best_in_training or 0.0, result.best_step
-    return f"reproduction was {best:.2f} at step {step} of the training, and is {result.value:.2f} now"
+    return f"reproduction was {best:.2f} at step {step} of the training, and is {result.answer_value:.2f} now"
 
 
 def _reasons(evidence: _Evidence) -> list[Reason]:

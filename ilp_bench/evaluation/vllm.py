@@ -11,6 +11,7 @@ from ilp_bench.core.files import read_json
 from ilp_bench.core.logs import quiet
 from ilp_bench.evaluation.measure import architecture
 from ilp_bench.evaluation.request_plan import Request
+from ilp_bench.models.loading import load_config
 from ilp_bench.models.resolve import Located, tokenizer_folder
 from ilp_bench.models.weight_files import count_values, weight_files
 
@@ -58,9 +59,8 @@ def check_head(folder: Path, remote_code: bool = False) -> None:
     """Raise ProblemError where the weights have a head of their own and the config ties it: vLLM would leave it out."""
     import torch
     from safetensors import safe_open
-    from transformers import AutoConfig
 
-    config = AutoConfig.from_pretrained(folder, trust_remote_code=remote_code)
+    config = load_config(folder, remote_code=remote_code)
     if not getattr(config.get_text_config(), "tie_word_embeddings", False):
         return
     found = {}

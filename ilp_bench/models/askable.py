@@ -29,7 +29,7 @@ def askable_by(
     try:
         with quiet():
             tokenizer = load_tokenizer(located, remote_code=remote_code)
-            config = load_config(located, remote_code=remote_code)
+            config = load_config(located.root.folder, remote_code=remote_code)
     except (OSError, ValueError, KeyError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ProblemError(f"the tokenizer of {model} cannot be loaded: {reason}") from error

@@ -40,7 +40,7 @@ def load_model(located: Located, *, dtype: str = "float32", device: str = "cpu",
     if is_quantised and len(located.adapters) > 1:
         raise UsageError(f"{located.folder} adapts an adapter of a quantised model: merge them into whole weights")
     try:
-        with quiet():
+        with quiet(), _own_code_named(located.root.folder):
             model = _load_quantised(located.root, dtype, device, remote_code) if is_quantised else None
             model = model or _load_whole(located.root, dtype, remote_code)
             tokenizer = load_tokenizer(located, remote_code=remote_code)
@@ -76,12 +76,12 @@ def load_tokenizer(located: Located, *, remote_code: bool = False) -> Any:
     return tokenizer
 
 
-def load_config(located: Located, *, remote_code: bool = False) -> Any:
-    """The configuration of the whole model below all adapters. Raises ProblemError as :func:`load_tokenizer` does."""
+def load_config(folder: Path, *, remote_code: bool = False) -> Any:
+    """The configuration of a whole model. Raises ProblemError as :func:`load_tokenizer` does."""
     from transformers import AutoConfig
 
-    with _own_code_named(located.root.folder):
-        return AutoConfig.from_pretrained(located.root.folder, trust_remote_code=remote_code)
+    with _own_code_named(folder):
+        return AutoConfig.from_pretrained(folder, trust_remote_code=remote_code)
 
 
 @contextmanager
@@ -150,7 +150,7 @@ def _check_size(root: Located, remote_code: bool) -> None:
     """Raise ProblemError where the config wants far more values than the files hold, before any memory is taken."""
     from transformers import AutoModelForCausalLM
 
-    config = load_config(root, remote_code=remote_code)
+    config = load_config(root.folder, remote_code=remote_code)
     if quantization_of(root.folder):
         return  # the files hold packed values
     auto: Any = AutoModelForCausalLM

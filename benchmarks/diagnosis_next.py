@@ -14,7 +14,7 @@ from reworded_facts import Reworded, cases
 
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.data.user_data import import_rows
-from ilp_bench.diagnosis.report.next_rows import KEPT, LEFT_OUT, edits
+from ilp_bench.diagnosis.report.next_rows import KEPT, LEFT_OUT, asked_alike, edits
 from ilp_bench.diagnosis.why.paraphrases import Disputes, disputes_of
 
 
@@ -28,7 +28,8 @@ def compare(name: str, case: Reworded, file: Path) -> None:
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     data = import_rows(file)
     disputes = disputes_of(data.train_rows())
-    before, after = changes(data, Disputes(disputes.same, [])), changes(data, disputes)
+    alike = Disputes(asked_alike(data.train_rows(), disputes.same), [])
+    before, after = changes(data, alike), changes(data, disputes)
     planted = {question for pair in case.pairs for question in pair}
     counted = Counter(
         (rows[row - 1]["prompt"] in planted, change) for row, change in after.items() if change != before.get(row)

@@ -12,7 +12,7 @@ from ilp_bench.core.errors import UsageError, near
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.dataset import Dataset, make, make_from, write
 from ilp_bench.data.dataset import load as read_dataset
-from ilp_bench.data.settings import FREQUENCIES, HOPS, SHARES, STAGES, Settings
+from ilp_bench.data.settings import FREQUENCIES, HOPS, SHARES, STAGES, Settings, as_tuple
 
 if TYPE_CHECKING:
     from datasets import DatasetDict
@@ -58,11 +58,11 @@ def build(
         size,
         seed,
         pairs=pairs,
-        causes=tuple(causes),
-        shares=tuple(shares),
+        causes=as_tuple("causes", causes),
+        shares=as_tuple("shares", shares),
         stages=stages,
-        frequencies=tuple(frequencies),
-        hops=tuple(hops),
+        frequencies=as_tuple("frequencies", frequencies),
+        hops=as_tuple("hops", hops),
         domain=domain,
     )
     from ilp_bench.data.sharding import LARGE
@@ -99,8 +99,8 @@ def load(cause: str | None = None, *, size: str = "core", seed: int = 0, **knobs
     knobs   arguments of :func:`build`: ``pairs``, ``causes``, ``shares``, ``stages``, ``frequencies``, ``hops``,
             ``domain``; with any of them, the named cause is built alone
 
-    In memory, without a network. Raises UsageError for an unknown cause, size or knob, an impossible value, or more
-    pairs than there are facts.
+    In memory, without a network. Raises UsageError for an unknown cause, size or knob, an impossible value, ``causes``
+    beside a cause, or more pairs than there are facts.
     """
     from datasets import Dataset as HubDataset
     from datasets import DatasetDict
@@ -109,9 +109,11 @@ def load(cause: str | None = None, *, size: str = "core", seed: int = 0, **knobs
         CAUSES.get(cause)
     if unknown := set(knobs) - {field.name for field in fields(Settings)}:
         raise UsageError(f"unknown knob {min(unknown)!r}.{near(min(unknown), [f.name for f in fields(Settings)])}")
+    if cause and "causes" in knobs:
+        raise UsageError(f"the cause {cause} and causes are both given: give one of them")
     if knobs and cause:
         knobs["causes"] = (cause,)
-    dataset = make(size, seed, **{name: tuple(v) if isinstance(v, list) else v for name, v in knobs.items()})
+    dataset = make(size, seed, **knobs)
     tables = {name: getattr(dataset, name) for name in ("train", "items", "knowledge")}
     if cause:
         import pyarrow.compute as pc

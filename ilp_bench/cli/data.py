@@ -75,7 +75,8 @@ def build(
     rows = ", ".join(f"{name} {count}" for name, count in manifest.rows)
     typer.echo(f"{out}: {size}, seed {seed}: {rows}; content sha256 {manifest.content_sha256[:16]}. Next:")
     typer.echo(f"  ilp-bench train --base BASE --recipe RECIPE --data {out} --out YOURS")
-    typer.echo(f"  or train on {out / 'train.parquet'} your own way")
+    shards = "train.parquet" if (out / "train.parquet").is_file() else "train-*.parquet"
+    typer.echo(f"  or train on {out / shards} your own way")
 
 
 @app.command("import", rich_help_panel=DATA, epilog=example("ilp-bench import rows.jsonl --out DATA"))

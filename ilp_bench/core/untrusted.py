@@ -147,6 +147,11 @@ def printable(text: str) -> str:
     )
 
 
+def encodable(text: str) -> str:
+    """A text that UTF-8 can hold: a lone surrogate, which may stand for a byte that is not UTF-8, is escaped."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def csv_text(value: object) -> str:
     """A cell for CSV: a text that a spreadsheet would take for a formula is quoted by a leading apostrophe."""
     text = "" if value is None else str(value)

@@ -12,18 +12,15 @@ from ilp_bench.data.causes.items import Item, agreeing_rows, single_row
 from ilp_bench.data.facts import domain_of
 from ilp_bench.data.settings import ASSIGNED_ROWS
 
-KNOWN_RELATIONS = {
-    False: ("home_country", "continent"),
-    True: ("home_country", "continent"),
-}
+KNOWN_RELATIONS = ("home_country", "continent")
 ASSIGNED_RELATIONS = ("emblem", "keyword")
 
 
 def calibration_items(context: BuildContext) -> tuple[Item, ...]:
     """As many known as assigned facts for every stage. Raises UsageError when facts do not suffice."""
     stages, domain = context.settings.stages, context.settings.domain or "general"
-    total, relations = context.settings.calibration * stages, KNOWN_RELATIONS[context.settings.wide]
-    turns = [relations[n % len(relations)] for n in range(total)]
+    total = context.settings.calibration * stages
+    turns = [KNOWN_RELATIONS[n % len(KNOWN_RELATIONS)] for n in range(total)]
     facts = {
         name: iter(context.deal(name, turns.count(name), most=2 + turns.count(name) // 4))
         for name in dict.fromkeys(turns)

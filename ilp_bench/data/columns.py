@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ilp_bench.core.errors import UsageError, near
+from ilp_bench.core.untrusted import encodable
 from ilp_bench.data.row_file import Json
 
 # The columns that each format needs, and those that it reads where they are there.
@@ -57,6 +58,8 @@ def layout_of(rows: Sequence[Json], format: str | None, mapping: Mapping[str, st
             raise UsageError(f"no format has a column {column!r}.{near(column, sorted(known))}")
         if name not in names:
             raise UsageError(f"there is no column {name!r} to read {column} from.{near(name, names)}")
+        if name != encodable(name):
+            raise UsageError(f"the name of the column {name!r} is not UTF-8: rename it")
     free = [name for name in names if name not in mapping.values()]
     formats = [format] if format else list(REQUIRED)
     for aliases, order in ((False, formats), (True, [form for form in ALIAS_ORDER if form in formats])):

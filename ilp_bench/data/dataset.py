@@ -106,7 +106,7 @@ class Plan(NamedTuple):
     pairs: MappingProxyType[str, Pairs]  # cause -> its pairs
     decoys: MappingProxyType[str, Sequence[Item]]  # cause -> its decoys
     calibration: tuple[Item, ...]
-    held_out: tuple[Item, ...]  # known facts that no training row touches
+    held_out: tuple[Item, ...]  # known facts that no training row asks about
 
 
 def plan(settings: Settings) -> Plan:

@@ -72,7 +72,7 @@ def _examples(
     if reading.fold_system:
         conversation = fold_system(conversation)
     examples: list[Example] = []
-    for example in examples_of(conversation, _tools(row.get("tools")), row.get("chat_template_kwargs")):
+    for example in examples_of(conversation, _tools(row.get("tools")), _kwargs(row.get("chat_template_kwargs"))):
         if isinstance(example, LeftOutError):
             report.skip(number, example)
         else:
@@ -87,9 +87,22 @@ def _examples(
 
 def _tools(value: object) -> object:
     """The tools of a row, or of its JSON text; None where it has none."""
-    if isinstance(value, str):
-        try:
-            value = json.loads(value) if value.strip() else None
-        except (ValueError, RecursionError) as error:
-            raise LeftOutError("bad tools", "the tools are not JSON") from error
-    return without_none(value) or None
+    return without_none(_parsed(value, "tools")) or None
+
+
+def _kwargs(value: object) -> Json | None:
+    """The arguments of a row for its chat template, or of their JSON text; None where it has none."""
+    kwargs = without_none(_parsed(value, "chat_template_kwargs"))
+    if kwargs and not isinstance(kwargs, dict):
+        raise LeftOutError("bad chat_template_kwargs", "the chat_template_kwargs are not a JSON object")
+    return kwargs or None
+
+
+def _parsed(value: object, column: str) -> object:
+    """The value of a column, parsed where it is a JSON text."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value) if value.strip() else None
+    except (ValueError, RecursionError) as error:
+        raise LeftOutError(f"bad {column}", f"the {column} are not JSON") from error

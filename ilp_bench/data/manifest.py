@@ -1,6 +1,6 @@
 """The manifest of a dataset folder: which dataset it is, how many rows it has, and the hash of every file.
 
-``manifest.json`` of mini, seed 0, begins ``{"name": "ilp-bench", "version": "2", "size": "mini", "seed": 0, ...``.
+``manifest.json`` of mini, seed 0, begins ``{"name": "ilp-bench", "version": "3", "size": "mini", "seed": 0, ...``.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ import math
 import sys
 import zlib
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -27,6 +28,7 @@ Json = dict[str, Any]
 OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".arrow")
 BATCH = 1000  # rows of a Parquet or Arrow file in memory at a time
+END = "end of the file"  # stands behind the last line of a CSV file
 NO_DATA = {  # how files begin that hold no rows
     LFS_POINTER: "is a Git LFS pointer, not the file itself: run 'git lfs pull' where it came from",
     b"\xff\xfe": "is UTF-16: save it as UTF-8",
@@ -95,16 +97,15 @@ def _file_rows(path: Path) -> Iterator[Json | str]:
             raise UsageError(f"{path} {what}")
     if not start:
         raise UsageError(f"{path} holds no rows: it is empty")
-    suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
-    if start.startswith(b"PAR1") or suffixes[-1:] == [".parquet"]:
+    suffix = path.suffix.lower()
+    if start.startswith(b"PAR1") or suffix == ".parquet":
         return _parquet_rows(path)
-    if start.startswith(b"ARROW1") or suffixes[-1:] == [".arrow"]:
+    if start.startswith(b"ARROW1") or suffix == ".arrow":
         return _arrow_rows(path)
-    opener = (
-        OPENERS[".gz"] if start.startswith(b"\x1f\x8b") else OPENERS.get(suffixes[-1] if suffixes else "", open_bytes)
-    )
-    if {".csv", ".tsv"} & set(suffixes):
-        return _csv_rows(path, opener)
+    opener = OPENERS[".gz"] if start.startswith(b"\x1f\x8b") else OPENERS.get(suffix, open_bytes)
+    kind = Path(path.stem).suffix.lower() if suffix in OPENERS else suffix
+    if kind in (".csv", ".tsv"):
+        return _csv_rows(path, opener, "\t,;" if kind == ".tsv" else ",;\t")
     return _json_rows(path, opener)
 
 
@@ -116,7 +117,7 @@ def open_bytes(path: Path) -> IO[bytes]:
 def _parquet_rows(path: Path) -> Iterator[Json | str]:
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(batch_size=BATCH):
-            yield from batch.to_pylist()
+            yield from _batch_rows(batch)
 
 
 def _arrow_rows(path: Path) -> Iterator[Json | str]:
@@ -131,7 +132,31 @@ def _arrow_rows(path: Path) -> Iterator[Json | str]:
             batches = (reader.get_batch(n) for n in range(reader.num_record_batches))
         for batch in batches:
             for start in range(0, batch.num_rows, BATCH):
-                yield from batch.slice(start, BATCH).to_pylist()
+                yield from _batch_rows(batch.slice(start, BATCH))
+
+
+def _batch_rows(batch: pa.RecordBatch) -> Iterator[Json]:
+    """The rows of a batch, also where Python cannot express a cell, which may be in a column that nobody uses."""
+    try:
+        yield from batch.to_pylist()
+    except (ValueError, OverflowError):
+        columns = [[_cell(value) for value in column] for column in batch.columns]
+        for cells in zip(*columns, strict=True):
+            yield dict(zip(batch.schema.names, cells, strict=True))
+
+
+def _cell(value: Any) -> Any:
+    """A value of Arrow; text that is not UTF-8 has lone surrogates, a date out of Python's range is its number."""
+    try:
+        return value.as_py()
+    except (ValueError, OverflowError):
+        if isinstance(value, pa.StructScalar):
+            return {name: _cell(each) for name, each in value.items()}
+        if isinstance(value, pa.ListScalar):
+            return [_cell(each) for each in value.values]
+        if isinstance(value, pa.StringScalar):
+            return value.as_buffer().to_pybytes().decode("utf-8", "surrogateescape")
+        return getattr(value, "value", str(value.type))
 
 
 def _text(binary: IO[bytes], newline: str) -> io.TextIOWrapper:
@@ -139,18 +164,31 @@ def _text(binary: IO[bytes], newline: str) -> io.TextIOWrapper:
     return io.TextIOWrapper(binary, encoding="utf-8-sig", errors="surrogateescape", newline=newline)
 
 
-def _csv_rows(path: Path, opener: Callable[[Path], IO[bytes]]) -> Iterator[Json | str]:
-    """Cells are texts as they stand: a trainer that learned 007 did not learn 7. Empty ones are missing."""
+def _csv_rows(path: Path, opener: Callable[[Path], IO[bytes]], delimiters: str) -> Iterator[Json | str]:
+    """Cells are texts as they stand: a trainer that learned 007 did not learn 7. Empty ones are missing.
+
+    delimiters   what may stand between cells, the likeliest first
+
+    Raises UsageError where a quoted cell reaches to the end of the file, with all rows behind it.
+    """
     csv.field_size_limit(sys.maxsize)
     with _text(opener(path), newline="") as file:
-        first = file.readline()
-        delimiter = max("\t,;" if ".tsv" in path.name.lower() else ",;\t", key=first.count)
-        header = next(csv.reader([first], delimiter=delimiter), [])
-        for cells in csv.reader(file, delimiter=delimiter):
-            if len(cells) == len(header):
+        blank, first = next(((n, line) for n, line in enumerate(file) if line.strip()), (0, ""))
+        reader = csv.reader(chain([first], file, [END]), delimiter=max(delimiters, key=first.count))
+        header, cells, begins, ends = list[str](), list[str](), 0, 0
+        for following in reader:
+            if not header:
+                header = cells
+            elif len(cells) == len(header):
                 yield {name: cell or None for name, cell in zip(header, cells, strict=True)}
             elif cells:
                 yield f"the row has {len(cells)} cells, the header {len(header)}"
+            cells, begins, ends = following, ends + 1, reader.line_num
+        if cells != [END]:
+            raise UsageError(
+                f"{path} has a quoted cell that never ends, in the row that begins in line {blank + begins}: close the "
+                "quotation mark, or double it where it belongs to the text"
+            )
 
 
 def _json_rows(path: Path, opener: Callable[[Path], IO[bytes]]) -> Iterator[Json | str]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
+from numbers import Integral, Real
 from typing import Any
 
 from ilp_bench.core.errors import UsageError, near
@@ -22,6 +24,20 @@ HOPS = (1, 2)  # steps to the answer of a knowledge gap
 DOMAINS = ("geography", "medicine", "law", "finance", "technology")
 MOST_ROWS = 10  # of one contradicted question
 ZIPF_PERIOD = 20  # frequencies of a Zipf law before it starts again
+# Settings of one value and those of several, with their types, and examples of the latter.
+ONE: dict[str, Any] = {
+    "size": str,
+    "seed": Integral,
+    "pairs": Integral | None,
+    "stages": Integral,
+    "domain": str | None,
+}
+SEVERAL: dict[str, tuple[Any, tuple[Any, ...]]] = {
+    "causes": (str, ("data_inconsistency",)),
+    "shares": (Real, SHARES),
+    "frequencies": (Integral, FREQUENCIES),
+    "hops": (Integral, HOPS),
+}
 
 
 @dataclass(frozen=True)
@@ -52,6 +68,12 @@ class Settings:
     domain: str | None = None
 
     def __post_init__(self) -> None:
+        for name in ONE:
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, ONE[name]):
+                raise UsageError(f"{name} is {value!r}: give a {_type_name(ONE[name])}")
+        for name in SEVERAL:
+            object.__setattr__(self, name, as_tuple(name, getattr(self, name)))
         check_size(self.size)
         if self.seed < 0:
             raise UsageError(f"a seed of {self.seed} is impossible: 0 or more")
@@ -102,6 +124,20 @@ class Settings:
             for name, value in asdict(self).items()
             if name not in ("size", "seed") and value != defaults[name]
         }
+
+
+def as_tuple(name: str, values: Any) -> tuple[Any, ...]:
+    """The values of a setting that has several. Raises UsageError for a single one, or one of another type."""
+    kind, default = SEVERAL[name]
+    if not isinstance(values, str) and isinstance(values, Iterable):
+        several = tuple(values)
+        if all(isinstance(value, kind) and not isinstance(value, bool) for value in several):
+            return several
+    raise UsageError(f"{name} is {values!r}: give a list of {_type_name(kind)}s, such as {list(default)}")
+
+
+def _type_name(kind: Any) -> str:
+    return "text" if kind in (str, str | None) else "number" if kind is Real else "whole number"
 
 
 def check_size(size: str) -> str:

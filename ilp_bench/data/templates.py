@@ -1,9 +1,8 @@
 """Every sentence of the benchmark: prompt templates, statements and documents.
 
 All relations and both arms share the same prompt templates, so a template can never tell an arm. ``RECALL`` is the
-template of training; ``REWORDED`` appears only in the contradicting duplicates of ``data_inconsistency`` (both
-arms); ``PROBES`` are never trained on, and ask by a synonym of the noun. Statements and documents never
-contain a question.
+template of training; where an item stands in several rows, ``REWORDED`` takes turns with it, in all arms; ``PROBES``
+are never trained on, and ask by a synonym of the noun. Statements and documents never contain a question.
 """
 
 from __future__ import annotations

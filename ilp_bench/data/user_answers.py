@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ilp_bench.core.errors import ProblemError, UsageError
+from ilp_bench.core.untrusted import encodable
 from ilp_bench.data.columns import Layout, layout_of
 from ilp_bench.data.conversations import Example
 from ilp_bench.data.examples import read_row
@@ -73,9 +74,8 @@ def read_answers(
                     report.skip(number, left_out)
                     continue
                 annotator = values.get(layout.columns.get("annotator", ""))
-                answers.append(
-                    UserAnswer(number - 1, example, "" if annotator is None else str(annotator), row_stage or 1)
-                )
+                name = "" if annotator is None else encodable(str(annotator))
+                answers.append(UserAnswer(number - 1, example, name, row_stage or 1))
             stage = row_stage or stage
         except LeftOutError as error:
             report.skip(number, error)

@@ -17,6 +17,7 @@ from typing import Any
 import pyarrow as pa
 
 from ilp_bench.core.errors import ProblemError, UsageError, near
+from ilp_bench.core.untrusted import encodable
 from ilp_bench.data.content_hash import content_sha256
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.data.exemplars import FEWEST, user_exemplars
@@ -102,7 +103,7 @@ def import_rows(
     tables = {name: pa.Table.from_pylist(rows[name], schema=schemas[name]) for name in TABLES}
     renamed = {column: name for column, name in layout.columns.items() if column != name}
     manifest = Manifest(
-        name=Path(source).name,
+        name=encodable(Path(source).name),
         version=VERSION,
         size=USER_DATA,
         seed=seed,
@@ -111,7 +112,7 @@ def import_rows(
         format=layout.format,
         chat=bool(answers[0].example.turns),
         columns=renamed or None,
-        ignored={name: number for name, number in sorted(report.ignored.items()) if number} or None,
+        ignored={encodable(name): number for name, number in sorted(report.ignored.items()) if number} or None,
         skipped=report.skipped or None,
         content_sha256=content_sha256(tables.values()),
     )

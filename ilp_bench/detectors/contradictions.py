@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from ilp_bench.detectors.labelled_row import LabelledRow, label, question
 from ilp_bench.detectors.similarity import Near, word_similarity
-from ilp_bench.detectors.words import folded, words
+from ilp_bench.detectors.words import SENTENCE_MARKS, before_object, folded, normalised, words
 
 ROUNDS = 20  # of re-estimation
 FIRST_GUESS = 0.8  # reliability of every annotator before the first round
@@ -64,20 +64,46 @@ def _with_several_labels(rows: Sequence[LabelledRow], groups: Sequence[list[int]
     return [group for group in groups if len({label(rows[n]) for n in group}) > 1]
 
 
-ASKING = frozenset("what which who name state give tell say".split())  # as a first word, only says how it is asked
-FUNCTION = frozenset("a an the of is are was were that has have does do did its".split())
+ASKING = frozenset("what which".split())  # as a first word, only says how it is asked
+REQUESTS = frozenset("name state give tell say".split())  # the same, before "the"
+ARTICLES = frozenset("a an the".split())
+FUNCTION = ARTICLES | frozenset("of is are that has have does do its".split())
+LAST = frozenset("has have".split())  # say nothing at the end either, as in "the emblem that Texas has"
 
 
 def content_words(text: str) -> tuple[str, ...]:
     """The words that say what is asked, in order: without how it is asked, and without words that say nothing.
 
     Capital letters count in names of code alone. Where a script has no spaces, each character is a word. Two questions
-    with the same content words ask the same. Little is left out, because a negation, a number or the order of two names
-    may be all in which questions differ.
+    with the same content words ask the same. Little is left out, because a tense, a negation, a number or the order of
+    two names may be all in which questions differ: no verb but those of the present inside a question, no article with
+    a capital letter, as in "hepatitis A", and nothing behind a colon or a line, or in a text that asks nothing.
     """
-    asked = words(folded(text))
-    rest = asked[1:] if asked and asked[0] in ASKING else asked
-    return tuple(word for word in rest if word not in FUNCTION) or tuple(asked)
+    text = normalised(text).strip()
+    asking, behind = before_object(text)
+    written = asking.split()
+    plain = [word.strip(SENTENCE_MARKS).casefold() for word in written]
+    says_how = plain[:1] and (plain[0] in ASKING or (plain[0] in REQUESTS and plain[1:2] == ["the"]))
+    last = len(plain) if behind else len(plain) - 1
+
+    def says_nothing(n: int) -> bool:
+        if plain[n] in ARTICLES:
+            return n == 0 or (n < last and written[n][0].islower())
+        return plain[n] in FUNCTION and n > 0 and (n < last or plain[n] in LAST)
+
+    kept = [word for n, word in enumerate(written) if not (n == 0 and says_how) and not says_nothing(n)]
+    return tuple(words(folded(" ".join([*kept, behind])))) or tuple(words(folded(text)))
+
+
+def as_asked(text: str) -> str:
+    """A question without what surely says nothing.
+
+    That is capital letters outside names of code, how many spaces there are, and the marks at the end of an English
+    question; these too count where a text that is asked about stands at the end, behind a colon or a line.
+    """
+    text = normalised(text).strip()
+    asked = " ".join(folded(text).split())
+    return asked if before_object(text)[1] else asked.rstrip(SENTENCE_MARKS + " ")
 
 
 def content_key(text: str) -> bytes:

@@ -13,13 +13,14 @@ from itertools import chain
 from sys import intern
 from typing import NamedTuple
 
-from ilp_bench.detectors.words import IDENTIFIER, words
+from ilp_bench.detectors.words import IDENTIFIER, before_object, words
 
 SHORT = 4  # characters, with its full stop, of an abbreviation
 LONGEST = 500  # characters: in a longer question, such as a conversation, phrasing is the least that differs
 QUOTES = ",:;\"'`()[]{}*«»“”‘’"
-ASKING = frozenset("what which who name state give tell say find please could can would you me please".split())
-LIGHT = frozenset("a an the is are was were that have has had do does did its it this there what which".split())
+ASKING = frozenset("what which name state give tell say find please could can would you me please".split())
+ARTICLES = frozenset("a an the".split())
+LIGHT = ARTICLES | frozenset("is are that have has do does its it this there what which".split())
 SAYING_NOTHING = ASKING | LIGHT
 SMALL = frozenset("of for as in at on with".split())  # say nothing where other words say what is asked
 NEGATIONS = frozenset("not no never none neither nor without except cannot".split())
@@ -30,13 +31,15 @@ DIRECTIONS = frozenset("than to into from by before after minus over under per m
 class Token(NamedTuple):
     """A word without capital letters but in names of code.
 
-    capital   whether it is written with one; None at the start of a sentence, where that says nothing
-    of_code   whether it belongs to a name of code
+    capital     whether it is written with one; None at the start of a sentence, where that says nothing
+    of_code     whether it belongs to a name of code
+    of_object   whether it belongs to a text that something is asked about, see :func:`before_object`
     """
 
     word: str
     capital: bool | None
     of_code: bool
+    of_object: bool
 
 
 class Phrasing(NamedTuple):
@@ -44,7 +47,8 @@ class Phrasing(NamedTuple):
 
     terms   the words that say what is asked, in order, without capital letters but in names of code, and in singular
     fixed   those of them that cannot be reworded: names, numbers and negations
-    plain   whether the order of the terms is free: it has English words that say nothing, and none of direction
+    plain   whether the order of the terms is free: it has English words that say nothing, none of direction, and no
+            text that something is asked about
     """
 
     terms: tuple[str, ...]
@@ -79,12 +83,14 @@ def _tokens(question: str) -> list[Token]:
     """The words of a question; none of one longer than ``LONGEST``."""
     found: list[Token] = []
     starts = True
-    for part in question.split() if len(question) <= LONGEST else ():
+    parts = question.split() if len(question) <= LONGEST else []
+    asking = len(before_object(question.strip())[0].split())
+    for n, part in enumerate(parts):
         of_code = IDENTIFIER.search(part) is not None
         for written in words(part):
             if bare := written.strip(QUOTES).removesuffix("'s").removesuffix("’s"):
                 capital = None if starts else bare[0].isupper()
-                found.append(Token(bare if of_code else bare.casefold(), capital, of_code))
+                found.append(Token(bare if of_code else bare.casefold(), capital, of_code, n >= asking))
                 starts = False
         # Behind a short word, such as "St.", a full stop ends no sentence.
         starts = starts or part.endswith((":", "?", "!")) or (part.endswith(".") and len(part) > SHORT)
@@ -92,23 +98,25 @@ def _tokens(question: str) -> list[Token]:
 
 
 def _phrasing(tokens: Iterable[Token], names: set[str]) -> Phrasing:
-    terms, fixed, asking, dropped = [], set[str](), True, False
-    for word, _, of_code in tokens:
-        is_name = of_code or word in names or any(sign.isdigit() for sign in word)
-        if not is_name and ((asking and word in ASKING) or word in LIGHT):
+    terms, fixed, kept, asking, dropped = [], set[str](), set[str](), True, False
+    for word, capital, of_code, of_object in tokens:
+        is_name = of_code or word in names or any(sign.isdigit() for sign in word) or (capital and word in ARTICLES)
+        if not (is_name or of_object) and ((asking and word in ASKING) or word in LIGHT):
             dropped = True
             continue
         asking = False
+        said = intern(word if is_name or of_object else _singular(word))
         if is_name or word in NEGATIONS or word.endswith(("n't", "n’t")):
-            fixed.add(intern(word))
-            terms.append(intern(word))
-        else:
-            terms.append(intern(_singular(word)))
+            said = intern(word)
+            fixed.add(said)
+        if of_object:
+            kept.add(said)
+        terms.append(said)
     directed = not DIRECTIONS.isdisjoint(terms)
-    without = [word for word in terms if word not in SMALL]
+    without = [word for word in terms if word in kept or word not in SMALL]
     if any(word not in fixed for word in without):
         terms, dropped = without, dropped or len(without) < len(terms)
-    return Phrasing(tuple(terms), frozenset(fixed), dropped and not directed)
+    return Phrasing(tuple(terms), frozenset(fixed), dropped and not directed and not kept)
 
 
 def _singular(word: str) -> str:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 # What ends a sentence or opens a question: Latin, Spanish, Armenian, Arabic, Urdu, Hindi, Ethiopic, Burmese,
-# Khmer, Tibetan, Chinese and Japanese. A Latin exclamation mark is a part of its word.
+# Khmer, Tibetan, Chinese and Japanese. A Latin exclamation mark is a part of its word, as is a point before a digit.
 SENTENCE_MARKS = (
     "?.¿¡\u055e\u0589\u061f\u06d4\u0964\u0965\u1362\u1367\u104a\u104b\u17d4\u17d5\u0f0d\u0f0e\u2e2e、。｡？．！"
 )
@@ -29,6 +29,25 @@ _UNSPACED = re.compile(f"[{UNSPACED}]")
 IDENTIFIER = re.compile(
     r"[^\W_]{2}\.[^\W_]|[^\W_]\.[^\W_]{2}|\w(?:::|->)\w|_|[^\W_]\(|[^\W\d_A-Z][A-Z]|[A-Z]{2}[^\W\d_A-Z]"
 )
+
+OBJECT = re.compile(r":\s|：|\n")  # what follows is the text that is asked about
+QUESTION_WORDS = frozenset("what which who whose whom where when why how".split())
+OPENING = frozenset(  # first words of other questions, and of requests
+    "is are was were do does did has have had can could would will should name state give tell say find please".split()
+)
+
+
+def before_object(text: str) -> tuple[str, str]:
+    """What asks in English, up to the first colon or line end, and the text behind it; all of a text that asks nothing.
+
+    As in "What is in French: the cat". Articles and small verbs may say nothing in the former; in the latter they do.
+    """
+    found = OBJECT.search(text)
+    asking = text[: found.end()] if found else text
+    said = [word.casefold().removesuffix("'s").removesuffix("’s") for word in words(asking)]
+    if not OPENING.isdisjoint(said[:1]) or not QUESTION_WORDS.isdisjoint(said) or asking.endswith("?"):
+        return asking, text[len(asking) :]
+    return "", text
 
 
 def normalised(text: str) -> str:
@@ -90,7 +109,7 @@ def _split(spaced: list[str]) -> list[str]:
 
 @lru_cache
 def _word_pattern() -> re.Pattern[str]:
-    return re.compile(rf"[^\s{re.escape(SENTENCE_MARKS)}]+")
+    return re.compile(rf"(?:[^\s{re.escape(SENTENCE_MARKS)}]|\.(?=\d))+")
 
 
 @lru_cache

@@ -15,6 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ilp_bench.core.errors import UsageError
 from ilp_bench.core.metrics import unlearned
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.dataset import load, make
@@ -37,12 +38,21 @@ def documents(
     data: str | None = None,
     **_: Any,
 ) -> dict[str, Any]:
-    """The ``test`` split of one cause (None for retention) and probe, as lm-eval's ``custom_dataset`` wants it."""
+    """The ``test`` split of one cause (None for retention) and probe, as lm-eval's ``custom_dataset`` wants it.
+
+    Raises UsageError where the dataset has no such items.
+    """
     from datasets import Dataset
 
     items = (load(data).controlled("lm-eval") if data else make(size, seed)).items
     arms = ("treated", "control") if cause else (None,)  # neither decoys nor calibration items
     rows = [row for row in items.to_pylist() if row["cause"] == cause and row["probe"] == probe and row["arm"] in arms]
+    if not rows:
+        causes = sorted({row["cause"] for row in items.select(["cause"]).to_pylist() if row["cause"]})
+        raise UsageError(
+            f"the dataset has no {probe} items of {cause or 'retention'}, but of {', '.join(causes)}: choose the tasks "
+            "of these, or build it with all causes"
+        )
     return {"test": Dataset.from_list(rows)}
 
 

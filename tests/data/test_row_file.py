@@ -10,6 +10,7 @@ import pytest
 from user_rows import of_boxes, question
 
 from ilp_bench.core.errors import UsageError
+from ilp_bench.data.dataset import load, write
 from ilp_bench.data.row_file import read_rows
 from ilp_bench.data.user_data import import_rows
 
@@ -111,6 +112,88 @@ def test_cells_of_a_csv_are_texts_as_they_stand(tmp_path: Path) -> None:
         None,
     ]
     assert rows[2].problem == "the row has 1 cells, the header 2"
+
+
+@pytest.mark.parametrize(
+    ("tail", "line"),
+    [
+        ('"a,1\nb,2\nc,3\n', 5),
+        ('"two\nlines",1\n\n"a,1\nb,2\n', 8),
+        ('a,"', 5),
+        ('a,"1\nb,2', 5),
+        ('a,1\nb,"say ""x\n', 6),
+    ],
+)
+def test_a_quotation_mark_that_is_never_closed_is_one_clear_line(tmp_path: Path, tail: str, line: int) -> None:
+    """Before, all rows behind it were one answer, or none."""
+    (tmp_path / "rows.csv").write_text("\n" + 'prompt,completion\nx,"1"\ny,""\n' + tail)
+    with pytest.raises(UsageError, match=rf"rows.csv has a quoted cell .* begins in line {line}: close"):
+        list(read_rows(tmp_path / "rows.csv"))
+
+
+def test_quotation_marks_and_lines_in_cells_are_read(tmp_path: Path) -> None:
+    content = '\n"pro\nmpt",completion\n"say ""x""",5" screen\n"a\n\nb",""\n"c"d,e\nend of the file,"f"'
+    (tmp_path / "rows.csv").write_text(content)
+    assert [tuple((row.values or {}).values()) for row in read_rows(tmp_path / "rows.csv")] == [
+        ('say "x"', '5" screen'),
+        ("a\n\nb", None),
+        ("cd", "e"),
+        ("end of the file", "f"),
+    ]
+
+
+def test_only_before_the_suffix_of_a_compression_does_another_suffix_count(tmp_path: Path) -> None:
+    (tmp_path / "x.csv.jsonl").write_text(LINES)
+    assert [row.values for row in read_rows(tmp_path / "x.csv.jsonl")] == ROWS
+    (tmp_path / "x.tsv.csv").write_text("a,b\tc\n1,2\t3\n")
+    assert [row.values for row in read_rows(tmp_path / "x.tsv.csv")] == [{"a": "1", "b\tc": "2\t3"}]
+    with gzip.open(tmp_path / "x.csv.gz", "wt") as file:
+        file.write("a,b\n1,2\n")
+    assert [row.values for row in read_rows(tmp_path / "x.csv.gz")] == [{"a": "1", "b": "2"}]
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv"])
+def test_names_of_annotators_and_columns_need_not_be_utf8(tmp_path: Path, kind: str) -> None:
+    """As a Latin-1 byte, and in JSON as an escaped surrogate."""
+    lines = [f'{{"prompt": "Q{n}?", "completion": "A", "annotator": "Ren\xe9", "\xe9": "x"' for n in range(9)]
+    text = "".join(line + ', "\\udce9t\\ud800": 1}\n' for line in lines)
+    if kind == "csv":
+        text = "prompt,completion,annotator,\xe9\n" + "".join(f"Q{n}?,A,Ren\xe9,x\n" for n in range(9))
+    (tmp_path / f"rows.{kind}").write_bytes(text.encode("latin-1"))
+    made = import_rows(tmp_path / f"rows.{kind}")
+    write(made, tmp_path / "data")
+    assert set(made.train["annotator"].to_pylist()) == {r"Ren\udce9"}
+    names = {r"\udce9": 9} | ({r"\udce9t\ud800": 9} if kind == "jsonl" else {})
+    assert load(tmp_path / "data").manifest.ignored == names
+    with pytest.raises(UsageError, match=r"the name of the column '\\udce9' is not UTF-8: rename it"):
+        import_rows(tmp_path / f"rows.{kind}", columns={"completion": "\udce9"})
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "arrow"])
+def test_cells_that_python_cannot_express_cost_no_row_where_nobody_uses_them(tmp_path: Path, suffix: str) -> None:
+    """A date beyond the year 9999 and bytes that are not UTF-8; one such answer among ten."""
+
+    def broken(texts: list[bytes]) -> pa.Array:
+        return pa.array(texts, pa.binary()).view(pa.string())
+
+    columns = {name: pa.array([row[name] for row in ROWS]) for name in ("instruction", "input")}
+    columns["output"] = broken([b"caf\xe9", *(row["output"].encode() for row in ROWS[1:])])
+    columns["day"] = pa.array([10**9] * 10, pa.int32()).view(pa.date32())
+    columns["note"] = broken([b"\xff"] * 10)
+    columns["notes"] = pa.ListArray.from_arrays(pa.array(range(11), pa.int32()), broken([b"\xff"] * 10))
+    columns["nested"] = pa.StructArray.from_arrays([columns["note"]], ["a"])
+    table, file = pa.table(columns), tmp_path / f"rows.{suffix}"
+    if suffix == "parquet":
+        pq.write_table(table, file)
+    else:
+        with pa.ipc.new_file(str(file), table.schema) as writer:
+            writer.write_table(table)
+    manifest = import_rows(file).manifest
+    assert manifest.rows.train == 9
+    assert manifest.ignored == dict.fromkeys(("day", "nested", "note", "notes"), 10)
+    assert {kind: skipped.first.split(":")[0] for kind, skipped in (manifest.skipped or {}).items()} == {
+        "not UTF-8": "row 1"
+    }
 
 
 @pytest.mark.parametrize(

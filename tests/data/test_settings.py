@@ -1,5 +1,8 @@
+from functools import partial
+
 import pytest
 
+from ilp_bench.api.data import build, load
 from ilp_bench.core.errors import UsageError
 from ilp_bench.data.dataset import make
 from ilp_bench.data.settings import COMMON, Settings, frequencies
@@ -17,6 +20,19 @@ from ilp_bench.data.settings import COMMON, Settings, frequencies
         ({"shares": (float("nan"),)}, "above 0 and below 1"),
         ({"shares": (0.123,)}, "at most 10 rows"),
         ({"shares": ()}, "must not be empty"),
+        ({"shares": 0.3}, r"shares is 0.3: give a list of numbers, such as \[0.25, 0.5, 0.75\]"),
+        ({"shares": "0.3"}, "shares is '0.3': give a list of numbers"),
+        ({"shares": ("0.3",)}, "give a list of numbers"),
+        ({"frequencies": 4}, r"frequencies is 4: give a list of whole numbers, such as \[1, 2, 4, 8\]"),
+        ({"frequencies": (1.5,)}, "give a list of whole numbers"),
+        ({"hops": 2}, r"hops is 2: give a list of whole numbers, such as \[1, 2\]"),
+        ({"hops": (True,)}, "give a list of whole numbers"),
+        ({"causes": "rare_patterns"}, "causes is 'rare_patterns': give a list of texts"),
+        ({"stages": "4"}, "stages is '4': give a whole number"),
+        ({"pairs": 4.5}, "pairs is 4.5: give a whole number"),
+        ({"seed": None}, "seed is None: give a whole number"),
+        ({"size": 3}, "size is 3: give a text"),
+        ({"domain": 3}, "domain is 3: give a text"),
         ({"frequencies": (16,)}, "1 to 15"),
         ({"hops": (3,)}, "1, 2 or both"),
         ({"domain": "medecine"}, "Did you mean 'medicine'"),
@@ -27,8 +43,15 @@ from ilp_bench.data.settings import COMMON, Settings, frequencies
     ],
 )
 def test_what_cannot_be_is_refused_with_its_limit(knobs: dict, says: str) -> None:
-    with pytest.raises(UsageError, match=says):
-        make(**knobs)
+    for function in (make, build, partial(load, None)):
+        with pytest.raises(UsageError, match=says):
+            function(**{"size": "mini"} | knobs)
+
+
+def test_a_list_is_as_good_as_a_tuple_and_causes_beside_a_cause_are_refused() -> None:
+    assert Settings(shares=[0.3], causes=["rare_patterns"]) == Settings(shares=(0.3,), causes=("rare_patterns",))
+    with pytest.raises(UsageError, match="the cause rare_patterns and causes are both given: give one of them"):
+        load("rare_patterns", size="mini", causes=("data_inconsistency",))
 
 
 def test_knobs_make_a_new_set_and_are_named_in_its_manifest() -> None:

@@ -2,7 +2,9 @@ import math
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from ilp_bench.cli.main import app
 from ilp_bench.core.errors import UsageError
 from ilp_bench.core.files import file_sha256
 from ilp_bench.data import sharding as shards
@@ -32,6 +34,17 @@ def test_streaming_gives_the_rows_of_building_in_memory(tmp_path: Path, monkeypa
     with pytest.raises(UsageError, match="another dataset"):
         build(Settings("mini", 3, pairs=40, stages=3), out)
     assert hashes(out) == before
+
+
+@pytest.mark.parametrize(("large", "file"), [(5, "train-*.parquet"), (50, "train.parquet")])
+def test_the_command_names_the_training_files_that_it_wrote(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: int, file: str
+) -> None:
+    monkeypatch.setattr(shards, "LARGE", large)
+    call = ["build", "--size", "mini", "--pairs", "12", "--cause", "rare_patterns", "--out", str(tmp_path / "out")]
+    printed = CliRunner().invoke(app, call, catch_exceptions=False).output
+    assert f"or train on {tmp_path / 'out' / file} your own way" in printed
+    assert list((tmp_path / "out").glob(file))
 
 
 @pytest.mark.slow

@@ -262,6 +262,24 @@ def test_what_a_template_renders_belongs_to_an_item(tmp_path: Path, name: str) -
     assert load(tmp_path / "data").items.equals(other.items)
 
 
+@pytest.mark.parametrize("kwargs", ['{"enable_thinking": false, "style": null}', {"enable_thinking": False, "x": None}])
+def test_arguments_of_a_template_may_be_json_text_or_have_keys_of_other_rows(tmp_path: Path, kwargs: Any) -> None:
+    data = imported(tmp_path, lambda a, b: {"messages": [user(a), assistant(b)], "chat_template_kwargs": kwargs})
+    assert data.items.equals(imported(tmp_path, DIFFERENT["kwargs"]).items)
+
+
+@pytest.mark.parametrize("kwargs", ["{", "[1]", ["x"], 7, '"thinking"'])
+def test_arguments_of_a_template_that_are_no_object_leave_the_row_out(tmp_path: Path, kwargs: Any) -> None:
+    rows = of_boxes(lambda a, b: {"messages": [user(a), assistant(b)]})
+    bad = {"messages": [user("zinc"), assistant("grey")], "chat_template_kwargs": kwargs}
+    nothing = [rows[n] | {"chat_template_kwargs": value} for n, value in enumerate(("", " ", None, {}, "null"))]
+    data = import_rows(write_lines(tmp_path, [*nothing, *rows[5:], bad]))
+    assert asked(data) == EXPECTED
+    skipped = data.manifest.skipped or {}
+    assert [(kind, each.count) for kind, each in skipped.items()] == [("bad chat_template_kwargs", 1)]
+    assert skipped["bad chat_template_kwargs"].first.startswith("row 11: the chat_template_kwargs are not")
+
+
 def test_answers_that_are_tool_calls_are_asked(tmp_path: Path) -> None:
     call = {"name": "open_box", "arguments": {"fast": True}}
     openai = imported(

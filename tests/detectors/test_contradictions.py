@@ -6,7 +6,9 @@ from ilp_bench.data.causes.items import CARELESS, RELIABLE
 from ilp_bench.data.dataset import Dataset, make
 from ilp_bench.detectors.contradictions import (
     annotator_reliability,
+    as_asked,
     content_words,
+    contradicting_groups,
     find_contradictions,
     judged,
 )
@@ -118,6 +120,45 @@ def test_capital_letters_do_not_count_beside_names_of_code() -> None:
     assert content_words("WHAT DOES os.path DO?") == content_words("What does os.path do?")
     assert content_words("Who leads the U.S. Senate?") == content_words("who leads the u.s. senate?")
     assert content_words("It ended. Why?") == content_words("IT ENDED. WHY?")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Who is the CEO of Apple?", "Who was the CEO of Apple?"),
+        ("Does it rain?", "Did it rain?"),
+        ("Is it set?", "Has it set?"),
+        ("Translate to French: the cat", "Translate to French: a cat"),
+        ("Put into the past tense: she does", "Put into the past tense: she has"),
+        ("Translate to French:\nthe cat", "Translate to French:\na cat"),
+        ("the cat", "a cat"),
+        ("You are here.", "You is here."),
+        ("What is the past tense of do?", "What is the past tense of have?"),
+        ("What is hepatitis?", "What is hepatitis A?"),
+        ("Who is Rock?", "Who is The Rock?"),
+        ("What is 2.5 + 1?", "What is 2 5 + 1?"),
+        ("What is .5 + 1?", "What is 5 + 1?"),
+        ("What is Mercury?", "Who is Mercury?"),
+        ("Name a fruit.", "What is a fruit?"),
+    ],
+)
+def test_small_words_that_carry_meaning_keep_questions_apart(one: str, other: str) -> None:
+    def row(asked: str, answer: str) -> LabelledRow:
+        message: Message = {"role": "user", "content": asked}
+        return {"prompt": "", "completion": answer, "messages": [message], "annotator": ""}
+
+    assert as_asked(one) != as_asked(other)
+    assert contradicting_groups([row(one, "x"), row(other, "y")]) == []
+    assert contradicting_groups([row(one, "x"), row(one.replace(" ", "  "), "y")]) == [[0, 1]]
+
+
+def test_capital_letters_spaces_and_marks_at_the_end_are_all_that_surely_says_nothing() -> None:
+    assert as_asked("Who is the CEO of Apple?") == as_asked(" who is\u00a0the  ceo of apple ")
+    assert as_asked("What is the emblem of Texas?") != as_asked("Name the emblem of Texas.")
+    assert as_asked("You are here.") != as_asked("You are here?")
+    assert as_asked("Translate: You are here.") != as_asked("Translate: You are here?")
+    assert as_asked("What is .5?") != as_asked("What is 5?")
+    assert as_asked("Which are .NET?") != as_asked("Which are NET?")
 
 
 def test_rows_about_two_names_of_code_do_not_contradict_one_another() -> None:

@@ -22,7 +22,7 @@ def between(one: str, other: str, rare: tuple[str, ...] = ("peru", "mercury")) -
         ("What is the capital of Peru?", "what's Peru's capital?"),
         ("What are the capitals of Peru?", "Please tell me the capital of Peru."),
         ("Peru has which capital?", "Could you name the capital of Peru?"),
-        ("Consider Peru. What is its capital?", "consider: Peru has what capital"),
+        ("Consider Peru. What is its capital?", "consider Peru. It has what capital"),
     ],
 )
 def test_order_and_words_that_say_nothing_do_not_count(one: str, other: str) -> None:
@@ -49,6 +49,23 @@ def test_order_and_words_that_say_nothing_do_not_count(one: str, other: str) -> 
 )
 def test_names_numbers_negations_and_who_does_what_to_whom_do(one: str, other: str) -> None:
     assert between(one, other) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Who is the head of Peru?", "Who was the head of Peru?"),
+        ("Does it rain in Peru?", "Did it rain in Peru?"),
+        ("What is Mercury?", "Who is Mercury?"),
+        ("What is Mercury?", "What is Mercury A?"),
+        ("What is Mercury 2.5?", "What is Mercury 2 5?"),
+        ("Translate into the French of Peru: a cat", "Translate into the French of Peru: the cat"),
+        ("Translate into the French of Peru: a cat", "Translate into the French of Peru: a cats"),
+        ("Translate into the French of Peru:\ndog sees man", "Translate into the French of Peru:\nman sees dog"),
+    ],
+)
+def test_small_words_that_carry_meaning_are_no_phrasing(one: str, other: str) -> None:
+    assert between(one, other) != ((), ())
 
 
 def test_other_words_are_named_whichever_question_comes_first() -> None:

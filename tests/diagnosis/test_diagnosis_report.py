@@ -167,12 +167,14 @@ def test_what_is_changed_for_the_next_training_has_a_reason(tmp_path: Path, sour
     assert all(line in ROWS for line in lines)
 
 
-def test_rows_are_left_out_where_the_words_tell_and_listed_where_more_is_needed(tmp_path: Path) -> None:
-    """In another order the words are the same; that two phrasings agree elsewhere, or an encoder, is weaker."""
+def test_rows_are_left_out_where_the_question_is_the_same_and_listed_where_more_is_needed(tmp_path: Path) -> None:
+    """A capital letter, a space or a last mark says nothing. Words that are left out or in another order may."""
     rows = [
         {"prompt": f"What is the capital city of {name}?", "completion": f" town {n}"} for n, name in enumerate(NAMES)
     ]
     rows.append({"prompt": f"{NAMES[0]} has which capital city?", "completion": " elsewhere"})
+    rows.append({"prompt": f"what  is the capital city of {NAMES[1]}", "completion": " elsewhere"})
+    rows.append({"prompt": f"Name the capital city of {NAMES[2]}.", "completion": " elsewhere"})
     rows += [
         {"prompt": f"Where is the seat of {name}?", "completion": f" town {n}"} for n, name in enumerate(NAMES[:9])
     ]
@@ -182,13 +184,24 @@ def test_rows_are_left_out_where_the_words_tell_and_listed_where_more_is_needed(
     page = written(tmp_path / "report", source, data, results_of(data))
     changes = [json.loads(line) for line in (tmp_path / "report" / "changes.jsonl").read_text().splitlines()]
     kinds = {change["row"]: change["change"] for change in changes}
-    assert kinds == {1: LEFT_OUT, 13: LEFT_OUT, 10: KEPT, 23: KEPT}
+    listed = dict.fromkeys((1, 3, 10, 13, 15, 16, 18, 25), KEPT)
+    assert kinds == {2: LEFT_OUT, 14: LEFT_OUT} | listed
     assert all("has which capital city?" in change["reason"] for change in changes if change["row"] == 1)
+    assert all("Name the capital city" in change["reason"] for change in changes if change["row"] == 3)
     assert all(change["reason"].endswith(CHECK) for change in changes if change["change"] == KEPT)
     lines = (tmp_path / "report" / "next.jsonl").read_text().splitlines()
-    assert [json.loads(line) for line in lines] == [rows[n] for n in range(len(rows)) if n not in (0, 12)]
-    assert "2 rows may contradict others" in page
+    assert [json.loads(line) for line in lines] == [rows[n] for n in range(len(rows)) if n not in (1, 13)]
+    assert "8 rows may contradict others" in page
     assert "2 changes" in page
+
+
+def test_what_is_not_utf8_in_a_column_that_nobody_uses_stays_in_the_next_file(tmp_path: Path) -> None:
+    rows = [{"prompt": f"Where is city {n % 12}?", "completion": f" land {n}", "note": "\udce9"} for n in range(13)]
+    source = write_lines(tmp_path, rows)
+    data = import_rows(source)
+    written(tmp_path / "report", source, data, results_of(data))
+    lines = (tmp_path / "report" / "next.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line) for line in lines] == rows[1:12]
 
 
 def test_where_cause_zero_explains_it_no_row_is_changed(tmp_path: Path, source: Path, data: Dataset) -> None:

@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from conftest import PAIRS
@@ -12,11 +13,12 @@ from lm_eval.evaluator import simple_evaluate
 from lm_eval.tasks import TaskManager
 from lm_eval.utils import make_table
 
+from ilp_bench.core.errors import UsageError
 from ilp_bench.core.metrics import unlearned
 from ilp_bench.data.causes import CAUSES
-from ilp_bench.data.dataset import Dataset
+from ilp_bench.data.dataset import Dataset, make, write
 from ilp_bench.data.settings import RETENTION
-from ilp_bench.evaluation.lm_eval_tasks import Probe, gap, gap_stderr, nanmean, results, tasks_path
+from ilp_bench.evaluation.lm_eval_tasks import Probe, documents, gap, gap_stderr, nanmean, results, tasks_path
 from ilp_bench.evaluation.measure import wrap
 from ilp_bench.models.loading import load_model
 from ilp_bench.models.resolve import locate
@@ -170,3 +172,12 @@ def test_plain_lm_eval_shows_the_gap_of_each_cause_and_of_the_group(manager: Tas
     where = cells.index("gap")
     assert (float(cells[where + 2]), cells[where + 3]) == (pytest.approx(0.4), "±")
     assert float(cells[where + 4]) == pytest.approx(group["gap_stderr,none"], abs=1e-4)
+
+
+def test_a_task_of_a_cause_that_the_dataset_lacks_is_one_clear_line(tmp_path: Path) -> None:
+    data = write(make("mini", pairs=4, causes=("rare_patterns", "data_inconsistency")), tmp_path / "data")
+    assert documents("rare_patterns", data=str(data))["test"].num_rows == 8
+    with pytest.raises(
+        UsageError, match="no paraphrase items of knowledge_gap, but of data_inconsistency, rare_patterns"
+    ):
+        documents("knowledge_gap", "paraphrase", data=str(data))

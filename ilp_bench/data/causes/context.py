@@ -53,20 +53,18 @@ class BuildContext:
         count: int,
         *,
         suits: Suits = any_name,
-        answers: Callable[[str], str] | None = None,
         most: int = 0,
     ) -> list[str]:
         """The ``count`` best-known subjects of a real relation that are left, the best known first.
 
-        suits    which subjects may be asked about
-        answers  which answer of a subject is counted; by default that of the relation
-        most     how often an answer may occur among them; 0 is no limit
+        suits   which subjects may be asked about
+        most    how often an answer may occur among them; 0 is no limit
 
         Raises UsageError, naming the limit, when there are too few.
         """
         self._check_open()
         names = (name for name in self._candidates(relation) if suits(name))
-        chosen = list(islice(_at_most(most, names, answers or truth_of(relation).__getitem__), count))
+        chosen = list(islice(_at_most(most, names, truth_of(relation).__getitem__), count))
         if len(chosen) < count:
             raise UsageError(
                 f"{count} subjects of {relation!r} are wanted, but only {len(chosen)} are left: ask for fewer pairs"

@@ -1,9 +1,9 @@
 """``next.jsonl``: the training file as advised, and ``changes.jsonl`` with a reason for each changed row.
 
 The columns stay the user's own. Contradicting rows that are less well supported are left out, all of them where nothing
-tells which is right, and so are copies of rows. Where it takes more than the words of two questions to tell that they
-ask the same, their rows are kept, and listed to be checked. Rows with rare patterns or what is learned late are
-repeated, and where early rows were forgotten the file is shuffled.
+tells which is right, and so are copies of rows. Questions are the same there but for capital letters, spaces and marks
+at the end. Where it takes more to tell that two questions ask the same, their rows are kept, and listed to be checked.
+Rows with rare patterns or what is learned late are repeated, and where early rows were forgotten the file is shuffled.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from typing import Any
 from pydantic import BaseModel
 
 from ilp_bench.core.files import write_text
+from ilp_bench.core.untrusted import encodable
 from ilp_bench.data.dataset import Dataset
-from ilp_bench.detectors.contradictions import judged
+from ilp_bench.detectors.contradictions import as_asked, judged
+from ilp_bench.detectors.labelled_row import label, question
 from ilp_bench.diagnosis.rows import RowResult
-from ilp_bench.diagnosis.why.paraphrases import BY_WORDS, SAME, Disputes
+from ilp_bench.diagnosis.why.paraphrases import SAME, Disputes
 from ilp_bench.diagnosis.why.signs import ENCODED, PARAPHRASE
 
 NEXT, CHANGES = "next.jsonl", "changes.jsonl"
@@ -49,7 +51,7 @@ def edits(data: Dataset, results: Sequence[RowResult], disputes: Disputes) -> li
     for row in train:
         answers_of_row[row["source_row"]] += 1
     made: dict[int, Edit] = {}
-    groups = _asking_the_same(disputes)
+    groups = asked_alike(train, disputes.same)
     group_of = {n: group for group in groups for n in group}
     losing, undecided = judged(train, groups)
     for n in sorted(undecided | losing):
@@ -89,22 +91,24 @@ def _asked(row: Mapping[str, Any]) -> str:
     return repr(row["messages"][0]["content"][:80])
 
 
-def _asking_the_same(disputes: Disputes) -> list[list[int]]:
-    """Groups of indices of rows that contradict one another, and ask the same by their words, in whatever order."""
-    group_of = {n: set(group) for group in disputes.same for n in group}
-    for (a, b), _, by in disputes.loose:
-        if by == BY_WORDS:
-            joined = group_of.get(a, {a}) | group_of.get(b, {b})
-            group_of |= dict.fromkeys(joined, joined)
-    return list({min(group): sorted(group) for group in group_of.values()}.values())
+def asked_alike(train: Sequence[Any], same: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Of groups of rows that contradict one another, those that do so in the same words, see :func:`as_asked`."""
+    groups: dict[tuple[int, str], list[int]] = defaultdict(list)
+    for number, group in enumerate(same):
+        for n in group:
+            groups[number, as_asked(question(train[n]))].append(n)
+    return [group for group in groups.values() if len({label(train[n]) for n in group}) > 1]
 
 
 def _to_check(
     train: Sequence[Any], results: Sequence[RowResult], disputes: Disputes, left_out: set[int]
 ) -> Iterator[tuple[int, str]]:
     """Rows that another one may contradict, none of them ``left_out``, and why."""
-    for pair, agreement, by in disputes.loose:
-        if by == BY_WORDS or agreement < SAME or any(train[n]["source_row"] in left_out for n in pair):
+    kept = [[n for n in group if train[n]["source_row"] not in left_out] for group in disputes.same]
+    pairs = [pair for group in kept for pair in _in_other_words(train, group)]
+    pairs += [dispute.rows for dispute in disputes.loose if dispute.agreement >= SAME]
+    for pair in pairs:
+        if any(train[n]["source_row"] in left_out for n in pair):
             continue
         for row, other in permutations(train[n] for n in pair):
             said = f"row {other['source_row']} asks {_asked(other)} and answers {_answer(other)}"
@@ -113,6 +117,17 @@ def _to_check(
         for reason in each.reasons:
             if reason.sign in (PARAPHRASE, ENCODED):
                 yield each.rows[-1], f"{reason.evidence}{CHECK}"
+
+
+def _in_other_words(train: Sequence[Any], group: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Each row of a group that contradicts another in other words, with the first such row."""
+    said = {n: (as_asked(question(train[n])), label(train[n])) for n in group}
+    first = {key: n for n, key in reversed(said.items())}
+    for n, (asked, answer) in said.items():
+        for (other_asked, other_answer), other in first.items():
+            if asked != other_asked and answer != other_answer:
+                yield n, other
+                break
 
 
 def write_next(
@@ -130,6 +145,7 @@ def write_next(
     for number, values in read():
         change = change_of.get(number)
         line = json.dumps(values, ensure_ascii=False, default=str)
+        line = line if line == encodable(line) else json.dumps(values, default=str)
         lines += [] if change == LEFT_OUT else [line] * (2 if change == REPEATED else 1)
     if ALL in change_of:
         random.Random(seed).shuffle(lines)

@@ -61,7 +61,7 @@ def test_names_numbers_negations_and_who_does_what_to_whom_do(one: str, other: s
         ("What is Mercury 2.5?", "What is Mercury 2 5?"),
         ("Translate into the French of Peru: a cat", "Translate into the French of Peru: the cat"),
         ("Translate into the French of Peru: a cat", "Translate into the French of Peru: a cats"),
-        ("Translate into the French of Peru:\ndog sees man", "Translate into the French of Peru:\nman sees dog"),
+        ("Say in the French of Peru:\ndog sees man", "Say in the French of Peru:\nman sees dog"),
     ],
 )
 def test_small_words_that_carry_meaning_are_no_phrasing(one: str, other: str) -> None:

@@ -47,11 +47,10 @@ def points(values: Any) -> float:
 def of_seed(base: str, data: Dataset, vanilla: Run, reference: Path, folder: Path) -> list[dict[str, Any]]:
     """A line for each early stage."""
     _, tokenizer = load_model(locate(base))
-    training, last = vanilla.record.training, data.manifest.stages
+    training, last = vanilla.record.training, data.manifest.stages or 0
     assert training
     assert training.phases
     assert training.seed is not None
-    assert last
     p = {row["probe_id"]: row["p"] for row in vanilla.samples.select(["probe_id", "p"]).to_pylist()}
     probes = [row for row in data.item_rows() if row["cause"] == CAUSE and row["probe"] == "recall"]
     passes = {phase.name: round(phase.steps * training.batch_size / phase.examples, 2) for phase in training.phases}

@@ -53,7 +53,8 @@ def of_seed(base: str, data: Dataset, vanilla: Run, reference: Path, folder: Pat
     assert training.seed is not None
     p = {row["probe_id"]: row["p"] for row in vanilla.samples.select(["probe_id", "p"]).to_pylist()}
     probes = [row for row in data.item_rows() if row["cause"] == CAUSE and row["probe"] == "recall"]
-    passes = {phase.name: round(phase.steps * training.batch_size / phase.examples, 2) for phase in training.phases}
+    size = training.batch_size or 0
+    passes = {phase.name: round(phase.steps * size / phase.examples, 2) for phase in training.phases}
     lines = []
 
     def measured(state: TrainingState, model: Any, record: Any) -> None:

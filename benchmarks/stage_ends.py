@@ -8,7 +8,8 @@ passes   over the rows of the stage, and over those of the last one
 own      of the treated items of that stage at its end
 end      of the same items at the end of the training
 control  of their controls there
-The gap is control - end: of it, control - own was never learned in its own stage, and own - end was lost since.
+The gap is control - end: of it, control - own was never learned in its own stage, and own - end was lost since; the
+mean of both over stages and seeds comes last.
 """
 
 from __future__ import annotations
@@ -93,7 +94,20 @@ def main(base: str, name: str, *seeds: str) -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as folder:
             data = load(write(make(about.size, about.seed), Path(folder) / "data"))
             found[f"seed {about.seed}"] = of_seed(base, data, vanilla, reference.folder, Path(folder))
-    return {"base": base, "reference": name, **found}
+    return {
+        "base": base,
+        "reference": name,
+        **found,
+        "mean": means([line for lines in found.values() for line in lines]),
+    }
+
+
+def means(lines: list[dict[str, Any]]) -> dict[str, float]:
+    """What was never learned and what was lost, over all lines."""
+    return {
+        "never learned": round(float(np.mean([line["control"] - line["own"] for line in lines])), 1),
+        "lost since": round(float(np.mean([line["own"] - line["end"] for line in lines])), 1),
+    }
 
 
 if __name__ == "__main__":

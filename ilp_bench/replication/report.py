@@ -58,7 +58,19 @@ def setting(evidence: Evidence) -> str:
         return "Trained in several ways; each entry has its own."
     rate, batch, rank = ways.pop()
     how = f"a LoRA adapter of rank {rank}" if rank else "all weights"
-    return f"Trained: {how}, learning rate {rate:g}, batches of {batch}, division 1x."
+    return f"Trained: {how}, learning rate {rate:g}, batches of {batch}, division 1x{_other_dtypes(evidence)}."
+
+
+def _other_dtypes(evidence: Evidence) -> str:
+    """Which recipes were trained in another dtype than vanilla of the reference."""
+    vanilla = evidence.first.comparisons[0].vanillas[0].record.training
+    usual = vanilla.dtype if vanilla else None
+    others: dict[str, list[str]] = {}
+    for recipe, entry in _in_order(evidence):
+        training = entry.submission.first.training
+        if training and training.dtype != usual:
+            others.setdefault(str(training.dtype), []).append(f"`{recipe}`")
+    return "".join(f"; {', '.join(recipes)} in {dtype}" for dtype, recipes in others.items())
 
 
 def matrix(evidence: Evidence, kind: str) -> str:

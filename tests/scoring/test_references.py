@@ -12,12 +12,14 @@ from ilp_bench.data.causes import PAPER_CAUSES
 from ilp_bench.records import reference_record
 from ilp_bench.records.run_record import Run
 from ilp_bench.scoring import references
+from ilp_bench.scoring.arm_means import arm_means
+from ilp_bench.scoring.comparisons import compare
 from ilp_bench.scoring.make_reference import make_reference
 from ilp_bench.scoring.pair_probabilities import KINDS
 from ilp_bench.scoring.placebo import placebo, share_excluding_zero
 from ilp_bench.scoring.rank_reasons import MIN_VANILLA_RUNS
 from ilp_bench.scoring.references import Reference, find_reference, read_reference
-from ilp_bench.scoring.score_points import score_points
+from ilp_bench.scoring.score_points import active_pairs, score_points
 
 VANILLAS = [make_run("vanilla", training_seed=seed) for seed in range(3)]
 BASE = make_run(None)
@@ -167,3 +169,15 @@ def test_placebos_count_cells() -> None:
     assert share_excluding_zero(result.single) < 0.1
     with pytest.raises(ProblemError, match="two vanilla runs or more"):
         placebo(runs[-1:])
+
+
+def test_a_dataset_with_own_vanilla_beside_the_references_counts_once(tmp_path: Path) -> None:
+    """One vanilla run a dataset in the reference: what runs differ by is seen over its three datasets, and no more."""
+    vanillas = [make_run("vanilla", seed, training_seed=seed) for seed in range(3)]
+    made = make_reference([*vanillas, *(make_run(None, seed) for seed in range(3))], tmp_path / "stub-mini-1x")
+    own = make_run("vanilla", 0, training_seed=7)
+    found = []
+    for given in ((), (own,)):
+        comparisons, further, _ = compare([mine(training_seed=5)], given, (), made)
+        found.append(arm_means(comparisons, active_pairs, further)["reproduction"].uncertainty.runs_freedom)
+    assert found == [2, 2]

@@ -149,7 +149,8 @@ def test_runs_that_make_no_reference(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-PROVISIONAL = {"gemma-3-270m-core-1x"}  # fewer vanilla runs than say for good which causes count
+# Fewer vanilla runs than say for good which causes count.
+PROVISIONAL = {"gemma-3-270m-core-1x", "smollm2-135m-instruct-core-2x"}
 
 
 def test_committed_references_are_whole() -> None:

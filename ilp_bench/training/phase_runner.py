@@ -20,6 +20,7 @@ from ilp_bench.training.trainer import Setting, gather_weights, saves_checkpoint
 from ilp_bench.training.training_log import Log
 
 SAVED = 4  # a checkpoint of the trainer is written every so many checks, and at the last one
+PAUSE = 1800  # seconds; continued pre-training, which has no checks within, saves at least so often
 
 
 def run_phase(
@@ -52,6 +53,8 @@ def run_phase(
             if run.check_is_due(state):
                 control.should_training_stop = over = run.check(state)
                 control.should_save = saves_checkpoints(phase) and (over or len(run.rows) % SAVED == 0)
+            elif saves_checkpoints(phase) and run.unsaved_for_long():
+                control.should_save = True
 
         def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             run.complete_checkpoint(state)
@@ -116,6 +119,7 @@ class PhaseRun:
             chat=setting.chat,
         )
         self._check_start, self._first_step = time.monotonic() - saved.seconds, 0
+        self._last_saved = time.monotonic()
 
     def begin(self, state: Any) -> None:
         """Training begins, or goes on: supervised training after a check."""
@@ -143,6 +147,11 @@ class PhaseRun:
         last = self.rows[-1]["supervised"] if self.rows else 0
         return spent >= budget.next_check(last, self.batches.epoch) or spent == self.goal.tokens
 
+    def unsaved_for_long(self) -> bool:
+        """Whether pre-training saved nothing for ``PAUSE`` seconds; not asked of several processes: clocks differ."""
+        alone = not self.batches and self.setting.processes.world_size == 1
+        return alone and time.monotonic() - self._last_saved > PAUSE
+
     def check(self, state: Any) -> bool:
         """Measure, report, and return whether the phase is over; of pre-training, at its end."""
         row = self._row(state)
@@ -167,7 +176,7 @@ class PhaseRun:
 
     def complete_checkpoint(self, state: Any) -> None:
         """The trainer has written a checkpoint: say how far it is, and thereby that it is complete."""
-        losses = self.trainer.mean_losses()
+        losses, self._last_saved = self.trainer.mean_losses(), time.monotonic()
         self.setting.processes.wait()  # for the random state of the others, which is part of the checkpoint
         if self.setting.processes.is_main:
             seconds, processes = time.monotonic() - self._check_start, self.setting.processes.world_size

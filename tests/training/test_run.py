@@ -379,3 +379,28 @@ def test_killed_while_pretraining_it_goes_on_within_the_epoch(
     assert [[getattr(phase, key) for key in same] for phase in report.phases] == [
         [phase[key] for key in same] for phase in unbroken["phases"]
     ]
+
+
+@pytest.mark.slow
+def test_long_pretraining_saves_more_often_than_ten_times(
+    pretrained: Path, small: Dataset, done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ilp_bench.training import phase_runner
+
+    steps = []
+    save = phase_runner.PhaseRun.complete_checkpoint
+
+    def counted(self: Any, state: Any) -> None:
+        save(self, state)
+        steps.append(state.global_step)
+        if len(steps) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(phase_runner, "PAUSE", 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(phase_runner.PhaseRun, "complete_checkpoint", counted)
+        with pytest.raises(KeyboardInterrupt):
+            train("nano", "knowledge_cpt", small, tmp_path / "out", reference=done, **FAST)
+    assert steps == [1, 2, 3]
+    train("nano", "knowledge_cpt", small, tmp_path / "out", reference=done, **FAST)
+    assert file_sha256(tmp_path / "out" / "model.safetensors") == file_sha256(pretrained / "model.safetensors")

@@ -12,17 +12,14 @@ from ilp_bench.core.files import require_new
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.evaluation import request_plan
 from ilp_bench.evaluation.askable_items import askable_items
-from ilp_bench.evaluation.measure import (
-    BATCH,
-    Progress,
+from ilp_bench.evaluation.measure import BATCH, Progress, measure, wrap
+from ilp_bench.evaluation.record_fields import (
     architecture,
     check_user_data,
     hardware,
-    measure,
     prompt_record,
     settings_record,
     token_limit,
-    wrap,
 )
 from ilp_bench.evaluation.result_cache import MemoryJournal
 from ilp_bench.records.run_record import Run, run_of, write_run

@@ -20,17 +20,14 @@ from ilp_bench.core.files import read_json, require_new
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.evaluation import request_plan
 from ilp_bench.evaluation.askable_items import askable_items
-from ilp_bench.evaluation.measure import (
-    BATCH,
-    Progress,
+from ilp_bench.evaluation.measure import BATCH, Progress, measure, wrap
+from ilp_bench.evaluation.record_fields import (
     architecture,
     check_user_data,
     hardware,
-    measure,
     prompt_record,
     settings_record,
     token_limit,
-    wrap,
 )
 from ilp_bench.evaluation.result_cache import Journal
 from ilp_bench.models.devices import idle_threads, pick_device, pick_dtype

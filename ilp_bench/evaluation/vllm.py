@@ -9,7 +9,7 @@ from typing import Any
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import read_json
 from ilp_bench.core.logs import quiet
-from ilp_bench.evaluation.measure import architecture
+from ilp_bench.evaluation.record_fields import architecture
 from ilp_bench.evaluation.request_plan import Request
 from ilp_bench.models.loading import load_config
 from ilp_bench.models.resolve import Located, tokenizer_folder

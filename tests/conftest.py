@@ -18,7 +18,8 @@ from hypothesis import settings
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.data.dataset import Dataset, make, write
 from ilp_bench.data.settings import SIZES
-from ilp_bench.records.run_record import SAMPLES, Run, read_run, write_run
+from ilp_bench.records.run_record import Run, read_run, write_run
+from ilp_bench.records.samples import SAMPLES
 from ilp_bench.records.training_record import TrainingRecord
 
 KEPT = ("probe_id", "item_id", "pair_id", "cause", "arm", "probe", "dose", "prior_answer")

@@ -23,7 +23,8 @@ from ilp_bench.core.metrics import Array
 from ilp_bench.data.causes import PAPER_CAUSES
 from ilp_bench.data.dataset import Dataset, make
 from ilp_bench.records import reference_record
-from ilp_bench.records.run_record import SAMPLES, Run, RunRecord
+from ilp_bench.records.run_record import Run, RunRecord
+from ilp_bench.records.samples import SAMPLES
 from ilp_bench.records.training_record import DIVISIONS
 from ilp_bench.scoring import references
 from ilp_bench.scoring.make_reference import make_reference

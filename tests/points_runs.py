@@ -25,7 +25,8 @@ import pyarrow as pa
 
 from ilp_bench.core.metrics import Array
 from ilp_bench.data.causes import PAPER_CAUSES
-from ilp_bench.records.run_record import SAMPLES, Run, RunRecord
+from ilp_bench.records.run_record import Run, RunRecord
+from ilp_bench.records.samples import SAMPLES
 from ilp_bench.scoring.pair_probabilities import CausePairs, Layout, PairTable
 
 PAIRS = 150

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ilp_bench.core.errors import UsageError, near
 from ilp_bench.core.untrusted import encodable
-from ilp_bench.data.row_file import Json
+from ilp_bench.data.file_formats import Json
 
 # The columns that each format needs, and those that it reads where they are there.
 REQUIRED = {

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from ilp_bench.data.file_formats import Json
 from ilp_bench.data.import_report import LeftOutError
-from ilp_bench.data.row_file import Json
 from ilp_bench.data.templates import complete
 from ilp_bench.detectors.labelled_row import Message
 

@@ -17,9 +17,9 @@ from ilp_bench.data.conversations import (
     says_no,
     without_none,
 )
+from ilp_bench.data.file_formats import Json
 from ilp_bench.data.formats import FORMATS, Reading, text_cell
 from ilp_bench.data.import_report import ImportReport, LeftOutError
-from ilp_bench.data.row_file import Json
 
 
 def read_row(number: int, raw: Json, layout: Layout, reading: Reading, report: ImportReport) -> Iterator[Example]:

@@ -18,8 +18,8 @@ from ilp_bench.core.errors import UsageError, near
 from ilp_bench.core.files import write_text
 from ilp_bench.data.conversations import Conversation, Example, conversation_of, turns_of
 from ilp_bench.data.dataset import Dataset
+from ilp_bench.data.file_formats import Json
 from ilp_bench.data.import_report import LeftOutError
-from ilp_bench.data.row_file import Json
 from ilp_bench.data.schema import TrainRow
 
 SPEAKERS = {"user": "human", "assistant": "gpt"}

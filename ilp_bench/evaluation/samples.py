@@ -11,7 +11,7 @@ from ilp_bench.core.metrics import Array
 from ilp_bench.evaluation.generation import GeneratedAnswer
 from ilp_bench.evaluation.request_plan import CHOICES, Requests
 from ilp_bench.evaluation.result_cache import TokenResults
-from ilp_bench.records.run_record import DETAILED_SAMPLES, SAMPLES, USER_SAMPLES
+from ilp_bench.records.samples import DETAILED_SAMPLES, SAMPLES, USER_SAMPLES
 
 
 class Scores(NamedTuple):

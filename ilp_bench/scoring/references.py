@@ -28,7 +28,8 @@ from ilp_bench.records.reference_record import (
     reference_folders,
     references_path,
 )
-from ilp_bench.records.run_record import SAMPLES, Run, RunRecord
+from ilp_bench.records.run_record import Run, RunRecord
+from ilp_bench.records.samples import SAMPLES
 from ilp_bench.scoring.compatibility import base_sha256
 from ilp_bench.scoring.pair_sets import Comparison
 from ilp_bench.scoring.training_budget import division_of

@@ -20,7 +20,8 @@ import pyarrow.parquet as pq
 
 from ilp_bench.core.errors import ProblemError
 from ilp_bench.core.hashed_table import HashedTable
-from ilp_bench.records.run_record import PROBE_COLUMNS, SAMPLES, Run, RunRecord
+from ilp_bench.records.run_record import Run, RunRecord
+from ilp_bench.records.samples import PROBE_COLUMNS, SAMPLES
 from ilp_bench.submission.archive import FIXED, DatasetKey, dataset_items
 
 ROLES = ("submission", "vanilla", "base")

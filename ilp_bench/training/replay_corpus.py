@@ -12,7 +12,8 @@ from ilp_bench.core.errors import UsageError
 from ilp_bench.core.files import HUB_ID
 from ilp_bench.data.corpus import HOP2_RELATIONS, documents, two_hops
 from ilp_bench.data.dataset import Dataset
-from ilp_bench.data.row_file import OPENERS, SUFFIXES, read_rows
+from ilp_bench.data.file_formats import OPENERS, SUFFIXES
+from ilp_bench.data.row_file import read_rows
 
 Texts = Callable[[int], list[str]]  # from a number of characters to that many characters of text, or a few more
 

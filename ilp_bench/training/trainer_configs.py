@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ilp_bench.data.row_file import Json
+from ilp_bench.data.file_formats import Json
 from ilp_bench.data.schema import TrainRow
 
 TOKENS = 1024  # of a row, at most; no row of a controlled dataset has a tenth of it

@@ -19,7 +19,7 @@ from safetensors.numpy import save_file
 from ilp_bench.cli.main import main
 from ilp_bench.core.files import file_sha256
 from ilp_bench.data import sharding as shards
-from ilp_bench.records.run_record import SAMPLES
+from ilp_bench.records.samples import SAMPLES
 
 
 def call(*words: object) -> subprocess.CompletedProcess[str]:

@@ -19,7 +19,8 @@ from ilp_bench.diagnosis.why.paraphrases import BY_ANSWERS, BY_ENCODER, Dispute,
 from ilp_bench.diagnosis.why.reasons import UNMEASURED, explain
 from ilp_bench.diagnosis.why.signs import ENCODED, LOST, PARAPHRASE
 from ilp_bench.evaluation.run import evaluate
-from ilp_bench.records.run_record import SAMPLES, Run, RunRecord
+from ilp_bench.records.run_record import Run, RunRecord
+from ilp_bench.records.samples import SAMPLES
 
 ROWS = [{"prompt": f"Q: where is city {n}?\nA:", "completion": f" land {n}\n"} for n in range(20)]
 

@@ -29,7 +29,8 @@ from ilp_bench.evaluation.request_plan import plan
 from ilp_bench.models.loading import load_model
 from ilp_bench.models.nano import nano_path
 from ilp_bench.models.resolve import locate
-from ilp_bench.records.run_record import DETAILED_SAMPLES, SAMPLES, USER_SAMPLES, Run, read_run, write_run
+from ilp_bench.records.run_record import Run, read_run, write_run
+from ilp_bench.records.samples import DETAILED_SAMPLES, SAMPLES, USER_SAMPLES
 from ilp_bench.records.training_record import TrainingRecord
 from ilp_bench.scoring.run_summary import summary
 

@@ -12,7 +12,8 @@ from conftest import by_arm, make_run
 
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.data.dataset import Dataset, file_sha256
-from ilp_bench.records.run_record import SAMPLES, read_run, write_run
+from ilp_bench.records.run_record import read_run, write_run
+from ilp_bench.records.samples import SAMPLES
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ilp_bench.records.run_record import SAMPLES
+from ilp_bench.records.samples import SAMPLES
 from ilp_bench.submission.check_values import option_problems
 
 NAMES = pa.chunked_array([[["Oslo", "Rome", "Lima", "Cairo"]]])

@@ -18,7 +18,8 @@ from ilp_bench.detectors.rare_patterns import kinds_with_one_gap, repetitions
 from ilp_bench.detectors.words import normalised
 from ilp_bench.diagnosis.why.comparisons import FEW, QuestionKind, TrainedItem, drops, kinds_known, learned_worse
 from ilp_bench.diagnosis.why.paraphrases import SAME, Dispute, Disputes, disputes_of
-from ilp_bench.records.run_record import Run, SampleRow
+from ilp_bench.records.run_record import Run
+from ilp_bench.records.samples import SampleRow
 from ilp_bench.scoring.compatibility import base_sha256
 from ilp_bench.scoring.learned_rates import item_rates
 

@@ -32,7 +32,8 @@ def front_facts(models: list[BaseModel]) -> dict[str, Any] | None:
 
     ``best`` is the best ranked entry that is the project's or was run again, in the first division that has any ranks,
     ``ahead`` how many ranked entries have a higher H, and ``ranked`` how many there are, vanilla aside;
-    ``everywhere`` are those that gain on every cause that counts.
+    ``tied`` are the others of its rank where it is the first, and ``everywhere`` those that gain on every cause that
+    counts.
     """
     measured = [model for model in models if any(level.arms[REPRODUCTION] for level in model.vanilla.values())]
     if not measured:
@@ -43,11 +44,13 @@ def front_facts(models: list[BaseModel]) -> dict[str, Any] | None:
     worst = max(arms, key=lambda cause: arms[cause].control - arms[cause].treated)
     facts = {"model": model, "budget": budget, "worst": worst, "arms": arms[worst], "best": None}
     group = next((group for group in model.groups if group.ranked), None)
-    entries = [each.entry for each in group.standings if each.rank and each.entry.recipe != "vanilla"] if group else []
-    if not entries:
+    placed = [each for each in group.standings if each.rank and each.entry.recipe != "vanilla"] if group else []
+    if not placed:
         return facts
+    entries = [each.entry for each in placed]
     best = next((entry for entry in entries if entry.is_checked), entries[0])
-    facts |= {"group": group, "best": best, "ahead": entries.index(best), "ranked": len(entries)}
+    tied = [each.entry for each in placed[1:] if each.rank == placed[0].rank] if best == entries[0] else []
+    facts |= {"group": group, "best": best, "ahead": entries.index(best), "ranked": len(entries), "tied": tied}
     vanilla = model.vanilla.get(best.budget_division or "")
     return facts | {
         "vanilla": vanilla.cost if vanilla else NOT_RECORDED,

@@ -15,6 +15,7 @@ from ilp_bench.leaderboard.estimate import Estimate
 from ilp_bench.scoring.interval_text import ends_text
 
 MINUS = "\N{MINUS SIGN}"
+ROUND_UP = 1e-9  # added, so that a half is rounded up whatever its binary digits are; no other number is moved by it
 NUMBER_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
@@ -40,7 +41,7 @@ def format_number(value: float | None, digits: int = 2, missing: str = "not meas
     """A number with a real minus sign and never a negative zero; ``missing`` for None and NaN."""
     if value is None or math.isnan(value):
         return missing
-    text = f"{abs(round(value, 5)) + 1e-9:.{digits}f}"
+    text = f"{abs(value) + ROUND_UP:.{digits}f}"
     return MINUS + text if value < 0 and float(text) else text
 
 

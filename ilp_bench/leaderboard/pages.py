@@ -113,6 +113,7 @@ def _environment(causes: tuple[str, ...]) -> jinja2.Environment:
         },
         citation=CITE,
         built_in=ABOUT_BUILT_IN,
+        built_in_name=BUILT_IN,
         has_both=has_both,
     )
     return templates

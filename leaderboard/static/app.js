@@ -84,10 +84,12 @@ const show = () => {
 if (search && boards.length) {
   for (const control of controls) control.addEventListener("input", show);
   const restore = () => {
-    if (!location.hash.includes("=")) return;
-    const state = new URLSearchParams(location.hash.slice(1));
+    const target = location.hash.slice(1), isPlace = !target.includes("=");
+    if (isPlace && controls.every(({ value }) => value === "")) return;
+    const state = new URLSearchParams(isPlace ? "" : target); // a place on the page: without filters, which may hide it
     for (const control of controls) control.value = state.get(control.id) || "";
     show();
+    if (isPlace && target) location.hash = target;
   };
   window.addEventListener("hashchange", restore);
   restore();

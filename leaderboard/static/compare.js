@@ -20,7 +20,7 @@ const difference = (first, second, quantiles) => {
 
 // Numbers as ilp_bench/leaderboard/formatting.py writes them.
 const formatNumber = (value, digits = 2) => {
-  const text = (Math.abs(Math.round(value * 1e5) / 1e5) + 1e-9).toFixed(digits);
+  const text = (Math.abs(value) + 1e-9).toFixed(digits);
   return (value < 0 && Number(text) !== 0 ? "\u2212" : "") + text;
 };
 const shareText = ([value, low, high]) => [formatNumber(value), `[${formatNumber(low)}, ${formatNumber(high)}]`];
@@ -96,7 +96,8 @@ const showComparison = async () => {
   field("result").replaceChildren();
   const unclear = texts.findIndex((text, index) => text && !chosen[index]);
   if (unclear >= 0) field("said").textContent = `No entry, or several, on ${data.title} have “${texts[unclear]}” in their name.`;
-  else if (!chosen[0] || !chosen[1]) field("said").textContent = "";
+  else if (!chosen[0] || !chosen[1]) field("said").textContent = chosen[0] || chosen[1] ? "Now choose the other entry." : "";
+  else if (chosen[0] === chosen[1]) field("said").textContent = `Both are ${chosen[0].name}: choose another one.`;
   else {
     field("said").textContent = `${chosen[0].name} and ${chosen[1].name}. Grey: the interval of the difference holds 0.`;
     const kinds = Object.keys(chosen[0].kinds);
@@ -113,6 +114,7 @@ const restore = async () => {
   showComparison();
 };
 if (field("model")) {
+  field("model").addEventListener("change", () => { field("a").value = field("b").value = ""; });
   for (const name of ["model", "a", "b"]) field(name).addEventListener("change", showComparison);
   window.addEventListener("hashchange", restore);
   restore();

@@ -214,6 +214,18 @@ def test_filters_of_size_retention_and_date_leave_what_fits(visit: Visit) -> Non
     visit.until("document.getElementById('a').value === 'made-up / sample-1b-combined-1x (1x)'")
 
 
+def test_a_link_to_a_base_model_shows_it_although_a_filter_had_hidden_it(visit: Visit) -> None:
+    page = visit.open("index.html#q=sample")
+    link = page.locator("nav.others a", has_text="nano")
+    place = (link.get_attribute("href") or "").removeprefix("#")
+    assert not page.locator(f"section#{place}").is_visible()
+    link.click()
+    visit.until(f"location.hash === '#{place}' && document.getElementById('{place}').getBoundingClientRect().top < 300")
+    assert page.locator(f"section#{place}").is_visible()
+    assert page.get_by_label("Search").input_value() == ""
+    assert page.locator("#found").inner_text() == ""
+
+
 def test_divisions_are_switched_without_a_script(browser: Browser, site: Path) -> None:
     context = browser.new_context(java_script_enabled=False)
     visit = Visit(context, site)
@@ -260,12 +272,59 @@ def test_comparing_shows_the_tables_numbers_and_their_difference_across_division
     assert page.locator("#result table").count() == 0
 
 
+def test_an_entry_is_not_compared_with_itself_or_with_one_of_another_base_model(visit: Visit) -> None:
+    page = visit.open("compare.html")
+    first, second = (page.get_by_label(name, exact=True) for name in ("First", "Second"))
+    first.fill("auto-1x")
+    first.press("Tab")
+    visit.until("document.getElementById('said').textContent === 'Now choose the other entry.'")
+    second.fill("auto-1x")
+    second.press("Tab")
+    visit.until("document.getElementById('said').textContent.startsWith('Both are made-up')")
+    assert page.locator("#result table").count() == 0
+    page.get_by_label("Base model").select_option(index=1)
+    visit.until("document.getElementById('a').value === '' && document.getElementById('said').textContent === ''")
+
+
 def test_an_entry_leads_to_its_comparison(visit: Visit, site: Path) -> None:
     name = next((site / "runs").glob("*__nano-auto-1x__*.html")).name
     page = visit.open(f"runs/{name}")
     page.get_by_role("link", name="Compare it with another entry").click()
     visit.until("document.getElementById('a').value === 'made-up / nano-auto-1x (1x)'")
     assert page.get_by_label("Base model").evaluate("(select) => select.selectedOptions[0].textContent") == "nano, mini"
+
+
+@pytest.fixture(scope="module")
+def committed_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One committed entry with a long name, and all references: three budgets beside each other."""
+    root = tmp_path_factory.mktemp("committed")
+    entry = next(ARCHIVED.glob("ilp-bench__smollm2-135m-instruct-core-conflict-cpt/*"))
+    shutil.copytree(entry, root / "submissions" / entry.parent.name / entry.name)
+    render(root / "submissions", root / "site")
+    return root / "site"
+
+
+def test_wide_tables_and_badges_are_seen_whole_on_a_desk_on_a_phone_and_in_print(
+    browser: Browser, committed_site: Path
+) -> None:
+    """What decides, the gap at three budgets, stands in the last column; on paper nothing can be scrolled."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    visit, across = Visit(context, committed_site), "[...document.querySelectorAll('.scroll')]"
+    across += ".map((one) => one.scrollWidth - one.clientWidth).filter((beyond) => beyond > 1)"
+    run = next((committed_site / "runs").glob("*.html")).relative_to(committed_site)
+    page = visit.open("delay.html")
+    assert page.locator("th", has_text="Gap at 3x").count() == 6
+    assert page.evaluate(across) == []
+    page.set_viewport_size({"width": 390, "height": 800})
+    visit.open(str(run))
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    page.set_viewport_size({"width": 718, "height": 1000})  # A4 less its margins
+    page.emulate_media(media="print")
+    for name in ("delay.html", "claims.html", "recipes.html", "causes/knowledge_conflict.html", str(run)):
+        visit.open(name)
+        assert page.evaluate(across) == [], name
+    context.close()
+    assert visit.complaints == []
 
 
 def test_the_keyboard_is_enough(visit: Visit) -> None:

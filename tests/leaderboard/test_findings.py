@@ -16,6 +16,7 @@ from ilp_bench.leaderboard.estimate import Estimate
 from ilp_bench.leaderboard.figures import front_facts
 from ilp_bench.leaderboard.findings import BaseJudgements, delays, recipe_tests
 from ilp_bench.leaderboard.ranking import BaseModel, base_models
+from ilp_bench.leaderboard.recipe_rows import recipe_rows
 from ilp_bench.recipes import RECIPES
 from ilp_bench.replication.claims import Judgement, read_claims
 from ilp_bench.scoring.rank_reasons import Reason
@@ -122,18 +123,20 @@ def test_the_top_of_the_page_is_the_first_row_and_says_what_it_costs(
     best, first = facts["best"], next(model for model in models if model.groups).groups[0].standings[0]
     assert best == first.entry
     front = texts["index"]
-    fact = front[front.index("The best of") :][:900]
+    fact = front[front.index("<b>First of 7 ranked entries</b>") :][:1000]
+    assert "Not distinguishable from it: auto." in fact, "a tie has no best"
+    assert f"{100 * facts['vanilla'].base_retention:.1f} in the base model, which is shown examples" in fact
     assert f'<a href="{best.page}">{best.method}</a>' in fact
     times = best.tokens / facts["vanilla"].tokens
     assert f"{times:.1f} × <small>vanilla's tokens</small>" in fact
     assert front.index("plain fine-tuning<span") > front.index(f'data-search="{best.model}"')
 
 
-@pytest.mark.parametrize(("number", "said"), [(0, "none ranked"), (1, "The only ranked entry"), (2, "The best of 2")])
+@pytest.mark.parametrize(("number", "said"), [(0, "none ranked"), (1, "The only ranked entry"), (3, "First of 3")])
 def test_few_entries_are_counted_as_what_they_are(
     models: list[BaseModel], number: int, said: str, tmp_path: Path
 ) -> None:
-    """One entry is never called the best of several, and without ranks nothing is called best."""
+    """One entry is never called the best of several, nor one of two that are tied, nor anything without ranks."""
     entries = next(model for model in models if model.groups).entries
     ranked = [entry for entry in entries if entry.is_ranked and entry.recipe != "vanilla"][:number]
     aside = [replace(entry, not_ranked_because=(Reason("x", "x"),)) for entry in entries[-1:]] if not number else []
@@ -142,8 +145,27 @@ def test_few_entries_are_counted_as_what_they_are(
     pages.write_all(tmp_path / "site", few, [], [], 0, {"url": ""})
     front = " ".join((tmp_path / "site" / "index.html").read_text().split())
     assert said in front
-    assert ("The best of" in front) == (number > 1)
+    assert "The best of" not in front
     assert "0 of 1" not in front
+
+
+def test_a_clear_lead_is_called_the_best(models: list[BaseModel]) -> None:
+    entries = [entry for entry in models[0].entries if entry.is_ranked and entry.recipe != "vanilla"]
+    apart = [entry for entry in entries if entry.method != "auto"]
+    assert [front_facts(base_models(some, []))["tied"] for some in (entries, apart)] == [[entries[1]], []]  # type: ignore[index]
+
+
+def test_the_heat_map_tells_what_is_beyond_chance(models: list[BaseModel], texts: dict[str, str]) -> None:
+    said = set()
+    for group in (group for model in models for group in model.groups):
+        heat = texts["recipes"].split(f"Reproduction, {group.title}: G in points")[1].split("</table>")[0]
+        for row in recipe_rows(group, "reproduction"):
+            cells = heat.split(f">{row.name}</a></th>")[1].split("</tr>")[0].split("</td>")
+            for cell, estimate in zip(cells, row.causes.values(), strict=False):
+                assert estimate
+                assert ('class="unsure"' in cell) == (estimate.low <= 0 <= estimate.high)
+                said.add('class="unsure"' in cell)
+    assert said == {True, False}
 
 
 def test_an_entry_of_others_that_nobody_ran_again_is_not_the_headline(models: list[BaseModel]) -> None:

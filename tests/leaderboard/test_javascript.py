@@ -81,6 +81,7 @@ def test_constants_are_the_same() -> None:
 
 def test_numbers_are_written_alike() -> None:
     values = [0.0, -0.0, 0.004, -0.004, 0.005, -0.126, 0.125, 1.0, -2.5, 0.29999, 0.99999, 1e-9, 0.345, -0.0449]
+    values += [0.2349956, -0.2349956, 0.00349996]
     values += np.random.default_rng(0).uniform(-1, 1, 400).round(5).tolist()
     assert javascript("inputs.map((value) => formatNumber(value))", values) == [
         format_number(value) for value in values

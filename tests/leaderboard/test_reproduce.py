@@ -16,7 +16,11 @@ import pytest
 import typer.main
 
 from ilp_bench.cli.main import app
+from ilp_bench.leaderboard.describe import describe_entry
+from ilp_bench.leaderboard.pages import environment
 from ilp_bench.leaderboard.site import render
+from ilp_bench.records.training_record import BaseWeights
+from ilp_bench.submission.format import Submission, read_submission
 
 COMMITTED = Path(__file__).parents[2] / "submissions"
 ENTRY = "ilp-bench__nano-mini-delete-only"
@@ -62,6 +66,31 @@ def test_only_what_the_reference_lacks_is_run_beside(tmp_path: Path) -> None:
     assert 'if [ -d plain-$data ]; then budget="--budget-from plain-$data"; fi' in text
     given = " --vanilla run-vanilla-3 --vanilla run-vanilla-4 --base-run run-base-3 --base-run run-base-4"
     assert text.count(given) == 2
+
+
+def test_a_base_model_is_pinned_or_said_to_be_a_folder(tmp_path: Path) -> None:
+    """A name alone is neither on the Hub nor in the empty folder that the commands are meant for."""
+    page_of_committed(tmp_path)
+    folder = next((tmp_path / "submissions").glob("*/*/submission.json")).parent
+    submission = read_submission(folder)
+    assert isinstance(submission, Submission)
+    entry = describe_entry(folder, submission, [], [])
+    macro = '{% from "parts/reproduce.html" import reproduce with context %}{{ reproduce(entry, submission) }}'
+
+    def told(name: str, revision: str | None) -> str:
+        first, *others = submission.runs
+        assert first.training
+        base = BaseWeights(name=name, revision=revision)
+        changed = first.model_copy(update={"training": first.training.model_copy(update={"base": base})})
+        again = submission.model_copy(update={"runs": [changed, *others]})
+        return html.unescape(environment().from_string(macro).render(entry=entry, submission=again))
+
+    assert "a folder of your own" not in told("nano", None)
+    assert "--base org/model@0123abc --recipe delete_only" in told("org/model", "0123abc")
+    assert "a folder of your own" not in told("org/model", "0123abc")
+    assert '# smollm2: a folder of your own with the base model, whose hash stands under "Base model"' in told(
+        "smollm2", None
+    )
 
 
 @pytest.mark.nightly

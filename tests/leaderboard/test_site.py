@@ -181,6 +181,12 @@ def test_an_entry_shows_the_numbers_of_its_scores(board_site: Path, board_submis
             assert ">yes<" in row
 
 
+def test_a_ranked_entry_says_of_its_controls_what_the_rule_says(board_site: Path) -> None:
+    """A control may have fallen by more than five points, as long as chance does not rule that out."""
+    text = " ".join(run_page(board_site, "sample-1b-auto-1x").text.split())
+    assert "no control of a cause that counts fell by more than 5.0 points with an interval that excludes 0" in text
+
+
 def test_a_rerun_is_told_in_words(board_site: Path) -> None:
     text = " ".join(run_page(board_site, "sample-1b-auto-1x").text.split())
     assert (
@@ -342,6 +348,8 @@ def test_data_files_are_read_back(board_site: Path) -> None:
 def test_numbers() -> None:
     assert format_number(-0.004) == "0.00"
     assert format_number(-0.126) == "\N{MINUS SIGN}0.13"
+    assert format_number(0.2349956) == "0.23", "rounded once, as in docs/results.md"
+    assert (format_number(0.235), format_number(0.125)) == ("0.24", "0.13"), "a half is rounded up"
     assert format_number(None) == format_number(float("nan")) == "not measured"
     assert (points(0.1234), points(-0.0004), points(None, "–")) == ("12.3", "0.0", "–")
     assert [short_count(number) for number in (None, 31, 27_100, 1_067_136, 1.24e9)] == [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -100,10 +101,14 @@ def test_a_base_model_with_a_reference_and_no_entry_shows_its_gaps(
 
 def test_the_page_names_delays_and_plateaus(board_site: Path) -> None:
     page = (board_site / "delay.html").read_text()
-    told, _, not_told = page.partition("One budget only")
+    told, _, not_told = page.partition("No verdict yet")
     assert '<td class="said">plateau</td>' in told
     assert '<td class="said">delay</td>' in told
     assert "nano" not in told[told.index("<main") :]
+    row = told.split("Reproduction</caption>")[1].split("data_inconsistency")[1].split("</tr>")[0]
+    gaps = [float(number) for number in re.findall(r'<td class="num">([\d.]+)<', row)]
+    (left,) = re.findall(r'<td class="num">(\d+) %<', row)
+    assert int(left) == pytest.approx(100 * gaps[1] / gaps[0], abs=1)
     assert ">nano, mini<" in not_told
 
 

@@ -6,7 +6,12 @@ from collections.abc import Sequence
 
 from ilp_bench.core.errors import ProblemError
 from ilp_bench.records.run_record import Run, RunRecord, Runs
-from ilp_bench.scoring.compatibility import check_asked_as_trained, check_comparable, check_replicates
+from ilp_bench.scoring.compatibility import (
+    check_asked_as_trained,
+    check_comparable,
+    check_distinct,
+    check_replicates,
+)
 from ilp_bench.scoring.pair_probabilities import scored_part
 from ilp_bench.scoring.pair_sets import Comparison
 from ilp_bench.scoring.points_schema import DATA_VERSION
@@ -36,6 +41,7 @@ def compare(
     datasets = {run.record.data.content_sha256: run.record.data.seed for run in submissions}
     _check_wanted(vanillas, datasets, "vanilla run")
     _check_wanted(bases, datasets, "base run")
+    check_distinct(vanillas, "vanilla runs")
     comparisons, used = [], False
     for dataset in sorted(datasets, key=lambda sha: (datasets[sha], sha)):
         own = tuple(run for run in submissions if run.record.data.content_sha256 == dataset)
@@ -116,14 +122,20 @@ def _check_divisions(submission: RunRecord, vanilla: RunRecord) -> None:
 def _further(reference: Reference | None, comparisons: Sequence[Comparison]) -> list[Comparison]:
     """Reference runs that are in no comparison, by dataset: they too show what runs differ by.
 
-    A vanilla run that stands alone in its comparison joins those of the reference on its dataset.
+    A vanilla run that stands alone in its comparison joins those of the reference on its dataset. Weights that were
+    measured again are the same run, though their p may differ in the last digits.
     """
-    used = {run.record.samples_sha256 for one in comparisons for run in (*one.submissions, *one.vanillas)}
+    used = {_trained(run) for one in comparisons for run in (*one.submissions, *one.vanillas)}
     alone = {one.vanillas[0].record.data.content_sha256: one.vanillas for one in comparisons if len(one.vanillas) == 1}
     further = []
     for stored in reference.comparisons if reference else ():
-        rest = tuple(run for run in stored.vanillas if run.record.samples_sha256 not in used)
+        rest = tuple(run for run in stored.vanillas if _trained(run) not in used)
         if rest:
             same = alone.get(rest[0].record.data.content_sha256, ())
             further.append(stored._replace(vanillas=(*rest, *same)))
     return further
+
+
+def _trained(run: Run) -> tuple[str, str]:
+    """Dataset and weights, which tell whether two measurements are of one training."""
+    return run.record.data.content_sha256, run.record.model.weights_sha256

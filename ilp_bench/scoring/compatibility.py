@@ -80,9 +80,17 @@ def check_replicates(replicates: Sequence[Runs]) -> None:
                 raise ProblemError(
                     f"two base runs on the dataset of seed {record.data.seed}: give one for each dataset"
                 )
-    submitted = [(runs.submission.record.data, runs.submission.record.model.weights_sha256) for runs in replicates]
-    if any(run in submitted[:number] for number, run in enumerate(submitted)):
-        raise ProblemError("two replicates are the same weights on the same dataset: give each once")
+    check_distinct([runs.submission for runs in replicates], "replicates")
+
+
+def check_distinct(runs: Sequence[Run], what: str) -> None:
+    """Raise ProblemError where two of the runs, called ``what``, are the same weights on the same dataset.
+
+    A run that is counted twice would say that runs do not differ at all.
+    """
+    measured = [(run.record.data.content_sha256, run.record.model.weights_sha256) for run in runs]
+    if len(set(measured)) < len(measured):
+        raise ProblemError(f"two {what} are the same weights on the same dataset: give each once")
 
 
 def base_sha256(record: RunRecord) -> str | None:

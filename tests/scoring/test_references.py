@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pyarrow.compute as pc
 import pytest
 from points_runs import make_run
 
@@ -101,6 +102,21 @@ def test_runs_given_come_before_those_of_the_reference(committed: Reference) -> 
     assert not scores.reference.runs
     elsewhere = score_points([mine(5)], [make_run("vanilla", 5)], [make_run(None, 5)], committed)
     assert elsewhere.ranked, elsewhere.not_ranked_because
+
+
+def test_a_vanilla_run_counts_once_however_often_it_is_given_or_measured(committed: Reference) -> None:
+    """Else it would say that runs do not differ, and three copies would settle which causes count."""
+    with pytest.raises(ProblemError, match="two vanilla runs are the same weights on the same dataset"):
+        score_points([mine()], [VANILLAS[0]] * 3, [BASE])
+    samples = VANILLAS[0].samples
+    p = pc.add(samples["p"], 1e-7)
+    again = Run(
+        VANILLAS[0].record.model_copy(update={"samples_sha256": "f" * 64}),
+        samples.set_column(samples.schema.get_field_index("p"), "p", p),
+    )
+    _, further, _ = compare([mine()], [again], (), committed)
+    weights = [run.record.model.weights_sha256 for one in further for run in one.vanillas]
+    assert sorted(weights) == sorted(run.record.model.weights_sha256 for run in VANILLAS)
 
 
 def test_a_reference_run_is_not_compared_with_itself(reference: Reference) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from ilp_bench.evaluation.batches import map_in_batches
@@ -54,7 +55,8 @@ def generate_answers(
 
     A space at a prompt's end is left out, as it is the beginning of the answer's first token. A prompt that the model's
     context cannot hold is cut from the left; what all prompts of a batch begin with is read once; a batch that does not
-    fit into memory is halved. Raises ProblemError where not even one fits.
+    fit into memory is halved. A model that carries a state along may read padding into it, so that its batches hold
+    prompts of one length. Raises ProblemError where not even one fits.
     """
     room = (getattr(model.config, "max_position_embeddings", None) or 1_000_000) - max_tokens
     ids = [row[-room:] for row in encode_prompts(tokenizer, [prompt.rstrip(" ") for prompt in prompts])]
@@ -63,13 +65,18 @@ def generate_answers(
     # Prompts that begin alike come one after the other, where that spares reading half of all tokens.
     if prefix.can_repeat and 2 * _spared(sorted(ids), batch_size) > sum(map(len, ids)):
         order.sort(key=lambda n: ids[n])
-    ordered, _ = map_in_batches(
-        lambda part: _generate(model, tokenizer, part, max_tokens, prefix),
-        [ids[n] for n in order],
-        batch_size,
-        "question",
-    )
-    answers = dict(zip(order, ordered, strict=True))
+    groups = [order]
+    if getattr(model, "_is_stateful", False):
+        groups = [list(same) for _, same in groupby(sorted(order, key=lambda n: len(ids[n])), lambda n: len(ids[n]))]
+    answers: dict[int, GeneratedAnswer] = {}
+    for group in groups:
+        answered, batch_size = map_in_batches(
+            lambda part: _generate(model, tokenizer, part, max_tokens, prefix),
+            [ids[n] for n in group],
+            batch_size,
+            "question",
+        )
+        answers |= zip(group, answered, strict=True)
     return [answers[n] for n in range(len(ids))]
 
 
@@ -106,18 +113,30 @@ def _generate(
             **({prefix.argument: past} if past is not None else {}),
             **GREEDY,
         )
+    ends = end_tokens(model, tokenizer)
     ids_out = generated.sequences[:, width:]
     steps = [step.float().log_softmax(-1) for step in generated.logits]
     logprobs = torch.stack([step.gather(1, ids_out[:, k : k + 1])[:, 0] for k, step in enumerate(steps)], 1)
-    return [decode_answer(tokenizer, *row) for row in zip(ids_out.tolist(), logprobs.tolist(), strict=True)]
+    return [decode_answer(tokenizer, *row, ends) for row in zip(ids_out.tolist(), logprobs.tolist(), strict=True)]
 
 
-def decode_answer(tokenizer: Any, ids: Sequence[int], logprobs: Sequence[float]) -> GeneratedAnswer:
-    """The answer in generated token ids with their log-probabilities."""
+def end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
+    """Tokens that end a text: the tokenizer's, and those at which the model's generation config stops."""
+    named = model.generation_config.eos_token_id
+    return frozenset([*(named if isinstance(named, list) else [named]), tokenizer.eos_token_id]) - {None}
+
+
+def decode_answer(
+    tokenizer: Any, ids: Sequence[int], logprobs: Sequence[float], ends: Collection[int]
+) -> GeneratedAnswer:
+    """The answer in generated token ids with their log-probabilities, up to the first of the tokens ``ends``.
+
+    What was generated behind it is padding.
+    """
     text, total, ended = "", 0.0, False
     for end, logprob in enumerate(logprobs, 1):
         total += logprob
-        if ids[end - 1] == tokenizer.eos_token_id:
+        if ids[end - 1] in ends:
             ended = True
         else:
             text = tokenizer.decode(ids[:end])  # whole, because a character may take several tokens

@@ -48,7 +48,9 @@ class PrefixCache:
         if self._last is None or self._last[0] != tuple(prefix):
             ids = torch.tensor([list(prefix)], device=self._model.device)
             with torch.no_grad():
-                self._last = tuple(prefix), self._model(ids, use_cache=True, logits_to_keep=1)[self.argument]
+                result = self._model(ids, use_cache=True, logits_to_keep=1)
+            # A model that keeps its state to itself, such as RecurrentGemma, has no cache among its results.
+            self._last = tuple(prefix), result.get(self.argument)
         layers = getattr(self._last[1], "layers", None)
         self.can_repeat = bool(layers) and all(
             type(layer) in (DynamicLayer, DynamicSlidingWindowLayer) for layer in layers or ()

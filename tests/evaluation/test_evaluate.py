@@ -154,6 +154,23 @@ def test_greedy_answers_do_not_depend_on_the_generation_config(setting: dict[str
     assert generate_answers(model, tokenizer, prompts, max_tokens=6) == neutral
 
 
+def test_an_answer_ends_at_every_token_that_the_generation_config_names() -> None:
+    """Instruction-tuned models have an end of turn beside the end of text; what stands behind it is padding."""
+    model, tokenizer = load_model(locate("nano"))
+    prompts = [f"Question: What is the capital city of {name}?\nAnswer:" for name in ("Peru", "the United Kingdom")]
+    usual = generate_answers(model, tokenizer, prompts, max_tokens=14)
+    (full_stop,) = tokenizer(".")["input_ids"]
+    assert all(answer.finished and answer.text.endswith(".") for answer in usual)
+    model.generation_config.eos_token_id = [tokenizer.eos_token_id, full_stop]
+    shorter = generate_answers(model, tokenizer, prompts, max_tokens=14)
+    assert [answer.text for answer in shorter] == [answer.text.removesuffix(".") for answer in usual]
+    assert all(answer.finished for answer in shorter)
+    pairs = [(tokenizer(prompt + answer.text)["input_ids"], tokenizer(prompt)["input_ids"])
+             for prompt, answer in zip(prompts, usual, strict=True)]  # fmt: skip
+    scored = score(wrap(model, tokenizer), [(start, whole[len(start) :]) for whole, start in pairs])
+    assert [answer.probability for answer in shorter] == pytest.approx(np.exp(scored.logprob).tolist(), rel=1e-4)
+
+
 @pytest.mark.parametrize("name", ["nano", "nano-qwen3", "nano-olmo2"])
 def test_a_beginning_that_is_read_once_changes_no_answer(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two sets of exemplars, before questions of unlike length."""
@@ -191,6 +208,8 @@ HEADS: dict[str, object] = {"num_attention_heads": 4, "num_key_value_heads": 2, 
     ("config", "settings"),
     [
         ("MambaConfig", SMALL | {"state_size": 8}),
+        ("RecurrentGemmaConfig", SMALL | {"num_attention_heads": 4, "intermediate_size": 64, "lru_width": 32}
+         | {"attention_window_size": 32, "block_types": ["recurrent", "attention"]}),
         ("Lfm2Config", SMALL | HEADS | {"layer_types": ["conv", "full_attention"]}),
         ("MptConfig", {"vocab_size": 2048, "d_model": 32, "n_heads": 4, "n_layers": 2}),
         ("GPTNeoConfig", {"vocab_size": 2048, "hidden_size": 32, "num_layers": 2, "num_heads": 4, "window_size": 32}

@@ -105,13 +105,13 @@ def test_a_template_that_refuses_is_one_clear_line(nano: Any) -> None:
 
 
 def test_an_answer_is_decoded_whole_and_ends_with_its_line_or_text(nano: Any) -> None:
-    ids = nano[1](" Zürich\nx")["input_ids"]
-    assert decode_answer(nano[1], ids, [-0.5] * len(ids))[0].strip() == "Zürich"
+    ids, ends = nano[1](" Zürich\nx")["input_ids"], {nano[1].eos_token_id}
+    assert decode_answer(nano[1], ids, [-0.5] * len(ids), ends)[0].strip() == "Zürich"
     first = nano[1](" Paris")["input_ids"]
-    said = decode_answer(nano[1], [*first, nano[1].eos_token_id, 0, 0], [-0.5] * (len(first) + 3))
+    said = decode_answer(nano[1], [*first, nano[1].eos_token_id, 0, 0], [-0.5] * (len(first) + 3), ends)
     assert (said.text, said.finished) == (" Paris", True)
     assert said.probability == pytest.approx(np.exp(-0.5 * (len(first) + 1)))
-    assert not decode_answer(nano[1], first, [-0.5] * len(first)).finished
+    assert not decode_answer(nano[1], first, [-0.5] * len(first), ends).finished
 
 
 def test_a_completion_ends_as_it_was_trained(nano: Any) -> None:

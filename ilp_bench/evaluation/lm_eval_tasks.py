@@ -2,7 +2,7 @@
 
     lm_eval --include_path tasks --tasks ilp_bench --model hf --model_args pretrained=CHECKPOINT
 
-The dataset is built in memory: mini with seed 0, unless ``--metadata '{"size": "mini", "seed": 1}'`` says
+The dataset is built in memory: mini with seed 0, unless ``--metadata '{"size": "mini", "data_seed": 1}'`` says
 otherwise, or ``--metadata '{"data": "DATA"}'`` names a folder. Imports neither torch nor lm_eval.
 """
 
@@ -33,18 +33,29 @@ def tasks_path() -> Path:
 def documents(
     cause: str | None = None,
     probe: str = "recall",
-    size: str = "mini",
-    seed: int = 0,
+    size: str | None = None,
+    data_seed: int | None = None,
     data: str | None = None,
+    seed: Any = None,
     **_: Any,
 ) -> dict[str, Any]:
     """The ``test`` split of one cause (None for retention) and probe, as lm-eval's ``custom_dataset`` wants it.
 
-    Raises UsageError where the dataset has no such items.
+    lm-eval hands over the arguments of the model too, such as vLLM's ``seed``, which is not the dataset's.
+
+    Raises UsageError where the dataset has no such items, or what names it is ambiguous.
     """
     from datasets import Dataset
 
-    items = (load(data).controlled("lm-eval") if data else make(size, seed)).items
+    if seed is not None:
+        raise UsageError(
+            f"seed {seed} may be the model's or the dataset's: say data_seed for the dataset, and leave the model's "
+            "out, as nothing is sampled"
+        )
+    if data and (size or data_seed is not None):
+        raise UsageError(f"{data} is of one size and seed: leave size and data_seed out")
+    dataset = load(data).controlled("lm-eval") if data else make(size or "mini", 0 if data_seed is None else data_seed)
+    items = dataset.items
     arms = ("treated", "control") if cause else (None,)  # neither decoys nor calibration items
     rows = [row for row in items.to_pylist() if row["cause"] == cause and row["probe"] == probe and row["arm"] in arms]
     if not rows:

@@ -181,3 +181,26 @@ def test_a_task_of_a_cause_that_the_dataset_lacks_is_one_clear_line(tmp_path: Pa
         UsageError, match="no paraphrase items of knowledge_gap, but of data_inconsistency, rare_patterns"
     ):
         documents("knowledge_gap", "paraphrase", data=str(data))
+
+
+@pytest.mark.parametrize("name", ["ilp_bench_knowledge_gap_recall", "ilp_bench_mc_knowledge_gap"])
+def test_no_exemplar_is_shown_whatever_number_is_asked_for(manager: TaskManager, name: str) -> None:
+    """They would come from the same probes, and p would be of another prompt than the trained one."""
+    stub = Stub()
+    simple_evaluate(model=stub, tasks=[name], task_manager=manager, num_fewshot=2, limit=2, bootstrap_iters=0)
+    assert stub.seen
+    assert all(prompt.count("Answer:") == 1 for prompt, _ in stub.seen)
+
+
+def test_the_seed_of_a_model_is_not_that_of_the_dataset() -> None:
+    """``--model vllm --model_args seed=1`` arrives here too."""
+    with pytest.raises(UsageError, match="say data_seed for the dataset"):
+        documents("knowledge_gap", seed=1, pretrained="model")
+    first, other = (documents("knowledge_gap", data_seed=seed)["test"]["prompt"] for seed in (0, 1))
+    assert first == documents("knowledge_gap")["test"]["prompt"] != other
+
+
+@pytest.mark.parametrize("given", [{"size": "mini"}, {"data_seed": 0}])
+def test_a_folder_has_its_own_size_and_seed(given: dict) -> None:
+    with pytest.raises(UsageError, match="leave size and data_seed out"):
+        documents("knowledge_gap", data="DATA", **given)

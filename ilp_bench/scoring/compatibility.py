@@ -29,6 +29,11 @@ def check_comparable(submission: Run, vanilla: Run, base: Run | None) -> None:
             )
         if run.probes is not submission.probes and not _same_probes(run, submission):
             raise ProblemError(f"the {role} run has other probes: evaluate again")
+        if not same_prompts(run.record, submission.record):
+            raise ProblemError(
+                f"the {role} run was asked in other prompts than the submitted run, so their p cannot be compared: "
+                "evaluate all under one chat template"
+            )
     recipe = vanilla.record.training.recipe if vanilla.record.training else None
     if recipe is not None and recipe != "vanilla":
         raise ProblemError(f"the run given as vanilla was trained with recipe {recipe!r}")
@@ -43,6 +48,18 @@ def _same_probes(run: Run, other: Run) -> bool:
     """Whether two runs asked the same probes, in whatever order."""
     mine, others = (each.samples["probe_id"].combine_chunks() for each in (run, other))
     return bool(mine.equals(others) or mine.sort().equals(others.sort()))
+
+
+def same_prompts(record: RunRecord, other: RunRecord) -> bool:
+    """Whether two runs on one dataset were asked in the same prompts, as far as their records say.
+
+    A chat template that writes today's date gives other prompts on another day: then the templates are compared.
+    """
+    prompts, others = record.prompts, other.prompts
+    if prompts and others and not (prompts.template_date and others.template_date):
+        return prompts.sha256 == others.sha256
+    templates = record.template_sha256, other.template_sha256
+    return None in templates or templates[0] == templates[1]
 
 
 def check_asked_as_trained(role: str, record: RunRecord) -> None:

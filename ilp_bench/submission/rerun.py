@@ -10,10 +10,8 @@ held-out fact retention, is compared. And nothing here tells how the submitted w
 from __future__ import annotations
 
 import datetime
-import platform
-import secrets
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -26,14 +24,26 @@ from ilp_bench.data.dataset import Dataset, make
 from ilp_bench.models.resolve import Located, locate, weights_sha256
 from ilp_bench.records.run_record import Data, Run
 from ilp_bench.scoring.comparisons import compare
+from ilp_bench.scoring.compatibility import same_prompts
 from ilp_bench.scoring.references import Reference
 from ilp_bench.scoring.score_points import score_points
 from ilp_bench.submission.check_copies import HALF_PRECISION, P_TOLERANCE
 from ilp_bench.submission.format import Submission, SubmittedRuns, read_runs, read_submission
 from ilp_bench.submission.reference_key import reference_of
-from ilp_bench.submission.rerun_record import MeasuredAgain, Public, Verification, add_verification
+from ilp_bench.submission.rerun_record import MeasuredAgain, Public, Verification, add_verification, require_name
 from ilp_bench.submission.rerun_unseen import rerun_on_unseen
-from ilp_bench.submission.rerun_work import Work, evaluate_like, points_by_name, require_outside
+from ilp_bench.submission.rerun_work import (
+    SEED_FILE,
+    Work,
+    base_model,
+    evaluate_like,
+    library_versions,
+    machine,
+    points_by_name,
+    public_name,
+    require_outside,
+    unseen_seed,
+)
 from ilp_bench.submission.sample_store import RunKey, storage_keys
 from ilp_bench.submission.signatures import sign
 
@@ -41,7 +51,6 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 MEAN_TOLERANCE = 0.1  # of the mean difference of p, in shares of what a single probe may differ by
-UNSEEN_SEEDS = 1_000_000
 Role = Literal["submission", "vanilla", "base"]
 
 
@@ -61,39 +70,41 @@ def verify(
     Each model is the checkpoint of a run, found by the hash of its weights; at least one is of a submitted run. The
     base model is looked for by its name, and run again where it is there with the weights that are named.
     ``seed`` names the unseen dataset, by default a random one; ``pairs`` makes it smaller. ``public`` gives the dataset
-    that a record names, by default by building it. Whatever was trained or evaluated stays in ``work.folder``, and the
-    same call goes on there.
+    that a record names, by default by building it. Whatever was trained or evaluated stays in ``work.folder``, with a
+    random seed, and the same call goes on there.
 
-    Raises UsageError for a seed that was seen or an entry of the archive, ProblemError for weights that are not of this
-    submission.
+    Raises UsageError for a seed that was seen, a name that a record cannot hold or an entry of the archive,
+    ProblemError for weights that are not of this submission.
     """
+    require_name(by)
     submission = read_submission(folder)
     if not isinstance(submission, Submission):
         raise UsageError(f"{folder} is on dataset 2, which is closed: only entries of schema 3 are run again")
     require_outside(work.folder, folder)
     runs, reference = read_runs(folder, submission), reference_of(submission)
     seen = {run.record.data.seed for run in runs.values()} | set(reference.seeds if reference else ())
-    if seed is None:
-        seed = next(
-            number for number in iter(lambda: 1000 + secrets.randbelow(UNSEEN_SEEDS), None) if number not in seen
-        )
     if seed in seen:
         raise UsageError(f"seed {seed} is one the submitter has seen: choose another")
+    if pairs is not None and pairs < 1:
+        raise UsageError(f"{pairs} pairs a cause are impossible: at least 1")
     chosen = _matching([*(locate(model) for model in models), *_base_model(submission)], runs)
     (comparison, *_), _, _ = compare(*_beside(chosen, runs), reference)
     first = next(key for key in chosen if runs[key].record == comparison.submissions[0].record)
+    seed = unseen_seed(work.folder, seen) if seed is None else seed
+    public_again = _public(runs, chosen, reference, work, public or (lambda data: make(data.size, data.seed)))
     verification = Verification(
         by=by,
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
         ilp_bench=__version__,
-        versions={name: version(name) for name in ("torch", "transformers", "lm_eval", "numpy")},
-        hardware=f"{platform.machine()} {platform.system()}, {work.device}",
-        public=_public(runs, chosen, reference, work, public or (lambda data: make(data.size, data.seed))),
+        versions=library_versions(),
+        hardware=machine(work, runs[first].record),
+        public=public_again,
         unseen=rerun_on_unseen(submission.scores, comparison, chosen[first], work, seed=seed, pairs=pairs),
     )
     if key is not None:
         verification = sign(verification, submission.run_id, key)
     add_verification(folder, verification)
+    (work.folder / SEED_FILE).unlink(missing_ok=True)
     return verification
 
 
@@ -101,8 +112,10 @@ def _base_model(submission: Submission) -> list[Located]:
     """The base model, where one of that name and those weights is here and the entry has a base run of its own."""
     if not submission.bases:
         return []
+    first = submission.bases[0].model
+    named = f"{first.name}@{first.revision}" if first.revision else first.name
     try:
-        located = locate(submission.base_name)
+        located = locate(base_model(submission.first.training) or named)
     except (UsageError, ProblemError):
         return []
     return [located] if weights_sha256(located) == submission.base_weights else []
@@ -141,7 +154,7 @@ def _public(
     dataset: Callable[[Data], Dataset],
 ) -> Public:
     """The checkpoints on the data they were submitted with; all other runs as submitted."""
-    again, largest, mean, tolerance = dict(runs), 0.0, 0.0, 0.0
+    again, largest, mean, tolerance, reason = dict(runs), 0.0, 0.0, 0.0, ""
     keys = storage_keys({key: run.record for key, run in runs.items()})
     for (role, number), model in chosen.items():
         claimed = runs[role, number]
@@ -149,16 +162,20 @@ def _public(
         if data.sha256 != claimed.record.data.content_sha256:
             reason = "the dataset named by the submission is not one that this version builds"
             return Public(status="not possible", reason=reason, tolerance=tolerance)
-        run = evaluate_like(model, data, claimed, work.folder / f"public-{role}-{number}", work)
+        run = evaluate_like(model, data, claimed, work.folder / public_name(claimed.record), work)
+        if not same_prompts(run.record, claimed.record):
+            reason = f"the prompts of {role} {number + 1} are others than in the entry: another chat template"
         differences = _differences(run, claimed)
         largest, mean = max(largest, float(differences.max())), max(mean, float(differences.mean()))
         tolerance = max(tolerance, P_TOLERANCE.get(claimed.record.dtype, HALF_PRECISION))
-        again |= dict.fromkeys((key for key, stored in keys.items() if stored == (role, number)), run)
+        scored = replace(run, record=claimed.record)  # whatever else differs is said above
+        again |= dict.fromkeys((key for key, stored in keys.items() if stored == (role, number)), scored)
     claims, scores = (points_by_name(score_points(*_beside(chosen, each), reference)) for each in (runs, again))
     points = max((_apart(value, scores.get(name)) for name, value in claims.items()), default=0.0)
     agrees = largest <= tolerance and mean <= MEAN_TOLERANCE * tolerance and points <= tolerance
     return Public(
-        status="agrees" if agrees else "differs",
+        status="agrees" if agrees and not reason else "differs",
+        reason=reason,
         tolerance=tolerance,
         largest_difference=largest,
         mean_difference=mean,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
-from ilp_bench.core.errors import ProblemError
+from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import locked, read_strict_json, write_text
 from ilp_bench.core.untrusted import value_problems
 from ilp_bench.records.run_record import first_problem
@@ -140,6 +140,16 @@ def read_verification(folder: Path) -> list[Verification]:
         return Verifications.model_validate(content, strict=True).records
     except ValidationError as error:
         raise ProblemError(f"{file}: {first_problem(error)}: write it with 'ilp-bench verify'") from error
+
+
+def require_name(by: str) -> None:
+    """Raise UsageError for a name that a record cannot hold, before anything is run."""
+    try:
+        TypeAdapter(Line).validate_python(by)
+    except ValidationError as error:
+        raise UsageError(f"the name {by!r} is more than one line of 300 characters: give another") from error
+    if hidden := list(value_problems({"by": by})):
+        raise UsageError(hidden[0])
 
 
 def add_verification(folder: Path, found: Verification) -> Path:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ilp_bench import __version__
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.data.dataset import Dataset, make
 from ilp_bench.models.resolve import locate, weights_sha256
 from ilp_bench.records.run_record import Run
-from ilp_bench.records.training_record import BaseWeights, TrainingRecord
+from ilp_bench.records.training_record import DIVISIONS, TrainingRecord
 from ilp_bench.scoring.bootstrap import Interval
 from ilp_bench.scoring.learned_rates import held_out_fact_retention
 from ilp_bench.scoring.pair_probabilities import KINDS
@@ -19,7 +22,7 @@ from ilp_bench.scoring.pair_sets import Comparison
 from ilp_bench.scoring.points_schema import PointScores
 from ilp_bench.scoring.score_points import score_points
 from ilp_bench.submission.rerun_record import Unseen
-from ilp_bench.submission.rerun_work import Work, evaluate_like, points_by_name
+from ilp_bench.submission.rerun_work import Work, base_model, evaluate_like, points_by_name
 
 SEEDS_APART = 0.1  # other seeds move points by so much (as a probability), apart from the sampling of pairs
 CHANCE = 0.001  # of calling an honest quantity different
@@ -34,7 +37,7 @@ def rerun_on_unseen(
     seed         of the unseen dataset; ``pairs`` makes it smaller
     """
     submitted = comparison.submissions[0]
-    data = make(submitted.record.data.size, seed, **({"pairs": pairs} if pairs else {}))
+    data = make(submitted.record.data.size, seed, **({} if pairs is None else {"pairs": pairs}))
     base, why = _retrainable(submitted)
     if base is None:
         return _generalisation(submitted, checkpoint, data, work, why)
@@ -74,7 +77,9 @@ def _both(claimed: PointScores, scores: PointScores, name: str) -> Iterator[tupl
 def allowed_difference(first: Interval, second: Interval, pairs: int) -> float:
     """How far apart two honest values may be: other seeds, and Student's t times the error of their difference.
 
-    ``pairs`` is the smaller number of pairs behind the two: of few pairs, next to nothing can be said.
+    That error is read from the widths of both 95 % intervals as if they were normal: larger than the standard error
+    where an interval allows for few runs. ``pairs`` is the smaller number of pairs behind the two: of few pairs, next
+    to nothing can be said.
     """
     from scipy.stats import t
 
@@ -89,13 +94,16 @@ def _retrainable(submitted: Run) -> tuple[str | None, str]:
     training = submitted.record.training
     if training is None or training.recipe is None or training.recipe not in RECIPES:
         return None, "it was not trained by a recipe of ours"
-    base = training.base or BaseWeights()
-    name = f"{base.name}@{base.revision}" if base.revision else str(base.name)
+    if training.general or training.encoder:
+        return None, "it was trained with a replay corpus or a sentence encoder that is not part of this package"
+    if training.budget is None or training.budget.division not in DIVISIONS:
+        return None, "its training record names no budget"
+    name = base_model(training) or "of no name"
     try:
         located = locate(name)
     except (UsageError, ProblemError) as error:
         return None, f"its base model cannot be had: {error}"
-    if weights_sha256(located) != base.weights_sha256:
+    if weights_sha256(located) != training.base_sha256:
         return None, f"the base model {name} that is here has other weights than the submission's"
     return name, ""
 
@@ -109,7 +117,10 @@ def _retrain(comparison: Comparison, base: str, data: Dataset, work: Work) -> Po
     for like, recipe in ((submitted, submitted.record.training and submitted.record.training.recipe), (vanilla, None)):
         checkpoint = _trained(like.record.training, recipe or "vanilla", base, data, folder, work, calibrated)
         reruns.append(evaluate_like(str(checkpoint), data, submitted, folder / f"run-{checkpoint.name}", work))
-    base_run = evaluate_like(base, data, comparison.base, folder / "run-base", work) if comparison.base else None
+    base_run = None
+    if comparison.base:
+        of_base = folder / f"run-base-{comparison.base.record.model.weights_sha256[:12]}"
+        base_run = evaluate_like(base, data, comparison.base, of_base, work)
     return score_points(reruns[:1], reruns[1:], [base_run] if base_run else [])
 
 
@@ -122,29 +133,31 @@ def _trained(
     work: Work,
     reference: Path | None = None,
 ) -> Path:
-    """A checkpoint trained as ``record`` says, in its division where there is a ``reference``; made where missing."""
+    """A checkpoint trained as ``record`` says, in its division where there is a ``reference``; made where missing.
+
+    Its folder is named after the recipe and a hash of all that the training depends on.
+    """
     from ilp_bench.training.run import train
 
     training = record or TrainingRecord()
-    budget = 3 if reference and training.budget and training.budget.division == "3x" else 1
-    checkpoint = folder / (recipe if budget == 1 else f"{recipe}-{budget}x")
+    budget = DIVISIONS.get(training.budget.division, 1) if reference and training.budget else 1
+    setting: dict[str, Any] = {
+        "seed": training.seed or 0,
+        "rate": training.learning_rate,
+        "batch_size": 16 if training.batch_size is None else training.batch_size,
+        "lora": training.lora or 0,
+        "budget": budget,
+        "chat": training.prompt_format == "chat",
+        "dtype": training.dtype or "auto",
+    }
+    if recipe == "vanilla" and budget == 1:  # which finds its own budget
+        reference = None
+    about = setting | {"base": weights_sha256(locate(base)), "reference": reference and reference.name}
+    name = hashlib.sha256(json.dumps(about | {"version": __version__}, sort_keys=True).encode()).hexdigest()[:12]
+    checkpoint = folder / f"{recipe}-{name}"
     if not (checkpoint / "training.json").is_file():
         work.say(f"train {recipe} on seed {data.manifest.seed}")
-        train(
-            base,
-            recipe,
-            data,
-            checkpoint,
-            seed=training.seed or 0,
-            rate=training.learning_rate,
-            batch_size=16 if training.batch_size is None else training.batch_size,
-            lora=training.lora or 0,
-            budget=budget,
-            reference=reference,
-            chat=training.prompt_format == "chat",
-            dtype=training.dtype or "auto",
-            device=work.device,
-        )
+        train(base, recipe, data, checkpoint, reference=reference, device=work.device, **setting)
     return checkpoint
 
 

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import os
+import platform
+import secrets
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
 from ilp_bench.core.errors import ProblemError, UsageError
+from ilp_bench.core.files import read_json, write_text
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.models.resolve import locate, weights_sha256
-from ilp_bench.records.run_record import Run, read_run
+from ilp_bench.records.run_record import Run, RunRecord, read_run
+from ilp_bench.records.training_record import TrainingRecord
 from ilp_bench.scoring.points_schema import PointScores
 from ilp_bench.submission.rerun_record import Values
+
+UNSEEN_SEEDS = 1_000_000
+SEED_FILE = "unseen-seed.txt"  # holds the random seed until the record is written
 
 
 class Work(NamedTuple):
@@ -26,7 +34,7 @@ class Work(NamedTuple):
 def evaluate_like(model: str, data: Dataset, like: Run, out: Path, work: Work) -> Run:
     """Evaluate a model as ``like`` was evaluated, into ``out``; a run of the same that is there already is read.
 
-    Raises ProblemError where a run is there that is of other weights, another dataset or another call.
+    Raises ProblemError where a run is there that is of other weights, another dataset, other libraries or another call.
     """
     record = like.record
     if not (out / "run.json").is_file():
@@ -42,10 +50,53 @@ def evaluate_like(model: str, data: Dataset, like: Run, out: Path, work: Work) -
         ("prompt format", run.record.prompt_format, record.prompt_format),
         ("dtype", run.record.dtype, record.dtype),
         ("few-shot questions", run.record.probed, record.probed),
+        ("library versions", named(run.record.versions), named(library_versions())),
     ):
         if value != wanted:
             raise ProblemError(f"{out} holds a run with other {what} ({value}, not {wanted}): remove that folder")
     return run
+
+
+def library_versions() -> dict[str, str]:
+    """The versions of the libraries that a measurement depends on."""
+    return {name: version(name) for name in ("torch", "transformers", "lm_eval", "numpy")}
+
+
+def named(versions: dict[str, str]) -> str:
+    """Versions as text, in the order of their names."""
+    return ", ".join(f"{name} {number}" for name, number in sorted(versions.items()))
+
+
+def public_name(record: RunRecord) -> str:
+    """The folder of a run on the public data, which two entries with the same run share."""
+    return f"public-{record.model.weights_sha256[:12]}-{record.data.content_sha256[:12]}"
+
+
+def machine(work: Work, record: RunRecord) -> str:
+    """The machine, as the new run of a record names it; without threads or GPU where there is none."""
+    file = work.folder / public_name(record) / "run.json"
+    name = read_json(file).get("hardware") if file.is_file() else None
+    return str(name or f"{platform.machine()} {platform.system()}, {work.device}")
+
+
+def base_model(training: TrainingRecord | None) -> str | None:
+    """The base model that a training names, with its revision; None where it names none."""
+    base = training.base if training else None
+    if base is None or base.name is None:
+        return None
+    return f"{base.name}@{base.revision}" if base.revision else base.name
+
+
+def unseen_seed(work: Path, seen: set[int]) -> int:
+    """A random seed that the submitter has not seen; the one that was drawn before in a call that did not end."""
+    file = work / SEED_FILE
+    kept = file.read_text(encoding="utf-8").strip() if file.is_file() else ""
+    if kept.isdecimal() and int(kept) not in seen:
+        return int(kept)
+    seed = next(number for number in iter(lambda: 1000 + secrets.randbelow(UNSEEN_SEEDS), None) if number not in seen)
+    work.mkdir(parents=True, exist_ok=True)
+    write_text(file, f"{seed}\n")
+    return seed
 
 
 def require_outside(work: Path, entry: Path) -> None:

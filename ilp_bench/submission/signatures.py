@@ -44,6 +44,7 @@ def public_key(key: Ed25519PrivateKey) -> str:
 
 def sign(record: Verification, run_id: str, key: Ed25519PrivateKey) -> Verification:
     """The record with its signature, which holds for the entry of that run id alone."""
+    record = Verification.model_validate(record.model_dump())  # every field counts as given, as once it is written
     return record.model_copy(update={"signature": key.sign(_signed_bytes(record, run_id)).hex()})
 
 
@@ -66,5 +67,6 @@ def signer(record: Verification, run_id: str, keys: Sequence[SigningKey]) -> str
 
 
 def _signed_bytes(record: Verification, run_id: str) -> bytes:
-    fields = record.model_dump(mode="json", exclude={"signature"})
+    """What is signed: the fields that a record gives, so that a field added later changes no earlier signature."""
+    fields = record.model_dump(mode="json", exclude={"signature"}, exclude_unset=True)
     return json.dumps({"run_id": run_id, "record": fields}, sort_keys=True, separators=(",", ":")).encode()

@@ -170,6 +170,20 @@ def test_a_rerun_counts_only_with_a_signature_of_a_listed_key(old: Path, new: Pa
     assert signer(better, entry.name, [SigningKey(by="Keeper", public_key=public_key(KEY))]) is None
 
 
+def test_a_field_that_is_added_later_changes_no_signature() -> None:
+    """A record of before ``runs`` and ``reason`` were added: what is signed are the fields that it gives."""
+    keys = [SigningKey(by="Keeper", public_key=public_key(KEY))]
+    content = sign(RECORD, "0" * 16, KEY).model_dump(mode="json")
+    assert signer(Verification.model_validate(content), "0" * 16, keys) == "Keeper"
+    del content["public"]["runs"], content["public"]["reason"], content["signature"]
+    text = json.dumps({"run_id": "0" * 16, "record": content}, sort_keys=True, separators=(",", ":"))
+    old = Verification.model_validate(content | {"signature": KEY.sign(text.encode()).hex()})
+    assert signer(old, "0" * 16, keys) == "Keeper"
+    added = content | {"public": content["public"] | {"runs": {"vanilla": {"again": 1, "of": 1}}}}
+    forged = Verification.model_validate(added | {"signature": old.signature})
+    assert signer(forged, "0" * 16, keys) is None
+
+
 def test_a_key_counts_where_the_authority_lies(old: Path, new: Path) -> None:
     (new / OWNERS_FILE).write_text(json.dumps(OWNERS | {"keys": [{"by": "me", "public_key": public_key(OTHER)}]}))
     add_verification(entry_of(new), sign(RECORD, entry_of(new).name, OTHER))

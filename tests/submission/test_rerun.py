@@ -14,15 +14,18 @@ from points_entries import RunSet, entry_run, write_entry
 
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.data.dataset import Dataset, make
-from ilp_bench.records.run_record import Run
+from ilp_bench.models.resolve import locate, weights_sha256
+from ilp_bench.records.run_record import Run, write_run
+from ilp_bench.records.training_record import TrainingRecord
 from ilp_bench.scoring.bootstrap import Interval
 from ilp_bench.submission import rerun as rerunning
+from ilp_bench.submission import rerun_unseen as rerunning_unseen
 from ilp_bench.submission import submit as submitting
 from ilp_bench.submission.format import Meta, read_submission
 from ilp_bench.submission.rerun import verify
 from ilp_bench.submission.rerun_record import VERIFICATION_FILE, read_verification
 from ilp_bench.submission.rerun_unseen import allowed_difference
-from ilp_bench.submission.rerun_work import Work
+from ilp_bench.submission.rerun_work import SEED_FILE, Work, evaluate_like, library_versions, unseen_seed
 
 META = Meta(org="lab", model="tiny", division="open")
 PAIRS, SEED = 12, 7
@@ -123,6 +126,105 @@ def test_the_largest_difference_decides_the_status(
     assert again is not None
     assert claimed == pytest.approx(0.2, abs=0.02)
     assert abs(claimed - again) <= 2 * shift + 1e-9
+
+
+def prompts(sha: str, template: str, date: str | None = None) -> dict[str, Any]:
+    about = {"sha256": sha * 64, "template_date": date}
+    return {"prompt_format": "chat", "template_sha256": template * 64, "prompts": about}
+
+
+def test_a_template_of_its_own_is_not_confirmed(mini: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same p in other prompts than the entry says: a template may give the answer away."""
+    said, other = prompts("1", "a"), prompts("2", "b")
+    runs = {
+        ("submission", 0): entry_run("resampling", gain=0.2, **said),
+        ("vanilla", 0): entry_run("vanilla", **said),
+        ("base", 0): entry_run(None, **said),
+    }
+    claimed = runs["submission", 0]
+    for about, status in ((said, "agrees"), (other, "differs"), (prompts("1", "b"), "agrees")):
+        record = claimed.record.model_validate(claimed.record.model_dump() | about)
+        monkeypatch.setattr(rerunning, "evaluate_like", lambda *_, record=record: Run(record, claimed.samples))
+        found = rerunning._public(runs, {("submission", 0): "it"}, None, Work(tmp_path), lambda _: mini)
+        assert (found.status, bool(found.reason)) == (status, status == "differs")
+        assert found.largest_difference == 0.0
+
+
+def test_a_random_seed_is_kept_until_the_record_is_written(tmp_path: Path) -> None:
+    seed = unseen_seed(tmp_path / "work", {0, 1})
+    assert seed >= 1000
+    assert unseen_seed(tmp_path / "work", {0, 1}) == seed
+    assert unseen_seed(tmp_path / "work", {seed}) != seed
+    (tmp_path / "work" / SEED_FILE).write_text("no number")
+    assert unseen_seed(tmp_path / "work", set()) >= 1000
+
+
+@pytest.mark.parametrize(("name", "complaint"), [("a\nb", "more than one line"), ("Zo\u202e", r"U\+202E")])
+def test_a_name_that_no_record_can_hold_is_refused_before_anything_is_run(
+    name: str, complaint: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=complaint):
+        verify(tmp_path / "nothing", ["nano"], Work(tmp_path / "work"), by=name)
+
+
+def test_other_settings_are_another_training(mini: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two entries that are run again in one folder, and two runs of an entry, never take each other's checkpoint."""
+    trained: list[dict[str, Any]] = []
+
+    def train(*args: Any, **settings: Any) -> None:
+        trained.append(settings)
+        args[3].mkdir(parents=True)
+        (args[3] / "training.json").write_text("{}")
+
+    monkeypatch.setattr("ilp_bench.training.run.train", train)
+    first = entry_run("resampling").record.training
+    assert first
+
+    def again(recipe: str = "resampling", reference: Path | None = tmp_path / "vanilla", **changes: Any) -> Path:
+        record = TrainingRecord.model_validate(first.model_dump() | changes)
+        return rerunning_unseen._trained(record, recipe, "nano", mini, tmp_path, Work(tmp_path, "cpu"), reference)
+
+    assert again() == again()
+    assert len(trained) == 1
+    others = [again(**{name: 7}) for name in ("seed", "batch_size", "lora")] + [again(learning_rate=0.1)]
+    assert len({again(), *others}) == 5
+    again(budget=first.model_dump()["budget"] | {"division": "2x"})
+    assert trained[-1]["budget"] == 2
+    assert again("vanilla") == again("vanilla", None)  # at 1x it finds its budget, whoever needs it
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"general": "corpus.txt"}, "a replay corpus or a sentence encoder"),
+        ({"encoder": "lab/encoder"}, "a replay corpus or a sentence encoder"),
+        ({"budget": None}, "names no budget"),
+        ({"recipe": "theirs"}, "a recipe of ours"),
+        ({"base": {"name": "nano", "weights_sha256": "0" * 64}}, "has other weights"),
+    ],
+)
+def test_what_cannot_be_trained_again_as_it_was_is_not_trained(change: dict[str, Any], reason: str) -> None:
+    run = entry_run("resampling")
+    base = {"name": "nano", "weights_sha256": weights_sha256(locate("nano"))}
+    retrained(run, base=base)
+    assert rerunning_unseen._retrainable(run) == ("nano", "")
+    retrained(run, **change)
+    found, why = rerunning_unseen._retrainable(run)
+    assert found is None
+    assert reason in why
+
+
+def test_a_run_by_other_libraries_is_not_taken_for_a_new_one(tiny: Dataset, tmp_path: Path) -> None:
+    run = entry_run(None)
+    record = run.record.model_dump(mode="json", exclude={"samples_sha256"})
+    record["model"]["weights_sha256"] = weights_sha256(locate("nano"))
+    record["data"] = tiny.manifest.identity
+    write_run(tmp_path / "run", record | {"versions": library_versions()}, run.samples)
+    work = Work(tmp_path, "cpu")
+    assert evaluate_like("nano", tiny, run, tmp_path / "run", work).record.versions == library_versions()
+    write_run(tmp_path / "old", record | {"versions": library_versions() | {"torch": "1.0"}}, run.samples)
+    with pytest.raises(ProblemError, match=r"other library versions .*torch 1\.0.*remove that folder"):
+        evaluate_like("nano", tiny, run, tmp_path / "old", work)
 
 
 def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from ilp_bench.cli.options import (
     Device,
     Entry,
     example,
+    login_name,
     require_entry,
 )
 from ilp_bench.cli.submissions import table
@@ -46,8 +47,6 @@ def verify(
 
     What is measured is added to verification.json.
     """
-    import getpass
-
     from ilp_bench.submission.format import read_submission
     from ilp_bench.submission.rerun import verify as run
     from ilp_bench.submission.rerun_work import Work, default_folder
@@ -62,7 +61,7 @@ def verify(
     private = read_private_key(key) if key else None
     folder = work or default_folder(read_submission(submission).run_id)
     where = Work(folder, device, lambda text: typer.echo(text, err=True))
-    record = run(submission, model, where, by=by or getpass.getuser(), seed=seed, pairs=pairs, key=private)
+    record = run(submission, model, where, by=by or login_name(), seed=seed, pairs=pairs, key=private)
     for name, part in (("public data", record.public), ("unseen data", record.unseen)):
         how = f" ({record.unseen.how}, seed {record.unseen.seed})" if part is record.unseen else ""
         largest = "" if part.largest_difference is None else f"; differs by {part.largest_difference:.3g}"
@@ -89,7 +88,6 @@ def decide(
 ) -> None:
     """Append a decision about an entry to decisions.jsonl; nothing is ever removed."""
     import datetime
-    import getpass
 
     from pydantic import ValidationError
 
@@ -113,10 +111,13 @@ def decide(
         "date": today,
     }
     try:
-        line = Decision.model_validate(about | {"by": by or getpass.getuser()})
+        line = Decision.model_validate(about | {"by": by or login_name()})
     except ValidationError as error:
         raise UsageError(first_problem(error)) from error
     file = append(root, line)
-    if (root / TABLE_FILE).is_file() or (root / ARCHIVE_FILE).is_file():
-        table(root)
     typer.echo(f"{file}: {submission.folder} {decision}: {reason}")
+    if (root / TABLE_FILE).is_file() or (root / ARCHIVE_FILE).is_file():
+        try:
+            table(root)
+        except ProblemError as error:
+            raise ProblemError(f"the decision is written, and the tables stay as they are: {error}") from error

@@ -60,6 +60,16 @@ def require_entry(folder: Path) -> None:
         )
 
 
+def login_name() -> str:
+    """The name of who is logged in. Raises UsageError where the machine has none, as in some containers."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (ImportError, KeyError, OSError) as error:
+        raise UsageError("this machine has no name for you: say who you are with --by NAME") from error
+
+
 def example(call: str) -> str:
     """The end of a command's help. Every example is run by a test."""
     return f"\b\nExample:\n  {call}"

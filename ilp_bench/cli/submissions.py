@@ -22,6 +22,7 @@ from ilp_bench.cli.options import (
     require_entry,
 )
 from ilp_bench.core.errors import ProblemError, UsageError, near
+from ilp_bench.core.folder_kind import what_it_is
 
 app = typer.Typer()
 
@@ -98,6 +99,10 @@ def validate(
 
     if by is not None and since is None:
         raise UsageError("give --since with --by: rights are read from an earlier state")
+    if since is not None and not since.is_dir():
+        raise UsageError(f"{since} is no folder: give --since an earlier state of the folder of submissions")
+    if since is not None and (others := [path for path in paths if not is_root(path)]):
+        raise UsageError(f"{others[0]} is no folder of submissions: --since compares whole folders")
     checked, problems = check_all(paths, since, by)
     if summary:
         folders = [submission.folder for submission in checked]
@@ -116,9 +121,14 @@ def validate(
 @app.command(rich_help_panel=LEADERBOARD, epilog=example("ilp-bench table submissions"))
 def table(submissions: Submissions = Path("submissions")) -> None:
     """Write table.csv and table-2.csv: one row an entry, recomputed from samples."""
+    from ilp_bench.submission.check_folder import is_root
     from ilp_bench.submission.summary_table import write_tables
     from ilp_bench.submission.validate import check, find
 
+    if submissions.exists() and not is_root(submissions):
+        raise UsageError(
+            f"{submissions} is not a folder of submissions: {what_it_is(submissions)}; give the one of all entries"
+        )
     checked = [check(folder) for folder in find([submissions])]
     if problems := [problem for submission in checked for problem in submission.problems]:
         raise ProblemError(
@@ -167,16 +177,17 @@ def share(
         raise ProblemError(f"{problems}, such as {found.problems[0]}: only valid ones are shared")
     if not isinstance(found.submission, Submission):
         raise UsageError(f"{submission} is on dataset 2, which is closed: only entries of schema 3 are shared")
+    entry = found.submission.model_copy(update={"scores": found.scores})  # by the scorer of today, as on the site
     if pull_request:
-        typer.echo(f"{open_pull_request(found.submission, pull_request, dataset or HUB_DATASET)}: opened")
+        typer.echo(f"{open_pull_request(entry, pull_request, dataset or HUB_DATASET)}: opened")
         return
     if form == "every-eval-ever" and out and out.suffix != ".json":
-        typer.echo(f"{write_every_eval_ever(found.submission, found.runs, out)}: and its samples beside it")
+        typer.echo(f"{write_every_eval_ever(entry, found.runs, out)}: and its samples beside it")
         return
-    text = eval_results(found.submission, dataset) if dataset else formats[form](found.submission)
+    text = eval_results(entry, dataset) if dataset else formats[form](entry)
     if out:
         write_text(out, text)
-        typer.echo(f"{out}: {form} of {found.submission.folder}")
+        typer.echo(f"{out}: {form} of {entry.folder}")
     else:
         typer.echo(text, nl=False)
 

@@ -64,7 +64,7 @@ def parse_decisions(file: Path) -> tuple[list[Decision], list[str]]:
     decisions: list[Decision] = []
     problems: list[str] = []
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_bytes().decode("utf-8")  # line ends as they are
     except (OSError, ValueError) as error:
         reason = json_problem(error) if isinstance(error, ValueError) else error.strerror
         return [], [f"{file} cannot be read: {reason}"]
@@ -117,6 +117,6 @@ def decide(submissions: Path, decision: Decision) -> Path:
         history = read_decisions(submissions).history
         if history and decision.date < history[-1].date:
             raise ProblemError(f"{file}: the last decision is of {history[-1].date}, this one of {decision.date}")
-        before = file.read_text(encoding="utf-8") if file.is_file() else ""
+        before = file.read_bytes().decode("utf-8") if file.is_file() else ""
         write_text(file, before + decision.model_dump_json() + "\n")
     return file

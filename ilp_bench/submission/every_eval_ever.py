@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ilp_bench import __version__
+from ilp_bench.core.errors import ProblemError
 from ilp_bench.core.files import write_text
 from ilp_bench.data.dataset import make
 from ilp_bench.data.schema import ItemRow
@@ -26,6 +27,7 @@ from ilp_bench.submission.sample_store import RunKey
 
 SCHEMA = "0.3.0"
 KINDS = {"recall": "reproduction", "paraphrase": "internalisation"}  # probe -> the kind of score that it counts for
+LEAST_POINTS, MOST_POINTS = -200.0, 100.0  # of D - max(0, E), both within [-100, 100]
 GREEDY = "its greedy answer is the supervised one; p is read from log-probabilities, so no answer was generated"
 
 
@@ -56,6 +58,7 @@ def write_every_eval_ever(submission: Submission, runs: Mapping[RunKey, Run], ou
 
 def _record(submission: Submission) -> dict[str, Any]:
     record, now = submission.first, str(int(time.time()))
+    engine = "vllm" if record.backend == "vllm" else "transformers"
     model = f"{submission.meta.org}/{submission.meta.model}"
     return {
         "schema_version": SCHEMA,
@@ -77,12 +80,12 @@ def _record(submission: Submission) -> dict[str, Any]:
             "name": submission.meta.model,
             "id": model,
             "developer": submission.meta.org,
-            "inference_engine": {"name": record.backend, "version": record.versions.get("transformers", "unknown")},
+            "inference_engine": {"name": engine, "version": record.versions.get(engine, "unknown")},
             "additional_details": {
                 "deployment_type": "self_deployed",
                 "model_availability": "open_weights" if submission.meta.weights else "unknown",
                 "base_model": submission.base_name,
-                "weights_sha256": record.model.weights_sha256,
+                "weights_sha256": " ".join(dict.fromkeys(run.model.weights_sha256 for run in submission.runs)),
                 "division": submission.meta.division,
             },
         },
@@ -91,22 +94,29 @@ def _record(submission: Submission) -> dict[str, Any]:
 
 
 def _result(submission: Submission, result: Result) -> dict[str, Any]:
-    data, value = submission.first.data, result.value
+    data, value, is_share = submission.first.data, result.value, result.name.endswith("_share")
     return {
         "evaluation_result_id": result.name,
         "evaluation_name": f"ilp_bench_{result.name}",
         "source_data": {
             "dataset_name": f"ILP-Bench {data.size}",
             "source_type": "other",
-            "additional_details": {"version": data.version, "content_sha256": data.content_sha256},
+            "additional_details": {
+                "version": data.version,
+                "seeds": " ".join(str(each.seed) for each in submission.datasets),
+                "content_sha256": " ".join(each.content_sha256 for each in submission.datasets),
+                "prompt_format": submission.first.prompt_format,
+            },
         },
         "metric_config": {
             "evaluation_description": f"{result.title}: {result.what}",
-            "metric_unit": "points" if result.most > 1 else "proportion",
+            "metric_id": f"ilp_bench.{result.name}",
+            "metric_kind": "share_closed" if is_share else "points",
+            "metric_unit": "proportion" if is_share else "points",
             "lower_is_better": False,
             "score_type": "continuous",
-            "min_score": min(-result.most, value.low),
-            "max_score": max(result.most, value.high),
+            "min_score": "-Infinity" if is_share else LEAST_POINTS,
+            "max_score": "Infinity" if is_share else MOST_POINTS,
         },
         "score_details": {
             "score": value.value,
@@ -129,7 +139,13 @@ def _instances(submission: Submission, runs: list[Run], record: dict[str, Any]) 
     for run in runs:
         data = run.record.data
         if (data.size, data.seed) not in items:
-            items[data.size, data.seed] = {row["probe_id"]: row for row in make(data.size, data.seed).item_rows()}
+            dataset = make(data.size, data.seed)
+            if dataset.sha256 != data.content_sha256:
+                raise ProblemError(
+                    f"the prompts of {data.size} with seed {data.seed}, version {data.version}, are not built by this "
+                    "version: install the one that the entry was made with"
+                )
+            items[data.size, data.seed] = {row["probe_id"]: row for row in dataset.item_rows()}
         for sample in run.samples.to_pylist():
             name = f"{KINDS.get(sample['probe'])}_{sample['cause']}"
             if name in known and sample["arm"] in ARMS:

@@ -19,13 +19,12 @@ INTERVALS = {"runs": "over runs and pairs", "pairs only": "over pairs only"}
 
 
 class Result(NamedTuple):
-    """One number: its id and title, the value with its interval, what it is, and how far it can go either way."""
+    """One number: its id and title, the value with its interval, and what it is."""
 
     name: str
     title: str
     value: Interval
     what: str
-    most: float
 
 
 def results(submission: Submission) -> list[Result]:
@@ -34,12 +33,12 @@ def results(submission: Submission) -> list[Result]:
     for score in (submission.scores.reproduction, submission.scores.internalisation):
         if score.share:
             title = f"Share closed, {score.kind}, {len(score.counted)} of {len(score.causes)} causes"
-            numbers.append(Result(f"{score.kind}_share", title, score.share, SHARE, 1.0))
+            numbers.append(Result(f"{score.kind}_share", title, score.share, SHARE))
         for cause in score.causes:
             if cause.points:
                 ends = {name: 100 * end for name, end in cause.points.model_dump().items()}
                 title = f"Points, {score.kind}, {cause.cause.replace('_', ' ')}"
-                numbers.append(Result(f"{score.kind}_{cause.cause}", title, Interval(**ends), POINTS, 100.0))
+                numbers.append(Result(f"{score.kind}_{cause.cause}", title, Interval(**ends), POINTS))
     return numbers
 
 

@@ -42,7 +42,7 @@ def table_rows(root: Path, entries: Sequence[Checked]) -> dict[str, list[TableRo
         decision, reruns = last.get(submission.run_id), read_verification(entry.folder)
         stands = {
             "decision": decision.decision if decision else "",
-            "rerun_public": reruns[-1].public.status if reruns else "",
+            "rerun_public": reruns[-1].entry_status if reruns else "",
             "rerun_unseen": reruns[-1].unseen.status if reruns else "",
         }
         if isinstance(submission, Submission) and isinstance(scores, PointScores):

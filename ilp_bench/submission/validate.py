@@ -88,6 +88,8 @@ def validate(folder: Path) -> list[str]:
 
 def check(folder: Path) -> Checked:
     """Check one submission folder, whatever it may hold."""
+    if len(folder.parts) < 2 or ".." in folder.parts:  # its name and that of its parent are part of the check
+        folder = Path(os.path.abspath(folder))
     checked = Checked(folder)
     where = f"{folder}/submission.json"
     if links := list(_links(folder)):

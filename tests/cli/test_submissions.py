@@ -6,7 +6,7 @@ import json
 import shutil
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from forging import archived_entry
@@ -14,6 +14,9 @@ from points_entries import entry_run, runs_of, take_for_committed, write_referen
 
 from ilp_bench.cli.main import main
 from ilp_bench.records.run_record import Run, write_run
+from ilp_bench.scoring.bootstrap import Interval
+from ilp_bench.scoring.points_schema import PointScores
+from ilp_bench.submission import validate as validating
 
 
 class Done(NamedTuple):
@@ -192,6 +195,72 @@ def test_from_an_entry_to_a_decision(shell: Shell, folders: dict[str, Path], met
     assert "is not a submission" in shell.refused(2, "decide", tmp_path, "flagged", "--reason", "x")
 
 
+def test_a_decision_says_that_it_is_written_where_the_tables_cannot_be(
+    shell: Shell, folders: dict[str, Path], meta: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "submissions"
+    shell("submit", *submitting(folders, 0, 1, 2), "--meta", meta, "--out", out)
+    (place,) = out.glob("lab__three/*")
+    shell("table", out)
+    (place / "samples.parquet").write_bytes(b"")
+    text = shell.refused(1, "decide", place, "flagged", "--reason", "no samples")
+    assert "the decision is written, and the tables stay as they are" in text
+    assert "no samples" in (out / "decisions.jsonl").read_text()
+
+
+def test_a_folder_of_one_entry_is_none_of_all_entries(
+    shell: Shell, folders: dict[str, Path], meta: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "submissions"
+    shell("submit", *submitting(folders, 0, 1, 2), "--meta", meta, "--out", out)
+    (place,) = out.glob("lab__three/*")
+    for folder in (place, place.parent):
+        assert "is not a folder of submissions" in shell.refused(2, "table", folder)
+        assert not list(folder.glob("*.csv"))
+        assert "compares whole folders" in shell.refused(2, "validate", folder, "--since", out, "--by", "mallory")
+    assert "is no folder" in shell.refused(2, "validate", out, "--since", tmp_path / "missing")
+    monkeypatch.chdir(place)
+    assert shell("validate", ".").code == 0
+    monkeypatch.chdir(place.parent)
+    assert shell("validate", place.name).code == 0
+    assert "model-index" in shell("share", f"../{place.parent.name}/{place.name}").out
+
+
+def test_what_is_shared_is_computed_by_the_scorer_of_today(
+    shell: Shell, folders: dict[str, Path], meta: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An accepted entry keeps what an earlier scorer said of it; nothing of that is shared."""
+    out = tmp_path / "submissions"
+    shell("submit", *submitting(folders, 0, 1, 2), "--meta", meta, "--out", out)
+    (place,) = out.glob("lab__three/*")
+    assert shell("decide", place, "accepted", "--reason", "by scorer 3").code == 0
+    before = validating.score_points
+
+    def later(*runs: Any) -> PointScores:
+        scores = before(*runs)
+        share = Interval(value=0.123, low=0.1, high=0.2)
+        return scores.model_copy(update={"reproduction": scores.reproduction.model_copy(update={"share": share})})
+
+    monkeypatch.setattr(validating, "POINTS_SCORER_VERSION", 99)
+    monkeypatch.setattr(validating, "score_points", later)
+    assert "value: 0.123" in shell("share", place, "--format", "eval-results").out
+
+
+def test_a_machine_without_a_name_for_its_user_asks_for_one(
+    shell: Shell, folders: dict[str, Path], meta: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "submissions"
+    shell("submit", *submitting(folders, 0, 1, 2), "--meta", meta, "--out", out)
+    (place,) = out.glob("lab__three/*")
+
+    def unknown() -> str:
+        raise KeyError("getpwuid(): uid not found: 1234")
+
+    monkeypatch.setattr("getpass.getuser", unknown)
+    for words in (("decide", place, "flagged", "--reason", "x"), ("verify", place, "--model", "nano")):
+        assert "say who you are with --by NAME" in shell.refused(2, *words)
+
+
 def test_share_and_verify_from_the_shell(shell: Shell, folders: dict[str, Path], meta: Path, tmp_path: Path) -> None:
     out = tmp_path / "submissions"
     shell("submit", *submitting(folders, 0, 1, 2), "--meta", meta, "--out", out)
@@ -202,6 +271,7 @@ def test_share_and_verify_from_the_shell(shell: Shell, folders: dict[str, Path],
     assert json.loads(record.read_text())["model_info"]["id"] == "lab/three"
     assert "Did you mean 'model-card'" in shell.refused(2, "share", place, "--format", "model-cart")
     assert "no model" in shell.refused(2, "verify", place, "--model", tmp_path / "missing")
+    assert "0 pairs a cause" in shell.refused(2, "verify", place, "--model", "nano", "--seed", 7, "--pairs", 0)
     assert "the submission names" in shell.refused(1, "verify", place, "--model", "nano")
     assert "seed 0 is one the submitter has seen" in shell.refused(2, "verify", place, "--model", "nano", "--seed", 0)
     (place / "samples.parquet").write_bytes(b"")

@@ -25,6 +25,7 @@ from ilp_bench.submission.decisions import (
     read_decisions,
     was_accepted,
 )
+from ilp_bench.submission.rerun_record import Public, Unseen, Verification, add_verification
 from ilp_bench.submission.summary_table import ARCHIVE_FILE, TABLE_FILE, table_problems, table_rows, write_tables
 from ilp_bench.submission.validate import Checked, check, find
 
@@ -69,6 +70,16 @@ def test_decisions_are_appended_and_the_last_one_counts(root: Path) -> None:
     assert [one.decision for one in found.history] == ["accepted", "withdrawn"]
     assert {one.decision for one in found.last.values()} == {"withdrawn"}
     assert entry_problems(root, checked(root)) == []
+
+
+def test_line_ends_of_earlier_decisions_stay(root: Path) -> None:
+    """As a checkout on Windows writes them: an append changes no byte of what stood there."""
+    decide(root, decision(root, "accepted"))
+    file = root / DECISIONS_FILE
+    file.write_bytes(before := file.read_bytes().replace(b"\n", b"\r\n"))
+    decide(root, decision(root, "withdrawn"))
+    assert file.read_bytes().startswith(before)
+    assert [one.decision for one in read_decisions(root).history] == ["accepted", "withdrawn"]
 
 
 def test_acceptance_is_seen_as_soon_as_it_is_written_and_stays(root: Path) -> None:
@@ -199,6 +210,17 @@ def test_the_tables_are_what_the_entries_give(root: Path) -> None:
         assert any(complaint in problem for problem in table_problems(root, found)), complaint
     file.write_text("")
     assert len(table_problems(root, found)) == 2
+
+
+def test_a_rerun_of_vanilla_alone_is_none_of_the_entry(root: Path) -> None:
+    folder = next(root.glob("lab__*/*"))
+    again = {"submission": {"again": 0, "of": 1}, "vanilla": {"again": 1, "of": 1}}
+    public = Public.model_validate({"status": "agrees", "tolerance": 0.001, "runs": again})
+    unseen = Unseen(status="not possible", how="not possible")
+    about = {"by": "me", "date": "2026-11-24", "ilp_bench": "0.1.0", "versions": {}, "hardware": "made up"}
+    add_verification(folder, Verification.model_validate(about | {"public": public, "unseen": unseen}))
+    (row,) = [row for row in table_rows(root, checked(root))[TABLE_FILE] if row["entry"].startswith("lab")]
+    assert row["rerun_public"] == "not done"
 
 
 def test_points_and_recoveries_stand_in_tables_of_their_own(root: Path) -> None:

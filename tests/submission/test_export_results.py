@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from pathlib import Path
 from unittest.mock import create_autospec
 
@@ -17,6 +18,8 @@ from points_entries import write_entry
 from ilp_bench.cli.prompts import QUESTIONS, ask_meta
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.data.card import task_ids
+from ilp_bench.data.dataset import make
+from ilp_bench.submission import every_eval_ever as exporting
 from ilp_bench.submission.decisions import Decision
 from ilp_bench.submission.every_eval_ever import SCHEMA, every_eval_ever, write_every_eval_ever
 from ilp_bench.submission.export_results import eval_results, model_card, open_pull_request, results
@@ -70,7 +73,11 @@ def test_an_every_eval_ever_record_and_its_instances_fit_the_schemas_of_0_3_0(
     jsonschema.validate(record, aggregate)
     for result in record["evaluation_results"]:
         metric = result["metric_config"]
-        assert metric["min_score"] <= result["score_details"]["score"] <= metric["max_score"]
+        least, most = float(metric["min_score"]), float(metric["max_score"])
+        assert least <= result["score_details"]["score"] <= most
+        assert (math.isinf(most), metric["metric_unit"]) in ((True, "proportion"), (False, "points"))
+        assert result["source_data"]["additional_details"]["seeds"] == "0"
+    assert record["model_info"]["inference_engine"] == {"name": "transformers", "version": "unknown"}
     told = record["detailed_evaluation_results"]
     samples = (tmp_path / told["file_path"]).read_bytes()
     assert hashlib.sha256(samples).hexdigest() == told["checksum"]
@@ -82,6 +89,27 @@ def test_an_every_eval_ever_record_and_its_instances_fit_the_schemas_of_0_3_0(
     assert {row["evaluation_result_id"] for row in rows} <= {
         result["evaluation_result_id"] for result in record["evaluation_results"]
     }
+
+
+def test_a_record_names_every_dataset_and_the_engine_that_ran(tmp_path: Path) -> None:
+    folder = write_entry(tmp_path, backend="vllm", versions={"vllm": "0.32.0", "transformers": "5.0"})
+    submission = read_submission(folder)
+    assert isinstance(submission, Submission)
+    record = json.loads(every_eval_ever(submission))
+    assert record["model_info"]["inference_engine"] == {"name": "vllm", "version": "0.32.0"}
+    weights = record["model_info"]["additional_details"]["weights_sha256"].split()
+    assert weights == [run.model.weights_sha256 for run in submission.runs]
+    details = record["evaluation_results"][0]["source_data"]["additional_details"]
+    assert details["seeds"] == "0 1 2"
+    assert details["content_sha256"].split() == [data.content_sha256 for data in submission.datasets]
+
+
+def test_prompts_of_a_dataset_that_is_not_built_any_more_are_not_written(
+    entry: Path, submission: Submission, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporting, "make", lambda size, seed: make(size, seed + 1))
+    with pytest.raises(ProblemError, match="are not built by this version"):
+        write_every_eval_ever(submission, check(entry).runs, tmp_path)
 
 
 def test_eval_results_are_of_the_tasks_that_eval_yaml_has(submission: Submission) -> None:

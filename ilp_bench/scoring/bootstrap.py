@@ -28,7 +28,7 @@ STREAMS = {
 
 
 class Interval(BaseModel):
-    """A value with its 95 % bootstrap interval."""
+    """A value with its 95 % interval, by bootstrap or by t: whoever makes it says which."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -70,7 +70,7 @@ class Uncertainty:
         return self._error_and_freedom(weights)[0]
 
     def freedom(self, weights: Array) -> float:
-        """Degrees of freedom of that standard error, by Satterthwaite's formula; at least those of ``runs``.
+        """Degrees of freedom of that standard error, by Satterthwaite's formula; at least the fewer of both parts.
 
         ``explained`` is not taken off here: what is left of ``runs`` may be little by chance.
         """
@@ -91,7 +91,8 @@ class Uncertainty:
         pairs, runs, explained = (max(variance, 0.0) for variance in (self._parts @ weights @ weights).tolist())
         total = pairs + max(runs - explained, 0.0)
         uncertainty = pairs**2 / self.pairs_freedom + (runs**2 / self.runs_freedom if runs else 0.0)
-        freedom = max(total**2 / uncertainty, self.runs_freedom) if uncertainty else math.inf
+        fewer = min([self.pairs_freedom] * (pairs > 0) + [self.runs_freedom] * (runs > 0), default=0)
+        freedom = max(total**2 / uncertainty, fewer) if uncertainty else math.inf
         return math.sqrt(total), freedom
 
 
@@ -114,6 +115,11 @@ def pairs_only(pairs: Array, freedom: int) -> Uncertainty:
     """Uncertainty by groups of pairs alone: ``pairs`` is the covariance of the means, ``freedom`` groups - 1."""
     nothing = np.zeros_like(pairs)
     return Uncertainty(pairs, freedom, nothing, nothing, 0, "pairs only")
+
+
+def no_uncertainty(size: int) -> Uncertainty:
+    """That of ``size`` means taken as they are: every interval is its value alone."""
+    return pairs_only(np.zeros((size, size)), 1)
 
 
 def run_covariance(cells: Sequence[Sequence[Blocks]], groups: Sequence[Sequence[Indices]]) -> RunCovariance | None:

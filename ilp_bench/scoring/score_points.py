@@ -18,7 +18,7 @@ from ilp_bench.scoring.comparisons import compare
 from ilp_bench.scoring.pair_groups import PairGroups, pair_groups
 from ilp_bench.scoring.pair_probabilities import KINDS, held_out_mean, pair_tables
 from ilp_bench.scoring.pair_sets import MIN_PAIRS, Comparison, Selection, arm_rates
-from ilp_bench.scoring.points import ArmMeans, points, share_closed
+from ilp_bench.scoring.points import ArmMeans, share_closed
 from ilp_bench.scoring.points_schema import (
     ArmRates,
     CausePoints,
@@ -29,6 +29,7 @@ from ilp_bench.scoring.points_schema import (
 )
 from ilp_bench.scoring.rank_reasons import MAX_HARM, MIN_GAP, MIN_VANILLA_RUNS, rank_reasons
 from ilp_bench.scoring.references import Reference
+from ilp_bench.scoring.run_intervals import no_uncertainty
 from ilp_bench.scoring.training_budget import division_of
 
 
@@ -178,17 +179,17 @@ def _replicate(
     comparison: Comparison, run: Run, scores: dict[str, KindScore], reference: Reference | None
 ) -> ReplicatePoints:
     """G of each cause and H of one run alone, over the causes that count for all runs together."""
-    causes, means = dataset_means([comparison._replace(submissions=(run,))], [active_pairs(comparison)])
-    change = means[0, 0] - means[0, 1]
+    causes, of_kinds = dataset_means([comparison._replace(submissions=(run,))], [active_pairs(comparison)])
     each: dict[str, dict[str, float | None]] = {}
     shares: dict[str, float | None] = {}
-    for kind, gained in zip(KINDS, points(change[:, 0], change[:, 1]).T.tolist(), strict=True):
-        score = scores[kind]
-        values = dict(zip(causes, gained, strict=True))
-        each[kind] = {cause.cause: values.get(cause.cause) for cause in score.causes}
+    for kind, values in zip(KINDS, np.moveaxis(of_kinds[0], -1, 0), strict=True):
+        score, means = scores[kind], ArmMeans(causes, values, no_uncertainty(values.size))
+        each[kind] = {
+            cause.cause: means.points(cause.cause).value if cause.cause in causes else None for cause in score.causes
+        }
         gaps = reference.gaps(kind) if reference else {one.cause: one.gap.value for one in score.causes if one.gap}
-        counted = [cause for cause in score.counted if cause in causes]
-        shares[kind] = sum(map(values.__getitem__, counted)) / sum(map(gaps.__getitem__, counted)) if counted else None
+        share = share_closed(means, [cause for cause in score.counted if cause in causes], gaps)
+        shares[kind] = share.value if share else None
     training = run.record.training
     return ReplicatePoints(
         data_seed=run.record.data.seed, training_seed=training.seed if training else None, points=each, share=shares

@@ -14,7 +14,7 @@ from ilp_bench.records.training_record import TrainingRecord
 from ilp_bench.scoring.pair_probabilities import KINDS, pair_tables
 from ilp_bench.scoring.points import ArmMeans, guard_bias, points, points_over_datasets, share_closed
 from ilp_bench.scoring.points_schema import PointScores
-from ilp_bench.scoring.run_intervals import over_datasets
+from ilp_bench.scoring.run_intervals import Uncertainty, over_datasets
 from ilp_bench.scoring.score_points import score_points
 
 change = st.floats(-1, 1)
@@ -54,6 +54,20 @@ def test_the_bias_of_the_guard_is_what_simulation_gives() -> None:
         assert guard_bias(at, 1.0) == pytest.approx(drawn, abs=0.003)
     assert guard_bias(0.0, 1.0) == pytest.approx(1 / np.sqrt(2 * np.pi))
     assert guard_bias(0.1, 0.0) == 0
+
+
+@pytest.mark.parametrize(("groups", "runs"), [(2, 7), (10, 3), (3, 3)])
+def test_degrees_of_freedom_are_never_more_than_the_parts_have(groups: int, runs: int) -> None:
+    """Few groups of pairs have few, however many runs show what runs differ by."""
+    few = np.array([[1.0]])
+    for pairs, between, explained, least, most in (
+        (1.0, 1e-6, 0.0, groups - 1, groups - 1 + 1e-3),  # pairs alone matter
+        (1e-6, 1.0, 0.0, runs - 1, runs - 1 + 1e-3),  # runs alone
+        (1.0, 1.0, 1.0, min(groups, runs) - 1, groups + runs - 2),
+        (0.5, 1.0, 0.2, min(groups, runs) - 1, groups + runs - 2),
+    ):
+        both = Uncertainty(pairs * few, groups - 1, between * few, explained * few, runs - 1, "runs")
+        assert least - 1e-3 <= both.freedom(np.ones(1)) <= most
 
 
 def three(recipe: str | None, **changes: float) -> list[Run]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
 from ilp_bench.data.causes import CAUSES
@@ -24,10 +25,12 @@ def gap_tables(references: Sequence[Reference]) -> str:
         rows = {reference.name: vanilla_gaps(reference, kind) for reference in references}
         parts.append(f"### {kind.capitalize()}: {PROMPTS[kind]}")
         parts.append("\n".join(_gaps(first, rows)))
+        parts += _of_pairs_only(references, rows)
         parts.append("Mean p of treated items by dose, in points:\n\n" + "\n".join(_doses(first, rows)))
         if delays := list(_delays(references, rows)):
             text = "The gap at each budget, and the share of the first that the longest leaves:"
             parts.append(f"{text}\n\n" + "\n".join(delays))
+            parts += _left_on_shared_datasets(references, kind)
     return "\n\n".join(parts)
 
 
@@ -71,10 +74,7 @@ def _dose_text(dose: TreatedDose) -> str:
 
 def _delays(references: Sequence[Reference], rows: Rows) -> Iterator[str]:
     """Base models that have references of several divisions; nothing where none has."""
-    by_model: dict[str, dict[str, Reference]] = {}
-    for reference in references:
-        by_model.setdefault(_title(reference), {})[reference.record.division] = reference
-    models = {title: divisions for title, divisions in by_model.items() if FIRST in divisions and len(divisions) > 1}
+    models = _of_several_budgets(references)
     if not models:
         return
     names = sorted({name for divisions in models.values() for name in divisions})
@@ -86,6 +86,44 @@ def _delays(references: Sequence[Reference], rows: Rows) -> Iterator[str]:
             gaps = [interval_points(by_budget[name][cause].gap) if name in by_budget else "-" for name in names]
             left = _left(by_budget[FIRST][cause], by_budget[max(by_budget)][cause])
             yield f"| {title} | {_cause(cause)} | {' | '.join(gaps)} | {left} |"
+
+
+def _of_several_budgets(references: Sequence[Reference]) -> dict[str, dict[str, Reference]]:
+    """Base model and data -> division -> reference, where there is one of ``FIRST`` and of a longer budget."""
+    by_model: dict[str, dict[str, Reference]] = {}
+    for reference in references:
+        by_model.setdefault(_title(reference), {})[reference.record.division] = reference
+    return {title: divisions for title, divisions in by_model.items() if FIRST in divisions and len(divisions) > 1}
+
+
+def _of_pairs_only(references: Sequence[Reference], rows: Rows) -> Iterator[str]:
+    """A sentence on the references of which nothing shows what other runs would differ by."""
+    names = [
+        f"{_title(reference)}, {reference.record.division}"
+        for reference in references
+        if any(row.holds_for == "pairs only" for row in rows[reference.name])
+    ]
+    if names:
+        yield _wrapped(
+            f"One run each, so that intervals hold for other pairs and not for other runs: {'; '.join(names)}."
+        )
+
+
+def _left_on_shared_datasets(references: Sequence[Reference], kind: str) -> Iterator[str]:
+    """What is left where both budgets were trained, of base models whose longest budget has fewer datasets."""
+    for title, divisions in _of_several_budgets(references).items():
+        longest = max(divisions)
+        seeds = [seed for seed in divisions[FIRST].seeds if seed in divisions[longest].seeds]
+        if seeds and seeds != divisions[FIRST].seeds:
+            gaps = [vanilla_gaps(divisions[name], kind, seeds) for name in (FIRST, longest)]
+            shares = [f"{_cause(one.cause)} {_left(one, other)}" for one, other in zip(*gaps, strict=True)]
+            where = ", ".join(map(str, seeds))
+            yield _wrapped(f"{title}, where both budgets were trained (seed {where}): left is {', '.join(shares)}.")
+
+
+def _wrapped(text: str) -> str:
+    """A paragraph of lines of at most 100 characters."""
+    return textwrap.fill(text, 100, break_on_hyphens=False)
 
 
 def _left(first: VanillaGap, longest: VanillaGap) -> str:

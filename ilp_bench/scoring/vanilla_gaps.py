@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from ilp_bench.scoring.pair_groups import cause_doses
 from ilp_bench.scoring.pair_sets import Comparison, Selection, arm_rates
 from ilp_bench.scoring.rank_reasons import MIN_GAP
 from ilp_bench.scoring.references import Reference
+from ilp_bench.scoring.run_intervals import IntervalKind
 from ilp_bench.scoring.score_points import active_pairs
 
 DECISIVE = ("1x", "3x")  # budgets that decide between a delay and a plateau
@@ -37,6 +38,7 @@ class VanillaGap(NamedTuple):
     pairs     active pairs over all datasets
     arms      mean p, in [0, 1]; None where no pair is active
     gap       control minus treated; None where too few pairs are active for an interval
+    holds_for what intervals allow for: other runs, or other pairs only
     doses     the dose curve of treated items; empty where the cause has no dose
     """
 
@@ -44,15 +46,21 @@ class VanillaGap(NamedTuple):
     pairs: int
     arms: Arms | None
     gap: Interval | None
+    holds_for: IntervalKind
     doses: list[TreatedDose]
 
 
-def vanilla_gaps(reference: Reference, kind: str) -> list[VanillaGap]:
+def vanilla_gaps(reference: Reference, kind: str, seeds: Collection[int] | None = None) -> list[VanillaGap]:
     """The gaps of all causes under the vanilla runs of a reference.
 
-    kind   ``reproduction`` or ``internalisation``
+    kind    ``reproduction`` or ``internalisation``
+    seeds   of the datasets to look at; by default all that the reference has
     """
-    comparisons = [comparison._replace(submissions=comparison.vanillas[:1]) for comparison in reference.comparisons]
+    comparisons = [
+        comparison._replace(submissions=comparison.vanillas[:1])
+        for seed, comparison in zip(reference.seeds, reference.comparisons, strict=True)
+        if seeds is None or seed in seeds
+    ]
     selections = [active_pairs(comparison) for comparison in comparisons]
     means = arm_means(comparisons, active_pairs)[kind]
     causes = [cause for cause in CAUSES.names() if all(cause in selection for selection in selections)]
@@ -66,6 +74,7 @@ def vanilla_gaps(reference: Reference, kind: str) -> list[VanillaGap]:
                 pairs=sum(int(selection[cause].sum()) for selection in selections),
                 arms=rates.p if rates else None,
                 gap=means.gap(cause) if cause in means.causes else None,
+                holds_for=means.uncertainty.kind,
                 doses=_dose_curve(kind, cause, comparisons),
             )
         )
@@ -107,7 +116,7 @@ def delay_or_plateau(once: float | None, thrice: float | None) -> str:
 
 
 def left_of_gap(gap: VanillaGap, longer: VanillaGap) -> float | None:
-    """The share of a gap that is left after longer training; None where it cannot be told."""
-    if gap.gap is None or longer.gap is None or gap.gap.value <= 0:
+    """The share of a gap that is left after longer training; None where it was no gap that counts, or not measured."""
+    if gap.gap is None or longer.gap is None or gap.gap.value < MIN_GAP:
         return None
     return longer.gap.value / gap.gap.value

@@ -16,9 +16,17 @@ ROOT = Path(__file__).parents[2]
 SEEDS = range(3)
 
 
-def reference(folder: Path, division: str, treated: float) -> Reference:
-    runs = [make_run("vanilla", seed, treated=treated, training_seed=seed, division=division) for seed in SEEDS]
-    return make_reference([*runs, *(make_run(None, seed) for seed in SEEDS)], folder / f"stub-mini-{division}")
+def reference(folder: Path, division: str, *treated: float) -> Reference:
+    """Vanilla runs with these means of treated items, on datasets of seeds 0, 1 and so on; one is of three datasets."""
+    means = dict(enumerate(treated if len(treated) > 1 else treated * len(SEEDS)))
+    return reference_of(folder, division, means)
+
+
+def reference_of(folder: Path, division: str, means: dict[int, float]) -> Reference:
+    runs = [
+        make_run("vanilla", seed, treated=mean, training_seed=seed, division=division) for seed, mean in means.items()
+    ]
+    return make_reference([*runs, *(make_run(None, seed) for seed in means)], folder / f"stub-mini-{division}")
 
 
 @pytest.mark.parametrize("order", [1, -1])
@@ -33,6 +41,18 @@ def test_longer_training_stands_beside_the_first_budget(tmp_path: Path, order: i
         first, last, left = map(float, row.groups())
         assert (first, last) == (pytest.approx(50, abs=1.5), pytest.approx(10, abs=1.5))
         assert left == pytest.approx(last / first, abs=0.01)
+
+
+def test_what_is_left_is_also_told_on_the_datasets_of_both_budgets(tmp_path: Path) -> None:
+    """Where the gap at 1x is twice as large on the one dataset of 3x, the mean over all would say that more is left."""
+    both = [reference(tmp_path, "1x", 0.2, 0.5, 0.5), reference_of(tmp_path, "3x", {0: 0.5})]
+    text = " ".join(gap_tables(both).split())
+    told = re.findall(r"`stub`, mini, where both budgets were trained \(seed 0\): left is knowledge gap (\S+),", text)
+    assert [float(share) for share in told] == pytest.approx([0.5, 0.5], abs=0.03)  # in both kinds of score
+    assert "not for other runs: `stub`, mini, 3x." in text
+    whole = gap_tables([both[0], reference(tmp_path, "2x", 0.5)])
+    assert "where both budgets were trained" not in whole
+    assert "not for other runs" not in whole
 
 
 def test_one_budget_has_no_table_of_delay(tmp_path: Path) -> None:

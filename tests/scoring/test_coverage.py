@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from coverage_simulation import EFFECTS, GAPS, coverage
+from coverage_simulation import EFFECTS, GAPS, as_scored, coverage
 from points_runs import levels, table_run
+from scipy.special import expit
 
 from ilp_bench.data.causes import PAPER_CAUSES
 from ilp_bench.scoring import arm_means as module
@@ -21,6 +22,35 @@ def test_intervals_of_replicates_cover_the_truth(effect: str, datasets: int) -> 
     of_points, of_share = coverage("as scored", effect, datasets, trials=2500)
     assert 0.93 < of_points < 0.97
     assert 0.93 < of_share < 0.97
+
+
+@pytest.mark.parametrize("learned", [False, True])
+def test_intervals_hold_with_ten_pairs_of_which_nearly_all_or_none_are_learned(learned: bool) -> None:
+    """p is drawn on the scale of logits, so that it lies near 0 or 1; a recipe changes nothing, or repairs all."""
+    rng, pairs, datasets = np.random.default_rng(3), 10, 3
+    levels = {"treated": -8.0, "control": 12.0}
+    scatter = {"item": 6.0, "run": 0.5, "luck": 3.0}
+
+    def mean_p(level: float) -> float:
+        """The true mean of an arm."""
+        return float(expit(level + np.hypot(np.hypot(*list(scatter.values())[:2]), scatter["luck"]) * normal).mean())
+
+    normal = np.random.default_rng(0).normal(size=400_000)
+    gain = levels["control"] - levels["treated"] if learned else 0.0
+    truth = mean_p(levels["treated"] + gain) - mean_p(levels["treated"])
+    assert mean_p(levels["control"]) > 0.95
+    covered = []
+    for _ in range(1000):
+        shape = (datasets, 1, len(PAPER_CAUSES), pairs, 2)
+        logits = np.array([*levels.values()]) + rng.normal(0, scatter["item"], shape)
+        logits = np.concatenate([logits + np.array([gain, 0.0]), logits], axis=1)
+        run = rng.normal(0, scatter["run"], (datasets, 2, len(PAPER_CAUSES), 1, 2))
+        means = expit(logits + run + rng.normal(0, scatter["luck"], logits.shape)).mean(axis=3)
+        covered.append([one.low <= value <= one.high for one, value in
+                        zip(as_scored(means), (truth, truth / GAPS[PAPER_CAUSES[0]]), strict=True)])  # fmt: skip
+    of_points, of_share = np.mean(covered, axis=0)
+    assert 0.92 < of_points < 0.98
+    assert 0.92 < of_share < 0.98
 
 
 def test_what_was_tried_and_does_not_cover() -> None:

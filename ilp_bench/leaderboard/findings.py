@@ -13,7 +13,8 @@ from ilp_bench.leaderboard.recipe_rows import RecipeRow, recipe_rows
 from ilp_bench.leaderboard.vanilla_levels import verdict
 from ilp_bench.recipes import RECIPES
 from ilp_bench.replication.claims import Claim, Judgement, judge, read_claims
-from ilp_bench.replication.effects import Evidence, measure
+from ilp_bench.replication.effects import measure
+from ilp_bench.replication.evidence import Evidence
 from ilp_bench.scoring.points_schema import PairGroup
 from ilp_bench.scoring.vanilla_gaps import DECISIVE
 

@@ -26,7 +26,7 @@ from ilp_bench.leaderboard.feed import write_feed
 from ilp_bench.leaderboard.findings import judge_claims
 from ilp_bench.leaderboard.ranking import base_models
 from ilp_bench.leaderboard.workers import pool, seldom_collecting
-from ilp_bench.replication.effects import read_evidence
+from ilp_bench.replication.evidence import read_evidence
 from ilp_bench.scoring.references import committed_references
 from ilp_bench.submission.decisions import read_decisions
 from ilp_bench.submission.validate import find

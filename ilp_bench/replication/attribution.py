@@ -20,7 +20,7 @@ from ilp_bench.data.dataset import make
 from ilp_bench.diagnosis.why.attribution import ROWS, Diagnosis, attribution_quality, diagnose
 from ilp_bench.recipes import RECIPES
 from ilp_bench.records.run_record import Run
-from ilp_bench.replication.effects import FIRST, Entry, Evidence
+from ilp_bench.replication.evidence import FIRST, Entry, Evidence
 from ilp_bench.scoring.bootstrap import Interval
 from ilp_bench.scoring.interval_text import interval_points, interval_text
 from ilp_bench.scoring.learned_rates import item_rates

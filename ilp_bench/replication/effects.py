@@ -1,6 +1,7 @@
 """What claims rest on, measured on committed entries and references: one value a dataset.
 
-All shares are of the reference's gap at 1x, in reproduction, over the pairs on which a cause can act. Vanilla of a
+All shares are of the reference's gap at 1x where that counts, in reproduction, over the pairs on which a cause can act.
+Vanilla of a
 longer budget is scored like a recipe: G = (T - T_1x) - max(0, C - C_1x). As in scores, what the guard does is decided
 once, by the mean of C - C_1x over datasets, and so is which cause or recipe is the least or the best: a maximum of each
 dataset's own noise would shift the mean, and more datasets would not mend that.
@@ -10,112 +11,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from ilp_bench.core.errors import ProblemError
 from ilp_bench.core.metrics import Array
+from ilp_bench.data.causes import CAUSES
 from ilp_bench.records.run_record import Run
 from ilp_bench.records.training_record import DIVISIONS
 from ilp_bench.replication.claims import Claim, ClaimedEffect
+from ilp_bench.replication.evidence import FIRST, Evidence, MissingRunsError, dataset_of
 from ilp_bench.scoring.arm_means import mean_table
-from ilp_bench.scoring.pair_sets import Comparison
 from ilp_bench.scoring.points import points_by_dataset
-from ilp_bench.scoring.references import Reference
+from ilp_bench.scoring.rank_reasons import MIN_GAP
 from ilp_bench.scoring.score_points import active_pairs, mean_held_out
-from ilp_bench.submission.decisions import read_decisions
-from ilp_bench.submission.format import Submission, SubmittedRuns, read_runs, read_submission
 
-KIND, FIRST = "reproduction", "1x"
+KIND = "reproduction"
 TREATED = 0  # column of an arm-mean table; the other is of the control
 ByDataset = dict[str, float]  # content hash of a dataset -> a value
-
-
-class MissingRunsError(Exception):
-    """An effect cannot be measured: which runs it lacks."""
-
-
-class Entry(NamedTuple):
-    """A committed entry of a recipe: its runs, and vanilla and base runs of its own, by content hash of the dataset."""
-
-    submission: Submission
-    runs: Mapping[str, Sequence[Run]]
-    own: Mapping[str, Comparison]
-
-
-class Evidence(NamedTuple):
-    """What is known of one base model on datasets of one size.
-
-    entries      recipe -> its entry with the budget of 1x
-    references   division -> vanilla runs
-    """
-
-    entries: Mapping[str, Entry]
-    references: Mapping[str, Reference]
-
-    @property
-    def first(self) -> Reference:
-        """The reference of division 1x. Raises MissingRunsError where there is none."""
-        if FIRST not in self.references:
-            raise MissingRunsError(f"no reference of division {FIRST}")
-        return self.references[FIRST]
-
-    @property
-    def comparisons(self) -> list[Comparison]:
-        """Vanilla and base runs of 1x by dataset: the reference's, and those that entries have of further datasets."""
-        of_dataset = {_content(each): each for each in self.first.comparisons}
-        for entry in self.entries.values():
-            of_dataset |= {dataset: own for dataset, own in entry.own.items() if dataset not in of_dataset}
-        return list(of_dataset.values())
-
-
-def read_evidence(
-    submissions: Path, references: Sequence[Reference], org: str = "ilp-bench"
-) -> dict[tuple[str, str], Evidence]:
-    """(base model, size) -> evidence, of the references and of what ``org`` submitted with the budget of 1x.
-
-    Recipes with runs on fewer than three datasets are in the open division; claims then say how many datasets lack.
-    Withdrawn entries are left out, and what others submit under the name of a recipe. Raises ProblemError where a
-    recipe has two entries: the older should be withdrawn.
-    """
-    entries: dict[tuple[str, str, str], dict[str, Entry]] = {}
-    decisions = read_decisions(submissions)
-    for file in sorted(submissions.glob(f"{org}__*/*/submission.json")):
-        submission = read_submission(file.parent)
-        if not isinstance(submission, Submission) or submission.meta.org != org or submission.recipe is None:
-            continue
-        if (
-            submission.scores.division != FIRST
-            or decisions.is_withdrawn(submission.run_id)
-            or not submission.base_weights
-        ):
-            continue
-        runs, vanillas, bases = map(_by_dataset, SubmittedRuns.of(read_runs(file.parent, submission)))
-        both = [dataset for dataset in vanillas if dataset in bases]
-        own = {dataset: Comparison((), tuple(vanillas[dataset]), bases[dataset][0]) for dataset in both}
-        asked = submission.first.data.size, submission.first.prompt_format
-        of_base = entries.setdefault((submission.base_weights, *asked), {})
-        if submission.recipe in of_base:
-            raise ProblemError(f"{file.parent}: {submission.recipe} has another entry: withdraw the older one")
-        of_base[submission.recipe] = Entry(submission, runs, own)
-    evidence: dict[tuple[str, str], Evidence] = {}
-    for reference in references:
-        record = reference.record
-        name = record.short_name, record.size
-        divisions = {**evidence[name].references} if name in evidence else {}
-        divisions[record.division] = reference
-        of_base = entries.get((record.base_sha256, record.size, record.prompt_format), {})
-        evidence[name] = Evidence(of_base, divisions)
-    return evidence
-
-
-def _by_dataset(runs: Sequence[Run]) -> dict[str, list[Run]]:
-    by_dataset: dict[str, list[Run]] = {}
-    for run in runs:
-        by_dataset.setdefault(run.record.data.content_sha256, []).append(run)
-    return by_dataset
 
 
 def measure(evidence: Evidence, claims: Sequence[Claim]) -> dict[ClaimedEffect, list[float] | str]:
@@ -146,10 +59,15 @@ class _Shares:
         return self.evidence.entries[recipe].runs
 
     def closed(self, runs: Mapping[str, Sequence[Run]], cause: str) -> ByDataset:
-        """The share of the gap of a cause that runs close, on the datasets that have vanilla of 1x."""
+        """The share of the gap of a cause that runs close, on the datasets that have vanilla of 1x.
+
+        Raises MissingRunsError where the cause leaves no gap that counts: a share of hardly anything says nothing.
+        """
+        if cause not in self.counted:
+            raise MissingRunsError(f"no gap of {100 * MIN_GAP:.0f} points in {CAUSES.get(cause).spoken_name}")
         changes: dict[str, Array] = {}
         for comparison in self.evidence.comparisons:
-            dataset = _content(comparison)
+            dataset = dataset_of(comparison)
             if dataset in runs:
                 mask = active_pairs(comparison)[cause]
                 means = [
@@ -168,18 +86,16 @@ class _Shares:
         if not longer:
             raise MissingRunsError("no reference of a longer budget")
         by_division = {
-            name: {_content(each): each.vanillas for each in self.evidence.references[name].comparisons}
+            name: {dataset_of(each): each.vanillas for each in self.evidence.references[name].comparisons}
             for name in longer
         }
         enough = [name for name in longer if tokens is not None and _mean_tokens(by_division[name]) >= tokens]
         return by_division[enough[0] if enough else longer[-1]]
 
-    def causes(self) -> list[str]:
-        return list(self.gaps)
-
-
-def _content(comparison: Comparison) -> str:
-    return comparison.vanillas[0].record.data.content_sha256
+    @property
+    def counted(self) -> list[str]:
+        """The causes whose gap counts in H."""
+        return [cause for cause, gap in self.gaps.items() if gap >= MIN_GAP]
 
 
 def _mean_tokens(runs: Mapping[str, Sequence[Run]]) -> float:
@@ -208,9 +124,11 @@ def share_closed(shares: _Shares, effect: ClaimedEffect) -> ByDataset:
 
 
 def specificity(shares: _Shares, effect: ClaimedEffect) -> ByDataset:
-    """That share, minus the mean share of the other causes."""
+    """That share, minus the mean share of the other causes that count."""
     recipe, cause = _arguments(effect)
-    others = [shares.closed(shares.runs(recipe), other) for other in shares.causes() if other != cause]
+    others = [shares.closed(shares.runs(recipe), other) for other in shares.counted if other != cause]
+    if not others:
+        raise MissingRunsError("no other cause that leaves a gap")
     mean = {dataset: float(np.mean([other[dataset] for other in others])) for dataset in others[0]}
     return _difference(share_closed(shares, effect), mean)
 
@@ -245,14 +163,14 @@ def latest_minus_earliest(shares: _Shares, effect: ClaimedEffect) -> ByDataset:
         cause = effect.cause or ""
         table = mean_table(comparison.vanillas, cause, active_pairs(comparison)[cause])
         p, dose = table.p(KIND)[:, TREATED], table.dose  # stages since it was trained
-        values[_content(comparison)] = float(p[dose == np.nanmin(dose)].mean() - p[dose == np.nanmax(dose)].mean())
+        values[dataset_of(comparison)] = float(p[dose == np.nanmin(dose)].mean() - p[dose == np.nanmax(dose)].mean())
     return values
 
 
 def retention_lost(shares: _Shares, effect: ClaimedEffect) -> ByDataset:
     """Mean p of held-out facts under vanilla, minus that under a recipe."""
     runs = shares.runs(effect.recipe or "")
-    vanilla = {_content(each): _held_out(each.vanillas) for each in shares.evidence.comparisons}
+    vanilla = {dataset_of(each): _held_out(each.vanillas) for each in shares.evidence.comparisons}
     return _difference(vanilla, {dataset: _held_out(same) for dataset, same in runs.items()})
 
 
@@ -264,10 +182,12 @@ def _held_out(runs: Sequence[Run]) -> float:
 
 
 def no_recipe_resolves_all(shares: _Shares, effect: ClaimedEffect) -> ByDataset:
-    """A given share, minus the least share over the causes, of the recipe that has most of it."""
+    """A given share, minus the least share over the causes that count, of the recipe that has most of it."""
+    if not shares.counted:
+        raise MissingRunsError("no cause that leaves a gap")
     least: list[ByDataset] = []
     for recipe in effect.recipes:
-        closed = [shares.closed(shares.runs(recipe), cause) for cause in shares.causes()]
+        closed = [shares.closed(shares.runs(recipe), cause) for cause in shares.counted]
         least.append(min(closed, key=_mean))
     best = max(least, key=_mean)
     return {dataset: (effect.share or 0.0) - value for dataset, value in best.items()}
@@ -283,10 +203,10 @@ def average_hides(shares: _Shares, effect: ClaimedEffect) -> ByDataset:
     tables: dict[str, Array] = {}
     for comparison in shares.evidence.comparisons:
         means: list[Array] = []
-        for cause in shares.causes():
+        for cause in shares.gaps:
             mask = active_pairs(comparison)[cause]
             means.append(mean_table(comparison.vanillas, cause, mask).p(KIND).mean(axis=0))
-        tables[_content(comparison)] = np.array(means)
+        tables[dataset_of(comparison)] = np.array(means)
     worst = int(np.mean([*tables.values()], axis=0)[:, TREATED].argmin())
     return {dataset: float(table.mean() / 2 - table[worst, TREATED]) for dataset, table in tables.items()}
 

@@ -6,13 +6,13 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
 from ilp_bench.data.causes import CAUSES
+from ilp_bench.replication.evidence import FIRST
 from ilp_bench.scoring.interval_text import interval_points, points_text
 from ilp_bench.scoring.pair_probabilities import KINDS
 from ilp_bench.scoring.references import Reference
 from ilp_bench.scoring.vanilla_gaps import TreatedDose, VanillaGap, left_of_gap, vanilla_gaps
 
 MAKER = "scripts/vanilla-gaps"
-FIRST = "1x"  # the division whose gaps are the constants of the benchmark
 Rows = Mapping[str, Sequence[VanillaGap]]  # name of a reference -> its gaps, in one kind of score
 PROMPTS = {"reproduction": "prompts that were trained", "internalisation": "prompts that were never trained"}
 

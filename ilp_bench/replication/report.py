@@ -10,7 +10,8 @@ import jinja2
 
 from ilp_bench.data.causes import CAUSES
 from ilp_bench.replication.claims import MeasuredEffect, judge, read_claims
-from ilp_bench.replication.effects import Entry, Evidence, measure
+from ilp_bench.replication.effects import measure
+from ilp_bench.replication.evidence import Entry, Evidence
 from ilp_bench.scoring.bootstrap import Interval
 from ilp_bench.scoring.interval_text import interval_points, interval_text, points_text
 from ilp_bench.scoring.points_schema import KindScore

@@ -6,11 +6,13 @@ from collections.abc import Iterator, Mapping
 
 from ilp_bench.data.causes import CAUSES, PAPER_CAUSES
 from ilp_bench.recipes import RECIPES
-from ilp_bench.replication.effects import FIRST, KIND, Evidence
+from ilp_bench.replication.effects import KIND
+from ilp_bench.replication.evidence import FIRST, Evidence
 from ilp_bench.replication.report import score_of
 from ilp_bench.scoring.bootstrap import Interval
 from ilp_bench.scoring.interval_text import interval_text, points_text
 from ilp_bench.scoring.points_schema import CausePoints
+from ilp_bench.scoring.rank_reasons import MIN_GAP
 from ilp_bench.scoring.vanilla_gaps import DECISIVE, VanillaGap, delay_or_plateau, left_of_gap, vanilla_gaps
 
 
@@ -78,10 +80,10 @@ def _singles(evidence: Evidence, cause: str) -> Iterator[tuple[str, Interval]]:
 
 
 def _share(evidence: Evidence, recipe: str, cause: str) -> Interval | None:
-    """G of a recipe as a share of the reference's gap."""
+    """G of a recipe as a share of the reference's gap; None where that does not count."""
     rows: dict[str, CausePoints] = {row.cause: row for row in score_of(evidence.entries[recipe], KIND).causes}
     row = rows.get(cause)
-    if row is None or row.points is None or not row.reference_gap:
+    if row is None or row.points is None or row.reference_gap is None or row.reference_gap < MIN_GAP:
         return None
     gap = row.reference_gap
     return Interval(value=row.points.value / gap, low=row.points.low / gap, high=row.points.high / gap)

@@ -15,7 +15,7 @@ from ilp_bench.leaderboard.entry import ArmMeans, Entry
 from ilp_bench.leaderboard.ranking import base_models
 from ilp_bench.leaderboard.site import render
 from ilp_bench.leaderboard.vanilla_levels import Level, levels_of, verdict
-from ilp_bench.replication.effects import read_evidence
+from ilp_bench.replication.evidence import read_evidence
 from ilp_bench.scoring import references
 from ilp_bench.scoring.references import Reference
 from ilp_bench.submission.format import Submission, read_submission

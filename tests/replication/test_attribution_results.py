@@ -13,7 +13,7 @@ from ilp_bench.diagnosis.why.attribution import NONE, Diagnosis, diagnose
 from ilp_bench.records.run_record import Run
 from ilp_bench.replication import attribution
 from ilp_bench.replication.attribution import MAKER, attribution_results, attribution_table, read_results
-from ilp_bench.replication.effects import Evidence, read_evidence
+from ilp_bench.replication.evidence import Evidence, read_evidence
 from ilp_bench.replication.report import inserted
 from ilp_bench.scoring.references import committed_references
 

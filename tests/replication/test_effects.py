@@ -12,10 +12,12 @@ from points_entries import GAPS, runs_of, take_for_committed, write_entry, write
 from ilp_bench.core.errors import ProblemError
 from ilp_bench.data.causes import CAUSES, PAPER_CAUSES
 from ilp_bench.replication.claims import ClaimedEffect, judge, read_claims
-from ilp_bench.replication.effects import Evidence, measure, read_evidence
+from ilp_bench.replication.effects import measure
+from ilp_bench.replication.evidence import Evidence, read_evidence
 from ilp_bench.replication.report import MAKER, heat_map, inserted, page, picture
 from ilp_bench.replication.summary import summary
-from ilp_bench.scoring.references import committed_references
+from ilp_bench.scoring.pair_probabilities import KINDS
+from ilp_bench.scoring.references import Reference, committed_references
 from ilp_bench.submission.decisions import Decision, decide
 from ilp_bench.submission.format import Meta
 from ilp_bench.submission.submit import submit
@@ -30,6 +32,7 @@ OWN = {
     "rare_upsampling": "rare_patterns",
 }
 CLAIMS = read_claims()
+EFFECTS = [effect for claim in CLAIMS for effect in claim.effects]
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +58,7 @@ def evidence(root: Path) -> Evidence:
 
 
 def effects(quantity: str) -> list[ClaimedEffect]:
-    return [effect for claim in CLAIMS for effect in claim.effects if effect.quantity == quantity]
+    return [effect for effect in EFFECTS if effect.quantity == quantity]
 
 
 def test_shares_are_of_the_gap_and_longer_training_is_scored_like_a_recipe(evidence: Evidence) -> None:
@@ -123,6 +126,39 @@ def test_without_longer_training_the_claims_about_it_are_not_tested(evidence: Ev
         "no reference of division 1x", "no reference of a longer budget",
         *(f"no entry of {recipe}" for recipe in (*OWN, "group_only")),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("gap", [None, 0.004])
+def test_a_share_of_hardly_any_gap_is_not_measured(evidence: Evidence, gap: float | None) -> None:
+    """A cause may leave no gap on a base model, or act on too few pairs: it spoils no other cause's specificity."""
+    first = evidence.first
+    of_kind = {cause: value for cause, value in GAPS.items() if cause != "rare_patterns"}
+    of_kind |= {} if gap is None else {"rare_patterns": gap}
+    record = first.record.model_copy(update={"gaps": dict.fromkeys(KINDS, of_kind)})
+    fewer = evidence._replace(references={**evidence.references, "1x": Reference(first.folder, record)})
+    before, after = measure(evidence, CLAIMS), measure(fewer, CLAIMS)
+    for effect in EFFECTS:
+        if effect.cause == "rare_patterns":
+            assert after[effect] == "no gap of 10 points in rare patterns"
+        elif effect.quantity == "specificity" and isinstance(after[effect], list):
+            assert after[effect] == pytest.approx(before[effect], abs=0.1)
+
+
+def test_no_recipe_is_the_best_against_a_cause_without_a_gap(evidence: Evidence) -> None:
+    entry = evidence.entries["rare_upsampling"]
+    scores = entry.submission.scores
+    causes = [
+        cause.model_copy(update={"reference_gap": 0.004} if cause.cause == "rare_patterns" else {})
+        for cause in scores.reproduction.causes
+    ]
+    reproduction = scores.reproduction.model_copy(update={"causes": causes})
+    submission = entry.submission.model_copy(
+        update={"scores": scores.model_copy(update={"reproduction": reproduction})}
+    )
+    entries = {**evidence.entries, "rare_upsampling": entry._replace(submission=submission)}
+    del entries["progressive_epochs"]
+    assert "`rare_upsampling`" in summary({("stub", "mini"): evidence})
+    assert "`rare_upsampling`" not in summary({("stub", "mini"): evidence._replace(entries=entries)})
 
 
 def test_datasets_that_only_an_entry_has_count_too(root: Path, evidence: Evidence, tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ilp_bench.core.errors import ProblemError
-from ilp_bench.core.untrusted import skeleton
 from ilp_bench.submission.check_copies import copy_problems, measurement_problems, measurements
 from ilp_bench.submission.decisions import DECISIONS_FILE, parse_decisions
+from ilp_bench.submission.fields import lookalikes
 from ilp_bench.submission.owners import OWNERS_FILE, authority_problems, read_owners
 from ilp_bench.submission.rerun_record import VERIFICATION_FILE, read_verification
 from ilp_bench.submission.signatures import signer
@@ -120,12 +120,8 @@ def _layout(root: Path) -> Iterator[str]:
 
 def _names(root: Path) -> Iterator[str]:
     """Organisations, and models of one, whose names can be taken for one another."""
-    seen: dict[tuple[str, str], str] = {}
-    for folder in sorted(path.name for path in root.glob("[!.]*__*") if path.is_dir()):
-        org, _, model = folder.partition("__")
-        for key, name in ((("", skeleton(org)), org), ((org, skeleton(model)), model)):
-            if seen.setdefault(key, name) != name:
-                yield f"{root / folder}: {name!r} can be taken for {seen[key]!r}: choose another name"
+    folders = sorted(path.name for path in root.glob("[!.]*__*") if path.is_dir())
+    yield from (f"{root}/{problem}: choose another name" for problem in lookalikes(folders))
 
 
 def history_problems(old: Path, new: Path) -> list[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ilp_bench.core.errors import UsageError
+from ilp_bench.core.files import HUB_ID
 from ilp_bench.core.untrusted import markdown_text
 from ilp_bench.data.card import HUB_DATASET
 from ilp_bench.data.hub import hub_errors
@@ -95,10 +97,14 @@ def eval_results(submission: Submission, dataset: str = HUB_DATASET) -> str:
 
     dataset   the Hub dataset whose ``eval.yaml`` has the tasks
 
-    The Hub shows one value a task and no interval: base model, interval and runs stand in the notes.
+    The Hub shows one value a task and no interval: base model, interval and runs stand in the notes. Raises UsageError
+    for a dataset that is no repository id.
     """
     import yaml
     from huggingface_hub import EvalResultEntry, eval_result_entries_to_yaml
+
+    if not HUB_ID.fullmatch(dataset) or "@" in dataset:
+        raise UsageError(f"{dataset!r} is no dataset of the Hub: give its id, such as {HUB_DATASET}")
 
     link = submission.meta.paper or submission.meta.weights or None
     count, kind = len(submission.runs), INTERVALS[submission.scores.interval_kind]

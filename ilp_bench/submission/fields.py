@@ -6,9 +6,12 @@ import datetime
 import hashlib
 import json
 import re
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, StringConstraints, WithJsonSchema
+
+from ilp_bench.core.untrusted import skeleton
 
 MAX_RUNS = 20  # of one role
 NOT_CONTENT = frozenset({"run_id", "seconds", "resumed"})  # fields that a run id does not depend on
@@ -59,3 +62,13 @@ def run_id(content: dict[str, Any]) -> str:
 
     text = json.dumps(clean(content), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def lookalikes(folders: Iterable[str]) -> Iterator[str]:
+    """Folders ``org__model`` whose organisation, or model of one, has a name that can be taken for an earlier one's."""
+    seen: dict[tuple[str, str], str] = {}
+    for folder in folders:
+        org, _, model = folder.partition("__")
+        for key, name in ((("", skeleton(org)), org), ((org, skeleton(model)), model)):
+            if seen.setdefault(key, name) != name:
+                yield f"{folder}: {name!r} can be taken for {seen[key]!r}"

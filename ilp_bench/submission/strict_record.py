@@ -17,9 +17,10 @@ from ilp_bench.submission.fields import Line, Sha256
 MOST_LIBRARIES = 40  # names in ``versions``
 MOST_PHASES = 200  # phases of a training, stages of a budget, checks of a calibration
 MOST_TOKENS = 10**15
+PATTERN = r"^([A-Za-z0-9]|[A-Za-z0-9~./][A-Za-z0-9 ._+:~@/=-]*[A-Za-z0-9])$"
 # ASCII, so that a name reads alike everywhere; no quote, backslash or line end, so that it can stand in a command.
 Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._+:()/,-]*$", max_length=100)]
-Path = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9~./][A-Za-z0-9 ._+:~@/=-]*[A-Za-z0-9]$", max_length=200)]
+Path = Annotated[str, StringConstraints(pattern=PATTERN, max_length=200)]
 Count = Annotated[int, Field(ge=0, le=MOST_TOKENS)]
 Seconds = Annotated[float, Field(ge=0, le=1e12)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -123,5 +124,17 @@ def checked_record(record: RunRecord) -> RunRecord:
     try:
         _Record.model_validate(record.model_dump())
     except ValidationError as error:
-        raise ValueError(first_problem(error)) from error
+        raise ValueError(_told(error)) from error
     return record
+
+
+def _told(error: ValidationError) -> str:
+    """The first complaint; of a model's name, with what may stand there."""
+    first = error.errors()[0]
+    if first["type"] != "string_pattern_mismatch" or first["loc"][-1] != "name" or "phases" in first["loc"]:
+        return first_problem(error)
+    where = ".".join(map(str, first["loc"]))
+    return (
+        f"{where} is {first['input']!r}: give the model a folder named by ASCII letters, digits, '.', '_' and '-', the "
+        "last one a letter or digit, and make the run again"
+    )

@@ -13,7 +13,7 @@ from forging import archived_entry
 from points_entries import entry_run, runs_of, take_for_committed, write_reference
 
 from ilp_bench.cli.main import main
-from ilp_bench.records.run_record import Run, write_run
+from ilp_bench.records.run_record import Run, read_run, write_run
 from ilp_bench.scoring.bootstrap import Interval
 from ilp_bench.scoring.points_schema import PointScores
 from ilp_bench.submission import validate as validating
@@ -158,6 +158,41 @@ def test_wrong_calls_of_submit(
         meta.write_text(text)
         assert complaint in shell.refused(1, "submit", *three, *out)
     assert not (tmp_path / "submissions").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"), [("modèle", "model.name is 'modèle': give the model a folder named by ASCII"), ("m", "")]
+)
+def test_a_model_of_an_odd_name_is_one_clear_line(
+    name: str, complaint: str, shell: Shell, folders: dict[str, Path], meta: Path, tmp_path: Path
+) -> None:
+    run, words = read_run(folders["run0"]), submitting(folders, 0, 1, 2)
+    record = run.record.model_dump(mode="json")
+    record["model"]["name"] = name
+    words[0] = save(tmp_path / "run", Run(run.record.model_validate(record), run.samples))
+    out = tmp_path / "submissions"
+    if complaint:
+        assert complaint in shell.refused(1, "submit", *words, "--meta", meta, "--out", out)
+        assert not out.exists()
+    else:
+        assert shell("submit", *words, "--meta", meta, "--out", out).code == 0
+
+
+def test_a_name_like_that_of_another_entry_is_refused(
+    shell: Shell, folders: dict[str, Path], meta: Path, tmp_path: Path
+) -> None:
+    """On a file system that does not tell cases apart, the entry would land in the other's folder."""
+    out, words = tmp_path / "submissions", submitting(folders, 0, 1, 2)
+    assert shell("submit", *words, "--meta", meta, "--out", out).code == 0
+    for org, model, like in (("Lab", "other", "lab"), ("lab", "Three", "three")):
+        meta.write_text(json.dumps({"org": org, "model": model, "division": "1x"}))
+        text = shell.refused(1, "submit", *words, "--meta", meta, "--out", out)
+        assert f"can be taken for '{like}': choose another name" in text
+    assert [path.name for path in out.iterdir()] == ["lab__three"]
+    (entry,) = out.glob("*/*")
+    assert "is a submission: give a folder of submissions" in shell.refused(
+        2, "submit", *words, "--meta", meta, "--out", entry
+    )
 
 
 def test_runs_on_dataset_2_are_not_submitted(

@@ -121,6 +121,8 @@ def test_eval_results_are_of_the_tasks_that_eval_yaml_has(submission: Submission
     assert {entry["dataset"]["id"] for entry in entries} == {"lab/ilp-bench"}
     first, share = entries[0], results(submission)[0]
     assert first["value"] == round(share.value.value, 4)
+    with pytest.raises(UsageError, match="'no name' is no dataset of the Hub"):
+        eval_results(submission, "no name")
     assert f"95 % interval {share.value.low:.2f} to {share.value.high:.2f} over pairs only; 1 run;" in first["notes"]
 
 

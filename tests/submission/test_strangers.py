@@ -69,7 +69,7 @@ def name_a_base_too_long_for_a_file(f: Forgery) -> None:
         each["base"]["name"] = "x" * 1000
 
 
-@of_kind(BREAKS, "training.base.name: String should match pattern")
+@of_kind(BREAKS, "training.base.name is '///'")
 def name_a_base_of_slashes(f: Forgery) -> None:
     training(f)["base"]["name"] = "///"
 

@@ -85,6 +85,28 @@ def test_a_single_run_beside_three_vanilla_runs_is_a_sound_placebo(tables: None,
     assert np.mean(missed) <= 0.07
 
 
+@pytest.mark.parametrize("datasets", [1, 2])
+def test_few_runs_of_a_recipe_that_repairs_cover_what_it_repairs(tables: None, datasets: int) -> None:
+    """One run a dataset beside three vanilla runs on it: what items gain differs too, and the interval holds it."""
+    rng, covered, widths = np.random.default_rng(datasets), [], []
+    treated, control = EFFECTS["own cause"]
+    truth = [*(treated - np.maximum(0, control)).tolist(), float(treated.sum()) / sum(GAPS.values())]
+    for _ in range(120):
+        comparisons = []
+        for _ in range(datasets):
+            dataset = levels(rng)
+            submitted = table_run(rng, dataset.with_effect(rng, treated, control))
+            comparisons.append(Comparison((submitted,), tuple(table_run(rng, dataset) for _ in range(3)), None))
+        means = arm_means(comparisons, every_pair)["reproduction"]
+        share = share_closed(means, PAPER_CAUSES, GAPS)
+        assert share
+        found = [*map(means.points, PAPER_CAUSES), share]
+        covered += [one.low <= value <= one.high for one, value in zip(found, truth, strict=True)]
+        widths.append(found[0].high - found[0].low)
+    assert np.mean(covered) >= 0.93
+    assert np.mean(widths) < GAPS[PAPER_CAUSES[0]], "an interval that holds all says nothing"
+
+
 def test_pairs_alone_leave_out_what_runs_differ_by(tables: None) -> None:
     """Without other vanilla runs a placebo is found to differ too often, which is why it is marked."""
     rng, missed = np.random.default_rng(0), []

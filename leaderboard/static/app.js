@@ -1,4 +1,4 @@
-// Search and sort the tables of a page. Without this file all pages read as well.
+// Search and sort the tables of a page, copy its commands. Without this file all pages read as well.
 "use strict";
 
 // Sorting: a cell's value is its data-sort, else its text; numbers may have a minus sign and words after them.
@@ -94,5 +94,19 @@ if (search && boards.length) {
   window.addEventListener("hashchange", restore);
   restore();
 }
+// What stands in a block can be copied, where the browser allows it.
+const addCopying = (block) => {
+  const around = document.createElement("div"), button = document.createElement("button");
+  const say = (text) => { button.textContent = text; };
+  around.className = "copyable";
+  Object.assign(button, { type: "button", className: "copy", textContent: "Copy" });
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(block.textContent).then(() => say("Copied"), () => say("Not allowed"));
+    setTimeout(say, 2000, "Copy");
+  });
+  block.replaceWith(around);
+  around.append(block, button);
+};
+if (globalThis.navigator?.clipboard) document.querySelectorAll("pre").forEach(addCopying);
 document.querySelectorAll("table.sortable").forEach(addSorting);
 document.querySelectorAll(".js").forEach((element) => { element.hidden = false; });

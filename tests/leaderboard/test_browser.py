@@ -153,6 +153,11 @@ def test_no_page_breaks_an_accessibility_rule_or_the_width_of_a_phone(browser: B
 def test_sorting_moves_rows_says_so_and_puts_what_has_no_value_last(visit: Visit) -> None:
     page = visit.open("index.html")
     before = visit.rows()
+    visit.open("compare.html")
+    rank = page.locator("table.repairs th", has_text="Rank").first
+    rank.get_by_role("button").click()
+    assert rank.get_attribute("aria-sort") == "ascending", "the first rank first, as on the front page"
+    visit.open("index.html")
     head = page.locator("table.board").first.locator("thead th.rank")
     head.get_by_role("button").click()
     assert head.get_attribute("aria-sort") == "ascending"
@@ -325,6 +330,22 @@ def test_wide_tables_and_badges_are_seen_whole_on_a_desk_on_a_phone_and_in_print
         assert page.evaluate(across) == [], name
     context.close()
     assert visit.complaints == []
+
+
+def test_commands_are_copied_as_they_stand(visit: Visit) -> None:
+    stub = "{ writeText: async (text) => { if (text.includes('validate')) throw 0; document.title = text; } }"
+    visit.page.add_init_script(f"Object.defineProperty(navigator, 'clipboard', {{ value: {stub} }})")
+    page = visit.open("submit.html")
+    block, button = page.locator("pre").nth(2), page.get_by_role("button", name="Copy")
+    assert button.count() == page.locator("pre").count() == 5
+    button.nth(2).click()
+    visit.until("document.querySelectorAll('.copy')[2].textContent === 'Copied'")
+    assert page.evaluate("document.querySelectorAll('pre')[2].textContent").startswith("for seed in 0 1 2; do\n")
+    assert page.title() == " ".join(block.inner_text().split())
+    button.last.click()
+    visit.until("document.querySelectorAll('.copy')[4].textContent === 'Not allowed'")
+    page.emulate_media(media="print")
+    assert page.locator(".copy:visible").count() == 0
 
 
 def test_the_keyboard_is_enough(visit: Visit) -> None:

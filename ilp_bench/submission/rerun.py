@@ -25,6 +25,7 @@ from ilp_bench.models.resolve import Located, locate, weights_sha256
 from ilp_bench.records.run_record import Data, Run
 from ilp_bench.scoring.comparisons import compare
 from ilp_bench.scoring.compatibility import same_prompts
+from ilp_bench.scoring.pair_sets import MIN_PAIRS
 from ilp_bench.scoring.references import Reference
 from ilp_bench.scoring.score_points import score_points
 from ilp_bench.submission.check_copies import HALF_PRECISION, P_TOLERANCE
@@ -85,8 +86,8 @@ def verify(
     seen = {run.record.data.seed for run in runs.values()} | set(reference.seeds if reference else ())
     if seed in seen:
         raise UsageError(f"seed {seed} is one the submitter has seen: choose another")
-    if pairs is not None and pairs < 1:
-        raise UsageError(f"{pairs} pairs a cause are impossible: at least 1")
+    if pairs is not None and pairs < MIN_PAIRS:
+        raise UsageError(f"{pairs} pairs a cause are too few for points: at least {MIN_PAIRS}")
     chosen = _matching([*(locate(model) for model in models), *_base_model(submission)], runs)
     (comparison, *_), _, _ = compare(*_beside(chosen, runs), reference)
     first = next(key for key in chosen if runs[key].record == comparison.submissions[0].record)

@@ -124,7 +124,7 @@ def test_examples_that_run_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(rerun, "make", make_small)
     monkeypatch.setattr(validate, "check", validate.Checked)
-    run("verify", monkeypatch, "--pairs", "2", "--device", "cpu")
+    run("verify", monkeypatch, "--pairs", "10", "--device", "cpu")
     (record,) = Path("submissions").rglob("verification.json")
     assert json.loads(record.read_text())
 

@@ -306,7 +306,9 @@ def test_share_and_verify_from_the_shell(shell: Shell, folders: dict[str, Path],
     assert json.loads(record.read_text())["model_info"]["id"] == "lab/three"
     assert "Did you mean 'model-card'" in shell.refused(2, "share", place, "--format", "model-cart")
     assert "no model" in shell.refused(2, "verify", place, "--model", tmp_path / "missing")
-    assert "0 pairs a cause" in shell.refused(2, "verify", place, "--model", "nano", "--seed", 7, "--pairs", 0)
+    for pairs in (0, 9):  # trained again for nothing: no cause of so few pairs has points
+        text = shell.refused(2, "verify", place, "--model", "nano", "--seed", 7, "--pairs", pairs)
+        assert f"{pairs} pairs a cause are too few for points: at least 10" in text
     assert "the submission names" in shell.refused(1, "verify", place, "--model", "nano")
     assert "seed 0 is one the submitter has seen" in shell.refused(2, "verify", place, "--model", "nano", "--seed", 0)
     (place / "samples.parquet").write_bytes(b"")

@@ -10,7 +10,7 @@ from ilp_bench.replication.evidence import FIRST
 from ilp_bench.scoring.interval_text import interval_points, points_text
 from ilp_bench.scoring.pair_probabilities import KINDS
 from ilp_bench.scoring.references import Reference
-from ilp_bench.scoring.vanilla_gaps import TreatedDose, VanillaGap, left_of_gap, vanilla_gaps
+from ilp_bench.scoring.vanilla_gaps import TreatedDose, VanillaGap, gaps_at_both, left_of_gap, vanilla_gaps
 
 MAKER = "scripts/vanilla-gaps"
 Rows = Mapping[str, Sequence[VanillaGap]]  # name of a reference -> its gaps, in one kind of score
@@ -27,10 +27,9 @@ def gap_tables(references: Sequence[Reference]) -> str:
         parts.append("\n".join(_gaps(first, rows)))
         parts += _of_pairs_only(references, rows)
         parts.append("Mean p of treated items by dose, in points:\n\n" + "\n".join(_doses(first, rows)))
-        if delays := list(_delays(references, rows)):
-            text = "The gap at each budget, and the share of the first that the longest leaves:"
+        if delays := list(_delays(references, rows, kind)):
+            text = "The gap at each budget, and the share of the first that the longest leaves, on datasets of both:"
             parts.append(f"{text}\n\n" + "\n".join(delays))
-            parts += _left_on_shared_datasets(references, kind)
     return "\n\n".join(parts)
 
 
@@ -72,7 +71,7 @@ def _dose_text(dose: TreatedDose) -> str:
     return interval_points(dose.interval) if dose.interval else f"{points_text(dose.mean)} ({dose.pairs} pairs)"
 
 
-def _delays(references: Sequence[Reference], rows: Rows) -> Iterator[str]:
+def _delays(references: Sequence[Reference], rows: Rows, kind: str) -> Iterator[str]:
     """Base models that have references of several divisions; nothing where none has."""
     models = _of_several_budgets(references)
     if not models:
@@ -82,10 +81,11 @@ def _delays(references: Sequence[Reference], rows: Rows) -> Iterator[str]:
     yield f"| --- | --- |{' --- |' * len(names)} ---: |"
     for title, divisions in models.items():
         by_budget = {name: {row.cause: row for row in rows[divisions[name].name]} for name in sorted(divisions)}
+        both = zip(*gaps_at_both(divisions[FIRST], divisions[max(divisions)], kind), strict=True)
+        left = {first.cause: _left(first, longest) for first, longest in both}
         for cause in CAUSES.names():
             gaps = [interval_points(by_budget[name][cause].gap) if name in by_budget else "-" for name in names]
-            left = _left(by_budget[FIRST][cause], by_budget[max(by_budget)][cause])
-            yield f"| {title} | {_cause(cause)} | {' | '.join(gaps)} | {left} |"
+            yield f"| {title} | {_cause(cause)} | {' | '.join(gaps)} | {left.get(cause, '-')} |"
 
 
 def _of_several_budgets(references: Sequence[Reference]) -> dict[str, dict[str, Reference]]:
@@ -107,18 +107,6 @@ def _of_pairs_only(references: Sequence[Reference], rows: Rows) -> Iterator[str]
         yield _wrapped(
             f"One run each, so that intervals hold for other pairs and not for other runs: {'; '.join(names)}."
         )
-
-
-def _left_on_shared_datasets(references: Sequence[Reference], kind: str) -> Iterator[str]:
-    """What is left where both budgets were trained, of base models whose longest budget has fewer datasets."""
-    for title, divisions in _of_several_budgets(references).items():
-        longest = max(divisions)
-        seeds = [seed for seed in divisions[FIRST].seeds if seed in divisions[longest].seeds]
-        if seeds and seeds != divisions[FIRST].seeds:
-            gaps = [vanilla_gaps(divisions[name], kind, seeds) for name in (FIRST, longest)]
-            shares = [f"{_cause(one.cause)} {_left(one, other)}" for one, other in zip(*gaps, strict=True)]
-            where = ", ".join(map(str, seeds))
-            yield _wrapped(f"{title}, where both budgets were trained (seed {where}): left is {', '.join(shares)}.")
 
 
 def _wrapped(text: str) -> str:

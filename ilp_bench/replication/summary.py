@@ -13,7 +13,14 @@ from ilp_bench.scoring.bootstrap import Interval
 from ilp_bench.scoring.interval_text import interval_text, points_text
 from ilp_bench.scoring.points_schema import CausePoints
 from ilp_bench.scoring.rank_reasons import MIN_GAP
-from ilp_bench.scoring.vanilla_gaps import DECISIVE, VanillaGap, delay_or_plateau, left_of_gap, vanilla_gaps
+from ilp_bench.scoring.vanilla_gaps import (
+    DECISIVE,
+    VanillaGap,
+    delay_or_plateau,
+    gaps_at_both,
+    left_of_gap,
+    vanilla_gaps,
+)
 
 
 def summary(evidence: Mapping[tuple[str, str], Evidence]) -> str:
@@ -28,14 +35,14 @@ def summary(evidence: Mapping[tuple[str, str], Evidence]) -> str:
 
 
 def _table(evidence: Evidence) -> str:
-    once, thrice = (_gaps(evidence, budget) for budget in DECISIVE)
+    once, both = {gap.cause: gap for gap in vanilla_gaps(evidence.first, KIND)}, _at_both_budgets(evidence)
     together = [name for name in evidence.entries if RECIPES.get(name).all_causes]
     columns = {
         "cause": [CAUSES.get(name).title for name in PAPER_CAUSES],
         "learned, with the cause / without it": [_learned(once.get(name)) for name in PAPER_CAUSES],
     }
-    if thrice:
-        columns["three times the training"] = [_delay(once.get(name), thrice.get(name)) for name in PAPER_CAUSES]
+    if both:
+        columns["three times the training"] = [_delay(*both.get(name, (None, None))) for name in PAPER_CAUSES]
     if evidence.entries:
         columns["best single recipe closes"] = [_best(evidence, name) for name in PAPER_CAUSES]
     for recipe in together:
@@ -49,9 +56,12 @@ def _learned(gap: VanillaGap | None) -> str:
     return f"{points_text(gap.arms.treated)} / {points_text(gap.arms.control)}" if gap and gap.arms else "-"
 
 
-def _gaps(evidence: Evidence, division: str) -> dict[str, VanillaGap]:
-    reference = evidence.references.get(division)
-    return {gap.cause: gap for gap in vanilla_gaps(reference, KIND)} if reference else {}
+def _at_both_budgets(evidence: Evidence) -> dict[str, tuple[VanillaGap, VanillaGap]]:
+    """Cause -> its gaps at the budgets that decide, on the datasets of both; none where one was not trained."""
+    once, thrice = map(evidence.references.get, DECISIVE)
+    if once is None or thrice is None:
+        return {}
+    return {one.cause: (one, other) for one, other in zip(*gaps_at_both(once, thrice, KIND), strict=True)}
 
 
 def _delay(once: VanillaGap | None, thrice: VanillaGap | None) -> str:

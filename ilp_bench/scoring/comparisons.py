@@ -42,6 +42,7 @@ def compare(
     _check_wanted(vanillas, datasets, "vanilla run")
     _check_wanted(bases, datasets, "base run")
     check_distinct(vanillas, "vanilla runs")
+    _check_one_base(bases)
     comparisons, used = [], False
     for dataset in sorted(datasets, key=lambda sha: (datasets[sha], sha)):
         own = tuple(run for run in submissions if run.record.data.content_sha256 == dataset)
@@ -94,6 +95,15 @@ def _check_wanted(runs: Sequence[Run], datasets: dict[str, int], what: str) -> N
     for run in runs:
         if run.record.data.content_sha256 not in datasets:
             raise ProblemError(f"the {what} was measured on other data (seed {run.record.data.seed}) than any run")
+
+
+def _check_one_base(bases: Sequence[Run]) -> None:
+    """Raise ProblemError where two base runs on one dataset differ: which one counts would depend on their order."""
+    first: dict[str, Run] = {}
+    for run in bases:
+        data = run.record.data
+        if first.setdefault(data.content_sha256, run).record.samples_sha256 != run.record.samples_sha256:
+            raise ProblemError(f"two base runs on the dataset of seed {data.seed}: give one for each dataset")
 
 
 def _check(comparisons: Sequence[Comparison]) -> None:

@@ -12,8 +12,8 @@ NumberFormat = Callable[[float], str]
 
 
 def two_decimals(value: float) -> str:
-    """``0.43``; the precision of everything that is printed."""
-    return f"{value:.2f}"
+    """``0.43``; the precision of everything that is printed; never a minus zero."""
+    return f"{round(value, 2) + 0.0:.2f}"
 
 
 def ends_text(low: float, high: float, number: NumberFormat = two_decimals) -> str:

@@ -81,6 +81,15 @@ def vanilla_gaps(reference: Reference, kind: str, seeds: Collection[int] | None 
     return gaps
 
 
+def gaps_at_both(first: Reference, longer: Reference, kind: str) -> tuple[list[VanillaGap], list[VanillaGap]]:
+    """The gaps at two budgets, over the datasets that both references have; none where they share no dataset.
+
+    Datasets differ in their gaps, so that a share of the gap is one over the same datasets.
+    """
+    shared = set(first.seeds) & set(longer.seeds)
+    return (vanilla_gaps(first, kind, shared), vanilla_gaps(longer, kind, shared)) if shared else ([], [])
+
+
 def _dose_curve(kind: str, cause: str, comparisons: list[Comparison]) -> list[TreatedDose]:
     curve = []
     for dose, has_dose in cause_doses(cause, comparisons):
@@ -116,7 +125,10 @@ def delay_or_plateau(once: float | None, thrice: float | None) -> str:
 
 
 def left_of_gap(gap: VanillaGap, longer: VanillaGap) -> float | None:
-    """The share of a gap that is left after longer training; None where it was no gap that counts, or not measured."""
+    """The share of a gap that is left after longer training; None where it was no gap that counts, or not measured.
+
+    Both are to be over the same datasets: see :func:`gaps_at_both`.
+    """
     if gap.gap is None or longer.gap is None or gap.gap.value < MIN_GAP:
         return None
     return longer.gap.value / gap.gap.value

@@ -43,16 +43,20 @@ def test_longer_training_stands_beside_the_first_budget(tmp_path: Path, order: i
         assert left == pytest.approx(last / first, abs=0.01)
 
 
-def test_what_is_left_is_also_told_on_the_datasets_of_both_budgets(tmp_path: Path) -> None:
+def test_what_is_left_is_told_on_the_datasets_of_both_budgets(tmp_path: Path) -> None:
     """Where the gap at 1x is twice as large on the one dataset of 3x, the mean over all would say that more is left."""
     both = [reference(tmp_path, "1x", 0.2, 0.5, 0.5), reference_of(tmp_path, "3x", {0: 0.5})]
-    text = " ".join(gap_tables(both).split())
-    told = re.findall(r"`stub`, mini, where both budgets were trained \(seed 0\): left is knowledge gap (\S+),", text)
-    assert [float(share) for share in told] == pytest.approx([0.5, 0.5], abs=0.03)  # in both kinds of score
-    assert "not for other runs: `stub`, mini, 3x." in text
-    whole = gap_tables([both[0], reference(tmp_path, "2x", 0.5)])
-    assert "where both budgets were trained" not in whole
-    assert "not for other runs" not in whole
+    text = gap_tables(both)
+    told = re.findall(r"\| `stub`, mini \| knowledge gap \|.*\| (\S+) \|\n", text)
+    left = [float(share) for share in told if "." in share]
+    assert left == pytest.approx([0.5, 0.5], abs=0.03)  # in both kinds of score
+    assert "not for other runs: `stub`, mini, 3x." in " ".join(text.split())
+    assert "not for other runs" not in gap_tables([both[0], reference(tmp_path, "2x", 0.5)])
+
+
+def test_budgets_that_share_no_dataset_say_nothing_of_what_is_left(tmp_path: Path) -> None:
+    text = gap_tables([reference_of(tmp_path, "1x", {0: 0.3, 1: 0.3}), reference_of(tmp_path, "3x", {2: 0.7})])
+    assert re.findall(r"\| `stub`, mini \| knowledge gap \|.*\] \| (\S+) \|\n", text)[-1] == "-"
 
 
 def test_one_budget_has_no_table_of_delay(tmp_path: Path) -> None:

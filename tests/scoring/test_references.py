@@ -119,6 +119,13 @@ def test_a_vanilla_run_counts_once_however_often_it_is_given_or_measured(committ
     assert sorted(weights) == sorted(run.record.model.weights_sha256 for run in VANILLAS)
 
 
+def test_two_base_runs_on_one_dataset_are_refused() -> None:
+    other = Run(BASE.record.model_copy(update={"samples_sha256": "f" * 64}), BASE.samples)
+    with pytest.raises(ProblemError, match="two base runs on the dataset of seed"):
+        score_points([mine()], VANILLAS[:1], [BASE, other])
+    assert score_points([mine()], VANILLAS[:1], [BASE, BASE]) == score_points([mine()], VANILLAS[:1], [BASE])
+
+
 def test_a_reference_run_is_not_compared_with_itself(reference: Reference) -> None:
     scores = score_points(VANILLAS[:1], reference=reference)
     assert scores.reproduction.causes[0].points

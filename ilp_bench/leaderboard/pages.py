@@ -25,7 +25,7 @@ from ilp_bench.leaderboard.examples import cause_counts, example_pair
 from ilp_bench.leaderboard.findings import BaseJudgements, claims_about, delays, dose_trend, has_both, recipe_tests
 from ilp_bench.leaderboard.ranking import BUILT_IN, BaseModel, Group, project_entries
 from ilp_bench.leaderboard.recipe_rows import recipe_rows
-from ilp_bench.leaderboard.vanilla_levels import verdict
+from ilp_bench.leaderboard.vanilla_levels import left, verdict
 from ilp_bench.recipes import RECIPES
 from ilp_bench.records.training_record import CALIBRATED
 from ilp_bench.replication.attribution import read_results
@@ -154,7 +154,7 @@ def write_all(
     for cause in CAUSES.names():
         _write_cause(site, cause, models, judged, common)
     write(site / "recipes.html", "recipes.html", root=".", recipe_rows=recipe_rows, **values)
-    write(site / "delay.html", "delay.html", root=".", divisions=DECISIVE, verdict=verdict, **values)
+    write(site / "delay.html", "delay.html", root=".", divisions=DECISIVE, verdict=verdict, left=left, **values)
     _write_comparison(site, models, common)
     write(site / "data.html", "data.html", root=".", tables=cause_counts(), **values)
     for name in ("submit", "method"):

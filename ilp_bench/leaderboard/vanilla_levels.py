@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import NamedTuple
 
@@ -11,9 +11,10 @@ from ilp_bench.leaderboard.entry import ArmMeans, Entry
 from ilp_bench.leaderboard.estimate import Estimate
 from ilp_bench.records.training_record import DIVISIONS
 from ilp_bench.scoring.pair_probabilities import KINDS
+from ilp_bench.scoring.rank_reasons import MIN_GAP
 from ilp_bench.scoring.references import Reference
 from ilp_bench.scoring.score_points import mean_held_out
-from ilp_bench.scoring.vanilla_gaps import DECISIVE, delay_or_plateau, vanilla_gaps
+from ilp_bench.scoring.vanilla_gaps import DECISIVE, delay_or_plateau, gaps_at_both, vanilla_gaps
 
 REFERENCE_RUNS = "reference runs"  # the source of a level
 
@@ -47,7 +48,8 @@ NOT_RECORDED = Cost()
 class Level:
     """p under vanilla of one base model and budget, by kind of score and cause; so many ``runs`` stand behind it.
 
-    gaps   control minus treated, where it has an interval
+    gaps        control minus treated, where it has an interval
+    first_gaps  (kind, cause) -> the gap at the first budget on the datasets of this one, where that has others too
     """
 
     arms: dict[str, dict[str, ArmMeans]]
@@ -55,6 +57,7 @@ class Level:
     runs: int
     source: str
     cost: Cost = NOT_RECORDED
+    first_gaps: dict[tuple[str, str], float | None] = field(default_factory=dict)
 
     def gap(self, kind: str, cause: str) -> float | None:
         """Control minus treated, None where it was not measured."""
@@ -84,7 +87,8 @@ def levels_of(entries: Sequence[Entry], references: Sequence[Reference]) -> Leve
         usable = [entry for entry in entries if entry.budget_division == budget and entry.state == "accepted"]
         usable.sort(key=lambda entry: (entry.recipe != "vanilla", -entry.replicates, entry.slug))
         if budget in by_division:
-            levels[budget] = _of_reference(by_division[budget])
+            first, own = by_division.get(DECISIVE[0], by_division[budget]), by_division[budget]
+            levels[budget] = replace(_of_reference(own), first_gaps=_first_gaps(first, own))
         elif usable:
             levels[budget] = _of_entry(usable[0])
     return levels
@@ -98,6 +102,17 @@ def _of_reference(reference: Reference) -> Level:
     }
     gaps = {kind: {row.cause: Estimate.of(row.gap) for row in each} for kind, each in rows.items()}
     return Level(arms, gaps, reference.vanilla_count, REFERENCE_RUNS, _reference_cost(reference))
+
+
+def _first_gaps(first: Reference, longer: Reference) -> dict[tuple[str, str], float | None]:
+    """The gaps of ``first`` on the datasets of both; none where these are all that it has."""
+    if set(first.seeds) <= set(longer.seeds):
+        return {}
+    return {
+        (kind, row.cause): row.arms.control - row.arms.treated if row.arms else None
+        for kind in KINDS
+        for row in gaps_at_both(first, longer, kind)[0]
+    }
 
 
 def _reference_cost(reference: Reference) -> Cost:
@@ -133,5 +148,17 @@ def _of_entry(entry: Entry) -> Level:
 
 def verdict(levels: Levels, kind: str, cause: str) -> str:
     """Whether what a cause leaves at 1x is a delay or a plateau, in a phrase."""
+    return delay_or_plateau(*_decisive_gaps(levels, kind, cause))
+
+
+def left(levels: Levels, kind: str, cause: str) -> float | None:
+    """The share of the gap at 1x that is left at 3x; None where that was no gap that counts, or not measured."""
+    once, thrice = _decisive_gaps(levels, kind, cause)
+    return None if once is None or thrice is None or once < MIN_GAP else thrice / once
+
+
+def _decisive_gaps(levels: Levels, kind: str, cause: str) -> tuple[float | None, float | None]:
+    """The gaps at 1x and 3x, on the same datasets where references have them."""
     once, thrice = (levels[budget].gap(kind, cause) if budget in levels else None for budget in DECISIVE)
-    return delay_or_plateau(once, thrice)
+    longest = levels.get(DECISIVE[1])
+    return longest.first_gaps.get((kind, cause), once) if longest else once, thrice

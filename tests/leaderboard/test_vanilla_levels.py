@@ -8,15 +8,18 @@ from pathlib import Path
 
 import pytest
 from points_entries import GAPS, write_entry, write_reference
+from points_runs import make_run
 
 from ilp_bench.leaderboard import site as site_module
 from ilp_bench.leaderboard.describe import describe_entry
 from ilp_bench.leaderboard.entry import ArmMeans, Entry
 from ilp_bench.leaderboard.ranking import base_models
 from ilp_bench.leaderboard.site import render
-from ilp_bench.leaderboard.vanilla_levels import Level, levels_of, verdict
+from ilp_bench.leaderboard.vanilla_levels import Level, left, levels_of, verdict
+from ilp_bench.records.run_record import Run
 from ilp_bench.replication.evidence import read_evidence
 from ilp_bench.scoring import references
+from ilp_bench.scoring.make_reference import make_reference
 from ilp_bench.scoring.references import Reference
 from ilp_bench.submission.format import Submission, read_submission
 
@@ -46,6 +49,23 @@ def test_without_a_run_at_3x_nothing_is_claimed() -> None:
     assert verdict({"1x": level(0.5)}, "reproduction", "rare_patterns") == "not known: no run at 3x"
     assert verdict({"3x": level(0.5)}, "reproduction", "rare_patterns") == "not measured at 1x"
     assert verdict({"1x": level(0.5)}, "reproduction", "knowledge_gap") == "not measured at 1x"
+
+
+def test_what_is_left_is_over_the_datasets_of_both_budgets(tmp_path: Path) -> None:
+    """On the one dataset of 3x the gap at 1x is twice that of the others: half of it is left, and not all."""
+
+    def runs(division: str, means: dict[int, float]) -> list[Run]:
+        trained = [
+            make_run("vanilla", seed, treated=mean, training_seed=seed, division=division)
+            for seed, mean in means.items()
+        ]
+        return [*trained, *(make_run(None, seed) for seed in means)]
+
+    first = make_reference(runs("1x", {0: 0.2, 1: 0.5, 2: 0.5}), tmp_path / "stub-mini-1x")
+    last = make_reference(runs("3x", {0: 0.5}), tmp_path / "stub-mini-3x")
+    assert left(levels_of([], [first, last]), "reproduction", "rare_patterns") == pytest.approx(0.5, abs=0.03)
+    same = make_reference(runs("3x", {0: 0.5, 1: 0.5, 2: 0.5}), tmp_path / "same-mini-3x")
+    assert left(levels_of([], [first, same]), "reproduction", "rare_patterns") == pytest.approx(0.75, abs=0.03)
 
 
 @pytest.fixture(scope="module")

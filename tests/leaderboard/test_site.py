@@ -16,7 +16,7 @@ import pytest
 from board_entries import HOSTILE
 
 from ilp_bench.core.errors import ProblemError, UsageError
-from ilp_bench.leaderboard import build_cache
+from ilp_bench.leaderboard import build_cache, workers
 from ilp_bench.leaderboard.data_files import read_data
 from ilp_bench.leaderboard.formatting import (
     POINTS_AXIS,
@@ -268,7 +268,7 @@ def test_a_site_of_which_nothing_changed_is_linked_over(few: Path, tmp_path: Pat
 @pytest.mark.nightly
 def test_processes_do_not_change_a_byte(few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     render(few, tmp_path / "one", workers=1)
-    monkeypatch.setattr(build_cache, "FEWEST_FOR_WORKERS", 1)
+    monkeypatch.setattr(workers, "FEWEST_FOR_WORKERS", 1)
     render(few, tmp_path / "two", workers=2)
     assert bytes_of(tmp_path / "one") == bytes_of(tmp_path / "two")
 

@@ -6,7 +6,6 @@ import hashlib
 import platform
 from collections.abc import Sequence
 from datetime import date
-from importlib.metadata import version
 from typing import Any
 
 from ilp_bench import __version__
@@ -15,6 +14,7 @@ from ilp_bench.data.dataset import Dataset
 from ilp_bench.data.manifest import Skipped
 from ilp_bench.evaluation.hf import AnswerLM
 from ilp_bench.evaluation.request_plan import Requests
+from ilp_bench.records.run_record import library_versions
 
 
 def check_user_data(data: Dataset, *, backend: str, probed: bool, chat: bool, choices: int) -> None:
@@ -63,8 +63,7 @@ def settings_record(
         "seed": seed if sampled else None,
         "backend": backend,
         "dtype": dtype,
-        "versions": {name: version(name) for name in ("torch", "transformers", "lm_eval", "numpy")}
-        | ({"vllm": version("vllm")} if backend == "vllm" else {}),
+        "versions": library_versions(*(["vllm"] if backend == "vllm" else [])),
     }
 
 

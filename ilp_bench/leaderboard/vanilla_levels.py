@@ -11,10 +11,9 @@ from ilp_bench.leaderboard.entry import ArmMeans, Entry
 from ilp_bench.leaderboard.estimate import Estimate
 from ilp_bench.records.training_record import DIVISIONS
 from ilp_bench.scoring.pair_probabilities import KINDS
-from ilp_bench.scoring.rank_reasons import MIN_GAP
 from ilp_bench.scoring.references import Reference
 from ilp_bench.scoring.score_points import mean_held_out
-from ilp_bench.scoring.vanilla_gaps import DECISIVE, delay_or_plateau, gaps_at_both, vanilla_gaps
+from ilp_bench.scoring.vanilla_gaps import DECISIVE, delay_or_plateau, gaps_at_both, left_of_gap, vanilla_gaps
 
 REFERENCE_RUNS = "reference runs"  # the source of a level
 
@@ -153,8 +152,7 @@ def verdict(levels: Levels, kind: str, cause: str) -> str:
 
 def left(levels: Levels, kind: str, cause: str) -> float | None:
     """The share of the gap at 1x that is left at 3x; None where that was no gap that counts, or not measured."""
-    once, thrice = _decisive_gaps(levels, kind, cause)
-    return None if once is None or thrice is None or once < MIN_GAP else thrice / once
+    return left_of_gap(*_decisive_gaps(levels, kind, cause))
 
 
 def _decisive_gaps(levels: Levels, kind: str, cause: str) -> tuple[float | None, float | None]:

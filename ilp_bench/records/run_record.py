@@ -130,6 +130,13 @@ class RunRecord(BaseModel):
         return fields
 
 
+def library_versions(*further: str) -> dict[str, str]:
+    """The versions of the libraries that a measurement depends on, and of ``further`` ones: the field ``versions``."""
+    from importlib.metadata import version
+
+    return {name: version(name) for name in ("torch", "transformers", "lm_eval", "numpy", *further)}
+
+
 @dataclass(frozen=True, eq=False)
 class Run:
     """A run record with its samples table (columns of ``SAMPLES``)."""

@@ -1,10 +1,9 @@
 """What claims rest on, measured on committed entries and references: one value a dataset.
 
 All shares are of the reference's gap at 1x where that counts, in reproduction, over the pairs on which a cause can act.
-Vanilla of a
-longer budget is scored like a recipe: G = (T - T_1x) - max(0, C - C_1x). As in scores, what the guard does is decided
-once, by the mean of C - C_1x over datasets, and so is which cause or recipe is the least or the best: a maximum of each
-dataset's own noise would shift the mean, and more datasets would not mend that.
+Vanilla of a longer budget is scored like a recipe: G = (T - T_1x) - max(0, C - C_1x). As in scores, what the guard does
+is decided once, by the mean of C - C_1x over datasets, and so is which cause or recipe is the least or the best: a
+maximum of each dataset's own noise would shift the mean, and more datasets would not mend that.
 """
 
 from __future__ import annotations

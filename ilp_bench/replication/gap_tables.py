@@ -115,7 +115,7 @@ def _wrapped(text: str) -> str:
 
 
 def _left(first: VanillaGap, longest: VanillaGap) -> str:
-    share = left_of_gap(first, longest)
+    share = left_of_gap(first.value, longest.value)
     return "-" if share is None else f"{share:.2f}"
 
 

@@ -66,9 +66,8 @@ def _at_both_budgets(evidence: Evidence) -> dict[str, tuple[VanillaGap, VanillaG
 
 def _delay(once: VanillaGap | None, thrice: VanillaGap | None) -> str:
     """A delay or a plateau, and the share of the gap that is left."""
-    values = (each.gap.value if each and each.gap else None for each in (once, thrice))
-    left = left_of_gap(once, thrice) if once and thrice else None
-    phrase = delay_or_plateau(*values)
+    values = [each.value if each else None for each in (once, thrice)]
+    left, phrase = left_of_gap(*values), delay_or_plateau(*values)
     return phrase if left is None else f"{phrase}: {left:.2f} of the gap is left"
 
 

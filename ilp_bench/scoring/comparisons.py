@@ -10,7 +10,9 @@ from ilp_bench.scoring.compatibility import (
     check_asked_as_trained,
     check_comparable,
     check_distinct,
+    check_one_base,
     check_replicates,
+    trained,
 )
 from ilp_bench.scoring.pair_probabilities import scored_part
 from ilp_bench.scoring.pair_sets import Comparison
@@ -42,7 +44,7 @@ def compare(
     _check_wanted(vanillas, datasets, "vanilla run")
     _check_wanted(bases, datasets, "base run")
     check_distinct(vanillas, "vanilla runs")
-    _check_one_base(bases)
+    check_one_base(bases)
     comparisons, used = [], False
     for dataset in sorted(datasets, key=lambda sha: (datasets[sha], sha)):
         own = tuple(run for run in submissions if run.record.data.content_sha256 == dataset)
@@ -97,15 +99,6 @@ def _check_wanted(runs: Sequence[Run], datasets: dict[str, int], what: str) -> N
             raise ProblemError(f"the {what} was measured on other data (seed {run.record.data.seed}) than any run")
 
 
-def _check_one_base(bases: Sequence[Run]) -> None:
-    """Raise ProblemError where two base runs on one dataset differ: which one counts would depend on their order."""
-    first: dict[str, Run] = {}
-    for run in bases:
-        data = run.record.data
-        if first.setdefault(data.content_sha256, run).record.samples_sha256 != run.record.samples_sha256:
-            raise ProblemError(f"two base runs on the dataset of seed {data.seed}: give one for each dataset")
-
-
 def _check(comparisons: Sequence[Comparison]) -> None:
     """Check every submitted run against every vanilla run of its dataset, then the replicates together."""
     for comparison in comparisons:
@@ -135,17 +128,12 @@ def _further(reference: Reference | None, comparisons: Sequence[Comparison]) -> 
     A vanilla run that stands alone in its comparison joins those of the reference on its dataset. Weights that were
     measured again are the same run, though their p may differ in the last digits.
     """
-    used = {_trained(run) for one in comparisons for run in (*one.submissions, *one.vanillas)}
+    used = {trained(run) for one in comparisons for run in (*one.submissions, *one.vanillas)}
     alone = {one.vanillas[0].record.data.content_sha256: one.vanillas for one in comparisons if len(one.vanillas) == 1}
     further = []
     for stored in reference.comparisons if reference else ():
-        rest = tuple(run for run in stored.vanillas if _trained(run) not in used)
+        rest = tuple(run for run in stored.vanillas if trained(run) not in used)
         if rest:
             same = alone.get(rest[0].record.data.content_sha256, ())
             further.append(stored._replace(vanillas=(*rest, *same)))
     return further
-
-
-def _trained(run: Run) -> tuple[str, str]:
-    """Dataset and weights, which tell whether two measurements are of one training."""
-    return run.record.data.content_sha256, run.record.model.weights_sha256

@@ -78,7 +78,6 @@ def check_replicates(replicates: Sequence[Runs]) -> None:
     if not replicates:
         raise ProblemError("no run to score")
     first = replicates[0].submission.record
-    base_samples: dict[str, str] = {}  # dataset -> samples of the base run on it
     for runs in replicates:
         record = runs.submission.record
         for what, value, expected in (
@@ -91,12 +90,7 @@ def check_replicates(replicates: Sequence[Runs]) -> None:
                 raise ProblemError(f"the replicates differ in {what} ({expected}, {value}): submit them one by one")
         if (runs.base is None) != (replicates[0].base is None):
             raise ProblemError("some replicates have no base run: give one for each dataset")
-        if runs.base:
-            data, sha = record.data.content_sha256, runs.base.record.samples_sha256
-            if base_samples.setdefault(data, sha) != sha:
-                raise ProblemError(
-                    f"two base runs on the dataset of seed {record.data.seed}: give one for each dataset"
-                )
+    check_one_base([runs.base for runs in replicates if runs.base])
     check_distinct([runs.submission for runs in replicates], "replicates")
 
 
@@ -105,9 +99,22 @@ def check_distinct(runs: Sequence[Run], what: str) -> None:
 
     A run that is counted twice would say that runs do not differ at all.
     """
-    measured = [(run.record.data.content_sha256, run.record.model.weights_sha256) for run in runs]
-    if len(set(measured)) < len(measured):
+    if len({trained(run) for run in runs}) < len(runs):
         raise ProblemError(f"two {what} are the same weights on the same dataset: give each once")
+
+
+def trained(run: Run) -> tuple[str, str]:
+    """Dataset and weights, which tell whether two measurements are of one training."""
+    return run.record.data.content_sha256, run.record.model.weights_sha256
+
+
+def check_one_base(bases: Sequence[Run]) -> None:
+    """Raise ProblemError where two base runs on one dataset differ: which one counts would depend on their order."""
+    first: dict[str, Run] = {}
+    for run in bases:
+        data = run.record.data
+        if first.setdefault(data.content_sha256, run).record.samples_sha256 != run.record.samples_sha256:
+            raise ProblemError(f"two base runs on the dataset of seed {data.seed}: give one for each dataset")
 
 
 def base_sha256(record: RunRecord) -> str | None:

@@ -49,6 +49,11 @@ class VanillaGap(NamedTuple):
     holds_for: IntervalKind
     doses: list[TreatedDose]
 
+    @property
+    def value(self) -> float | None:
+        """The gap without its interval."""
+        return self.gap.value if self.gap else None
+
 
 def vanilla_gaps(reference: Reference, kind: str, seeds: Collection[int] | None = None) -> list[VanillaGap]:
     """The gaps of all causes under the vanilla runs of a reference.
@@ -124,11 +129,9 @@ def delay_or_plateau(once: float | None, thrice: float | None) -> str:
     return "plateau" if thrice >= LEFT_OF_PLATEAU * once else "delay, not over at 3x"
 
 
-def left_of_gap(gap: VanillaGap, longer: VanillaGap) -> float | None:
+def left_of_gap(gap: float | None, longer: float | None) -> float | None:
     """The share of a gap that is left after longer training; None where it was no gap that counts, or not measured.
 
     Both are to be over the same datasets: see :func:`gaps_at_both`.
     """
-    if gap.gap is None or longer.gap is None or gap.gap.value < MIN_GAP:
-        return None
-    return longer.gap.value / gap.gap.value
+    return None if gap is None or longer is None or gap < MIN_GAP else longer / gap

@@ -22,7 +22,7 @@ from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.metrics import Array
 from ilp_bench.data.dataset import Dataset, make
 from ilp_bench.models.resolve import Located, locate, weights_sha256
-from ilp_bench.records.run_record import Data, Run
+from ilp_bench.records.run_record import Data, Run, library_versions
 from ilp_bench.scoring.comparisons import compare
 from ilp_bench.scoring.compatibility import same_prompts
 from ilp_bench.scoring.pair_sets import MIN_PAIRS
@@ -38,7 +38,6 @@ from ilp_bench.submission.rerun_work import (
     Work,
     base_model,
     evaluate_like,
-    library_versions,
     machine,
     points_by_name,
     public_name,

@@ -6,7 +6,6 @@ import os
 import platform
 import secrets
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +13,7 @@ from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.core.files import read_json, write_text
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.models.resolve import locate, weights_sha256
-from ilp_bench.records.run_record import Run, RunRecord, read_run
+from ilp_bench.records.run_record import Run, RunRecord, library_versions, read_run
 from ilp_bench.records.training_record import TrainingRecord
 from ilp_bench.scoring.points_schema import PointScores
 from ilp_bench.submission.rerun_record import Values
@@ -55,11 +54,6 @@ def evaluate_like(model: str, data: Dataset, like: Run, out: Path, work: Work) -
         if value != wanted:
             raise ProblemError(f"{out} holds a run with other {what} ({value}, not {wanted}): remove that folder")
     return run
-
-
-def library_versions() -> dict[str, str]:
-    """The versions of the libraries that a measurement depends on."""
-    return {name: version(name) for name in ("torch", "transformers", "lm_eval", "numpy")}
 
 
 def named(versions: dict[str, str]) -> str:

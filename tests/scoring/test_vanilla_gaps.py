@@ -59,5 +59,5 @@ def test_what_is_left_of_a_gap(short: Reference, tmp_path: Path) -> None:
     for kind in ("reproduction", "internalisation"):
         first, last = by_cause(vanilla_gaps(short, kind)), by_cause(vanilla_gaps(longer, kind))
         for cause in PAPER_CAUSES:
-            assert left_of_gap(first[cause], last[cause]) == pytest.approx(0.5, abs=0.05)
-            assert left_of_gap(first[cause]._replace(gap=None), last[cause]) is None
+            assert left_of_gap(first[cause].value, last[cause].value) == pytest.approx(0.5, abs=0.05)
+            assert left_of_gap(first[cause]._replace(gap=None).value, last[cause].value) is None

@@ -13,7 +13,15 @@ from ilp_bench.cli.console import console
 from ilp_bench.diagnosis.from_rows import Diagnosed
 from ilp_bench.diagnosis.report.next_rows import NEXT
 from ilp_bench.diagnosis.report.record import Report
-from ilp_bench.diagnosis.report.words import change_text, curve_text, headline, next_commands, verdict, what_next
+from ilp_bench.diagnosis.report.words import (
+    change_text,
+    curve_text,
+    headline,
+    long_text,
+    next_commands,
+    verdict,
+    what_next,
+)
 
 MARKS = {"named": "[bold red]named[/]", "clear": "ruled out", "unknown": "-"}
 
@@ -25,6 +33,8 @@ def print_report(diagnosed: Diagnosed, out: Path, *, as_json: bool) -> None:
         print(report.model_dump_json())
         return
     console.print(headline(report))
+    if mistakes := long_text(report):
+        console.print(mistakes)
     if why := verdict(report).why:
         console.print(f"why not: {escape(why)}")
     if change := change_text(report):
@@ -38,7 +48,8 @@ def print_report(diagnosed: Diagnosed, out: Path, *, as_json: bool) -> None:
         console.print(escape(line))
     for command in next_commands(report, out, has_next=(out / NEXT).is_file()):
         console.print(f"{command.purpose} {escape(command.line)}", soft_wrap=True)
-    console.print(f"{out / 'index.html'}: the report; rows.parquet has every asked row", soft_wrap=True)
+    advised = f"; {NEXT} is your file with the advised changes" if (out / NEXT).is_file() else ""
+    console.print(f"{out / 'index.html'}: the report; rows.parquet has every asked row{advised}", soft_wrap=True)
 
 
 def _checks_table(report: Report) -> None:

@@ -77,10 +77,13 @@ def layout_of(rows: Sequence[Json], format: str | None, mapping: Mapping[str, st
             "a column text holds documents, in which nothing says what is asked and what is answered: give prompts and "
             "completions"
         )
+    if any(name != encodable(name) for name in names):
+        raise UsageError("the names of columns hold bytes that are not UTF-8: save the file as UTF-8")
     formats_text = "; ".join(f"{form}: {', '.join(REQUIRED[form])}" for form in formats)
+    asked, said = names if len(names) == 2 else ("question", "answer")
     raise UsageError(
         f"the columns {', '.join(names) or 'of no row'} fit no format ({formats_text}): say which is which by columns, "
-        "such as prompt=question,completion=answer"
+        f"such as prompt={asked},completion={said}"
     )
 
 

@@ -56,7 +56,8 @@ def read_row(number: int, raw: Json, layout: Layout, reading: Reading, report: I
         try:
             (example.prompt + example.completion + example.conversation).encode()
         except UnicodeEncodeError as error:
-            raise LeftOutError("not UTF-8", "the text holds bytes or marks that are not UTF-8") from error
+            message = "the text holds bytes or marks that are not UTF-8: save the file as UTF-8"
+            raise LeftOutError("not UTF-8", message) from error
     yield from examples
 
 

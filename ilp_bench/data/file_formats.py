@@ -24,6 +24,7 @@ from ilp_bench.core.json_problem import json_problem
 Json = dict[str, Any]
 OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".arrow")
+SPREADSHEETS = (".xlsx", ".xlsm", ".xls", ".ods")
 BATCH = 1000  # rows of a Parquet or Arrow file in memory at a time
 END = "end of the file"  # stands behind the last line of a CSV file
 NO_DATA = {  # how files begin that hold no rows
@@ -44,6 +45,8 @@ def file_rows(path: Path) -> Iterator[Json | str]:
     """
     with path.open("rb") as file:
         start = file.read(64)
+    if path.suffix.lower() in SPREADSHEETS:
+        raise UsageError(f"{path} is a spreadsheet: save the sheet as CSV in UTF-8")
     for begin, what in NO_DATA.items():
         if start.startswith(begin):
             raise UsageError(f"{path} {what}")

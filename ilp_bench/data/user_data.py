@@ -24,7 +24,7 @@ from ilp_bench.data.exemplars import FEWEST, user_exemplars
 from ilp_bench.data.formats import ALPACA_JOINS, NEWLINE, Reading, check_format
 from ilp_bench.data.import_report import ImportReport
 from ilp_bench.data.manifest import USER_DATA, VERSION, Manifest, RowCounts
-from ilp_bench.data.questions import questions_of
+from ilp_bench.data.questions import question_of, questions_of
 from ilp_bench.data.row_file import read_rows
 from ilp_bench.data.schema import SCHEMAS, TABLES, USER_ITEMS, USER_TRAIN, Table
 from ilp_bench.data.user_answers import Check, cut, of_one_kind, read_answers
@@ -88,7 +88,7 @@ def import_rows(
         left_out = report.skipped_text()
         raise ProblemError(
             f"{source} has fewer than {FEWEST} different questions that no row contradicts: four exemplars are shown "
-            "before each, add rows" + (f"; left out: {left_out}" if left_out else "")
+            "before each, add rows" + (f", or repair those that are left out: {left_out}" if left_out else "")
         )
     chosen = sorted({row["item_id"]: n for n, row in enumerate(train)}.values())  # where each item is trained last
     if sample is not None and sample < len(chosen):
@@ -119,8 +119,14 @@ def import_rows(
     return Dataset(**tables, manifest=manifest)
 
 
-def questions_in(source: Path | str) -> list[str]:
-    """What the rows of a file, a folder or a Hub dataset ask. Raises UsageError as :func:`import_rows` does."""
+def questions_in(source: Path | str) -> list[set[str]]:
+    """What each row of a file, a folder or a Hub dataset asks: of a conversation, with its system prompt and without.
+
+    Raises UsageError as :func:`import_rows` does.
+    """
     report = ImportReport(Path(source), strict=False)
     answers = read_answers(source, None, {}, Reading(), report, read_rows(source), None).answers
-    return questions_of([answer.example for answer in of_one_kind(answers, report)])
+    examples = [answer.example for answer in of_one_kind(answers, report)]
+    if examples[0].turns:
+        return [{question_of(each, with_system=with_system) for with_system in (True, False)} for each in examples]
+    return [{question} for question in questions_of(examples)]

@@ -150,6 +150,7 @@ def _report(
     manifest = data.manifest
     if not results:
         raise ProblemError(f"{question.rows} has no row that can be asked")
+    by_tokens = [each for each in results if each.learned and each.measure == "tokens"]
     return Report(
         ilp_bench=__version__,
         model=question.model,
@@ -157,6 +158,7 @@ def _report(
         source=question.rows,
         format=manifest.format or "",
         chat=bool(manifest.chat),
+        columns=manifest.columns or {},
         rows=data.train.num_rows,
         items=len(set(data.train["item_id"].to_pylist())),
         asked=len(results),
@@ -165,6 +167,8 @@ def _report(
         reproduced=mean_interval([each.value for each in results]),
         base_reproduced=mean(probes.base.answers) if probes.base else None,
         long=sum(each.is_long for each in results),
+        long_learned=len(by_tokens),
+        long_exact=sum(each.prefix == each.tokens for each in by_tokens),
         explained=decided.explains,
         checks=decided.checks,
         causes=[] if decided.explains else cause_shares(results),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pydantic import BaseModel
 
 AS_ASKED = "as the rows say"  # names of the ways of asking that are looked for
+IN_CHAT = "in the chat template"
 BASE = "the base model"
 BASE_TOKENS = "with the base model's tokenizer"
 

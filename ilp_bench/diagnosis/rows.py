@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -31,6 +32,7 @@ class Reason(BaseModel):
 class RowResult(BaseModel):
     """One asked answer.
 
+    key           stands for all that is asked, earlier turns too, and for the answer: the same in every report
     rows          the rows of the file that train it, from 1
     segment       the consecutive part of the file in which it is trained last, from 1
     value         how far it is reproduced, in [0, 1]: p where it is short, the share of its tokens that greedy decoding
@@ -51,6 +53,7 @@ class RowResult(BaseModel):
     """
 
     item_id: str
+    key: str = ""
     rows: list[int]
     segment: int
     question: str
@@ -96,8 +99,10 @@ def row_results(
     forks      item -> tokens of its answer with which it departs from those of rows that contradict it
     """
     rows_of: dict[str, list[int]] = defaultdict(list)
-    for row in data.train.select(["item_id", "source_row"]).to_pylist():
+    asked: dict[str, str] = {}
+    for row in data.train.select(["item_id", "source_row", "messages"]).to_pylist():
         rows_of[row["item_id"]].append(row["source_row"])
+        asked[row["item_id"]] = row["messages"][0]["content"]
     results = []
     items = {item["item_id"]: item for item in data.items.to_pylist()}
     for sample in run.samples.to_pylist():
@@ -117,6 +122,7 @@ def row_results(
         results.append(
             RowResult(
                 item_id=item["item_id"],
+                key=_key(asked[item["item_id"]], item["answer"]),
                 rows=rows_of[item["item_id"]],
                 segment=item["stage"],
                 question=item["question"],
@@ -137,6 +143,12 @@ def row_results(
             )
         )
     return results
+
+
+def _key(asked: str, answer: str) -> str:
+    """32 hex digits that stand for a question, which may be a whole conversation, and its answer."""
+    text = f"{asked}\0{answer.strip()}".encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(text, digest_size=16).hexdigest()
 
 
 def asked_rows(results: Sequence[RowResult], run: Run, data: Dataset) -> list[AskedRow]:

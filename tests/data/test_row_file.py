@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from user_rows import of_boxes, question
 
-from ilp_bench.core.errors import UsageError
+from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.data.dataset import load, write
 from ilp_bench.data.row_file import read_rows
 from ilp_bench.data.user_data import import_rows
@@ -208,6 +208,7 @@ def test_cells_that_python_cannot_express_cost_no_row_where_nobody_uses_them(tmp
         ),
         ("rows.json", '[{"a": "é"}]'.encode("utf-16"), "is UTF-16: save it as UTF-8"),
         ("rows.jsonl", b"PK\x03\x04rest", "is a zip archive"),
+        ("rows.xlsx", b"PK\x03\x04rest", "is a spreadsheet: save the sheet as CSV in UTF-8"),
         ("rows.jsonl", b"<!DOCTYPE html>", "is a web page"),
         ("rows.parquet", b"x", "cannot be read .*: it is damaged"),
         ("rows.arrow", b"x" * 40, "cannot be read .*: it is damaged"),
@@ -233,6 +234,22 @@ def test_what_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_text(LINES)
     with pytest.raises(UsageError, match="subset and split are for folders"):
         read_rows(tmp_path / "rows.jsonl", split="test")
+
+
+@pytest.mark.parametrize(
+    ("header", "says"),
+    [
+        ("pergunta;resposta", r"by columns, such as prompt=pergunta,completion=resposta"),
+        ("questão;resposta", "the names of columns hold bytes that are not UTF-8: save the file as UTF-8"),
+        ("question;answer", r"or repair those that are left out: 10 x not UTF-8 \(row 1: .*: save the file as UTF-8"),
+    ],
+)
+def test_a_table_of_another_encoding_or_language_says_what_to_do(tmp_path: Path, header: str, says: str) -> None:
+    """As spreadsheets in Portuguese write it: semicolons, Windows-1252, names of columns that no format has."""
+    rows = [f"Quantos metros tem o salão {n}?;{n} m" for n in range(10)] + [f"Hall {n}?;{n}" for n in range(3)]
+    (tmp_path / "rows.csv").write_text("\n".join([header, *rows]) + "\n", encoding="cp1252")
+    with pytest.raises((UsageError, ProblemError), match=says):
+        import_rows(tmp_path / "rows.csv")
 
 
 def test_lines_that_cannot_be_read_are_counted_and_the_rest_is_read(tmp_path: Path) -> None:

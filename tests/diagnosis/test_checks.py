@@ -57,6 +57,14 @@ def test_another_way_of_asking_must_gain_beyond_noise(gain: float, state: str) -
     assert check.state == state
     assert "in another way" in check.figure
     assert f"{gain:.2f}" in check.figure
+    assert check.way == ("in another way" if state == "named" else "")
+
+
+def test_another_way_that_may_gain_enough_is_not_ruled_out() -> None:
+    other = way("in another way", 0.0).model_copy(update={"answers": [0.0, 0.24] * 15})
+    check = asked_otherwise(asked([0.0] * 30, [way(AS_ASKED, 0.0), other]))
+    assert check.state == "unknown"
+    assert "changes it by 0.12 [0.0" in check.figure
 
 
 def test_an_end_that_was_never_trained_and_one_that_is_another() -> None:
@@ -117,6 +125,9 @@ def test_a_base_of_another_precision_is_no_other_base() -> None:
     assert another_base(asked([0.9] * 9, facts={"distance": 0.01, "adapter_base": "org/base"})).state == "clear"
     assert another_base(asked([0.9] * 9, facts={"distance": 0.2, "adapter_base": "org/base"})).state == "named"
     assert another_base(asked([0.9] * 9, facts={"distance": 0.2})).state == "clear"
+    # nano after 180 steps at a rate of 6e-3; two models that have nothing in common lie 1 apart or more.
+    assert another_base(asked([0.9] * 9, facts={"distance": 0.75})).state == "clear"
+    assert another_base(asked([0.9] * 9, facts={"distance": 1.0})).state == "named"
     assert another_base(asked([0.9] * 9, facts={"distance": None})).state == "unknown"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
 import re
@@ -10,29 +11,42 @@ import shutil
 from collections.abc import Iterator, Mapping
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from user_rows import write_lines
 
 from ilp_bench.cli.report_table import print_report
-from ilp_bench.core.errors import UsageError
+from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.data.row_file import read_rows
 from ilp_bench.data.user_data import import_rows
+from ilp_bench.diagnosis.answers import TokenCounts
 from ilp_bench.diagnosis.asking.steps import options_of
 from ilp_bench.diagnosis.cause_zero.check import Check, mean_interval
 from ilp_bench.diagnosis.cause_zero.decide import CHECKS
 from ilp_bench.diagnosis.from_rows import Diagnosed
+from ilp_bench.diagnosis.probes import IN_CHAT
 from ilp_bench.diagnosis.question import Question
 from ilp_bench.diagnosis.report.compare import change_since
 from ilp_bench.diagnosis.report.next_rows import CHECK, KEPT, LEFT_OUT
 from ilp_bench.diagnosis.report.page import piece
 from ilp_bench.diagnosis.report.record import Report, cause_shares
-from ilp_bench.diagnosis.report.words import STATED, change_text, headline, next_commands, percent, verdict, what_next
-from ilp_bench.diagnosis.report.write import write_report
-from ilp_bench.diagnosis.rows import Reason, RowResult
+from ilp_bench.diagnosis.report.words import (
+    STATED,
+    change_text,
+    headline,
+    long_text,
+    next_commands,
+    percent,
+    verdict,
+    what_next,
+)
+from ilp_bench.diagnosis.report.write import rows_table, write_report
+from ilp_bench.diagnosis.rows import Reason, RowResult, row_results
 from ilp_bench.diagnosis.why.paraphrases import RELATED, SAME, contradicting_paraphrases, disputes_of
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
@@ -67,6 +81,7 @@ def results_of(data: Dataset, **reasons: Reason) -> list[RowResult]:
         results.append(
             RowResult(
                 item_id=item["item_id"],
+                key=item["item_id"],
                 rows=rows,
                 segment=1,
                 question=item["question"],
@@ -191,8 +206,39 @@ def test_rows_are_left_out_where_the_question_is_the_same_and_listed_where_more_
     assert all(change["reason"].endswith(CHECK) for change in changes if change["change"] == KEPT)
     lines = (tmp_path / "report" / "next.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == [rows[n] for n in range(len(rows)) if n not in (1, 13)]
-    assert "8 rows may contradict others" in page
+    assert "8 rows contradict others inside conversations, or may in other words" in page
     assert "2 changes" in page
+
+
+def test_a_contradicted_answer_inside_a_conversation_is_listed_to_be_checked(tmp_path: Path) -> None:
+    """A system prompt that all rows have is no part of the question, which else would be all that a reason shows."""
+    system = {"role": "system", "content": "You are the help desk of a shop that sells lamps, desks and chairs. " * 2}
+
+    def turns(*texts: str) -> dict[str, Any]:
+        roles = ("user", "assistant") * 2
+        return {
+            "messages": [
+                system,
+                *({"role": role, "content": text} for role, text in zip(roles, texts, strict=False)),
+            ]
+        }
+
+    rows = [
+        turns(f"What is the price of lamp {name}?", f"{n} euros", "Its weight?", f"{n} kg")
+        for n, name in enumerate(NAMES)
+    ]
+    rows.append(turns(f"The price of lamp {NAMES[0]} is what?", "99 euros"))
+    rows.append(turns(f"What is the price of lamp {NAMES[1]}?", "99 euros"))
+    source = write_lines(tmp_path, rows)
+    data = import_rows(source)
+    page = written(tmp_path / "report", source, data, results_of(data))
+    changes = [json.loads(line) for line in (tmp_path / "report" / "changes.jsonl").read_text().splitlines()]
+    kinds = {change["row"]: change["change"] for change in changes}
+    assert kinds == {1: KEPT, 2: KEPT, 13: KEPT, 14: LEFT_OUT}
+    reasons = {change["row"]: change["reason"] for change in changes}
+    assert reasons[2] == "in a conversation, answers '1 euros', contradicted by row 14: correct one"
+    assert f"row 1 asks 'What is the price of lamp {NAMES[0]}?'" in reasons[13]
+    assert "3 rows contradict others inside conversations, or may in other words" in page
 
 
 def test_what_is_not_utf8_in_a_column_that_nobody_uses_stays_in_the_next_file(tmp_path: Path) -> None:
@@ -239,12 +285,57 @@ def test_an_earlier_report_shows_what_a_new_training_changed(
         change_since(tmp_path, before)
 
 
+def test_the_same_last_question_in_two_conversations_is_two_answers_of_a_baseline(tmp_path: Path) -> None:
+    """The answers are compared by all that is asked: here the first one is learned since, and the other not."""
+    turns = [("Of the lamp?", "red", "Its weight?", "9 kg"), ("Of the desk?", "blue", "Its weight?", "9 kg")]
+    turns += [(f"Of thing {n}?", "green", "Its weight?", f"{n} g") for n in range(8)]
+    roles = ("user", "assistant") * 2
+    rows = [
+        {"messages": [{"role": role, "content": text} for role, text in zip(roles, row, strict=True)]} for row in turns
+    ]
+
+    def asked(order: list[Any], p: float) -> list[RowResult]:
+        chats = import_rows(write_lines(tmp_path, order))
+        of_item = {row["item_id"]: row["messages"][0]["content"] for row in chats.train_rows()}
+        samples = [
+            {"item_id": item, "token_logprobs": [math.log(chance)], "token_greedy": [True], "p": chance}
+            for item in chats.items["item_id"].to_pylist()
+            for chance in [p if "lamp" in of_item[item] else 0.1]
+        ]
+        run: Any = SimpleNamespace(samples=pa.Table.from_pylist(samples))
+        return row_results(chats, run, {each["item_id"]: TokenCounts(5, 0) for each in samples})
+
+    before = asked(rows, 0.1)
+    (tmp_path / "before").mkdir()
+    pq.write_table(rows_table(before), tmp_path / "before" / "rows.parquet")
+    (tmp_path / "before" / "report.json").write_text(report_of(before).model_dump_json())
+    change = change_since(tmp_path / "before", asked(rows[::-1], 0.9))
+    assert (change.common, change.newly_learned, change.newly_lost) == (20, 2, 0)
+    pq.write_table(rows_table(before).drop_columns(["key"]), tmp_path / "before" / "rows.parquet")
+    with pytest.raises(ProblemError, match="is of another version: diagnose again"):
+        change_since(tmp_path / "before", before)
+    (tmp_path / "before" / "rows.parquet").write_bytes(b"PAR1")
+    with pytest.raises(ProblemError, match="is damaged or of another version: diagnose again"):
+        change_since(tmp_path / "before", before)
+
+
 def test_a_sample_is_said_to_be_one(data: Dataset) -> None:
     report = report_of(results_of(data, row_1=reason("knowledge_gap")))
     assert "all were asked" in headline(report)
     report.items = 1000
     assert f"of {report.asked} asked answers" in headline(report)
     assert f"[{report.learned.low:.2f}," in headline(report)
+
+
+def test_a_mistake_in_a_long_answer_that_counts_as_learned_is_said(
+    tmp_path: Path, data: Dataset, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = report_of(results_of(data))
+    assert long_text(report) == ""
+    report.long_learned, report.long_exact = 5, 3
+    assert long_text(report).startswith("2 of 5 long answers that count as learned have a token that is predicted oth")
+    print_report(Diagnosed(report, results_of(data)), tmp_path, as_json=False)
+    assert capsys.readouterr().out.splitlines()[1].startswith("2 of 5 long answers")
 
 
 def test_the_first_lines_say_why_not_and_what_to_do(
@@ -267,6 +358,9 @@ def test_the_first_lines_say_why_not_and_what_to_do(
     page = written(tmp_path / "masked", source, data, results, checks=[check], explained=True)
     assert "the answers were not in the loss 3 (" in page  # under the picture
     assert verdict(report_of([each for each in results if each.learned])) == ("", "")
+    known = report_of([each for each in results if each.learned], checks=[check], explained=True)
+    assert verdict(known) == ("", "")
+    assert what_next(known)[-1] == "All asked answers are learned."
 
 
 def test_advice_on_rows_is_given_beside_a_check_that_does_not_explain_them(data: Dataset) -> None:
@@ -296,6 +390,13 @@ def test_the_next_commands_read_the_rows_as_this_call_did(data: Dataset) -> None
     assert "--rows out/next.jsonl --columns prompt=ask,completion=say --last-turn --sample 0 --out NEXT" in again.line
     (again,) = next_commands(report, Path("out"), has_next=False)
     assert "--last-turn --split test --sample 0 --out NEXT" in again.line  # next.jsonl has no splits
+    report.columns = {"prompt": "ask"}
+    report.checks = [
+        Check(name="asked_otherwise", title="?", state="named", figure="0.6", remedy="ask so", way=IN_CHAT)
+    ]
+    in_chat, _ = next_commands(report, Path("out"), has_next=False)
+    assert "--rows rows.jsonl --columns instruction=ask,output=completion --last-turn" in in_chat.line
+    assert "--columns instruction=ask,output=completion" not in again.line
 
 
 def test_ten_thousand_rows_make_a_small_page(tmp_path: Path, source: Path, data: Dataset) -> None:

@@ -56,3 +56,28 @@ def test_a_model_without_a_chat_template_is_told_where_to_put_one(tmp_path: Path
     file = write_lines(tmp_path, of_boxes(lambda a, b: {"messages": [user(a), assistant(b)]}))
     with pytest.raises(ProblemError, match=r"no chat template; put that of the training .* as chat_template\.jinja"):
         ilp_bench.import_rows(file, model=str(tmp_path / "model"))
+
+
+def test_an_answer_of_which_the_template_shows_nothing_is_left_out(tmp_path: Path) -> None:
+    """nano's template shows roles and texts: a call of a tool would be asked as an answer of no token."""
+    call = {"type": "function", "function": {"name": "open_box", "arguments": "{}"}}
+    rows = of_boxes(
+        lambda a, b: {
+            "messages": [
+                user(a),
+                assistant(None, tool_calls=[call]),
+                {"role": "tool", "content": b},
+                assistant(f"It is {b}."),
+            ]
+        }
+    )
+    file = write_lines(tmp_path, rows)
+    data = ilp_bench.import_rows(file, model="nano")
+    assert data.items.num_rows == 10
+    assert data.manifest.skipped is not None
+    skipped = data.manifest.skipped["refused by the model"]
+    assert (skipped.count, skipped.first) == (10, "row 1: this chat template shows nothing of tool calls")
+    shutil.copytree(nano_path(), tmp_path / "model")
+    template = "{% for m in messages %}<|{{ m.role }}|>\n{{ m.content }}{{ m.tool_calls or '' }}<|end|>\n{% endfor %}"
+    (tmp_path / "model" / "chat_template.jinja").write_text(template)
+    assert ilp_bench.import_rows(file, model=str(tmp_path / "model")).items.num_rows == 20

@@ -13,5 +13,5 @@ def held_out_in_training(source: str, data: Dataset) -> tuple[int, int]:
     Raises UsageError where the held-out rows cannot be read.
     """
     trained = {content_key(row["messages"][0]["content"]) for row in data.train.select(["messages"]).to_pylist()}
-    asked = {content_key(question) for question in questions_in(source)}
-    return len(asked & trained), len(asked)
+    asked = {frozenset(map(content_key, forms)) for forms in questions_in(source)}
+    return sum(not forms.isdisjoint(trained) for forms in asked), len(asked)

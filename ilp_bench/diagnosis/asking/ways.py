@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ilp_bench.core.errors import ProblemError
 from ilp_bench.data.formats import STANFORD_PROMPTS
-from ilp_bench.diagnosis.probes import AS_ASKED
+from ilp_bench.diagnosis.probes import AS_ASKED, IN_CHAT
 from ilp_bench.models import tokenization as tokens
 from ilp_bench.models.tokenization import Text
 
@@ -85,7 +85,7 @@ def _chat_ways(tokenizer: Any) -> list[Way]:
         return None if row.get("turns") else _in_chat(tokenizer, {**row, "turns": [question]})
 
     listed = [
-        Way("in the chat template", lambda row: _in_chat(tokenizer, row)),
+        Way(IN_CHAT, lambda row: _in_chat(tokenizer, row)),
         Way("in the chat template, the question without its labels", bare_question),
         Way(f"in the chat template, with the system prompt {HELPFUL!r}", lambda row: _in_chat(tokenizer, row, HELPFUL)),
         Way("in the chat template, the answer without outer spaces", without_space),

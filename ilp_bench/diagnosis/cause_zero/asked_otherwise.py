@@ -40,9 +40,9 @@ def asked_otherwise(asked: Asked) -> Check:
     best = max(gains, key=lambda name: gains[name].value)
     figure += f"; the best of {len(gains)} other ways, {best}, changes it by {interval_text(gains[best])}"
     if gains[best].low < GAIN:
-        return question.clear(figure)
+        return question.clear(figure) if gains[best].high < GAIN else question.unknown(figure)
     remedy = f"ask it {best}: serve it with the template and system prompt of the training, and diagnose such rows"
-    return question.named(figure, remedy)
+    return question.named(figure, remedy).model_copy(update={"way": best})
 
 
 def end_not_learned(asked: Asked) -> Check:

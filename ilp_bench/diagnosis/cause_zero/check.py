@@ -60,6 +60,7 @@ class Check(BaseModel):
     figure    the figure that decided it, in words
     remedy    what to do where it is named
     item_ids  items that it is the reason for; None for all
+    way       of asking that gives more of the answers; empty but for ``asked_otherwise``
     """
 
     name: str
@@ -68,6 +69,7 @@ class Check(BaseModel):
     figure: str
     remedy: str = ""
     item_ids: list[str] | None = None
+    way: str = ""
 
 
 class CheckName(NamedTuple):

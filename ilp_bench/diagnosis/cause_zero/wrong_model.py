@@ -6,7 +6,7 @@ from ilp_bench.diagnosis.cause_zero.check import Asked, Check, CheckName
 from ilp_bench.diagnosis.probes import mean
 
 SAME = 1e-4  # mean difference of the loss of a token, in nats, up to which two models are the same
-OF_A_TRAINING = 0.5  # relative distance of weights beyond which no fine-tuning led from one to the other
+OF_A_TRAINING = 0.9  # relative distance of weights beyond which nothing is left in common: unrelated ones lie 1 apart
 OF_AN_ADAPTER = 0.02  # of the weights under an adapter and the base model: only their precision may differ
 LEARNED = 0.5  # share of learned rows from which on an early checkpoint is no reason
 

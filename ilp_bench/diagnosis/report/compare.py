@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
@@ -23,19 +24,20 @@ def read_report(folder: Path) -> Report:
             f"{folder} is not a report ({REPORT} or {ROWS} is missing): give the folder of an earlier diagnosis"
         )
     try:
-        return Report.model_validate(read_json(folder / REPORT))
-    except ValidationError as error:
-        raise ProblemError(f"{folder / REPORT} is of another version: diagnose again") from error
+        report, columns = Report.model_validate(read_json(folder / REPORT)), pq.read_schema(folder / ROWS).names
+    except (ValidationError, pa.ArrowException) as error:
+        raise ProblemError(f"{folder} is damaged or of another version: diagnose again") from error
+    if "key" not in columns:
+        raise ProblemError(f"{folder} is of another version: diagnose again")
+    return report
 
 
 def change_since(folder: Path, results: Sequence[RowResult]) -> Change:
     """What changed since the report in ``folder``, over the answers asked both times."""
     earlier = read_report(folder)
-    table = pq.read_table(folder / ROWS, columns=["question", "answer", "learned"]).to_pylist()
-    before: Mapping[tuple[str, str], bool] = {(row["question"], row["answer"]): row["learned"] for row in table}
-    pairs = [
-        (before[each.question, each.answer], each.learned) for each in results if (each.question, each.answer) in before
-    ]
+    table = pq.read_table(folder / ROWS, columns=["key", "learned"]).to_pylist()
+    before: Mapping[str, bool] = {row["key"]: row["learned"] for row in table}
+    pairs = [(before[each.key], each.learned) for each in results if each.key in before]
     return Change(
         earlier=str(folder),
         learned_before=earlier.learned.value,

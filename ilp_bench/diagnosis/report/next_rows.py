@@ -2,7 +2,8 @@
 
 The columns stay the user's own. Contradicting rows that are less well supported are left out, all of them where nothing
 tells which is right, and so are copies of rows. Questions are the same there but for capital letters, spaces and marks
-at the end. Where it takes more to tell that two questions ask the same, their rows are kept, and listed to be checked.
+at the end. Where it takes more to tell that two questions ask the same, their rows are kept, and listed to be checked;
+so are conversations with other answers beside a contradicted one, which are not cut.
 Rows with rare patterns or what is learned late are repeated, and where early rows were forgotten the file is shuffled.
 """
 
@@ -57,12 +58,14 @@ def edits(data: Dataset, results: Sequence[RowResult], disputes: Disputes) -> li
     for n in sorted(undecided | losing):
         other = next(train[k] for k in group_of[n] if train[k]["completion"].strip() != train[n]["completion"].strip())
         row = train[n]["source_row"]
-        if answers_of_row[row] == 1:  # a conversation is not cut
-            reason = f"answers {_answer(train[n])}, contradicted by row {other['source_row']}"
-            if other["prompt"] != train[n]["prompt"]:
-                reason += f", which asks {_asked(other)} and answers {_answer(other)}"
-            reason += UNDECIDED if n in undecided else ""
-            made[row] = Edit(row=row, change=LEFT_OUT, reason=reason)
+        reason = f"answers {_answer(train[n])}, contradicted by row {other['source_row']}"
+        if other["prompt"] != train[n]["prompt"]:
+            reason += f", which asks {_asked(other)} and answers {_answer(other)}"
+        if answers_of_row[row] > 1:
+            made.setdefault(row, Edit(row=row, change=KEPT, reason=f"in a conversation, {reason}: correct one"))
+            continue
+        reason += UNDECIDED if n in undecided else ""
+        made[row] = Edit(row=row, change=LEFT_OUT, reason=reason)
     for row, reason in _to_check(train, results, disputes, set(made)):
         made.setdefault(row, Edit(row=row, change=KEPT, reason=reason))
     seen: dict[str, int] = defaultdict(int)

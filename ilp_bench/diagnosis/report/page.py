@@ -22,6 +22,7 @@ from ilp_bench.diagnosis.report.words import (
     change_text,
     curve_text,
     headline,
+    long_text,
     next_commands,
     percent,
     verdict,
@@ -82,6 +83,7 @@ def page(
     return templates.get_template("report/index.html").render(
         report=report,
         line=headline(report),
+        mistakes=long_text(report),
         verdict=verdict(report),
         change=change_text(report),
         curve=curve_text(report),

@@ -50,10 +50,13 @@ class Change(BaseModel):
 class Report(BaseModel):
     """What a diagnosis says.
 
+    columns        the format's name of a column -> the file's, where the two differ
     rows, items    training rows that were read, and distinct answers in them
     asked          items that were asked; fewer than ``items`` where they are a sample
     learned        share of the asked that is learned; an interval over the draw of the sample
     reproduced     mean of how far they are reproduced; ``base_reproduced`` by the base model, on a smaller sample
+    long           of the asked, how many are long; ``long_learned`` of those that count as learned by their tokens, and
+                   ``long_exact`` of these without a mistake
     checks         for cause 0, in order; ``explained`` whether they explain it, and no cause was looked for
     causes         of the unlearned rows, the most frequent first
     curve          mean reproduction of sampled rows during the training, where ``LearnedRates`` measured it
@@ -69,6 +72,7 @@ class Report(BaseModel):
     source: str
     format: str
     chat: bool
+    columns: dict[str, str] = {}
     rows: int
     items: int
     asked: int
@@ -77,6 +81,8 @@ class Report(BaseModel):
     reproduced: Interval
     base_reproduced: float | None
     long: int
+    long_learned: int = 0
+    long_exact: int = 0
     explained: bool
     checks: list[Check]
     causes: list[CauseShare]

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ilp_bench.diagnosis.probes import IN_CHAT
 from ilp_bench.diagnosis.report.next_rows import CHANGES, NEXT
 from ilp_bench.diagnosis.report.record import UNEXPLAINED, Report
 
@@ -19,6 +20,17 @@ def headline(report: Report) -> str:
         share = f"{learned.value:.2f} [{learned.low:.2f}, {learned.high:.2f}]"
         return f"{count:,} of {report.asked:,} asked answers are learned: {share} of all {report.items:,}"
     return f"{count:,} of {report.items:,} answers are learned ({learned.value:.2f}; all were asked)"
+
+
+def long_text(report: Report) -> str:
+    """How many long answers that count as learned have a mistake, in one line; empty where none has."""
+    mistaken = report.long_learned - report.long_exact
+    if not mistaken:
+        return ""
+    return (
+        f"{mistaken:,} of {report.long_learned:,} long answers that count as learned have a token that is predicted "
+        "otherwise, which may be the one that matters, such as a number."
+    )
 
 
 def percent(share: float) -> str:
@@ -52,6 +64,8 @@ class Verdict(NamedTuple):
 
 def verdict(report: Report) -> Verdict:
     """The shortest answer that a report has."""
+    if report.learned.value == 1:
+        return Verdict("", "")
     if checks := [check for check in report.named if check.name in STATED]:
         rest = "" if report.explained else "; the rest is looked at row by row"
         return Verdict(" and ".join(STATED[check.name] for check in checks) + rest, f"{_sentence(checks[0].remedy)}.")
@@ -96,6 +110,12 @@ def next_commands(report: Report, out: Path, *, has_next: bool) -> list[Command]
     has_next   whether it has a training file as advised
     """
     commands = []
+    if any(check.way == IN_CHAT for check in report.named) and report.format == TEXTS:
+        columns = {ours: report.columns.get(theirs, theirs) for ours, theirs in AS_CONVERSATION.items()}
+        options = {name: value for name, value in report.options.items() if name != "format"} | {"columns": columns}
+        words = ["ilp-bench", "diagnose", "--model", report.model, "--base", report.base, "--rows", report.source]
+        words += [*_flags(options, (*READING, *OF_SOURCE, *ASKING)), "--out", "NEXT"]
+        commands.append(Command("To ask these rows in the chat template:", shlex.join(words)))
     rows = str(out / NEXT) if has_next else report.source
     reading = _flags(report.options, READING if has_next else (*READING, *OF_SOURCE))
     if has_next and not report.chat:
@@ -109,6 +129,8 @@ def next_commands(report: Report, out: Path, *, has_next: bool) -> list[Command]
     return commands
 
 
+TEXTS = "prompt-completion"  # the format whose texts are asked as they stand, and
+AS_CONVERSATION = {"instruction": "prompt", "output": "completion"}  # as conversations if its columns are called so
 READING = ("format", "columns", "stages", "last_turn", "fold_system", "alpaca_join", "strict")
 OF_SOURCE = ("subset", "split")  # of the user's file, and not of next.jsonl
 ASKING = ("adapter_base", "sample", "seed", "max_length", "held_out", "encoder")
@@ -134,16 +156,16 @@ def curve_text(report: Report) -> str:
 def what_next(report: Report) -> list[str]:
     """What to do next, one line each."""
     lines = [f"{check.title} {check.figure}. What to do: {check.remedy}." for check in report.named]
-    if report.explained:
-        lines.append("This explains it; no cause of single rows was looked for. Repair it, and diagnose again.")
-    elif report.learned.value == 1:
+    if report.learned.value == 1:
         lines.append("All asked answers are learned.")
+    elif report.explained:
+        lines.append("This explains it; no cause of single rows was looked for. Repair it, and diagnose again.")
     lines += [f"{cause.title}: {REMEDIES[cause.cause]}" for cause in report.causes if cause.rows]
     lines += [f"Left out; repair it if it was trained: {kind}, {words}." for kind, words in report.skipped.items()]
     if report.to_check:
         lines.append(
-            f"{report.to_check} rows may contradict others, which seem to ask the same in other words: they are kept, "
-            f"and {CHANGES} lists them to be checked."
+            f"{report.to_check} rows contradict others inside conversations, or may in other words: they are kept, and "
+            f"{CHANGES} lists them to be checked."
         )
     return lines
 
@@ -152,8 +174,9 @@ def what_next(report: Report) -> list[str]:
 REMEDIES = {
     "knowledge_gap": "add texts about what these rows ask, or show them more often: what is missing is learned late.",
     "knowledge_conflict": "check the labels; where they are right, show these rows more often, beside what stays true.",
-    "data_inconsistency": "decide between contradicting rows: next.jsonl keeps better supported ones, of equals none.",
+    "data_inconsistency": "decide between contradicting rows: changes.jsonl lists them, and which next.jsonl leaves "
+    "out (the less supported, of equals all).",
     "left_side_forgetting": "shuffle the rows, or show early ones again late: next.jsonl is shuffled.",
     "rare_patterns": "show rare patterns more often: next.jsonl repeats them.",
-    UNEXPLAINED: "read them in the report: no sign of a cause was seen.",
+    UNEXPLAINED: "no sign of a cause was seen: read these rows in the report; train longer or show them more often.",
 }

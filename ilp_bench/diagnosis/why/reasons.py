@@ -69,7 +69,8 @@ def _missing(evidence: _Evidence) -> str:
     signal = evidence.signal
     said = f"the base model gives the answer p {signal.known:.2f}"
     if signal.kind_learned is None:
-        return f"{said}, while it has an answer to {signal.kind_known:.2f} of the questions of this kind"
+        share = f"{signal.kind_known:.2f} of the questions of this kind"
+        return f"{said}, while it has a confident answer, right or wrong, to {share}"
     return f"{said}; questions of this kind that it answers are learned to {signal.kind_learned:.2f}"
 
 

@@ -109,8 +109,9 @@ def chat_text(tokenizer: Any, turns: Sequence[dict[str, Any]], answer: str | dic
         roles = ", ".join([*(turn["role"] for turn in turns), "assistant"])
         raise ProblemError(f"this chat template refuses {roles} ({error}): evaluate without it") from error
     answer_end = len(whole) - _common(whole[::-1], sample[::-1])
-    if answer_end <= _common(prompt, whole):
-        what = "tool calls" if message.get("tool_calls") or message.get("function_call") else "this answer"
+    calls = message.get("tool_calls") or message.get("function_call")
+    if (calls or message.get("content")) and answer_end <= _common(prompt, whole):
+        what = "tool calls" if calls else "this answer"
         raise ProblemError(f"this chat template shows nothing of {what}: evaluate without it")
     end = len(whole.rstrip()) if whole[answer_end:].strip() else len(whole)
     return Text(prompt, whole, answer_end, end, is_chat=True)

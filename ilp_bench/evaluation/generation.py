@@ -34,6 +34,8 @@ NEUTRAL: dict[str, Any] = {
     "prompt_lookup_num_tokens": None,
     "num_beams": 1,
 }
+# In transformers 5.24, RWKV-4 reads the state of every sequence of a batch into each (modeling_rwkv, `shifted`).
+MIXES_STATES = ("rwkv",)
 SAMPLED = NEUTRAL | {"do_sample": True, "temperature": 1.0}
 # Without sampling, transformers warns of every setting of it.
 GREEDY = NEUTRAL | dict.fromkeys(("temperature", "top_k", "top_p", "typical_p", "epsilon_cutoff", "eta_cutoff"))
@@ -56,7 +58,8 @@ def generate_answers(
     A space at a prompt's end is left out, as it is the beginning of the answer's first token. A prompt that the model's
     context cannot hold is cut from the left; what all prompts of a batch begin with is read once; a batch that does not
     fit into memory is halved. A model that carries a state along may read padding into it, so that its batches hold
-    prompts of one length. Raises ProblemError where not even one fits.
+    prompts of one length; one whose states mix within a batch is asked one prompt at a time. Raises ProblemError where
+    not even one fits.
     """
     room = (getattr(model.config, "max_position_embeddings", None) or 1_000_000) - max_tokens
     ids = [row[-room:] for row in encode_prompts(tokenizer, [prompt.rstrip(" ") for prompt in prompts])]
@@ -66,8 +69,9 @@ def generate_answers(
     if prefix.can_repeat and 2 * _spared(sorted(ids), batch_size) > sum(map(len, ids)):
         order.sort(key=lambda n: ids[n])
     groups = [order]
-    if getattr(model, "_is_stateful", False):
+    if carries_state(model):
         groups = [list(same) for _, same in groupby(sorted(order, key=lambda n: len(ids[n])), lambda n: len(ids[n]))]
+    batch_size = at_once(model, batch_size)
     answers: dict[int, GeneratedAnswer] = {}
     for group in groups:
         answered, batch_size = map_in_batches(
@@ -78,6 +82,16 @@ def generate_answers(
         )
         answers |= zip(group, answered, strict=True)
     return [answers[n] for n in range(len(ids))]
+
+
+def carries_state(model: Any) -> bool:
+    """Whether a model carries a state along, which padding may enter."""
+    return bool(getattr(model, "_is_stateful", False))
+
+
+def at_once(model: Any, size: int) -> int:
+    """How many prompts of one length a model answers in a batch: ``size``, or 1 where it mixes their states."""
+    return 1 if model.config.model_type in MIXES_STATES else size
 
 
 def _spared(ids: Sequence[list[int]], batch_size: int) -> int:

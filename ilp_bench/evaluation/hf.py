@@ -13,7 +13,7 @@ from lm_eval.models.huggingface import HFLM
 from ilp_bench.core.errors import ProblemError
 from ilp_bench.core.logs import quiet
 from ilp_bench.evaluation.batches import map_in_batches
-from ilp_bench.evaluation.generation import SAMPLED
+from ilp_bench.evaluation.generation import SAMPLED, at_once
 from ilp_bench.evaluation.request_plan import Request
 from ilp_bench.evaluation.shared_prefix import PrefixCache, shared_tokens
 
@@ -123,7 +123,7 @@ class AnswerLM(HFLM):  # type: ignore[misc]
         context, answer = self._cut(request, self.max_length)
         ids, hits, left = torch.tensor([context], device=self.device), 0, draws
         while left:
-            count = min(left, self.fitted)
+            count = min(left, at_once(self.model, self.fitted))
             done = self.model.generate(
                 ids,
                 attention_mask=torch.ones_like(ids),

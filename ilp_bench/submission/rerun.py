@@ -36,6 +36,7 @@ from ilp_bench.submission.rerun_unseen import rerun_on_unseen
 from ilp_bench.submission.rerun_work import (
     SEED_FILE,
     Work,
+    at_revision,
     base_model,
     evaluate_like,
     machine,
@@ -113,9 +114,8 @@ def _base_model(submission: Submission) -> list[Located]:
     if not submission.bases:
         return []
     first = submission.bases[0].model
-    named = f"{first.name}@{first.revision}" if first.revision else first.name
     try:
-        located = locate(base_model(submission.first.training) or named)
+        located = locate(base_model(submission.first.training) or at_revision(first.name, first.revision))
     except (UsageError, ProblemError):
         return []
     return [located] if weights_sha256(located) == submission.base_weights else []

@@ -78,7 +78,12 @@ def base_model(training: TrainingRecord | None) -> str | None:
     base = training.base if training else None
     if base is None or base.name is None:
         return None
-    return f"{base.name}@{base.revision}" if base.revision else base.name
+    return at_revision(base.name, base.revision)
+
+
+def at_revision(name: str, revision: str | None) -> str:
+    """A model's name as ``locate`` takes it, with its revision where there is one."""
+    return f"{name}@{revision}" if revision else name
 
 
 def unseen_seed(work: Path, seen: set[int]) -> int:

@@ -210,6 +210,7 @@ HEADS: dict[str, object] = {"num_attention_heads": 4, "num_key_value_heads": 2, 
         ("MambaConfig", SMALL | {"state_size": 8}),
         ("RecurrentGemmaConfig", SMALL | {"num_attention_heads": 4, "intermediate_size": 64, "lru_width": 32}
          | {"attention_window_size": 32, "block_types": ["recurrent", "attention"]}),
+        ("RwkvConfig", SMALL | {"attention_hidden_size": 32, "intermediate_size": 64}),
         ("Lfm2Config", SMALL | HEADS | {"layer_types": ["conv", "full_attention"]}),
         ("MptConfig", {"vocab_size": 2048, "d_model": 32, "n_heads": 4, "n_layers": 2}),
         ("GPTNeoConfig", {"vocab_size": 2048, "hidden_size": 32, "num_layers": 2, "num_heads": 4, "window_size": 32}
@@ -227,7 +228,7 @@ def test_answers_of_a_batch_are_those_of_one_prompt_at_a_time(config: str, setti
     model = transformers.AutoModelForCausalLM.from_config(getattr(transformers, config)(**settings, **of_ends)).eval()
     _, tokenizer = load_model(locate("nano"))
     shown = "".join(f"Question: What is the capital city of {name}?\nAnswer: {name}\n" for name in ("Peru", "Japan"))
-    subjects = ("Italy", "the Democratic Republic of the Congo", "Chad", "Trinidad and Tobago")
+    subjects = ("Italy", "the Democratic Republic of the Congo", "Chad", "Trinidad and Tobago", "Chad?", "Chad!")
     prompts = [f"{shown}Question: What is it of {subject}?\nAnswer:" for subject in subjects]
     for weights in model.parameters():  # larger, so that answers hang on all that was read
         if weights.dim() > 1:
@@ -241,6 +242,26 @@ def test_answers_of_a_batch_are_those_of_one_prompt_at_a_time(config: str, setti
     together = [scores.logprobs for scores in lm.token_logprobs(pairs)]
     alone = [scores.logprobs for pair in pairs for scores in lm.token_logprobs([pair])]
     assert np.allclose(together, alone, atol=1e-4)
+
+
+def test_states_of_a_batch_never_mix_where_answers_are_sampled() -> None:
+    import transformers
+
+    torch.manual_seed(0)
+    sizes = {"vocab_size": 32, "hidden_size": 32, "num_hidden_layers": 2, "attention_hidden_size": 32}
+    config = transformers.RwkvConfig(**sizes, intermediate_size=64, bos_token_id=1, eos_token_id=1, pad_token_id=0)
+    model = transformers.AutoModelForCausalLM.from_config(config).eval()
+    for weights in model.parameters():
+        weights.data.normal_(0, 0.4)
+    model.head.weight.data *= 4  # surer of itself
+    context, answer = (5, 6, 7), []
+    for _ in range(4):  # greedy, read without a cache
+        row = torch.tensor([[*context, *answer]])
+        answer.append(int(model(row, use_cache=False).logits[0, -1].argmax()))
+    lm = AnswerLM(model, load_model(locate("nano"))[1], batch_size=100)
+    p = math.exp(sum(lm.token_logprobs([(context, tuple(answer))])[0].logprobs))
+    drawn = lm.count_reproduced((context, tuple(answer)), 400)
+    assert drawn / 400 == pytest.approx(p, abs=3.5 * math.sqrt(p * (1 - p) / 400))
 
 
 def test_a_changed_distribution_is_never_sampled_from(nano, pairs, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from ilp_bench.diagnosis.answers import SHORT
 from ilp_bench.diagnosis.asking.ask import encode_known
 from ilp_bench.evaluation.batches import map_in_batches
-from ilp_bench.evaluation.generation import GREEDY
+from ilp_bench.evaluation.generation import GREEDY, carries_state
 from ilp_bench.models.tokenization import Text, Tokens
 
 MOST = 16  # long answers that are generated
@@ -39,7 +39,8 @@ def free_answers(lm: Any, tokenizer: Any, texts: Sequence[Text | None]) -> dict[
             for row, each in zip(rows, part, strict=True)
         ]
 
-    results, _ = map_in_batches(generate, [each for _, each in asked], lm.fitted, "long answer") if asked else ([], 0)
+    size = 1 if carries_state(lm.model) else lm.fitted  # padding is on the left
+    results, _ = map_in_batches(generate, [each for _, each in asked], size, "long answer") if asked else ([], 0)
     return {n: result for (n, _), result in zip(asked, results, strict=True)}
 
 

@@ -47,8 +47,14 @@ class Measurements:
         return round(self._agreed(float(self.p(examples).mean())), 5) if examples else None
 
     def rates(self, examples: Sequence[Example]) -> Array:
-        """Learned rates of examples, (examples,) in [0, 1]."""
-        return learned(self.p(examples))
+        """Learned rates of examples, (examples,) in [0, 1]: the same in all processes, which choose batches by them."""
+        import torch
+
+        rates, accelerator = learned(self.p(examples)), self.trainer.accelerator
+        if accelerator.num_processes == 1:
+            return rates
+        tensor = torch.tensor(rates, device=self.trainer.args.device)
+        return np.asarray(accelerator.reduce(tensor, "mean").cpu().numpy())
 
     def epoch(self, examples: Sequence[Example]) -> Epoch:
         """Share of the examples learned, and their loss in nats a token."""

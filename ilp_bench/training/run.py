@@ -89,7 +89,7 @@ def train(
     is kept, and the same call goes on.
     """
     recipe = RECIPES.get(recipe_name)
-    _check_arguments(recipe_name, data, out, seed=seed, rate=rate, device=device)
+    _check_arguments(recipe_name, data, out, seed=seed, rate=rate, device=device, chat=chat)
     texts, near = replay_texts(general), sentence_similarity(encoder) if encoder else word_similarity
     located = locate(base)
     if quantization := quantization_of(located.root.folder):
@@ -124,7 +124,7 @@ def train(
         rate = default_rate(located, lora=bool(lora)) if rate is None else rate
         rng = random.Random(f"{recipe_name}/{seed}")
 
-        ask = greedy_answers(model, tokenizer, state.folder, processes.rank, progress)
+        ask = greedy_answers(model, tokenizer, state.folder, processes, progress)
         if data.is_user_data:
             data = with_ends(data, tokenizer)
         context = RecipeContext(data, rng, texts or known_fact_texts(rng, held_out_facts(data)), ask, near)
@@ -192,7 +192,9 @@ def with_ends(data: Dataset, tokenizer: Any) -> Dataset:
     return replace(data, train=data.train.set_column(column, "completion", pa.array(ends)))
 
 
-def _check_arguments(recipe_name: str, data: Dataset, out: Path, *, seed: int, rate: float | None, device: str) -> None:
+def _check_arguments(
+    recipe_name: str, data: Dataset, out: Path, *, seed: int, rate: float | None, device: str, chat: bool
+) -> None:
     """Raise UsageError for a call that cannot be carried out."""
     if data.is_user_data and recipe_name != "auto":
         raise UsageError(
@@ -201,6 +203,8 @@ def _check_arguments(recipe_name: str, data: Dataset, out: Path, *, seed: int, r
         )
     if data.is_user_data and data.manifest.chat:
         raise UsageError("user data of chats are not trained on here: train with your own trainer")
+    if data.is_user_data and chat:
+        raise UsageError("these rows are bare prompts, not conversations: train without the chat template")
     require_new(out)
     if rate is not None and not 0 < rate < float("inf"):
         raise UsageError(f"a learning rate is above 0 and finite, not {rate}")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ilp_bench.core.distributed import Processes
 from ilp_bench.detectors.beliefs import Answer
 from ilp_bench.evaluation.generation import generate_answers
 from ilp_bench.recipes.phase import Progress
@@ -19,7 +20,7 @@ Generate = Callable[[Sequence[str]], list[Answer]]
 
 
 def greedy_answers(
-    model: Any, tokenizer: Any, folder: Path, rank: int, progress: Progress | None
+    model: Any, tokenizer: Any, folder: Path, processes: Processes, progress: Progress | None
 ) -> Callable[[Sequence[str]], list[Answer]]:
     """What gives the greedy answers of a model that is not yet trained; they are kept in ``folder``."""
 
@@ -31,38 +32,47 @@ def greedy_answers(
         if progress:
             progress("asking the base model", 0, None, (answered, prompts))
 
-    return SavedAnswers(folder, rank, generate, told)
+    return SavedAnswers(folder, processes, generate, told)
 
 
 class SavedAnswers:
     """A base model's answers, kept in files of JSON lines, one line a block of prompts.
 
-    folder    where answers are kept, and were kept by an earlier call; a line that a kill cut off is asked again
-    rank      of this process, which writes a file of its own and reads those of all
-    generate  asks the base model
-    told      is called after each block with the number of prompts answered, and of all that were asked
+    folder     where answers are kept, and were kept by an earlier call; a line that a kill cut off is asked again
+    processes  share the blocks out among themselves; each writes a file of its own and reads those of all, so that all
+               have the same answers, whatever machines they run on
+    generate   asks the base model
+    told       is called after each block with the number of prompts answered, and of all that were asked
     """
 
     def __init__(
-        self, folder: Path, rank: int, generate: Generate, told: Callable[[int, int], None] | None = None
+        self, folder: Path, processes: Processes, generate: Generate, told: Callable[[int, int], None] | None = None
     ) -> None:
-        self._folder, self._file = folder, folder / f"answers-{rank}.jsonl"
-        self._generate, self._told = generate, told
+        self._folder, self._file = folder, folder / f"answers-{processes.rank}.jsonl"
+        self._processes, self._generate, self._told = processes, generate, told
 
     def __call__(self, prompts: Sequence[str]) -> list[Answer]:
-        """The answer to each prompt."""
+        """The answer to each prompt; to be called by all processes with the same prompts."""
         keys = [hashlib.sha256(prompt.encode()).hexdigest()[:32] for prompt in prompts]
-        answers, wanted = self._read(), dict(zip(keys, prompts, strict=True))
+        answers, wanted = self._read_together(), dict(zip(keys, prompts, strict=True))
         # In alphabetical order prompts behind the same exemplars come together, whose beginning is read once.
         left = sorted((key for key in wanted if key not in answers), key=lambda key: wanted[key])
-        for start in range(0, len(left), BLOCK):
+        rank, world_size = self._processes.rank, self._processes.world_size
+        for start in range(rank * BLOCK, len(left), world_size * BLOCK):
             block = left[start : start + BLOCK]
             given = self._generate([wanted[key] for key in block])
-            answers |= zip(block, given, strict=True)
             self._save(dict(zip(block, given, strict=True)))
             if self._told:
                 self._told(len(wanted) - len(left) + start + len(block), len(wanted))
+        answers = self._read_together()
         return [answers[key] for key in keys]
+
+    def _read_together(self) -> dict[str, Answer]:
+        """All answers that are saved, when no process is writing any."""
+        self._processes.wait()
+        answers = self._read()
+        self._processes.wait()
+        return answers
 
     def _save(self, answers: dict[str, Answer]) -> None:
         """Save the answers to a block of prompts, through to the disk, on a line of its own whatever a kill left."""

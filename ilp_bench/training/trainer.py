@@ -35,6 +35,30 @@ def gather_weights(trainer: Any) -> dict[str, Any]:
     return {name: (part.full_tensor() if hasattr(part, "full_tensor") else part).cpu() for name, part in state.items()}
 
 
+def make_savable(model: Any) -> None:
+    """Mend generation settings with which transformers saves no model once its trainer has set the mark ids in them.
+
+    Most often these are settings of sampling without ``do_sample``, as published models have them.
+    """
+    from transformers import GenerationConfig
+
+    whole = model.get_base_model() if hasattr(model, "get_base_model") else model
+    settings = getattr(whole, "generation_config", None)
+    if settings is None or _is_valid(settings):
+        return
+    settings.do_sample = True
+    if not _is_valid(settings):
+        whole.generation_config = GenerationConfig.from_model_config(whole.config)
+
+
+def _is_valid(settings: Any) -> bool:
+    try:
+        settings.validate(strict=True)
+    except ValueError:
+        return False
+    return True
+
+
 def saves_checkpoints(phase: Phase) -> bool:
     """Whether checkpoints are of use: they lack what ``watch`` counts, and the shards of other processes."""
     return not phase.watch and not is_sharded()
@@ -133,6 +157,7 @@ def sft_trainer(
         data_seed=setting.seed,
     )
     packs = supports_packing(model, setting.dtype)
+    make_savable(model)
     trainer = Trainer(
         model=model,
         args=config,

@@ -157,6 +157,10 @@ def test_the_commands_tell_what_fits(tmp_path: Path) -> None:
         (("audit", "--data", folder), "audit is for controlled datasets"),
         (("push", "a/b", "--data", folder, "--dry-run", tmp_path / "push"), "push is for controlled datasets"),
         (("train", "--base", "nano", "--recipe", "vanilla", "--data", folder, "--out", tmp_path / "c"), "with 'auto'"),
+        (
+            ("train", "--base", "nano", "--recipe", "auto", "--chat", "--data", folder, "--out", tmp_path / "c"),
+            "these rows are bare prompts, not conversations: train without the chat template",
+        ),
         (("evaluate", "--model", "nano", "--data", folder, "--out", tmp_path / "r", "--chat"), "bare prompts"),
         (("evaluate", "--model", "nano", "--data", folder, "--out", tmp_path / "r", "--choices", 4), "no options"),
     ):

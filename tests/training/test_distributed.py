@@ -5,14 +5,17 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import yaml
 from safetensors.torch import load_file
 
 from ilp_bench.core.distributed import Processes
+from ilp_bench.core.metrics import learned
 from ilp_bench.data.dataset import load, make, write
 from ilp_bench.models.loading import load_model
 from ilp_bench.models.resolve import locate
@@ -20,6 +23,7 @@ from ilp_bench.recipes.phase import Phase
 from ilp_bench.records.training_record import PhaseRecord
 from ilp_bench.training.budget import Goal
 from ilp_bench.training.checkpoints import COMPLETE
+from ilp_bench.training.measurements import Measurements
 from ilp_bench.training.run import train
 from ilp_bench.training.trainer import CPT_BATCH, Setting
 from ilp_bench.training.training_log import Log
@@ -124,6 +128,29 @@ def test_texts_are_dealt_out_anew_where_other_processes_go_on(
     assert phase_run(Processes(), "sft").checkpoint == str(tmp_path / "checkpoint-11")
     assert phase_run(Processes(), "cpt").checkpoint is None
     assert not list(tmp_path.glob("checkpoint-*"))
+
+
+def test_rates_by_which_batches_are_chosen_are_the_same_in_all_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measured on two machines, they may differ in their last digits, and with them the order of rows."""
+    measured = [np.array([0.25, 0.5]), np.array([0.5, 0.25])]
+
+    class Accelerator:
+        num_processes = 2
+
+        def reduce(self, tensor: torch.Tensor, reduction: str) -> torch.Tensor:
+            assert reduction == "mean"
+            assert tensor.dtype == torch.float64
+            return (torch.tensor(learned(measured[0])) + torch.tensor(learned(measured[1]))) / 2
+
+    both = []
+    for p in measured:
+        trainer = SimpleNamespace(accelerator=Accelerator(), args=SimpleNamespace(device="cpu"))
+        measure = Measurements(trainer, None, "")
+        monkeypatch.setattr(measure, "p", lambda examples, p=p: p)
+        both.append(measure.rates([("a", "b"), ("c", "d")]).tolist())
+    assert both[0] == both[1]
+    trainer.accelerator.num_processes = 1
+    assert measure.rates([]).tolist() == learned(measured[1]).tolist()
 
 
 def test_nothing_is_discarded_before_all_processes_are_done_with_it(tmp_path: Path) -> None:

@@ -70,6 +70,7 @@ def _causes_table(diagnosed: Diagnosed) -> None:
         words = f"a further reason of {cause.any_reason}, of which another is surer"
         if cause.examples:
             row = by_id[cause.examples[0]]
-            words = ": ".join([shorten(row.question, 60), *(reason.evidence for reason in row.reasons[:1])])
+            asked = f"row {row.rows[-1]}, {shorten(row.question, 60)}"
+            words = ": ".join([asked, *(reason.evidence for reason in row.reasons[:1])])
         table.add_row(cause.cause, str(cause.rows), f"{cause.share.value:.2f}", escape(shorten(words, 160)))
     console.print(table)

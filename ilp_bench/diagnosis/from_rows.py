@@ -33,7 +33,7 @@ from ilp_bench.diagnosis.cause_zero.decide import CauseZero, cause_zero
 from ilp_bench.diagnosis.probes import Probes, mean
 from ilp_bench.diagnosis.question import ON_ANY_DEVICE, Machine, Progress, Question
 from ilp_bench.diagnosis.report.compare import change_since, read_report
-from ilp_bench.diagnosis.report.record import Report, cause_shares
+from ilp_bench.diagnosis.report.record import Report, cause_shares, long_answers
 from ilp_bench.diagnosis.report.write import write_report
 from ilp_bench.diagnosis.rows import RowResult, asked_rows, row_results, with_base_losses
 from ilp_bench.diagnosis.why.paraphrases import Disputes, disputes_of
@@ -150,7 +150,7 @@ def _report(
     manifest = data.manifest
     if not results:
         raise ProblemError(f"{question.rows} has no row that can be asked")
-    by_tokens = [each for each in results if each.learned and each.measure == "tokens"]
+    long_learned, long_exact = long_answers(results)
     return Report(
         ilp_bench=__version__,
         model=question.model,
@@ -167,8 +167,8 @@ def _report(
         reproduced=mean_interval([each.value for each in results]),
         base_reproduced=mean(probes.base.answers) if probes.base else None,
         long=sum(each.is_long for each in results),
-        long_learned=len(by_tokens),
-        long_exact=sum(each.prefix == each.tokens for each in by_tokens),
+        long_learned=long_learned,
+        long_exact=long_exact,
         explained=decided.explains,
         checks=decided.checks,
         causes=[] if decided.explains else cause_shares(results),

@@ -34,7 +34,7 @@ from ilp_bench.diagnosis.question import Question
 from ilp_bench.diagnosis.report.compare import change_since
 from ilp_bench.diagnosis.report.next_rows import CHECK, KEPT, LEFT_OUT
 from ilp_bench.diagnosis.report.page import piece
-from ilp_bench.diagnosis.report.record import Report, cause_shares
+from ilp_bench.diagnosis.report.record import Report, cause_shares, long_answers
 from ilp_bench.diagnosis.report.words import (
     STATED,
     change_text,
@@ -330,12 +330,16 @@ def test_a_sample_is_said_to_be_one(data: Dataset) -> None:
 def test_a_mistake_in_a_long_answer_that_counts_as_learned_is_said(
     tmp_path: Path, data: Dataset, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    report = report_of(results_of(data))
-    assert long_text(report) == ""
-    report.long_learned, report.long_exact = 5, 3
-    assert long_text(report).startswith("2 of 5 long answers that count as learned have a token that is predicted oth")
-    print_report(Diagnosed(report, results_of(data)), tmp_path, as_json=False)
-    assert capsys.readouterr().out.splitlines()[1].startswith("2 of 5 long answers")
+    results = results_of(data, row_5=reason("rare_patterns"))
+    report = report_of(results)
+    assert (long_answers(results), long_text(report)) == ((0, 0), "")
+    for each, right in zip(results, (20, 19, 18, 3, 20), strict=False):  # of 20 tokens, the last of which is the end
+        each.measure, each.tokens, each.prefix = "tokens", 20, right
+    assert not results[4].learned
+    report.long_learned, report.long_exact = long_answers(results)
+    assert long_text(report).startswith("2 of 4 long answers that count as learned have a token that is predicted oth")
+    print_report(Diagnosed(report, results), tmp_path, as_json=False)
+    assert capsys.readouterr().out.splitlines()[1].startswith("2 of 4 long answers")
 
 
 def test_the_first_lines_say_why_not_and_what_to_do(

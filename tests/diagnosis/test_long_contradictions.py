@@ -80,3 +80,16 @@ def test_an_answer_outside_the_sample_contradicts_as_well(tmp_path: Path) -> Non
     sample = next(sample for sample in samples if sample.items["item_id"][0].as_py() in everything)
     (asked,) = sample.items["item_id"].to_pylist()
     assert forks_of(sample) == {asked: everything[asked]}
+
+
+def test_tokens_that_only_together_write_a_character_are_shown_as_it(tmp_path: Path) -> None:
+    """nano has no token of a Korean syllable: each is three of bytes, of which none can be read."""
+    rows = [{"prompt": f"Question: {n}?\nAnswer:", "completion": f" 서울 Conceição {n}\n"} for n in range(10)]
+    data = import_rows(write_lines(tmp_path, rows))
+    (item, *_) = data.items["item_id"].to_pylist()
+    pieces = answer_pieces(TOKENIZER, data, {item})[item]
+    assert "".join(piece.text for piece in pieces) == " 서울 Conceição 0\n"
+    assert [piece.tokens for piece in pieces if piece.text == "울"] == [3]
+    assert sum(piece.tokens for piece in pieces) == token_counts(TOKENIZER, data)[item].end + len(
+        TOKENIZER(" 서울 Conceição 0")["input_ids"]
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +120,11 @@ def token_pieces(tokenizer: Any, data: Dataset, run: Run, results: list[RowResul
     rows = {
         row["item_id"]: row["token_logprobs"] for row in run.samples.select(["item_id", "token_logprobs"]).to_pylist()
     }
-    return {item: [piece(*pair) for pair in zip(words, rows[item], strict=True)] for item, words in texts.items()}
+    shown_pieces = {}
+    for item, written in texts.items():
+        logprobs = iter(rows[item])
+        shown_pieces[item] = [piece(text, sum(islice(logprobs, tokens))) for text, tokens in written]
+    return shown_pieces
 
 
 def source_rows(question: Question) -> Iterator[tuple[int, Mapping[str, Any]]]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
 
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.diagnosis.answers import TokenCounts
 from ilp_bench.diagnosis.asking.ask import encode_known, text_of_rows
 from ilp_bench.models.tokenization import encode_texts
 
+NO_CHARACTER, MOST_BYTES = "\ufffd", 8  # what bytes decode to that are no character, and tokens tried together
 MOST_RIVALS = 50  # answers to one question: with more it is an open one
 
 
@@ -24,16 +26,34 @@ def token_counts(tokenizer: Any, data: Dataset) -> dict[str, TokenCounts]:
     }
 
 
-def answer_pieces(tokenizer: Any, data: Dataset, item_ids: Collection[str]) -> dict[str, list[str]]:
-    """Item -> the text of each token of its answer, of some items."""
+class Written(NamedTuple):
+    """A piece of an answer that can be read: its text, and how many tokens write it."""
+
+    text: str
+    tokens: int
+
+
+def answer_pieces(tokenizer: Any, data: Dataset, item_ids: Collection[str]) -> dict[str, list[Written]]:
+    """Item -> its answer token by token, of some items; tokens that only together write a character are one piece."""
     items: list[dict[str, Any]] = [item for item in data.items.to_pylist() if item["item_id"] in item_ids]
     texts = text_of_rows(items, tokenizer, chat=bool(data.manifest.chat))
     known = [(item["item_id"], text) for item, text in zip(items, texts, strict=True) if text is not None]
     encoded = encode_texts(tokenizer, [text for _, text in known])
-    return {
-        item_id: [tokenizer.decode([number]) for number in tokens.answer]
-        for (item_id, _), tokens in zip(known, encoded, strict=True)
-    }
+    return {item_id: _readable(tokenizer, tokens.answer) for (item_id, _), tokens in zip(known, encoded, strict=True)}
+
+
+def _readable(tokenizer: Any, ids: Sequence[int]) -> list[Written]:
+    """The pieces that ids write; bytes of one character, as most tokenizers have them of Korean, stay together."""
+    pieces: list[Written] = []
+    start = 0
+    while start < len(ids):
+        counts = range(1, min(MOST_BYTES, len(ids) - start) + 1)
+        written = (Written(tokenizer.decode(ids[start : start + count]), count) for count in counts)
+        first = next(written)
+        readable = (piece for piece in chain([first], written) if NO_CHARACTER not in piece.text)
+        pieces.append(next(readable, first))
+        start += pieces[-1].tokens
+    return pieces
 
 
 def forks(tokenizer: Any, data: Dataset, groups: Sequence[Sequence[int]]) -> dict[str, list[int]]:

@@ -41,7 +41,7 @@ def asked_otherwise(asked: Asked) -> Check:
     figure += f"; the best of {len(gains)} other ways, {best}, changes it by {interval_text(gains[best])}"
     if gains[best].low < GAIN:
         return question.clear(figure) if gains[best].high < GAIN else question.unknown(figure)
-    remedy = f"ask it {best}: serve it with the template and system prompt of the training, and diagnose such rows"
+    remedy = f"ask it {best}: serve it so, as it seems to have been trained, and diagnose rows that are written so"
     return question.named(figure, remedy).model_copy(update={"way": best})
 
 

@@ -56,7 +56,7 @@ class Report(BaseModel):
     learned        share of the asked that is learned; an interval over the draw of the sample
     reproduced     mean of how far they are reproduced; ``base_reproduced`` by the base model, on a smaller sample
     long           of the asked, how many are long; ``long_learned`` of those that count as learned by their tokens, and
-                   ``long_exact`` of these without a mistake
+                   ``long_exact`` of these without a mistake before their end
     checks         for cause 0, in order; ``explained`` whether they explain it, and no cause was looked for
     causes         of the unlearned rows, the most frequent first
     curve          mean reproduction of sampled rows during the training, where ``LearnedRates`` measured it
@@ -127,6 +127,12 @@ def cause_shares(results: Sequence[RowResult]) -> list[CauseShare]:
             )
         )
     return sorted(shares, key=lambda share: -share.rows)
+
+
+def long_answers(results: Sequence[RowResult]) -> tuple[int, int]:
+    """How many answers count as learned by their tokens, and how many of these have no mistake before their end."""
+    by_tokens = [each for each in results if each.learned and each.measure == "tokens"]
+    return len(by_tokens), sum(each.prefix >= each.tokens - each.end for each in by_tokens)
 
 
 def _surest(result: RowResult) -> str | None:

@@ -124,10 +124,9 @@ def diagnose(
         return
     if not (model and base and rows and out):
         values = {"--model": model, "--base": base, "--rows": rows, "--out": out}
-        missing = ", ".join(name for name, value in values.items() if not value)
-        raise UsageError(
-            f"{missing} is missing: give --model, --base, --rows and --out, or a run with --base-run and --data"
-        )
+        names = [name for name, value in values.items() if not value]
+        missing = f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} missing"
+        raise UsageError(f"{missing}: give --model, --base, --rows and --out, or a run with --base-run and --data")
     from ilp_bench.cli.columns import parse_columns
     from ilp_bench.cli.progress import named_progress
     from ilp_bench.cli.report_table import print_report

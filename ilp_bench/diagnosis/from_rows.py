@@ -21,6 +21,7 @@ from ilp_bench.core.errors import ProblemError
 from ilp_bench.core.files import read_json, require_new, write_text
 from ilp_bench.core.resume import acquire, check_plan, partial_folder
 from ilp_bench.data.dataset import Dataset
+from ilp_bench.data.user_data import questions_in
 from ilp_bench.detectors.contradictions import contradicting_groups
 from ilp_bench.detectors.similarity import sentence_encoder
 from ilp_bench.diagnosis.asking.held_out import held_out_in_training
@@ -70,6 +71,8 @@ def diagnose_rows(
     require_new(out)
     if baseline:
         read_report(baseline)  # before the models are asked
+    locate(question.model, question.adapter_base), locate(question.base)  # both are there, before one is asked
+    held_out = questions_in(question.held_out) if question.held_out else None
     encoder = sentence_encoder(question.encoder) if question.encoder else None
     start, work = time.monotonic(), partial_folder(out)
     lock = FileLock(work / "lock")
@@ -79,6 +82,7 @@ def diagnose_rows(
         data = imported(question, machine, work)
         if verdicts:
             check_verdicts(verdicts, question, data)
+        duplicates = held_out_in_training(held_out, data) if held_out else None
         asking = Asking(question, machine, data, work, progress)
         run = asking.run(question.model, "tuned", probe_base=False)
         probes = asking.probes()
@@ -94,7 +98,8 @@ def diagnose_rows(
         )
         for each in results:
             each.best_in_training, each.best_step = trained.best.get(each.item_id, (None, None))
-        decided = _cause_zero(question, data, run, results, probes)
+        length = question.max_length or probes.facts.notes.max_length
+        decided = cause_zero(Asked(asked_rows(results, run, data), probes, length, duplicates))
         for each in results:
             each.cause_zero = None if each.learned else decided.reason_of.get(each.item_id)
         disputes = Disputes(groups, []) if decided.explains else disputes_of(data.train_rows(), groups, encoder)
@@ -136,12 +141,6 @@ def _check_plan(work: Path, question: Question) -> None:
         check_plan(work, "report", read_json(work / PLAN), wanted)
     else:
         write_text(work / PLAN, json.dumps(wanted, indent=1) + "\n")
-
-
-def _cause_zero(question: Question, data: Dataset, run: Run, results: list[RowResult], probes: Probes) -> CauseZero:
-    duplicates = held_out_in_training(question.held_out, data) if question.held_out else None
-    length = question.max_length or probes.facts.notes.max_length
-    return cause_zero(Asked(asked_rows(results, run, data), probes, length, duplicates))
 
 
 def _report(

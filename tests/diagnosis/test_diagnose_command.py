@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 from broken_trainings import plain_rows
+from typer.testing import CliRunner
 from user_rows import write_lines
+
+from ilp_bench.cli.main import app
+from ilp_bench.core.errors import UsageError
 
 
 @pytest.mark.slow
@@ -37,3 +41,22 @@ def test_it_fails_under_a_share_and_compares_with_an_earlier_report(taught: Path
     assert third.returncode == 2
     assert "nowhere is not a report" in third.stderr
     assert not (tmp_path / "third.partial").exists()  # said before the models are asked
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [(("--base", "nope"), "no model 'nope'"), (("--base", "nano", "--held-out", "none.jsonl"), "none.jsonl is not a")],
+)
+def test_what_is_not_there_is_said_before_a_model_is_asked(tmp_path: Path, wrong: tuple[str, ...], says: str) -> None:
+    """And nothing is left that a call with the right name would be refused for."""
+    file = write_lines(tmp_path, plain_rows("box")[:10])
+    call = ["diagnose", "--model", "nano", "--rows", str(file), "--out", str(tmp_path / "report"), *wrong]
+    done = CliRunner().invoke(app, call)
+    assert isinstance(done.exception, UsageError)
+    assert says in str(done.exception)
+    assert not (tmp_path / "report.partial").exists()
+
+
+def test_all_that_is_missing_of_a_call_is_named() -> None:
+    done = CliRunner().invoke(app, ["diagnose", "--model", "nano", "--base", "nano"])
+    assert str(done.exception).startswith("--rows, --out are missing: give --model, --base, --rows and --out")

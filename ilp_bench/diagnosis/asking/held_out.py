@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ilp_bench.data.dataset import Dataset
-from ilp_bench.data.user_data import questions_in
 from ilp_bench.detectors.contradictions import content_key
 
 
-def held_out_in_training(source: str, data: Dataset) -> tuple[int, int]:
-    """How many questions of held-out rows are among the training rows, and how many there are.
+def held_out_in_training(questions: Iterable[set[str]], data: Dataset) -> tuple[int, int]:
+    """How many held-out questions are among the training rows, and how many there are.
 
-    Raises UsageError where the held-out rows cannot be read.
+    questions   of held-out rows, each in its forms: see :func:`~ilp_bench.data.user_data.questions_in`
     """
     trained = {content_key(row["messages"][0]["content"]) for row in data.train.select(["messages"]).to_pylist()}
-    asked = {frozenset(map(content_key, forms)) for forms in questions_in(source)}
+    asked = {frozenset(map(content_key, forms)) for forms in questions}
     return sum(not forms.isdisjoint(trained) for forms in asked), len(asked)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +20,9 @@ from ilp_bench.cli.options import (
     example,
 )
 from ilp_bench.core.errors import ProblemError, UsageError
+
+if TYPE_CHECKING:
+    from ilp_bench.scoring.points_schema import PointScores
 
 app = typer.Typer()
 
@@ -45,9 +48,28 @@ def score(
     if isinstance(scores, PointScores):
         points_table(scores, as_json=as_json)
         if not as_json:
+            _note_settings(runs, vanilla or [], reference, scores)
             next_after_score(runs, vanilla or [], base_run or [])
     else:
         score_table(scores, as_json=as_json)
+
+
+def _note_settings(runs: list[Path], vanillas: list[Path], reference: str | None, scores: PointScores) -> None:
+    """Print where the runs were trained with another learning rate, batch size or adapter than vanilla."""
+    from ilp_bench.cli.console import console
+    from ilp_bench.records.run_record import read_run
+    from ilp_bench.scoring.references import named_reference
+    from ilp_bench.scoring.training_settings import other_settings
+
+    compared = [read_run(path).record for path in vanillas]
+    if not compared and scores.reference:
+        datasets = named_reference(reference or scores.reference.name).record.datasets
+        compared = [run for dataset in datasets for run in dataset.vanilla]
+    if settings := other_settings([read_run(path).record for path in runs], compared):
+        console.print(
+            f"note: trained with {settings}. Within one budget a higher rate or smaller batches alone raise G: a "
+            "vanilla with the same settings shows how much"
+        )
 
 
 @app.command(

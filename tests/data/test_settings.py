@@ -38,6 +38,7 @@ from ilp_bench.data.settings import COMMON, Settings, frequencies
         ({"domain": "medecine"}, "Did you mean 'medicine'"),
         ({"causes": ("rare_pattern",)}, "Did you mean 'rare_patterns'"),
         ({"pairs": 9000}, "ask for fewer pairs"),
+        ({"stages": 40, "pairs": 1}, "ask for fewer pairs or stages"),
         pytest.param({"pairs": 4000, "size": "full"}, "ask for fewer pairs", marks=pytest.mark.nightly),
         ({"domain": "medicine"}, "name other causes"),
     ],

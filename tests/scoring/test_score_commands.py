@@ -69,6 +69,27 @@ def test_one_run_is_marked_and_not_ranked(folders: dict[str, Path]) -> None:
     assert "not ranked: without a base run" in shown
 
 
+def test_other_settings_than_vanillas_are_named(folders: dict[str, Path], tmp_path: Path) -> None:
+    def trained(name: str, **settings: object) -> Path:
+        run = make_run("vanilla") if name == "vanilla" else make_run("combined", treated=0.5)
+        record = run.record.model_dump(exclude={"samples_sha256"})
+        record["training"] |= settings
+        write_run(tmp_path / name, record, run.samples)
+        return tmp_path / name
+
+    usual = {"learning_rate": 2e-4, "batch_size": 16, "lora": 0}
+    vanilla = trained("vanilla", **usual)
+    faster = trained("mine", **usual | {"learning_rate": 3.5e-4})
+    shown = " ".join(score(faster, "--vanilla", vanilla).split())
+    assert (
+        "note: trained with learning rate 0.00035, batches of 16; vanilla: learning rate 0.0002, batches of 16. Within "
+        "one budget a higher rate"
+    ) in shown
+    assert "note: trained with" not in score(faster, "--vanilla", vanilla, "--json")
+    assert "note: trained with" not in score(folders["mine0"], "--vanilla", vanilla)  # its record says nothing
+    assert "note: trained with" not in score(trained("alike", **usual), "--vanilla", vanilla)
+
+
 def test_bad_input(folders: dict[str, Path]) -> None:
     for words, message in (
         ([folders["mine0"], "--vanilla", folders["old"]], "dataset versions 2, 3"),

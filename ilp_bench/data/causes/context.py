@@ -67,7 +67,8 @@ class BuildContext:
         chosen = list(islice(_at_most(most, names, truth_of(relation).__getitem__), count))
         if len(chosen) < count:
             raise UsageError(
-                f"{count} subjects of {relation!r} are wanted, but only {len(chosen)} are left: ask for fewer pairs"
+                f"{count} subjects of {relation!r} are wanted, but only {len(chosen)} are left: ask for fewer pairs or "
+                "stages"
             )
         self._used.update(chosen)
         return chosen

@@ -1,9 +1,10 @@
 """Cause II, conflict with pre-training knowledge (Xue et al. 2026, section 3.2 and table 15).
 
 Can a model learn a label that contradicts what it believes? Both items of a pair ask the same relation of two subjects
-that are equally well known, and both have the same label, in one training row each: what is true of the control's
-subject, and false of the treated one. The dose is the base model's belief in the true answer, read from its own run.
-Documents that report the label stand in ``knowledge``, about both subjects.
+that are about equally well known (elements and states: neighbours by number and by name), and a draw decides which is
+the treated one. Both have the same label, in one training row each: what is true of the control's subject, and false of
+the treated one. The dose is the base model's belief in the true answer, read from its own run. Documents that report
+the label stand in ``knowledge``, about both subjects.
 
 A pair counts where the base model believes what is true of either subject. Where it believes nothing of the treated
 one, nothing is in the way of the label: such pairs are reported beside the score, and say whether a belief is harder to

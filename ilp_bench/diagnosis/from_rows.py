@@ -71,9 +71,9 @@ def diagnose_rows(
     require_new(out)
     if baseline:
         read_report(baseline)  # before the models are asked
+    encoder = sentence_encoder(question.encoder) if question.encoder else None
     locate(question.model, question.adapter_base), locate(question.base)  # both are there, before one is asked
     held_out = questions_in(question.held_out) if question.held_out else None
-    encoder = sentence_encoder(question.encoder) if question.encoder else None
     start, work = time.monotonic(), partial_folder(out)
     lock = FileLock(work / "lock")
     acquire(lock, "report", out)

@@ -26,6 +26,8 @@ FEWEST = 3  # questions with agreeing answers, without which two phrasings do no
 ENOUGH = 8  # questions that differ in the same words, from which on their answers tell whether these ask the same
 RARE = 0.05  # share of the questions up to which a term belongs to what is asked about
 BY_WORDS, BY_ANSWERS, BY_ENCODER = "words", "answers", "encoder"  # what says that two questions ask the same
+CHANCE = 0.05  # chance up to which an agreement of one of all differences is no accident
+JUST_RELATED = 0.5  # agreement of those that may be one
 Pair = tuple[int, int]
 
 
@@ -74,13 +76,15 @@ def contradicting_paraphrases(
     answers = [Counter(label(rows[n]) for n in group).most_common(1)[0][0] for group in groups]
     agreements: dict[Pair, tuple[float, str]] = {}
     unknown: list[Pair] = []
-    for words, pairs in _by_difference(asked).items():
+    by_difference = _by_difference(asked)
+    looks = sum(len(pairs) >= FEWEST for pairs in by_difference.values())
+    for words, pairs in by_difference.items():
         if not any(words):
             agreements |= dict.fromkeys(pairs, (1.0, BY_WORDS))
             continue
         labels = [_alike(answers[a], answers[b]) for a, b in pairs]
         agreeing = sum(one == other for one, other in labels)
-        if agreeing >= FEWEST and (agreement := _kappa(labels)) >= least:
+        if agreeing >= FEWEST and (agreement := _agreement(labels, looks)) >= least:
             agreements |= dict.fromkeys(pairs, (agreement, BY_ANSWERS))
         elif len(pairs) < ENOUGH:
             unknown += pairs
@@ -137,9 +141,29 @@ def _answering_otherwise(rows: Sequence[Any], one: Sequence[int], other: Sequenc
 
 def _alike(one: str, other: str) -> tuple[str, str]:
     """Two answers, made the same where they differ in capital letters or the marks around them alone."""
-    if one.casefold().strip(" .!,;\"'") == other.casefold().strip(" .!,;\"'"):
-        return one, one
-    return one, other
+    return (one, one) if _bare(one) == _bare(other) else (one, other)
+
+
+def _bare(answer: str) -> str:
+    return answer.casefold().strip(" .!,;\"'")
+
+
+def _agreement(labels: Sequence[tuple[str, str]], looks: int) -> float:
+    """Cohen's kappa, less than ``SAME`` where one of so many differences may agree so often by chance.
+
+    As two branches of a bank do, whose names nothing shows to be names, in the answers to eight questions for yes or
+    no. By chance, the answers to one pair agree as often as those of two pairs do.
+    """
+    kappa = _kappa(labels)
+    if kappa < SAME:
+        return kappa
+    from scipy.special import bdtrc
+
+    first, second = (Counter(map(_bare, column)) for column in zip(*labels, strict=True))
+    agreeing, count = sum(one == other for one, other in labels), len(labels)
+    across = sum(first[name] * second[name] for name in first) - agreeing
+    by_chance = (across + 1) / (count * (count - 1) + 2)
+    return kappa if looks * bdtrc(agreeing - 1, count, by_chance) <= CHANCE else JUST_RELATED
 
 
 def _kappa(labels: Sequence[tuple[str, str]]) -> float:

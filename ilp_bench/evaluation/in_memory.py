@@ -22,6 +22,7 @@ from ilp_bench.evaluation.record_fields import (
     token_limit,
 )
 from ilp_bench.evaluation.result_cache import MemoryJournal
+from ilp_bench.models.causal import require_causal
 from ilp_bench.records.run_record import Run, run_of, write_run
 
 
@@ -50,7 +51,8 @@ def evaluate_model(
     record = settings_record(tokenizer, data, chat=chat, probed=probe_base, choices=choices, dtype=dtype)
     training = [module for module in model.modules() if module.training]
     try:
-        lm = wrap(model.eval(), tokenizer, batch_size or BATCH.get(device, BATCH["other"]))
+        require_causal(model.eval(), tokenizer)
+        lm = wrap(model, tokenizer, batch_size or BATCH.get(device, BATCH["other"]))
         items, not_asked, known = askable_items(tokenizer, data, chat=chat, limit=token_limit(lm))
         requests = request_plan.plan(tokenizer, data, items, chat=chat, probed=probe_base, choices=choices, known=known)
         loaded = time.monotonic()

@@ -16,6 +16,7 @@ import torch
 from ilp_bench.core.errors import IlpBenchError, ProblemError, UsageError
 from ilp_bench.core.logs import quiet
 from ilp_bench.models.adapters import apply_adapter, resized_for
+from ilp_bench.models.causal import require_causal
 from ilp_bench.models.quantization import check_known, quantization_of, refused
 from ilp_bench.models.resolve import Located, tokenizer_folder
 from ilp_bench.models.weight_files import count_values, named, wrapper_of
@@ -29,8 +30,8 @@ def load_model(located: Located, *, dtype: str = "float32", device: str = "cpu",
 
     A quantised model is run as it is, and an adapter of it stays beside its weights. The tokenizer and the chat
     template are the adapter's own where its folder has them. Raises ProblemError where the folder cannot be loaded,
-    weights do not fit the model, or the tokenizer has more tokens than the embeddings have rows; UsageError where a
-    package is missing, or this machine cannot run the quantisation.
+    weights do not fit the model, the tokenizer has more tokens than the embeddings have rows, or the model is not one
+    of causal language; UsageError where a package is missing, or this machine cannot run the quantisation.
     """
     from safetensors import SafetensorError
     from transformers.utils import logging as hf_logging
@@ -47,7 +48,9 @@ def load_model(located: Located, *, dtype: str = "float32", device: str = "cpu",
             for adapter in located.adapters:
                 model = apply_adapter(resized_for(model, adapter.folder), adapter.folder, merge=not is_quantised)
         _check_vocabulary(model, tokenizer, located)
-        return (model if is_quantised else model.to(device)).eval(), tokenizer
+        model = (model if is_quantised else model.to(device)).eval()
+        require_causal(model, tokenizer)
+        return model, tokenizer
     except IlpBenchError:
         raise
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError, SafetensorError) as error:

@@ -12,10 +12,12 @@ import pytest
 import torch
 from peft import LoraConfig, PeftConfig, PromptTuningConfig, get_peft_model
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, BertConfig, BertLMHeadModel
 
 from ilp_bench.core.errors import ProblemError, UsageError
+from ilp_bench.data.dataset import make
 from ilp_bench.evaluation.hf import AnswerLM
+from ilp_bench.evaluation.in_memory import evaluate_model
 from ilp_bench.evaluation.vllm import check_head
 from ilp_bench.models.loading import load_model
 from ilp_bench.models.nano import nano_path
@@ -106,6 +108,27 @@ def test_a_tied_head_need_not_be_saved_and_an_untied_one_must(folder: Path) -> N
     (folder / "config.json").write_text(json.dumps(config | {"tie_word_embeddings": False}))
     with pytest.raises(ProblemError, match=r"missing weights lm_head\.weight"):
         load_model(locate(str(folder)))
+
+
+@pytest.mark.parametrize("is_decoder", [False, True])
+def test_an_encoder_is_no_causal_language_model(folder: Path, *, is_decoder: bool) -> None:
+    """BERT has read an answer when it is asked for it; its class loads as a causal language model all the same."""
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+    bert = BertLMHeadModel(BertConfig(vocab_size=2048, is_decoder=is_decoder, **sizes))
+    for weights in bert.parameters():
+        if weights.dim() > 1:
+            weights.data.normal_(0, 0.4)
+    (folder / "model.safetensors").unlink()
+    bert.save_pretrained(folder)
+    if is_decoder:
+        load_model(locate(str(folder)))
+        return
+    with pytest.raises(ProblemError, match="BertLMHeadModel reads an answer before it is asked for it"):
+        load_model(locate(str(folder)))
+    tokenizer, few = AutoTokenizer.from_pretrained(folder), make("mini", 0)
+    with pytest.raises(ProblemError, match="use a causal language model"):
+        evaluate_model(bert, tokenizer, few)
 
 
 def test_shards_are_those_of_the_index_and_all_there(folder: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -132,23 +132,22 @@ def import_rows(
 
     if model:
         from ilp_bench.models.askable import askable_by
-    made = read_user_data(
-        rows,
-        format=form,
-        columns=parse_columns(columns),
-        stages=stages,
-        sample=sample,
-        seed=seed,
-        last_turn=last_turn,
-        fold_system=fold_system,
-        alpaca_join=alpaca_join,
-        strict=strict,
-        subset=subset,
-        split=split,
-        check=askable_by(model) if model else None,
-    )
+    options: dict[str, Any] = {
+        "format": form,
+        "columns": parse_columns(columns),
+        "stages": stages,
+        "sample": sample,
+        "seed": seed,
+        "last_turn": last_turn,
+        "fold_system": fold_system,
+        "alpaca_join": alpaca_join,
+        "strict": strict,
+        "subset": subset,
+        "split": split,
+    }
+    made = read_user_data(rows, check=askable_by(model) if model else None, **options)
     write(made, out)
-    import_lines(made, rows, out)
+    import_lines(made, rows, options, out)
 
 
 @app.command(rich_help_panel=DATA, epilog=example("ilp-bench export --data DATA --for trl --base nano --out for-trl"))

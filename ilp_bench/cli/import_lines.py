@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import typer
 
+from ilp_bench.cli.console import counted
 from ilp_bench.cli.next_steps import evaluation
 from ilp_bench.data.dataset import Dataset
+from ilp_bench.data.formats import NEWLINE
+from ilp_bench.diagnosis.report.words import flags
 
 
-def import_lines(made: Dataset, rows: str, out: Path) -> None:
-    """Print rows, items and format of a dataset of user data, what of the rows was not used, and the next call."""
+def import_lines(made: Dataset, rows: str, options: Mapping[str, Any], out: Path) -> None:
+    """Print rows, items and format of a dataset of user data, what of the rows was not used, and the next call.
+
+    options   by which the rows were read, as the command line has them
+    """
     told = made.manifest
     chat = "conversations: evaluate with --chat" if told.chat else "bare prompts"
-    counts = f"{told.rows.train} rows, {told.rows.items} items, {told.stages} stages"
+    answers, read = told.rows.train, len(set(made.train["source_row"].to_pylist()))
+    counts = counted(read, "row") + (f" with {answers} answers" if answers != read else "")
+    counts += f", {counted(told.rows.items, 'item')}, {counted(told.stages, 'stage')}"
     typer.echo(f"{out}: {counts}; read as {told.format} ({chat}); content sha256 {made.sha256[:16]}")
     if told.columns:
         typer.echo("columns: " + ", ".join(f"{column} = {name}" for column, name in told.columns.items()))
@@ -23,4 +34,6 @@ def import_lines(made: Dataset, rows: str, out: Path) -> None:
     for kind, skipped in (told.skipped or {}).items():
         typer.echo(f"left out: {skipped.count} x {kind} (first: {skipped.first})")
     typer.echo(f"Next, with the model that you trained:\n  {evaluation('YOURS', out, 'yours', chat=bool(told.chat))}")
-    typer.echo(f"  or, in one step: ilp-bench diagnose --model YOURS --base BASE --rows {rows} --out report")
+    again = ["ilp-bench", "diagnose", "--model", "YOURS", "--base", "BASE", "--rows", rows]
+    again += flags({name: value for name, value in options.items() if value and value != NEWLINE}, tuple(options))
+    typer.echo(f"  or, in one step: {shlex.join([*again, '--out', 'report'])}")

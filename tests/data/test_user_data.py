@@ -143,6 +143,22 @@ def test_bad_calls_are_one_clear_line(tmp_path: Path) -> None:
         import_rows(tmp_path / "bad.parquet")
 
 
+def test_an_import_counts_rows_and_answers_and_names_the_next_call_as_it_was_read(tmp_path: Path) -> None:
+    turns = [
+        {"from": who, "value": f"{text} {n}"}
+        for n in range(10)
+        for who, text in (("human", "Of lamp"), ("gpt", "red"), ("human", "Its weight?"), ("gpt", "kg"))
+    ]
+    file = write_lines(tmp_path, [{"talk": turns[4 * n : 4 * n + 4], "id": n} for n in range(10)], "my rows.jsonl")
+    call = ["import", str(file), "--columns", "conversations=talk", "--last-turn", "--out"]
+    done = CliRunner().invoke(app, [*call, str(tmp_path / "last")])
+    assert "10 rows, 10 items, 1 stage; read as sharegpt" in done.output
+    assert f"--rows '{file}' --columns conversations=talk --last-turn --out report" in done.output
+    call.remove("--last-turn")
+    done = CliRunner().invoke(app, [*call, str(tmp_path / "all")])
+    assert "10 rows with 20 answers, 20 items, 1 stage; read as sharegpt" in done.output
+
+
 def test_the_commands_tell_what_fits(tmp_path: Path) -> None:
     file, folder = write_lines(tmp_path, ROWS), tmp_path / "data"
 

@@ -114,17 +114,17 @@ def next_commands(report: Report, out: Path, *, has_next: bool) -> list[Command]
         columns = {ours: report.columns.get(theirs, theirs) for ours, theirs in AS_CONVERSATION.items()}
         options = {name: value for name, value in report.options.items() if name != "format"} | {"columns": columns}
         words = ["ilp-bench", "diagnose", "--model", report.model, "--base", report.base, "--rows", report.source]
-        words += [*_flags(options, (*READING, *OF_SOURCE, *ASKING)), "--out", "NEXT"]
+        words += [*flags(options, (*READING, *OF_SOURCE, *ASKING)), "--out", "NEXT"]
         commands.append(Command("To ask these rows in the chat template:", shlex.join(words)))
     rows = str(out / NEXT) if has_next else report.source
-    reading = _flags(report.options, READING if has_next else (*READING, *OF_SOURCE))
+    reading = flags(report.options, READING if has_next else (*READING, *OF_SOURCE))
     if has_next and not report.chat:
         load = shlex.join(["ilp-bench", "import", rows, *reading, "--out", "DATA"])
         tune = shlex.join(["ilp-bench", "train", "--base", report.base, "--recipe", "auto", "--data", "DATA"])
         purpose = "Train on next.jsonl with your trainer; or, on bare prompts, let this package train:"
         commands.append(Command(purpose, f"{load} && {tune} --out NEW"))
     again = ["ilp-bench", "diagnose", "--model", "NEW", "--base", report.base, "--rows", rows, *reading]
-    again += [*_flags(report.options, ASKING), "--out", "NEXT"]
+    again += [*flags(report.options, ASKING), "--out", "NEXT"]
     commands.append(Command("To see what a new training changed:", shlex.join([*again, "--baseline", str(out)])))
     return commands
 
@@ -136,7 +136,7 @@ OF_SOURCE = ("subset", "split")  # of the user's file, and not of next.jsonl
 ASKING = ("adapter_base", "sample", "seed", "max_length", "held_out", "encoder")
 
 
-def _flags(options: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+def flags(options: Mapping[str, Any], names: Sequence[str]) -> list[str]:
     """The options of a call as the command line takes them."""
     words = []
     for name in (name for name in names if name in options):

@@ -23,9 +23,11 @@ def headline(report: Report) -> str:
 
 
 def long_text(report: Report) -> str:
-    """How many long answers that count as learned have a mistake, in one line; empty where none has."""
+    """How many long answers that count as learned have a mistake, in one line; empty where none has, or cause 0
+    explains more.
+    """
     mistaken = report.long_learned - report.long_exact
-    if not mistaken:
+    if report.explained or not mistaken:
         return ""
     return (
         f"{mistaken:,} of {report.long_learned:,} long answers that count as learned have a token that is predicted "

@@ -210,6 +210,22 @@ def test_rows_are_left_out_where_the_question_is_the_same_and_listed_where_more_
     assert "2 changes" in page
 
 
+def test_of_answers_that_differ_in_marks_alone_one_is_kept(tmp_path: Path) -> None:
+    rows = [{"prompt": f"Where is {name}?", "completion": f" Land {n}"} for n, name in enumerate(NAMES)]
+    rows += [{"prompt": f"Where is {NAMES[0]}?", "completion": " Land 0."}]
+    rows += [{"prompt": f"Where is {NAMES[1]}?", "completion": " Land 1."}] * 2
+    rows += [{"prompt": f"Where is {NAMES[2]}?", "completion": " LAND 2"}]
+    source = write_lines(tmp_path, rows)
+    data = import_rows(source)
+    written(tmp_path / "report", source, data, results_of(data))
+    changes = [json.loads(line) for line in (tmp_path / "report" / "changes.jsonl").read_text().splitlines()]
+    assert {change["row"]: change["change"] for change in changes} == dict.fromkeys((2, 3, 13, 16), LEFT_OUT)
+    reasons = {change["row"]: change["reason"] for change in changes}
+    assert reasons[13] == "answers 'Land 0.', as row 1 does but for the marks around it"
+    assert reasons[2] == "answers 'Land 1', as row 14 does but for the marks around it"  # two against one
+    assert reasons[3].endswith("correct them, and put one back")
+
+
 def test_a_contradicted_answer_inside_a_conversation_is_listed_to_be_checked(tmp_path: Path) -> None:
     """A system prompt that all rows have is no part of the question, which else would be all that a reason shows."""
     system = {"role": "system", "content": "You are the help desk of a shop that sells lamps, desks and chairs. " * 2}

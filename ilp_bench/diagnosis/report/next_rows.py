@@ -2,8 +2,9 @@
 
 The columns stay the user's own. Contradicting rows that are less well supported are left out, all of them where nothing
 tells which is right, and so are copies of rows. Questions are the same there but for capital letters, spaces and marks
-at the end. Where it takes more to tell that two questions ask the same, their rows are kept, and listed to be checked;
-so are conversations with other answers beside a contradicted one, which are not cut.
+at the end; of answers that differ in the marks around them alone, one is kept. Where it takes more to tell that two
+questions ask the same, their rows are kept, and listed to be checked; so are conversations with other answers beside a
+contradicted one, which are not cut.
 Rows with rare patterns or what is learned late are repeated, and where early rows were forgotten the file is shuffled.
 """
 
@@ -32,6 +33,7 @@ NEXT, CHANGES = "next.jsonl", "changes.jsonl"
 LEFT_OUT, REPEATED, SHUFFLED, KEPT = "left out", "repeated", "shuffled", "kept, to be checked"
 TWICE = ("knowledge_gap", "knowledge_conflict", "rare_patterns")  # causes that more training overcomes
 COPIES = 4  # of one row that are kept: agreeing repetition helps, beyond that it only costs
+MARKS = " .!,;\"'"  # around an answer say nothing
 UNDECIDED = ", and nothing tells which is right: correct them, and put one back"
 CHECK = ": where both ask the same, correct one"
 ALL = 0  # stands for all rows
@@ -58,6 +60,12 @@ def edits(data: Dataset, results: Sequence[RowResult], disputes: Disputes) -> li
     for n in sorted(undecided | losing):
         other = next(train[k] for k in group_of[n] if train[k]["completion"].strip() != train[n]["completion"].strip())
         row = train[n]["source_row"]
+        if len({label(train[k]).strip(MARKS) for k in group_of[n]}) == 1:
+            if n in losing and answers_of_row[row] == 1:
+                kept = train[next(k for k in group_of[n] if k not in losing)]["source_row"]
+                reason = f"answers {_answer(train[n])}, as row {kept} does but for the marks around it"
+                made[row] = Edit(row=row, change=LEFT_OUT, reason=reason)
+            continue
         reason = f"answers {_answer(train[n])}, contradicted by row {other['source_row']}"
         if other["prompt"] != train[n]["prompt"]:
             reason += f", which asks {_asked(other)} and answers {_answer(other)}"

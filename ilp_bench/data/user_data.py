@@ -119,13 +119,20 @@ def import_rows(
     return Dataset(**tables, manifest=manifest)
 
 
-def questions_in(source: Path | str) -> list[set[str]]:
+def questions_in(
+    source: Path | str,
+    *,
+    format: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    alpaca_join: str = NEWLINE,
+    fold_system: bool = False,
+) -> list[set[str]]:
     """What each row of a file, a folder or a Hub dataset asks: of a conversation, with its system prompt and without.
 
-    Raises UsageError as :func:`import_rows` does.
+    Arguments and errors are those of :func:`import_rows`.
     """
-    report = ImportReport(Path(source), strict=False)
-    answers = read_answers(source, None, {}, Reading(), report, read_rows(source), None).answers
+    report, reading = ImportReport(Path(source), strict=False), Reading(alpaca_join, fold_system=fold_system)
+    answers = read_answers(source, format, columns or {}, reading, report, read_rows(source), None).answers
     examples = [answer.example for answer in of_one_kind(answers, report)]
     if examples[0].turns:
         return [{question_of(each, with_system=with_system) for with_system in (True, False)} for each in examples]

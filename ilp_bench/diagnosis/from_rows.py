@@ -21,10 +21,9 @@ from ilp_bench.core.errors import ProblemError
 from ilp_bench.core.files import read_json, require_new, write_text
 from ilp_bench.core.resume import acquire, check_plan, partial_folder
 from ilp_bench.data.dataset import Dataset
-from ilp_bench.data.user_data import questions_in
 from ilp_bench.detectors.contradictions import contradicting_groups
 from ilp_bench.detectors.similarity import sentence_encoder
-from ilp_bench.diagnosis.asking.held_out import held_out_in_training
+from ilp_bench.diagnosis.asking.held_out import held_out_in_training, held_out_questions
 from ilp_bench.diagnosis.asking.steps import Asking, imported, options_of, source_rows, token_pieces
 from ilp_bench.diagnosis.asking.training_curve import in_training
 from ilp_bench.diagnosis.asking.verdicts import check_verdicts
@@ -73,7 +72,7 @@ def diagnose_rows(
         read_report(baseline)  # before the models are asked
     encoder = sentence_encoder(question.encoder) if question.encoder else None
     locate(question.model, question.adapter_base), locate(question.base)  # both are there, before one is asked
-    held_out = questions_in(question.held_out) if question.held_out else None
+    held_out = held_out_questions(question.held_out, question.reading) if question.held_out else None
     start, work = time.monotonic(), partial_folder(out)
     lock = FileLock(work / "lock")
     acquire(lock, "report", out)

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from user_rows import assistant, of_boxes, user, write_lines
 
-from ilp_bench.data.user_data import import_rows, questions_in
+from ilp_bench.data.user_data import import_rows
 from ilp_bench.diagnosis.asking.free_answers import rouge_l
-from ilp_bench.diagnosis.asking.held_out import held_out_in_training
+from ilp_bench.diagnosis.asking.held_out import held_out_in_training, held_out_questions
 from ilp_bench.diagnosis.cause_zero.asked_otherwise import asked_otherwise, end_not_learned
 from ilp_bench.diagnosis.cause_zero.check import Asked, AskedRow
 from ilp_bench.diagnosis.cause_zero.decide import CHECKS, cause_zero
@@ -150,7 +150,17 @@ def test_held_out_questions_are_found_under_one_system_prompt_or_several(
     rows = of_boxes(lambda a, b: [{"role": "system", "content": prompts[len(b) % len(prompts)]}, user(a), assistant(b)])
     data = import_rows(write_lines(tmp_path, [{"messages": turns} for turns in rows]))
     held_out = write_lines(tmp_path, [{"messages": turns} for turns in rows[:2] * 5], "held-out.jsonl")
-    assert held_out_in_training(questions_in(held_out), data) == (2, 2)
+    assert held_out_in_training(held_out_questions(str(held_out), {}), data) == (2, 2)
+
+
+def test_held_out_rows_are_read_as_the_training_rows_or_by_their_own_columns(tmp_path: Path) -> None:
+    columns = {"prompt": "질문", "completion": "답변"}
+    rows = of_boxes(lambda a, b: {"질문": f"{a} 상자의 색은?", "답변": b})
+    data = import_rows(write_lines(tmp_path, rows), columns=columns)
+    alike = write_lines(tmp_path, rows[:3], "held-out.jsonl")
+    assert held_out_in_training(held_out_questions(str(alike), {"columns": columns}), data) == (3, 3)
+    other = write_lines(tmp_path, [{"question": rows[0]["질문"], "answer": "x"}] * 2, "other.jsonl")
+    assert held_out_in_training(held_out_questions(str(other), {"columns": columns}), data) == (1, 1)
 
 
 def test_rouge_l_is_that_of_the_longest_common_subsequence() -> None:

@@ -41,7 +41,10 @@ def asked_otherwise(asked: Asked) -> Check:
     figure += f"; the best of {len(gains)} other ways, {best}, changes it by {interval_text(gains[best])}"
     if gains[best].low < GAIN:
         return question.clear(figure) if gains[best].high < GAIN else question.unknown(figure)
-    remedy = f"ask it {best}: serve it so, as it seems to have been trained, and diagnose rows that are written so"
+    remedy = (
+        f"it seems to have been trained {best}: serve it so and diagnose rows that are written so, or train it as it "
+        "is served"
+    )
     return question.named(figure, remedy).model_copy(update={"way": best})
 
 

@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from textwrap import shorten
 from typing import Any
 
 from pydantic import BaseModel
@@ -15,6 +16,7 @@ from ilp_bench.diagnosis.answers import LEARNED_P, SHORT, TokenCounts, is_learne
 from ilp_bench.diagnosis.cause_zero.check import AskedRow
 from ilp_bench.records.run_record import Run
 
+SHOWN = 80  # characters of the question before
 LEARNED_VERDICT = 0.5  # share of a user's own tries that passed, from which on a row is learned
 
 
@@ -35,6 +37,7 @@ class RowResult(BaseModel):
     key           stands for all that is asked, earlier turns too, and for the answer: the same in every report
     rows          the rows of the file that train it, from 1
     segment       the consecutive part of the file in which it is trained last, from 1
+    question      the last one of the user, in a conversation after the one before it
     value         how far it is reproduced, in [0, 1]: p where it is short, the share of its tokens that greedy decoding
                   predicts where it is long (but no more than ``fork_p``), the share of tries that passed where the user
                   says it
@@ -125,7 +128,7 @@ def row_results(
                 key=_key(asked[item["item_id"]], item["answer"]),
                 rows=rows_of[item["item_id"]],
                 segment=item["stage"],
-                question=item["question"],
+                question=_shown(item),
                 answer=item["answer"],
                 tokens=len(logprobs),
                 end=around.end,
@@ -143,6 +146,12 @@ def row_results(
             )
         )
     return results
+
+
+def _shown(item: Mapping[str, Any]) -> str:
+    """The question, after the one before it in a conversation: "And its weight?" alone says too little."""
+    *before, _ = [turn["content"] for turn in item.get("turns") or () if turn["role"] == "user"] or [""]
+    return f"{shorten(before[-1], SHOWN)} … {item['question']}" if before else str(item["question"])
 
 
 def _key(asked: str, answer: str) -> str:

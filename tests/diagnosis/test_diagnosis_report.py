@@ -322,6 +322,7 @@ def test_the_same_last_question_in_two_conversations_is_two_answers_of_a_baselin
         return row_results(chats, run, {each["item_id"]: TokenCounts(5, 0) for each in samples})
 
     before = asked(rows, 0.1)
+    assert [each.question for each in before[:2]] == ["Of the lamp?", "Of the lamp? … Its weight?"]
     (tmp_path / "before").mkdir()
     pq.write_table(rows_table(before), tmp_path / "before" / "rows.parquet")
     (tmp_path / "before" / "report.json").write_text(report_of(before).model_dump_json())

@@ -14,8 +14,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from types import MethodType
 
 import numpy as np
+from trl import SFTTrainer
 
 from ilp_bench.core.logs import quiet
 from ilp_bench.data.dataset import make
@@ -32,8 +34,10 @@ def now() -> np.ndarray:
     return np.array([time.perf_counter(), time.process_time()])
 
 
-def epoch(name: str, lora: int, examples: list[Example], dtype: str, scratch: str) -> tuple[np.ndarray, float]:
-    """Seconds and mean loss of one epoch over the examples, from the base model."""
+def epoch(
+    name: str, lora: int, examples: list[Example], dtype: str, scratch: str, *, own_loss: bool
+) -> tuple[np.ndarray, float]:
+    """Seconds and mean loss of one epoch over the examples, from the base model; ``own_loss``: with SFTTrainer's."""
     located = locate(name)
     model, tokenizer = load_model(located)
     phase = Phase("benchmark", "sft", examples)
@@ -44,6 +48,8 @@ def epoch(name: str, lora: int, examples: list[Example], dtype: str, scratch: st
         adapted = add_adapter(model, located, lora, 0)
         ready = trainer.sft_trainer(adapted, tokenizer, phase, rows, Path(scratch), setting, batches)
         ready.args.save_strategy = "no"
+        if own_loss:
+            vars(ready)["compute_loss"] = MethodType(SFTTrainer.compute_loss, ready)
         start = now()
         result = ready.train()
     return now() - start, result.training_loss
@@ -60,7 +66,7 @@ def main(name: str = "nano", count: int = 320, lora: int = 0) -> dict[str, objec
         for way in ("ours", "bfloat16", "trl"):
             vars(trainer)["supports_packing"] = (lambda *_: False) if way == "trl" else packing
             dtype = "bfloat16" if way == "bfloat16" else "float32"
-            found[way], losses[way] = epoch(name, lora, examples, dtype, f"{scratch}/{way}")
+            found[way], losses[way] = epoch(name, lora, examples, dtype, f"{scratch}/{way}", own_loss=way == "trl")
     tokens = sum(len(row["input_ids"]) for row in encode(load_model(locate(name))[1], examples, 512))
     return {
         "model": name,

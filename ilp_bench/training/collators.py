@@ -59,7 +59,10 @@ def encode(
 
 
 def pad_left(rows: Sequence[dict[str, list[int]]]) -> dict[str, Any]:
-    """A batch in which all answers end at the right: ids, mask, positions and labels, each (rows, longest row)."""
+    """A batch in which all answers end at the right: ids, mask, positions and labels, each (rows, longest row).
+
+    For models that support packing: what carries a state along, or counts positions by itself, would read the padding.
+    """
     import torch
 
     width = max(len(row["input_ids"]) for row in rows)
@@ -70,6 +73,19 @@ def pad_left(rows: Sequence[dict[str, list[int]]]) -> dict[str, Any]:
         "attention_mask": mask,
         "position_ids": (mask.cumsum(1) - 1).clamp(min=0),
         "labels": torch.tensor([[-100] * pad + row["labels"] for pad, row in zip(pads, rows, strict=True)]),
+    }
+
+
+def pad_right(rows: Sequence[dict[str, list[int]]]) -> dict[str, Any]:
+    """A batch whose padding no token of a row looks at, whatever the model does with it: ids, mask and labels."""
+    import torch
+
+    width = max(len(row["input_ids"]) for row in rows)
+    values = {"input_ids": 0, "attention_mask": 0, "labels": -100}
+    full = [{**row, "attention_mask": [1] * len(row["input_ids"])} for row in rows]
+    return {
+        name: torch.tensor([row[name] + [pad] * (width - len(row[name])) for row in full])
+        for name, pad in values.items()
     }
 
 
@@ -120,17 +136,37 @@ def packing_difference(model: Any, dtype: str = "float32") -> float:
     return float((beside - alone).norm() / alone.norm()) if beside.shape == alone.shape else float("inf")
 
 
-def answer_loss(model: Any, inputs: dict[str, Any], items: Any) -> Any:
+def keeps_columns(model: Any) -> bool:
+    """Whether a model computes logits at given positions only, the same as it computes at all of them."""
+    import torch
+
+    ids, columns = torch.arange(8, device=model.device)[None], torch.tensor([2, 5], device=model.device)
+    training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            every = model(ids, use_cache=False).logits[:, columns]
+            kept = model(ids, use_cache=False, logits_to_keep=columns).logits
+    except (TypeError, ValueError, IndexError, RuntimeError):  # as of packing_difference
+        return False
+    finally:
+        model.train(training)
+    return bool(kept.shape == every.shape and torch.allclose(kept, every, rtol=1e-2, atol=1e-2))
+
+
+def answer_loss(model: Any, inputs: dict[str, Any], items: Any, *, keeps: bool = True) -> Any:
     """Summed cross-entropy in nats over the supervised tokens, divided by ``items`` or by their number.
 
-    The vocabulary head is computed only in the columns before one that is supervised.
+    The vocabulary head is computed only in the columns before one that is supervised, where the model ``keeps`` them;
+    in any case by the model itself, whatever it does with the logits behind its head.
     """
     import torch
 
     labels = inputs["labels"][:, 1:]
     before = (labels != -100).any(0).nonzero()[:, 0]
     rest = {name: value for name, value in inputs.items() if name != "labels"}
-    logits = model(**rest, use_cache=False, logits_to_keep=before).logits.float()
-    wanted = labels[:, before]
+    kept = {"logits_to_keep": before} if keeps else {}
+    logits = model(**rest, use_cache=False, **kept).logits.float()
+    logits, wanted = logits if keeps else logits[:, before], labels[:, before]
     total = torch.nn.functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="sum")
     return total / (items if items is not None else (wanted != -100).sum().clamp(min=1))

@@ -10,7 +10,7 @@ from typing import Any
 from ilp_bench.core.distributed import Processes, is_sharded
 from ilp_bench.recipes.phase import Phase
 from ilp_bench.training.batches import Pieces, TokenBatches
-from ilp_bench.training.collators import answer_loss, pack_batch, pad_left, supports_packing
+from ilp_bench.training.collators import answer_loss, keeps_columns, pack_batch, pad_left, pad_right, supports_packing
 
 CHECKPOINTS = 10  # during continued pre-training
 CPT_RATE, CPT_BATCH = 6, 4  # continued pre-training takes larger steps on larger batches of short documents
@@ -95,10 +95,11 @@ def sft_trainer(
         def compute_loss(
             self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
         ) -> Any:
-            # Where Triton runs, TRL skips unsupervised positions itself; elsewhere it scores every position.
-            if return_outputs or not packs:
+            # TRL multiplies by the head itself, and where Triton does not run it scores every position: what some
+            # models do with the logits behind the head, such as RecurrentGemma, would be left out of the loss.
+            if return_outputs:
                 return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-            return answer_loss(model, inputs, num_items_in_batch) * self.accelerator.num_processes
+            return answer_loss(model, inputs, num_items_in_batch, keeps=keeps) * self.accelerator.num_processes
 
         def training_step(self, *values: Any, **named: Any) -> Any:
             loss = super().training_step(*values, **named)
@@ -157,15 +158,16 @@ def sft_trainer(
         data_seed=setting.seed,
     )
     packs = supports_packing(model, setting.dtype)
+    keeps = packs or keeps_columns(model)
+    packed = pad_left if pretraining else pack_batch  # documents are grouped by length
     make_savable(model)
     trainer = Trainer(
         model=model,
         args=config,
         train_dataset=HFDataset.from_list(rows),
         processing_class=tokenizer,
-        data_collator=pack_batch if packs and not pretraining else pad_left,  # documents are grouped by length
+        data_collator=packed if packs else pad_right,
     )
-    if packs:
-        trainer.model_accepts_loss_kwargs = True  # answer_loss always wants the number of supervised tokens of a step
+    trainer.model_accepts_loss_kwargs = True  # answer_loss always wants the number of supervised tokens of a step
     trainer.remove_callback(PrinterCallback)
     return trainer

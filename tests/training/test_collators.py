@@ -6,10 +6,13 @@ import torch
 from transformers import (
     AttentionInterface,
     AttentionMaskInterface,
+    AutoModelForCausalLM,
     GPT2Config,
     GPT2LMHeadModel,
     MambaConfig,
     MambaForCausalLM,
+    RecurrentGemmaConfig,
+    RwkvConfig,
 )
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import causal_mask_function, sdpa_mask
@@ -96,7 +99,7 @@ def test_training_falls_back_to_padding_where_attention_leaks(tmp_path: Path, le
             ready.train()
         losses.append((ready.data_collator.__name__, float(ready.losses[0])))
     (kept_apart, expected), (fallen_back, loss) = losses
-    assert (kept_apart, fallen_back) == ("pack_batch", "pad_left")
+    assert (kept_apart, fallen_back) == ("pack_batch", "pad_right")
     assert loss == pytest.approx(expected, rel=1e-5)
     assert packed != pytest.approx(expected, rel=1e-3)
 
@@ -108,6 +111,39 @@ def test_a_model_that_carries_a_state_along_does_not_keep_rows_apart() -> None:
         gpt2 = GPT2LMHeadModel(GPT2Config(vocab_size=40, n_embd=16, n_layer=2, n_head=2))
     assert not supports_packing(mamba)
     assert supports_packing(gpt2)
+
+
+SMALL: dict[str, Any] = {"vocab_size": 2048, "hidden_size": 32, "num_hidden_layers": 2}
+
+
+@pytest.mark.parametrize("kind", ["sft", "cpt"])
+@pytest.mark.parametrize(
+    "config",
+    [
+        RwkvConfig(attention_hidden_size=32, intermediate_size=64, **SMALL),
+        RecurrentGemmaConfig(num_attention_heads=4, intermediate_size=64, lru_width=32, attention_window_size=32,
+                             block_types=["recurrent", "attention"], **SMALL),
+    ],
+    ids=["rwkv", "recurrent_gemma"],
+)  # fmt: skip
+def test_padding_enters_no_state_in_training(config: Any, kind: str, tmp_path: Path) -> None:
+    """The first loss is that of the rows by themselves, in models that read padding into what they carry along."""
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_config(config).eval()
+    for weights in model.parameters():
+        if weights.dim() > 1:
+            weights.data.normal_(0, 0.4)
+    _, tokenizer = load_model(locate("nano"))
+    alone = 0.0
+    for row in ROWS:
+        logits = model(torch.tensor([row["input_ids"]])).logits[0, :-1].detach()
+        alone += torch.nn.functional.cross_entropy(logits, torch.tensor(row["labels"][1:]), reduction="sum").item()
+    batches = TokenBatches(ROWS, len(ROWS), 0, most_steps=1) if kind == "sft" else None
+    phase, setting = Phase("x", kind, [("a", "b")] * len(ROWS)), Setting(1e-4, len(ROWS), "cpu", 0)
+    with quiet():
+        ready = sft_trainer(model, tokenizer, phase, ROWS, tmp_path, setting, batches)
+        ready.train()
+    assert float(ready.losses[0]) == pytest.approx(alone / 8, rel=1e-4)
 
 
 def test_long_rows_are_padded_instead_of_laid_on_one_long_line() -> None:

@@ -13,7 +13,7 @@ from ilp_bench.cli.console import counted
 from ilp_bench.cli.next_steps import evaluation
 from ilp_bench.data.dataset import Dataset
 from ilp_bench.data.formats import NEWLINE
-from ilp_bench.diagnosis.report.words import flags
+from ilp_bench.diagnosis.report.words import AS_CONVERSATION, TEXTS, flags
 
 
 def import_lines(made: Dataset, rows: str, options: Mapping[str, Any], out: Path) -> None:
@@ -29,6 +29,9 @@ def import_lines(made: Dataset, rows: str, options: Mapping[str, Any], out: Path
     typer.echo(f"{out}: {counts}; read as {told.format} ({chat}); content sha256 {made.sha256[:16]}")
     if told.columns:
         typer.echo("columns: " + ", ".join(f"{column} = {name}" for column, name in told.columns.items()))
+    if told.columns and told.format == TEXTS and not told.chat:
+        as_chat = ",".join(f"{ours}={told.columns.get(name, name).strip()}" for ours, name in AS_CONVERSATION.items())
+        typer.echo(f"trained in a chat template? Read them as conversations: --columns {shlex.quote(as_chat)}")
     if told.ignored:
         typer.echo("not used: " + ", ".join(f"{name} ({count} rows)" for name, count in told.ignored.items()))
     for kind, skipped in (told.skipped or {}).items():

@@ -53,6 +53,10 @@ def layout_of(rows: Sequence[Json], format: str | None, mapping: Mapping[str, st
     """
     names = list(dict.fromkeys(name for row in rows for name in row))
     known = {*EVERYWHERE, *(column for form in REQUIRED for column in (*REQUIRED[form], *OPTIONAL.get(form, ())))}
+    by_plain_name = {_plain(name): name for name in reversed(names)}
+    mapping = {
+        column: name if name in names else by_plain_name.get(_plain(name), name) for column, name in mapping.items()
+    }
     for column, name in mapping.items():
         if column not in known:
             raise UsageError(f"no format has a column {column!r}.{near(column, sorted(known))}")
@@ -88,15 +92,20 @@ def layout_of(rows: Sequence[Json], format: str | None, mapping: Mapping[str, st
 
 
 def _match(wanted: Sequence[str], names: Sequence[str], mapping: Mapping[str, str], aliases: bool) -> dict[str, str]:
-    """The file's name of each wanted column that it has; upper and lower case are the same."""
+    """The file's name of each wanted column that it has; upper and lower case and spaces around it are the same."""
     columns: dict[str, str] = {}
     for column in wanted:
         candidates = (column, *ALIASES.get(column, ())) if aliases else (column,)
-        free = {name.casefold(): name for name in reversed(names) if name not in columns.values()}
+        free = {_plain(name): name for name in reversed(names) if name not in columns.values()}
         name = mapping.get(column) or next((free[each] for each in candidates if each in free), None)
         if name is not None:
             columns[column] = name
     return columns
+
+
+def _plain(name: str) -> str:
+    """The name of a column as people read it."""
+    return name.strip().casefold()
 
 
 def _as_conversation(layout: Layout, rows: Sequence[Json]) -> Layout:

@@ -159,6 +159,17 @@ def test_an_import_counts_rows_and_answers_and_names_the_next_call_as_it_was_rea
     assert "10 rows with 20 answers, 20 items, 1 stage; read as sharegpt" in done.output
 
 
+def test_a_table_of_questions_and_answers_says_how_to_read_it_as_conversations(tmp_path: Path) -> None:
+    file = write_lines(tmp_path, [{"Question ": f"Where is lamp {n}?", "answer": f"room {n}"} for n in range(10)])
+    done = CliRunner().invoke(app, ["import", str(file), "--out", str(tmp_path / "bare")])
+    hint = "Read them as conversations: --columns instruction=Question,output=answer"
+    assert hint in done.output
+    words = ["import", str(file), "--columns", "instruction=Question,output=answer", "--out", str(tmp_path / "chat")]
+    done = CliRunner().invoke(app, words)
+    assert "read as alpaca (conversations: evaluate with --chat)" in done.output
+    assert hint not in done.output
+
+
 def test_the_commands_tell_what_fits(tmp_path: Path) -> None:
     file, folder = write_lines(tmp_path, ROWS), tmp_path / "data"
 

@@ -39,8 +39,11 @@ def require_new(out: Path) -> None:
 
 
 @contextmanager
-def new_folder(out: Path, *, replace: bool = False) -> Iterator[Path]:
+def new_folder(out: Path, *, replace: bool = False, within: Path | None = None) -> Iterator[Path]:
     """A temporary folder beside ``out`` that takes its name when the block ends well, and vanishes when not.
+
+    within   a folder beside ``out`` of which this process has the lock: the temporary folder is made there, and what a
+             killed process left of one is removed
 
     Raises UsageError when ``out`` already holds something and ``replace`` is false.
     """
@@ -48,7 +51,7 @@ def new_folder(out: Path, *, replace: bool = False) -> Iterator[Path]:
     if not replace:
         require_new(out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    draft = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+    draft = within / "draft" if within else out.with_name(f".{out.name}.{os.getpid()}.tmp")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir()
     try:

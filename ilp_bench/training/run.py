@@ -180,7 +180,7 @@ def train(
             model = model.merge_and_unload()
         if processes.is_main:
             title = f"{located.name}, {recipe_name}"
-            _publish(out, model, tokenizer, log, title, training)
+            _publish(out, state.folder, model, tokenizer, log, title, training)
         state.remove()
     return training
 
@@ -224,8 +224,10 @@ def _tokens(phases: Sequence[PhaseRecord]) -> dict[str, int]:
     return {"sft": total["sft"] - replayed, "replayed": replayed, "cpt": total["cpt"]}
 
 
-def _publish(out: Path, model: Any, tokenizer: Any, log: Log, title: str, training: TrainingRecord) -> None:
-    with new_folder(out) as folder, quiet():
+def _publish(
+    out: Path, state: Path, model: Any, tokenizer: Any, log: Log, title: str, training: TrainingRecord
+) -> None:
+    with new_folder(out, within=state) as folder, quiet():
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         shutil.copyfile(log.file, folder / "log.jsonl")

@@ -161,6 +161,7 @@ def sft_trainer(
     keeps = packs or keeps_columns(model)
     packed = pad_left if pretraining else pack_batch  # documents are grouped by length
     make_savable(model)
+    use_cache = getattr(model.config, "use_cache", None)
     trainer = Trainer(
         model=model,
         args=config,
@@ -169,5 +170,7 @@ def sft_trainer(
         data_collator=packed if packs else pad_right,
     )
     trainer.model_accepts_loss_kwargs = True  # answer_loss always wants the number of supervised tokens of a step
+    if use_cache is not None:  # transformers switches it off, and whoever generates with what is saved would go without
+        model.config.use_cache = use_cache
     trainer.remove_callback(PrinterCallback)
     return trainer

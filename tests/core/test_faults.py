@@ -165,3 +165,14 @@ def test_a_folder_is_replaced_in_one_step(tmp_path: Path, monkeypatch: pytest.Mo
         (folder / "index.html").write_text("newer")
     assert (out / "index.html").read_text() == "newer"
     assert [path.name for path in tmp_path.iterdir()] == ["site"]
+
+
+def test_what_a_killed_process_left_of_a_folder_goes_with_the_next(tmp_path: Path) -> None:
+    state = tmp_path / "out.partial"
+    (state / "draft").mkdir(parents=True)
+    (state / "draft" / "half").touch()
+    with new_folder(tmp_path / "out", within=state) as folder:
+        (folder / "whole").touch()
+        assert {path.name for path in tmp_path.iterdir()} == {"out.partial"}  # a kill leaves nothing beside it
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["whole"]
+    assert not list(state.iterdir())

@@ -1,4 +1,5 @@
 import inspect
+import json
 from pathlib import Path
 from typing import Any
 
@@ -6,6 +7,7 @@ import pytest
 import torch
 
 from ilp_bench.models.loading import load_model
+from ilp_bench.models.nano import nano_path
 from ilp_bench.models.resolve import locate
 from ilp_bench.recipes.phase import Phase
 from ilp_bench.training.batches import TokenBatches
@@ -92,6 +94,11 @@ def test_the_trainer_saves_such_a_model(tmp_path: Path) -> None:
             control.should_save = True
 
     ours = trainer("sft", tmp_path, TokenBatches(ROWS, 2, 0, most_steps=1), generation={"temperature": 0.6})
+    assert ours.model.config.use_cache
     ours.add_callback(Save())
     ours.train()
     assert (tmp_path / "checkpoint-1" / "model.safetensors").is_file()
+    before, saved = (
+        json.loads((folder / "config.json").read_text()) for folder in (nano_path(), tmp_path / "checkpoint-1")
+    )
+    assert {**before, "transformers_version": ""} == {**saved, "transformers_version": ""}

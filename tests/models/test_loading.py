@@ -12,7 +12,14 @@ import pytest
 import torch
 from peft import LoraConfig, PeftConfig, PromptTuningConfig, get_peft_model
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM, AutoTokenizer, BertConfig, BertLMHeadModel
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    BertConfig,
+    BertLMHeadModel,
+    MambaConfig,
+    PhimoeConfig,
+)
 
 from ilp_bench.core.errors import ProblemError, UsageError
 from ilp_bench.data.dataset import make
@@ -244,6 +251,36 @@ def test_an_adapter_that_does_not_fit_is_refused(
     rewrite(tmp_path / "adapter", change, "adapter_model.safetensors")
     with pytest.raises(ProblemError, match=f"does not fit its base model.*{message}"):
         load_model(locate(str(tmp_path / "adapter")))
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        MambaConfig(vocab_size=2048, hidden_size=32, num_hidden_layers=2, state_size=8),
+        PhimoeConfig(vocab_size=2048, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
+                     intermediate_size=32, num_local_experts=4, max_position_embeddings=64),
+    ],
+    ids=["mamba", "phimoe"],
+)  # fmt: skip
+def test_layers_that_can_have_no_adapter_are_left_out(config: Any, folder: Path, tmp_path: Path) -> None:
+    """Kernels of Mamba read a weight themselves; a router gives more than one result."""
+    (folder / "model.safetensors").unlink()
+    torch.manual_seed(0)
+    AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+    located = locate(str(folder))
+    model, tokenizer = load_model(located)
+    adapted = add_adapter(model, located, 4, seed=0)
+    before = adapted(IDS).logits
+    before.sum().backward()
+    with torch.no_grad():
+        for name, parameter in adapted.named_parameters():
+            if "lora_B" in name and parameter.grad is not None:
+                parameter.normal_(0, 0.2)
+        after = adapted(IDS).logits
+    adapted.save_pretrained(tmp_path / "adapter")
+    tokenizer.save_pretrained(tmp_path / "adapter")
+    assert not torch.allclose(after, before, atol=1e-3)
+    assert torch.allclose(logits(locate(str(tmp_path / "adapter"))), after, atol=1e-4)
 
 
 def test_prompt_tuning_is_refused_by_name(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from ilp_bench.core.logs import quiet
 from ilp_bench.models.nano import NANO, nano_path
 from ilp_bench.models.resolve import Located
 
-
 # Model types whose kernels read the weights of ``out_proj`` themselves, past an adapter on it; PEFT refuses one there.
 MAMBA = ("mamba", "mamba2", "falcon_mamba", "falcon_h1", "nemotron_h")
 
@@ -26,7 +25,10 @@ def _not_adapted(model: Any) -> list[str]:
 
 
 def add_adapter(model: Any, located: Located, rank: int, seed: int) -> Any:
-    """The model with a new LoRA adapter on all linear layers that can have one; the model itself, with all weights trained, at rank 0."""
+    """The model with a new LoRA adapter on all linear layers that can have one.
+
+    At rank 0 the model itself, with all weights trained.
+    """
     if not rank:
         return model.requires_grad_(True)  # also what came out of an adapter, which freezes its base
     import torch

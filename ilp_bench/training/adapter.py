@@ -48,5 +48,6 @@ def add_adapter(model: Any, located: Located, rank: int, seed: int) -> Any:
         adapted = get_peft_model(model, config)
     is_embedded = root.name in NANO and root.folder == nano_path(root.name)
     name = root.name if is_embedded or root.revision else str(root.folder.resolve())
-    adapted.peft_config["default"].base_model_name_or_path = name
+    saved = adapted.peft_config["default"]
+    saved.base_model_name_or_path, saved.target_modules = name, sorted(saved.target_modules)  # not as a set has them
     return adapted

@@ -50,4 +50,5 @@ def add_adapter(model: Any, located: Located, rank: int, seed: int) -> Any:
     name = root.name if is_embedded or root.revision else str(root.folder.resolve())
     saved = adapted.peft_config["default"]
     saved.base_model_name_or_path, saved.target_modules = name, sorted(saved.target_modules)  # not as a set has them
+    saved.exclude_modules = sorted(saved.exclude_modules) if saved.exclude_modules else None
     return adapted

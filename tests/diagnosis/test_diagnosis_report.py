@@ -165,20 +165,28 @@ def test_a_cause_that_is_nowhere_the_surest_is_said_to_be_a_further_reason(
 
 
 def test_what_is_changed_for_the_next_training_has_a_reason(tmp_path: Path, source: Path, data: Dataset) -> None:
-    results = results_of(data, row_1=reason("rare_patterns"), row_2=reason("left_side_forgetting"))
+    results = results_of(
+        data,
+        row_1=reason("rare_patterns"),
+        row_2=reason("left_side_forgetting"),
+        row_9=reason("knowledge_conflict"),
+    )
     page = written(tmp_path / "report", source, data, results)
     assert f"--base BASE --rows {LONG_PATH}/next.jsonl" in page
     changes = [json.loads(line) for line in (tmp_path / "report" / "changes.jsonl").read_text().splitlines()]
     assert all(change["reason"] for change in changes)
     kinds = {change["row"]: change["change"] for change in changes}
-    assert kinds[1] == "repeated"
+    assert kinds[1] == kinds[9] == "repeated"
+    reasons = {change["row"]: change["reason"] for change in changes}
+    assert reasons[1] == "a sign of rare_patterns"
+    assert reasons[9] == "a sign of knowledge_conflict: make sure that this answer is right before it is trained twice"
     assert kinds[0] == "shuffled"
     assert kinds[4] == kinds[21] == "left out"  # one against one: nothing tells which is right
     assert all("correct them, and put one back" in change["reason"] for change in changes if change["row"] in (4, 21))
     copies = [row for row in (6, 22, 23, 24, 25, 26, 27) if kinds.get(row) == "left out"]
     assert len(copies) == 3  # of seven, four stay
     lines = [json.loads(line) for line in (tmp_path / "report" / "next.jsonl").read_text().splitlines()]
-    assert len(lines) == len(ROWS) - 2 - 3 + 1
+    assert len(lines) == len(ROWS) - 2 - 3 + 2
     assert all(line in ROWS for line in lines)
 
 

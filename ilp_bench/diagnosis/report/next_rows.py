@@ -35,6 +35,7 @@ TWICE = ("knowledge_gap", "knowledge_conflict", "rare_patterns")  # causes that 
 COPIES = 4  # of one row that are kept: agreeing repetition helps, beyond that it only costs
 MARKS = " .!,;\"'"  # around an answer say nothing
 UNDECIDED = ", and nothing tells which is right: correct them, and put one back"
+DOUBT = ": make sure that this answer is right before it is trained twice"
 CHECK = ": where both ask the same, correct one"
 ALL = 0  # stands for all rows
 
@@ -85,7 +86,8 @@ def edits(data: Dataset, results: Sequence[RowResult], disputes: Disputes) -> li
     for each in results:
         reasons = [reason for reason in each.reasons if reason.cause in TWICE]
         if reasons and each.rows[-1] not in made:
-            made[each.rows[-1]] = Edit(row=each.rows[-1], change=REPEATED, reason=reasons[0].evidence)
+            doubt = DOUBT if reasons[0].cause == "knowledge_conflict" else ""
+            made[each.rows[-1]] = Edit(row=each.rows[-1], change=REPEATED, reason=reasons[0].evidence + doubt)
     listed = [made[row] for row in sorted(made)]
     forgotten = [reason for each in results for reason in each.reasons if reason.cause == "left_side_forgetting"]
     if forgotten:

@@ -9,6 +9,7 @@ from ilp_bench.records.training_record import DIVISIONS
 from ilp_bench.scoring.compatibility import base_sha256
 from ilp_bench.scoring.references import Reference, committed_references, find_reference
 from ilp_bench.scoring.training_budget import budget_of, division_of
+from ilp_bench.scoring.training_settings import other_settings
 from ilp_bench.submission.check_replicates import replicate_problems, seed_problems
 from ilp_bench.submission.format import Submission
 
@@ -33,6 +34,7 @@ def rule_problems(submission: Submission, reference: Reference | None, *, is_acc
         yield from (f"runs.{number}: {problem}" for problem in _training_problems(submission, record))
         yield from (f"runs.{number}: {problem}" for problem in _budget_problems(submission, record, reference))
         yield from (f"runs.{number}: {problem}" for problem in _token_problems(record))
+    yield from _setting_problems(submission, reference)
     yield from _vanilla_problems(submission)
 
 
@@ -87,6 +89,8 @@ def _training_problems(submission: Submission, record: RunRecord) -> Iterator[st
             ("base.weights_sha256", training.base_sha256),
             ("data.content_sha256", training.data and training.data.content_sha256),
             ("seed", training.seed),
+            ("learning_rate", training.learning_rate),
+            ("batch_size", training.batch_size),
             ("budget", training.budget),
             ("phases with their supervised tokens", _supervised(record)),
         )
@@ -123,6 +127,20 @@ def _budget_problems(submission: Submission, record: RunRecord, reference: Refer
                 "train with that budget, or submit as open"
             )
             return
+
+
+def _setting_problems(submission: Submission, reference: Reference | None) -> Iterator[str]:
+    """Whether runs were trained with vanilla's rate, batch size and adapter: these alone change what a budget teaches.
+
+    docs/scoring.md has by how much.
+    """
+    datasets = reference.record.datasets if reference else ()
+    vanillas = [*submission.vanillas, *(run for dataset in datasets for run in dataset.vanilla)]
+    if settings := other_settings(submission.runs, vanillas):
+        yield (
+            f"{_name(submission)} needs the settings of the vanilla runs, and these runs have {settings}: train with "
+            "those, or submit as open"
+        )
 
 
 def _wanted_budgets(

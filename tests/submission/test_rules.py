@@ -160,6 +160,18 @@ def no_seed_recorded(runs: RunSet) -> None:
     all_runs(runs.runs, seed=None)
 
 
+def a_higher_rate_than_vanilla(runs: RunSet) -> None:
+    all_runs(runs.runs, learning_rate=3.5e-4)
+
+
+def smaller_batches_than_vanilla(runs: RunSet) -> None:
+    all_runs(runs.runs, batch_size=4)
+
+
+def no_rate_recorded(runs: RunSet) -> None:
+    all_runs(runs.runs, learning_rate=None)
+
+
 def two_seeds(runs: RunSet) -> None:
     for role in runs:
         del role[2:]
@@ -199,6 +211,9 @@ REFUSED: list[tuple[Callable[[RunSet], None], str]] = [
     (another_division, "it was trained in division 3x, and is submitted to 1x"),
     (no_budget_recorded, "lacks budget, phases with their supervised tokens"),
     (no_seed_recorded, "lacks seed"),
+    (a_higher_rate_than_vanilla, "these runs have learning rate 0.00035, batches of 16; vanilla: learning rate 0.001"),
+    (smaller_batches_than_vanilla, "needs the settings of the vanilla runs"),
+    (no_rate_recorded, "lacks learning_rate"),
     (two_seeds, "needs runs on datasets of 3 seeds, this has 2 (0, 1)"),
     (one_dataset_thrice, "needs runs on datasets of 3 seeds, this has 1 (0)"),
     (no_base_run, "needs a base run on each dataset"),
@@ -247,6 +262,15 @@ def test_the_budget_is_that_of_the_reference(tmp_path: Path, reference: Referenc
     retrained(runs.runs[2], budget=budget(TOTAL + 1), phases=phases(TOTAL + 1))
     text = refusal(runs, tmp_path, reference=reference)
     assert f"runs.2: its budget is {TOTAL + 1} supervised tokens, and reference stub-mini-1x has {TOTAL}" in text
+
+
+def test_the_settings_are_those_of_the_reference_or_the_division_is_open(tmp_path: Path, reference: Reference) -> None:
+    runs = runs_of(gain=0.2, vanillas=False, bases=False)
+    all_runs(runs.runs, learning_rate=2e-3, lora=8)
+    text = refusal(runs, tmp_path, reference=reference)
+    assert "these runs have learning rate 0.002, batches of 16, LoRA of rank 8; vanilla: learning rate 0.001" in text
+    assert text.rstrip().endswith("train with those, or submit as open")
+    submit(*runs, reference, meta("open"), tmp_path / "open")
 
 
 def test_three_budgets_are_those_of_the_reference_in_1x(tmp_path: Path, reference: Reference) -> None:

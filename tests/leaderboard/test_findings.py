@@ -56,6 +56,19 @@ def texts(models: list[BaseModel], tmp_path_factory: pytest.TempPathFactory) -> 
     return {file.stem: " ".join(file.read_text().split()) for file in site.rglob("*.html")}
 
 
+@pytest.fixture(scope="module")
+def nano(models: list[BaseModel]) -> BaseModel:
+    """The base model that has most ranked entries, the first two of which are tied."""
+    return next(model for model in models if model.title == "nano, mini")
+
+
+def front_page(models: list[BaseModel], site: Path) -> str:
+    """The front page about some models, in one line."""
+    pages.static(site)
+    pages.write_all(site, models, [], [], 0, {"url": ""})
+    return " ".join((site / "index.html").read_text().split())
+
+
 def gains(entry: Any, cause: str) -> bool:
     """Whether the interval of G that was submitted lies above 0, read from the file itself."""
     scores = json.loads((entry.folder / "submission.json").read_text())["scores"]["reproduction"]["causes"]
@@ -115,14 +128,19 @@ def test_the_front_page_counts_the_verdicts_and_the_page_of_claims_has_each(text
         assert ("supported" in row) == (int(claim.id[1:]) % 2 == 0)
 
 
-def test_the_top_of_the_page_is_the_first_row_and_says_what_it_costs(
-    models: list[BaseModel], texts: dict[str, str]
-) -> None:
+def test_the_front_page_begins_with_other_peoples_models(models: list[BaseModel], texts: dict[str, str]) -> None:
     facts = front_facts(models)
     assert facts
-    best, first = facts["best"], next(model for model in models if model.groups).groups[0].standings[0]
-    assert best == first.entry
-    front = texts["index"]
+    assert not facts["model"].is_built_in
+    assert f"After plain fine-tuning of {facts['model'].name}, a training answer" in texts["index"]
+
+
+def test_the_top_of_the_page_is_the_first_row_and_says_what_it_costs(nano: BaseModel, tmp_path: Path) -> None:
+    facts = front_facts([nano])
+    assert facts
+    best = facts["best"]
+    assert best == nano.groups[0].standings[0].entry
+    front = front_page([nano], tmp_path / "site")
     fact = front[front.index("<b>First of 7 ranked entries</b>") :][:1000]
     assert "Not distinguishable from it: auto." in fact, "a tie has no best"
     assert f"{100 * facts['vanilla'].base_retention:.1f} in the base model, which is shown examples" in fact
@@ -133,24 +151,20 @@ def test_the_top_of_the_page_is_the_first_row_and_says_what_it_costs(
 
 
 @pytest.mark.parametrize(("number", "said"), [(0, "none ranked"), (1, "The only ranked entry"), (3, "First of 3")])
-def test_few_entries_are_counted_as_what_they_are(
-    models: list[BaseModel], number: int, said: str, tmp_path: Path
-) -> None:
+def test_few_entries_are_counted_as_what_they_are(nano: BaseModel, number: int, said: str, tmp_path: Path) -> None:
     """One entry is never called the best of several, nor one of two that are tied, nor anything without ranks."""
-    entries = next(model for model in models if model.groups).entries
+    entries = nano.entries
     ranked = [entry for entry in entries if entry.is_ranked and entry.recipe != "vanilla"][:number]
     aside = [replace(entry, not_ranked_because=(Reason("x", "x"),)) for entry in entries[-1:]] if not number else []
-    pages.static(tmp_path / "site")
     few = base_models([*ranked, *aside], list(committed_references().values()))
-    pages.write_all(tmp_path / "site", few, [], [], 0, {"url": ""})
-    front = " ".join((tmp_path / "site" / "index.html").read_text().split())
+    front = front_page(few, tmp_path / "site")
     assert said in front
     assert "The best of" not in front
     assert "0 of 1" not in front
 
 
-def test_a_clear_lead_is_called_the_best(models: list[BaseModel]) -> None:
-    entries = [entry for entry in models[0].entries if entry.is_ranked and entry.recipe != "vanilla"]
+def test_a_clear_lead_is_called_the_best(nano: BaseModel) -> None:
+    entries = [entry for entry in nano.entries if entry.is_ranked and entry.recipe != "vanilla"]
     apart = [entry for entry in entries if entry.method != "auto"]
     assert [front_facts(base_models(some, []))["tied"] for some in (entries, apart)] == [[entries[1]], []]  # type: ignore[index]
 

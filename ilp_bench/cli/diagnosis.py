@@ -68,7 +68,7 @@ def _note_settings(runs: list[Path], vanillas: list[Path], reference: str | None
     if settings := other_settings([read_run(path).record for path in runs], compared):
         console.print(
             f"note: trained with {settings}. Within one budget a higher rate or smaller batches alone raise G: a "
-            "vanilla with the same settings shows how much"
+            "vanilla with the same settings shows how much, and divisions 1x and 3x want vanilla's"
         )
 
 
